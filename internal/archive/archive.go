@@ -1,0 +1,180 @@
+// Package archive unpacks and packs tar archives. It knows how to keep an archive inside its folder: every file is
+// opened through os.Root, which follows no link out of it, and names that point elsewhere are refused.
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// Options say which entries are unpacked, and where.
+type Options struct {
+	// Strip is the number of leading folders to take off each name.
+	Strip int
+	// Keep chooses entries by their stripped name; nil keeps all.
+	Keep func(name string) bool
+}
+
+// Gunzip unpacks a gzipped tar archive into a folder, which must exist.
+func Gunzip(r io.Reader, dir string, options Options) error {
+	zipped, err := gzip.NewReader(r)
+	if err != nil {
+		return damaged(err)
+	}
+	return Extract(zipped, dir, options)
+}
+
+// Unzstd unpacks an archive made by Zstd.
+func Unzstd(r io.Reader, dir string) error {
+	zipped, err := zstd.NewReader(r)
+	if err != nil {
+		return damaged(err)
+	}
+	defer zipped.Close()
+	return Extract(zipped, dir, Options{})
+}
+
+// Extract unpacks a tar archive into a folder, which must exist. Files get mode 0644 or, when anyone may execute them,
+// 0755; folders 0755. Owners, times and special files are left out.
+func Extract(r io.Reader, dir string, options Options) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	defer func() { _ = root.Close() }()
+	reader := tar.NewReader(r)
+	for {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		name, ok, err := place(header.Name, options.Strip)
+		if err != nil {
+			return err
+		}
+		if !ok || (options.Keep != nil && !options.Keep(name)) {
+			continue
+		}
+		if err := extract(root, reader, header, name, options.Strip); err != nil {
+			return err
+		}
+	}
+}
+
+// place gives an entry's name below the folder; ok is false for what Strip takes away entirely.
+func place(name string, strip int) (stripped string, ok bool, err error) {
+	if path.IsAbs(name) || !filepath.IsLocal(path.Clean(name)) {
+		return "", false, escape(name)
+	}
+	parts := strings.Split(path.Clean(name), "/")
+	if len(parts) <= strip || path.Clean(name) == "." {
+		return "", false, nil
+	}
+	return path.Join(parts[strip:]...), true, nil
+}
+
+func extract(root *os.Root, content io.Reader, header *tar.Header, name string, strip int) error {
+	if header.Typeflag != tar.TypeDir {
+		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return writing(name, err)
+		}
+	}
+	switch header.Typeflag {
+	case tar.TypeDir:
+		return writing(name, root.MkdirAll(name, 0o755))
+	case tar.TypeReg:
+		mode := fs.FileMode(0o644)
+		if header.Mode&0o111 != 0 {
+			mode = 0o755
+		}
+		return writeFile(root, name, mode, content)
+	case tar.TypeSymlink:
+		target := path.Join(path.Dir(name), header.Linkname)
+		if path.IsAbs(header.Linkname) || !filepath.IsLocal(target) {
+			return escape(name + " -> " + header.Linkname)
+		}
+		_ = root.Remove(name)
+		return writing(name, root.Symlink(header.Linkname, name))
+	case tar.TypeLink:
+		target, ok, err := place(header.Linkname, strip)
+		if err != nil || !ok {
+			return escape(name + " -> " + header.Linkname)
+		}
+		_ = root.Remove(name)
+		return writing(name, root.Link(target, name))
+	default:
+		return nil
+	}
+}
+
+func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) error {
+	_ = root.Remove(name)
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return writing(name, err)
+	}
+	source := &reading{Reader: content}
+	if _, err = io.Copy(file, source); err == nil {
+		err = file.Chmod(mode)
+	}
+	err = errors.Join(err, file.Close())
+	if source.err != nil {
+		return damaged(source.err)
+	}
+	return writing(name, err)
+}
+
+// reading remembers an error of the archive, to tell it from an error of the disk.
+type reading struct {
+	io.Reader
+	err error
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
+}
+
+func writing(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return problem.Disk("unpack "+name, err)
+}
+
+func escape(name string) error {
+	return &problem.Problem{
+		ID:    "archive/escape",
+		Title: "an archive wants to write outside its folder",
+		Why:   fmt.Sprintf("the entry %q points elsewhere", name),
+		Hints: []string{"Do not use this archive: it is damaged or was made to do harm. Check where it comes from."},
+	}
+}
+
+func damaged(err error) error {
+	return &problem.Problem{
+		ID:    "archive/damaged",
+		Title: "an archive cannot be read",
+		Why:   err.Error(),
+		Hints: []string{"Build again; if it fails in the same way, the file at its source is damaged."},
+		Err:   err,
+	}
+}

@@ -1,0 +1,212 @@
+// Package build carries out a plan: it makes or reuses layers, runs the application's build, and tells the lifecycle
+// what came of it. It knows layers and order; it knows no language.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/language"
+	"github.com/gantry-buildpack/gantry/internal/layer"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/platform"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/settings"
+)
+
+// Builder builds applications.
+type Builder struct {
+	// Environ is the process's environment.
+	Environ []string
+	Report  *report.Report
+	// HTTP changes how downloads are made; nil means as usual.
+	HTTP func(*fetch.Client)
+}
+
+// work is one build while it happens.
+type work struct {
+	Builder
+	ctx    libcnb.BuildContext
+	plan   plan.Plan
+	arch   string
+	client *fetch.Client
+	result libcnb.BuildResult
+	// toolchain is the folder with the runtime and its tools for building; empty until it is made.
+	toolchain string
+}
+
+// Build is the build phase.
+func (b Builder) Build(ctx context.Context, cnb libcnb.BuildContext) (libcnb.BuildResult, error) {
+	start := time.Now()
+	b.Report.Title("Gantry " + cnb.Buildpack.Info.Version)
+	w := &work{Builder: b, ctx: cnb, arch: cnb.TargetInfo.Arch, result: libcnb.NewBuildResult()}
+	if w.arch == "" {
+		w.arch = runtime.GOARCH
+	}
+	err := w.do(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = &problem.Problem{
+			ID:    "build/interrupted",
+			Title: "the build was interrupted",
+			Why:   "it was asked to stop",
+			Hints: []string{"Nothing of it was kept; build again."},
+			Err:   err,
+		}
+	}
+	if err != nil {
+		return libcnb.BuildResult{}, err
+	}
+	b.Report.Done(time.Since(start))
+	return w.result, nil
+}
+
+func (w *work) do(ctx context.Context) error {
+	if err := w.makePlan(); err != nil {
+		return err
+	}
+	for _, warning := range w.plan.Warnings {
+		w.Report.Warning(warning)
+	}
+	w.Report.Decisions(w.plan.Decisions)
+	if err := w.makeClient(); err != nil {
+		return err
+	}
+	if err := w.gantryLayer(); err != nil {
+		return err
+	}
+	if err := w.dependencies(ctx); err != nil {
+		return err
+	}
+	// Last, because what the steps above needed of the runtime may already be on disk.
+	if err := w.runtimeLayer(ctx); err != nil {
+		return err
+	}
+	w.processes()
+	return nil
+}
+
+func (w *work) makePlan() error {
+	source := app.Open(w.ctx.ApplicationPath)
+	chosen, err := settings.Read(source, platform.Lookup(w.ctx.Platform.Environment, w.Environ))
+	if err != nil {
+		return err
+	}
+	releases, err := catalog.Read(w.ctx.Buildpack.Metadata)
+	if err != nil {
+		return err
+	}
+	project, err := language.Read(source, chosen)
+	if err != nil {
+		return err
+	}
+	if project == nil {
+		return fmt.Errorf("the application passed detection and is not recognised any more")
+	}
+	w.plan, err = project.Plan(releases.For(w.arch))
+	return err
+}
+
+func (w *work) makeClient() error {
+	environ := w.Environ
+	for name, value := range w.ctx.Platform.Environment {
+		environ = append(environ, name+"="+value)
+	}
+	var bindings []fetch.Binding
+	for _, binding := range w.ctx.Platform.Bindings {
+		bindings = append(bindings, fetch.Binding{Name: binding.Name, Type: binding.Type, Secret: binding.Secret})
+	}
+	mirrors, err := fetch.ReadMirrors(environ, bindings)
+	if err != nil {
+		return err
+	}
+	w.client = fetch.NewClient("gantry/" + w.ctx.Buildpack.Info.Version)
+	w.client.Mirrors = mirrors
+	w.client.Offline = w.ctx.Buildpack.Path + "/dependencies"
+	w.client.Retrying = func(_, why string, wait time.Duration) {
+		w.Report.Line("", fmt.Sprintf("%s; trying again in %.0f s", why, max(1, wait.Seconds())))
+	}
+	if w.HTTP != nil {
+		w.HTTP(w.client)
+	}
+	return nil
+}
+
+// reuse decides about a layer: when its inputs are those of the last build it can be added to the result as it was, and
+// nothing of it needs to be on disk. Otherwise the layer is fresh, and the cause says why.
+func (w *work) reuse(name string, types libcnb.LayerTypes, inputs layer.Inputs) (l libcnb.Layer, cause string, err error) {
+	// Metadata of an earlier build that cannot be read is as good as none.
+	l, _ = w.ctx.Layers.Layer(name)
+	if cause = inputs.Cause(l.Metadata); cause != "" {
+		l, err = w.fresh(name, types, inputs)
+		return l, cause, err
+	}
+	l.LayerTypes = types
+	return l, "", nil
+}
+
+// fresh gives a layer with nothing in it.
+func (w *work) fresh(name string, types libcnb.LayerTypes, inputs layer.Inputs) (libcnb.Layer, error) {
+	file := filepath.Join(w.ctx.Layers.Path, name)
+	if err := os.Remove(file + ".toml"); err != nil && !os.IsNotExist(err) {
+		return libcnb.Layer{}, problem.Disk("make the layer "+name, err)
+	}
+	l, err := w.ctx.Layers.Layer(name)
+	if err == nil {
+		l, err = l.Reset()
+	}
+	if err != nil {
+		return l, problem.Disk("make the layer "+name, err)
+	}
+	l.LayerTypes, l.Metadata = types, inputs.Metadata()
+	return l, nil
+}
+
+func (w *work) add(l libcnb.Layer) { w.result.Layers = append(w.result.Layers, l) }
+
+// tell says in the log what became of a launch layer.
+func (w *work) tell(name, cause string) {
+	if cause == "" {
+		w.Report.Line("Layer", name+": reused, nothing it depends on has changed")
+		return
+	}
+	w.Report.Line("Layer", name+": made, "+cause)
+}
+
+// launchOnly marks what the running application needs: its content is never restored, and an unchanged layer is taken
+// over from the last image without being made.
+var launchOnly = libcnb.LayerTypes{Launch: true}
+
+// environ is what programs of the build see: the platform's variables over the process's, ours where none is set.
+func (w *work) environ(extra map[string]string, path ...string) []string {
+	values := map[string]string{}
+	for _, variable := range w.Environ {
+		name, value, _ := strings.Cut(variable, "=")
+		values[name] = value
+	}
+	for name, value := range w.ctx.Platform.Environment {
+		values[name] = value
+	}
+	for name, value := range extra {
+		if _, set := values[name]; !set {
+			values[name] = value
+		}
+	}
+	values["PATH"] = strings.Join(append(path, values["PATH"]), string(os.PathListSeparator))
+	var list []string
+	for name, value := range values {
+		list = append(list, name+"="+value)
+	}
+	return list
+}

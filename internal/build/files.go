@@ -1,0 +1,93 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+func fileDigest(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func copyFile(source, destination string, mode os.FileMode) (err error) {
+	doing := "write " + filepath.Base(destination)
+	in, err := os.Open(source)
+	if err != nil {
+		return problem.Disk("read "+filepath.Base(source), err)
+	}
+	defer func() { _ = in.Close() }()
+	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {
+		return problem.Disk(doing, err)
+	}
+	out, err := os.OpenFile(destination, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return problem.Disk(doing, err)
+	}
+	if _, err = io.Copy(out, in); err == nil {
+		err = out.Chmod(mode)
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return problem.Disk(doing, err)
+	}
+	return nil
+}
+
+// copyTree copies a file, or a folder with all that is in it; links are copied as links. What does not exist is left
+// out.
+func copyTree(source, destination string) error {
+	return filepath.WalkDir(source, func(file string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && file == source {
+			return nil
+		}
+		if err != nil {
+			return problem.Disk("copy "+filepath.Base(source), err)
+		}
+		name, err := filepath.Rel(source, file)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(destination, name)
+		switch {
+		case entry.IsDir():
+			err = os.MkdirAll(target, 0o755)
+		case entry.Type()&fs.ModeSymlink != 0:
+			err = copyLink(file, target)
+		case entry.Type().IsRegular():
+			var info fs.FileInfo
+			if info, err = entry.Info(); err == nil {
+				err = copyFile(file, target, info.Mode().Perm())
+			}
+		}
+		if err != nil {
+			return problem.Disk("copy "+filepath.Base(source), err)
+		}
+		return nil
+	})
+}
+
+func copyLink(source, destination string) error {
+	target, err := os.Readlink(source)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(target, destination)
+}

@@ -1,0 +1,217 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// trees are the folders of installed packages in an application: one at its root, and with workspaces one in each of
+// them that needs versions of its own.
+type trees struct {
+	app string
+	// dirs are the places where one may be.
+	dirs []string
+	// scratch are folders in them that hold caches of tools.
+	scratch []string
+}
+
+// find gives the trees that there are, relative to the application.
+func (t trees) find() ([]string, error) {
+	var found []string
+	for _, name := range t.dirs {
+		_, err := os.Lstat(filepath.Join(t.app, name))
+		switch {
+		case err == nil:
+			found = append(found, name)
+		case !os.IsNotExist(err):
+			return nil, problem.Disk("look for "+name, err)
+		}
+	}
+	return found, nil
+}
+
+// remove deletes the trees.
+func (t trees) remove() error {
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, name := range found {
+		if err := os.RemoveAll(filepath.Join(t.app, name)); err != nil {
+			return problem.Disk("remove "+name, err)
+		}
+	}
+	return nil
+}
+
+// moveTo puts the trees into a layer, less their scratch folders, and gives the places where the application needs
+// links. Links that lead from a tree to the application's own files are made absolute, since they leave the layer.
+func (t trees) moveTo(layer string) ([]string, error) {
+	found, err := t.find()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range found {
+		for _, scratch := range t.scratch {
+			if err := os.RemoveAll(filepath.Join(t.app, name, scratch)); err != nil {
+				return nil, problem.Disk("remove "+scratch, err)
+			}
+		}
+		if err := t.anchorLinks(name); err != nil {
+			return nil, err
+		}
+		source, target := filepath.Join(t.app, name), filepath.Join(layer, name)
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return nil, problem.Disk("move "+name, err)
+		}
+		if os.Rename(source, target) == nil {
+			continue
+		}
+		// The application and the layers may be on different file systems.
+		if err := copyTree(source, target); err != nil {
+			return nil, err
+		}
+		if err := os.RemoveAll(source); err != nil {
+			return nil, problem.Disk("remove "+name, err)
+		}
+	}
+	return found, nil
+}
+
+func (t trees) anchorLinks(tree string) error {
+	root := filepath.Join(t.app, tree)
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type()&fs.ModeSymlink == 0 {
+			return err
+		}
+		target, err := os.Readlink(file)
+		if err != nil || filepath.IsAbs(target) {
+			return err
+		}
+		full := filepath.Join(filepath.Dir(file), target)
+		if strings.HasPrefix(full, root+string(filepath.Separator)) {
+			return nil
+		}
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+		return os.Symlink(full, file)
+	})
+	if err != nil {
+		return problem.Disk("adjust links in "+tree, err)
+	}
+	return nil
+}
+
+// link puts links to a layer's trees into the application. names is a []string, or what TOML made of one.
+func (t trees) link(layer string, names any) error {
+	for _, name := range asStrings(names) {
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("the last build's metadata names a folder outside the application: %s", name)
+		}
+		link := filepath.Join(t.app, name)
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			return problem.Disk("link "+name, err)
+		}
+		if err := os.Symlink(filepath.Join(layer, name), link); err != nil {
+			return problem.Disk("link "+name, err)
+		}
+	}
+	return nil
+}
+
+func asStrings(value any) []string {
+	var texts []string
+	switch value := value.(type) {
+	case []string:
+		return value
+	case []any:
+		for _, item := range value {
+			texts = append(texts, fmt.Sprint(item))
+		}
+	}
+	return texts
+}
+
+// snapshot notes the state of every file in the trees, cheaply.
+func (t trees) snapshot() (map[string]string, error) {
+	found, err := t.find()
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]string{}
+	for _, tree := range found {
+		err := filepath.WalkDir(filepath.Join(t.app, tree), func(file string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() {
+				if filepath.Dir(file) == filepath.Join(t.app, tree) && slices.Contains(t.scratch, entry.Name()) {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			states[strings.TrimPrefix(file, t.app)] = fmt.Sprint(info.Size(), info.Mode(), info.ModTime().UnixNano())
+			return nil
+		})
+		if err != nil {
+			return nil, problem.Disk("read "+tree, err)
+		}
+	}
+	return states, nil
+}
+
+// changes gives a digest of what was written into the trees since a snapshot; "nothing" when nothing was.
+func (t trees) changes(before map[string]string) (string, error) {
+	after, err := t.snapshot()
+	if err != nil {
+		return "", err
+	}
+	sum, changed := sha256.New(), false
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if after[name] == before[name] {
+			continue
+		}
+		content, err := entryDigest(filepath.Join(t.app, name))
+		if err != nil {
+			return "", problem.Disk("read "+name, err)
+		}
+		changed = true
+		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", name, content)
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, still := after[name]; !still {
+			changed = true
+			_, _ = fmt.Fprintf(sum, "%s\x00gone\x00", name)
+		}
+	}
+	if !changed {
+		return "nothing", nil
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func entryDigest(file string) (string, error) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return os.Readlink(file)
+	}
+	digest, err := fileDigest(file)
+	return fmt.Sprint(info.Mode().Perm()&0o111 != 0, digest), err
+}

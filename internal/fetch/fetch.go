@@ -1,0 +1,254 @@
+// Package fetch downloads files whose checksums are known beforehand. It knows mirrors, retries and what can go wrong
+// on the way; a file appears under its name only when its bytes are the expected ones.
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// File is something to download.
+type File struct {
+	URL string
+	// Checksum is "sha256:" and hex digits, or Subresource Integrity: "sha512-" and base64.
+	Checksum string
+}
+
+// Name is the file's name as its URL gives it.
+func (f File) Name() string {
+	if u, err := url.Parse(f.URL); err == nil {
+		return path.Base(u.Path)
+	}
+	return "file"
+}
+
+// Client downloads files.
+type Client struct {
+	HTTP    *http.Client
+	Mirrors Mirrors
+	// Offline is a folder of files that came with the buildpack, as SHA256/NAME; empty when there is none.
+	Offline string
+	// UserAgent is sent with every request.
+	UserAgent string
+	// Tries is how often a download is attempted when the fault may pass.
+	Tries uint
+	// Pause is the first waiting time between tries; it grows from one to the next.
+	Pause time.Duration
+	// Idle is how long a server may send nothing before the attempt is given up.
+	Idle time.Duration
+	// Retrying is told of every fault that is followed by another try.
+	Retrying func(url, why string, wait time.Duration)
+}
+
+// NewClient gives a client with the usual limits.
+func NewClient(userAgent string) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: 8 * time.Second}).DialContext
+	transport.ResponseHeaderTimeout = 30 * time.Second
+	transport.MaxIdleConnsPerHost = 32
+	// The files are compressed; asking for more makes some mirrors change their bytes.
+	transport.DisableCompression = true
+	return &Client{
+		HTTP: &http.Client{Transport: transport}, UserAgent: userAgent,
+		Tries: 4, Pause: 500 * time.Millisecond, Idle: 60 * time.Second,
+		Retrying: func(string, string, time.Duration) {},
+	}
+}
+
+// Save downloads a file to a path and gives its size and the place it came from, without credentials.
+func (c *Client) Save(ctx context.Context, file File, destination string) (size int64, source string, err error) {
+	partial := destination + ".partial"
+	defer func() { _ = os.Remove(partial) }()
+	source, err = c.get(ctx, file, func(body io.Reader) error {
+		out, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+		if err != nil {
+			return problem.Disk("write "+filepath.Base(destination), err)
+		}
+		written := &diskWriter{out: out}
+		size, err = io.Copy(written, body)
+		if err = errors.Join(err, out.Close()); written.err != nil {
+			return problem.Disk("write "+filepath.Base(destination), written.err)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, source, err
+	}
+	if err := os.Rename(partial, destination); err != nil {
+		return 0, source, problem.Disk("write "+filepath.Base(destination), err)
+	}
+	return size, source, nil
+}
+
+// diskWriter remembers an error of the disk, to tell it from one of the network.
+type diskWriter struct {
+	out io.Writer
+	err error
+}
+
+func (w *diskWriter) Write(p []byte) (int, error) {
+	n, err := w.out.Write(p)
+	w.err = err
+	return n, err
+}
+
+// get finds the file and hands its content to use, once for every try; the content is verified when use returns.
+func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) (source string, err error) {
+	sum, err := newChecksum(file.Checksum)
+	if err != nil {
+		return "", err
+	}
+	target, err := c.Mirrors.resolve(file, sum.hex())
+	if err != nil {
+		return "", err
+	}
+	if bundled := c.bundled(sum, file); bundled != "" {
+		target = &url.URL{Scheme: "file", Path: bundled}
+	}
+	source = target.Redacted()
+	attempt := func() (struct{}, error) { return struct{}{}, c.attempt(ctx, target, sum, use) }
+	waiting := backoff.NewExponentialBackOff()
+	waiting.InitialInterval, waiting.MaxInterval = c.Pause, 15*time.Second
+	_, err = backoff.Retry(ctx, attempt, backoff.WithBackOff(waiting), backoff.WithMaxTries(c.Tries),
+		backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+			c.Retrying(source, problem.As(err).Title, wait)
+		}))
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return source, p
+	}
+	return source, err
+}
+
+// bundled gives the path of a file that came with the buildpack (an offline package), or "".
+func (c *Client) bundled(sum checksum, file File) string {
+	if c.Offline == "" {
+		return ""
+	}
+	name := filepath.Join(c.Offline, sum.hex(), file.Name())
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return name
+}
+
+func (c *Client) attempt(ctx context.Context, target *url.URL, sum checksum, use func(io.Reader) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body, length, err := c.open(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	idle := time.AfterFunc(c.Idle, cancel)
+	defer idle.Stop()
+	received := &counter{from: body, alive: func() { idle.Reset(c.Idle) }}
+	hashed := sum.new()
+	err = use(io.TeeReader(received, hashed))
+	switch {
+	case received.err != nil || (err == nil && length >= 0 && received.n < length):
+		return brokenOff(target, received.n, length, received.err)
+	case err != nil:
+		return backoff.Permanent(err)
+	}
+	if actual := hex.EncodeToString(hashed.Sum(nil)); actual != sum.hex() {
+		return backoff.Permanent(mismatch(target, sum, actual))
+	}
+	return nil
+}
+
+// counter counts what arrives, keeps the network's error, and says that the server is alive.
+type counter struct {
+	from  io.Reader
+	n     int64
+	err   error
+	alive func()
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n += int64(n)
+	c.alive()
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
+	return n, err
+}
+
+func (c *Client) open(ctx context.Context, target *url.URL) (io.ReadCloser, int64, error) {
+	if target.Scheme == "file" {
+		file, err := os.Open(target.Path)
+		if err != nil {
+			return nil, 0, backoff.Permanent(notFound(target, err.Error()))
+		}
+		return file, -1, nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, 0, backoff.Permanent(fmt.Errorf("request %s: %w", target.Redacted(), err))
+	}
+	request.Header.Set("User-Agent", c.UserAgent)
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, backoff.Permanent(ctx.Err())
+		}
+		return nil, 0, unreachable(target, err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, response.ContentLength, nil
+	}
+	_ = response.Body.Close()
+	return nil, 0, refused(target, response)
+}
+
+// maxRetryAfter bounds the time that a server may ask for, in seconds.
+const maxRetryAfter = 60
+
+func retryAfter(response *http.Response) (int, bool) {
+	wait, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	return min(wait, maxRetryAfter), err == nil && wait > 0
+}
+
+// checksum is an algorithm and the digest that is expected.
+type checksum struct {
+	new    func() hash.Hash
+	digest []byte
+}
+
+func newChecksum(text string) (checksum, error) {
+	if digits, ok := strings.CutPrefix(text, "sha256:"); ok {
+		digest, err := hex.DecodeString(digits)
+		if err == nil && len(digest) == sha256.Size {
+			return checksum{sha256.New, digest}, nil
+		}
+	}
+	if encoded, ok := strings.CutPrefix(text, "sha512-"); ok {
+		digest, err := base64.StdEncoding.DecodeString(encoded)
+		if err == nil && len(digest) == sha512.Size {
+			return checksum{sha512.New, digest}, nil
+		}
+	}
+	return checksum{}, fmt.Errorf("%q is not a checksum", text)
+}
+
+func (c checksum) hex() string { return hex.EncodeToString(c.digest) }

@@ -1,0 +1,61 @@
+// Package language holds what every language gives, and the list of them. Adding a language is a package and a line.
+package language
+
+import (
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/node"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/settings"
+)
+
+// Language recognises applications.
+type Language interface {
+	// Read looks at an application; the project is nil when it is not for this language. What is broken is an error.
+	Read(a app.App, s settings.Settings) (Project, error)
+	// LookedFor names the files by which an application is recognised.
+	LookedFor() []string
+}
+
+// Project is an application that a language has recognised.
+type Project interface {
+	// Name is the language's name in the build plan.
+	Name() string
+	// Plan decides what is to be done, from the releases that there are.
+	Plan(releases catalog.Catalog) (plan.Plan, error)
+}
+
+// All are the languages, in the order in which they build.
+var All = []Language{nodejs{}}
+
+type nodejs struct{}
+
+func (nodejs) LookedFor() []string { return node.LookedFor }
+
+func (nodejs) Read(a app.App, s settings.Settings) (Project, error) {
+	project, err := node.Read(a, s)
+	if project == nil || err != nil {
+		return nil, err
+	}
+	return project, nil
+}
+
+// Read gives the first project that a language recognises, and its language; nil when none does.
+func Read(a app.App, s settings.Settings) (Project, error) {
+	for _, l := range All {
+		project, err := l.Read(a, s)
+		if project != nil || err != nil {
+			return project, err
+		}
+	}
+	return nil, nil
+}
+
+// LookedFor names all files by which an application could have been recognised.
+func LookedFor() []string {
+	var names []string
+	for _, l := range All {
+		names = append(names, l.LookedFor()...)
+	}
+	return names
+}

@@ -1,0 +1,148 @@
+// Package launch is what happens inside a container between the launcher and the application. It imports as little as
+// possible: it is part of every container start.
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit codes of a program that could not be started, as shells give them: POSIX, Shell Command Language, 2.8.2.
+const (
+	notExecutable = 126
+	notFound      = 127
+	bySignal      = 128
+)
+
+// Init runs a program as its only child: every signal is forwarded to it, processes that nobody waits for are reaped,
+// and its exit code is returned (128 and the signal's number when a signal ended it).
+//
+// A process with the number 1 ignores signals that it has no handler for, and inherits the orphans of the container.
+// Init takes that place, so that the program is an ordinary process. The arguments are:
+//
+//	[--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...
+//
+// With --group, signals go to the program's whole process group, for a shell that does not forward them.
+func Init(arguments, environ []string, stderr io.Writer) int {
+	order, err := parse(arguments, environ)
+	if err != nil {
+		return fail(stderr, notExecutable, err)
+	}
+	program, err := exec.LookPath(order.args[0])
+	if err != nil {
+		return fail(stderr, notFound, fmt.Errorf("%s cannot be started: %w", order.args[0], unwrap(err)))
+	}
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals)
+	child, err := start(program, order)
+	if err != nil {
+		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
+	}
+	target := child
+	if order.group {
+		target = -child
+	}
+	for received := range signals {
+		switch received {
+		case syscall.SIGCHLD:
+			if code, ended := reap(child); ended {
+				return code
+			}
+		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
+			// The Go runtime and terminals send these to this process for reasons of its own.
+		default:
+			if number, ok := received.(syscall.Signal); ok {
+				_ = syscall.Kill(target, number)
+			}
+		}
+	}
+	return bySignal
+}
+
+// order is what Init was asked to run.
+type order struct {
+	group bool
+	env   []string
+	args  []string
+}
+
+func parse(arguments, environ []string) (order, error) {
+	o := order{env: environ}
+	for i := 0; i < len(arguments); i++ {
+		switch {
+		case arguments[i] == "--group":
+			o.group = true
+		case arguments[i] == "--env" && i+1 < len(arguments):
+			i++
+			o.env = withVariable(o.env, arguments[i])
+		case arguments[i] == "--" && i+1 < len(arguments):
+			o.args = arguments[i+1:]
+			return o, nil
+		default:
+			return o, fmt.Errorf("usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...")
+		}
+	}
+	return o, errors.New("there is no program to run behind --")
+}
+
+func withVariable(environ []string, variable string) []string {
+	name, _, _ := strings.Cut(variable, "=")
+	changed := make([]string, 0, len(environ)+1)
+	for _, other := range environ {
+		if !strings.HasPrefix(other, name+"=") {
+			changed = append(changed, other)
+		}
+	}
+	return append(changed, variable)
+}
+
+// start gives the program a process group of its own; on a terminal, the one in the foreground, so that Ctrl-C reaches
+// it once and not a second time through this process.
+func start(program string, o order) (int, error) {
+	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	return syscall.ForkExec(program, o.args, &syscall.ProcAttr{
+		Env:   o.env,
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: err == nil, Ctty: 0},
+	})
+}
+
+// reap collects every child that has ended; code is that of the program, once it is among them.
+func reap(program int) (code int, ended bool) {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return code, ended
+		}
+		if pid == program && !status.Stopped() {
+			code, ended = status.ExitStatus(), true
+			if status.Signaled() {
+				code = bySignal + int(status.Signal())
+			}
+		}
+	}
+}
+
+func unwrap(err error) error {
+	if found, ok := errors.AsType[*exec.Error](err); ok {
+		return found.Err
+	}
+	return err
+}
+
+func fail(stderr io.Writer, code int, err error) int {
+	_, _ = fmt.Fprintf(stderr, "gantry: %v\n", err)
+	return code
+}

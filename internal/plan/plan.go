@@ -1,0 +1,143 @@
+// Package plan is what one language wants done for an application, as plain data: written by the language packages,
+// carried out by package build, printed, and kept as a golden file for every fixture. It imports nothing of ours.
+package plan
+
+// Plan is all that a build needs to know of an application.
+type Plan struct {
+	// Language is the language's short name, e.g. "node"; it appears in the build plan.
+	Language string
+	// Decisions are what was decided and why, in the order in which people want to read them.
+	Decisions []Decision
+	// Warnings are told once, above everything else.
+	Warnings []string `json:",omitempty"`
+	// Runtime is the language's runtime, resolved to one release.
+	Runtime Runtime
+	// Dependencies is the tree of installed packages; nil when the application has none.
+	Dependencies *Dependencies `json:",omitempty"`
+	// Scripts are the application's own build steps, in order.
+	Scripts []Command `json:",omitempty"`
+	// BuildEnv is set for installing and for Scripts, where the platform has not set it; ToolchainDir in a value stands
+	// for the folder of the runtime.
+	BuildEnv map[string]string `json:",omitempty"`
+	// LaunchEnv is set for the running application, where the user has not set it.
+	LaunchEnv map[string]string `json:",omitempty"`
+	// LaunchPath are folders, relative to the application, put in front of PATH at launch and for Scripts.
+	LaunchPath []string `json:",omitempty"`
+	// Processes are the image's process types.
+	Processes []Process
+}
+
+// ToolchainDir stands for the runtime's folder while building.
+const ToolchainDir = "{toolchain}"
+
+// Decision is one line of the build log: "Node.js  24.18.0  from engines.node in package.json:7:13 (^24)".
+type Decision struct {
+	Subject, Value, Origin string
+}
+
+// Release is one downloadable version of a runtime or tool.
+type Release struct {
+	Name, Version string
+	// Arch is as in Go ("amd64", "arm64"); empty for software that runs anywhere.
+	Arch string `json:",omitempty"`
+	// URI and SHA256 (hex) are the official archive and its checksum; empty when the release exists on a registry only.
+	URI    string `json:",omitempty"`
+	SHA256 string `json:",omitempty"`
+	// Package and Integrity (Subresource Integrity, "sha512-…") are the same version's package on the npm registry.
+	Package   string `json:",omitempty"`
+	Integrity string `json:",omitempty"`
+	// Manager is the version of the package manager to add when the archive brings none.
+	Manager string `json:",omitempty"`
+	// LTS is the code name of the long-term support line; empty when it is none.
+	LTS string `json:",omitempty"`
+	// EndOfLife is a date, YYYY-MM-DD; empty when not known.
+	EndOfLife string `json:",omitempty"`
+}
+
+// The places that a runtime can come from.
+const (
+	SourceAny      = "auto"
+	SourceOfficial = "official"
+	SourceRegistry = "registry"
+)
+
+// Runtime says which release runs the application and which of its files are needed for what.
+type Runtime struct {
+	// Title is the runtime's name as people write it.
+	Title   string
+	Release Release
+	// Source is where the release may come from: SourceAny, SourceOfficial or SourceRegistry; SourceSetting names the
+	// variable that says so.
+	Source, SourceSetting string
+	// Registry is the npm registry's URL, without a trailing slash.
+	Registry string
+	// Launch are the files and folders, relative to the archive's root, that the running application needs.
+	Launch []string
+	// Headers is the folder, relative to the archive's root, with the files that native modules are compiled against.
+	Headers string
+	// Manager is the package manager to add when the runtime's archive brings none.
+	Manager Tool
+}
+
+// Tool is a program that comes as a package of the npm registry.
+type Tool struct {
+	Release Release
+	// Dir is where its files go, relative to the runtime's root.
+	Dir string
+	// Bin maps a command's name to its file, relative to Dir.
+	Bin map[string]string
+}
+
+// Dependencies is a tree of installed packages.
+type Dependencies struct {
+	// Manager is the package manager's name, e.g. "npm".
+	Manager string
+	// Dirs are the folders, relative to the application, that may hold installed packages: "node_modules", and with
+	// workspaces one in each of them.
+	Dirs []string
+	// Inputs are the files that decide what is installed; the tree is made anew when one of them changes.
+	Inputs []string
+	// Lockfile is the one of Inputs that pins every package; empty when there is none.
+	Lockfile string `json:",omitempty"`
+	// Install makes the tree for building, with development dependencies.
+	Install Command
+	// InstallLaunch makes the tree for running, without them, where there are no Scripts and no Hooks.
+	InstallLaunch Command
+	// Prune turns the tree for building into the tree for running, without the network.
+	Prune Command
+	// Hooks are the application's own steps that belong to an installation; Install runs them itself, so they are run
+	// only when the tree comes from the cache.
+	Hooks []Command `json:",omitempty"`
+	// Scratch are folders inside trees that hold caches: they are neither kept nor exported.
+	Scratch []string `json:",omitempty"`
+}
+
+// Command is a program to run in the application's folder.
+type Command struct {
+	// Title is what the log calls it.
+	Title string
+	Args  []string
+	// Failures are what is known to go wrong.
+	Failures []Failure `json:"-"`
+}
+
+// Failure explains a command's failure that its output gives away.
+type Failure struct {
+	// Shows is the text in the output by which it is recognised.
+	Shows string
+	// ID, Title, Where (a file) and Hints are those of the problem that is reported.
+	ID, Title, Where string
+	Hints            []string
+}
+
+// Process is a process type of the image.
+type Process struct {
+	Type    string
+	Default bool `json:",omitempty"`
+	// Env is set for this process only.
+	Env map[string]string `json:",omitempty"`
+	// Args is the program and its arguments.
+	Args []string
+	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.
+	Group bool `json:",omitempty"`
+}

@@ -1,0 +1,106 @@
+// Package settings is what steers a build: platform variables (BP_…) over [dev.gantry] in project.toml. It knows each
+// setting's name, default and form, and where each value came from; what a value means is known elsewhere.
+package settings
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// Setting is a value and where it came from.
+type Setting struct {
+	Value string
+	// Origin is the variable's name, "project.toml:3:1", or "default".
+	Origin string
+	// Where is the value's place in project.toml; zero for all other origins.
+	Where problem.Position
+}
+
+// IsSet reports whether somebody has chosen the value.
+func (s Setting) IsSet() bool { return s.Origin != defaultOrigin }
+
+const defaultOrigin = "default"
+
+// Settings are all settings of a build.
+type Settings struct {
+	// NodeVersion is an npm range or an alias such as "lts/*"; empty when nobody has chosen.
+	NodeVersion Setting
+	// NodeSource is auto, nodejs.org or npm-registry.
+	NodeSource Setting
+	// NodeRunScripts are names of package.json scripts, separated by commas.
+	NodeRunScripts Setting
+	// NPMRegistry is a URL without a trailing slash.
+	NPMRegistry Setting
+}
+
+// definition is one setting: its names, its default, and what a value must look like.
+type definition struct {
+	key, env, fallback string
+	list               bool
+	check              func(value string) (why string)
+	target             func(*Settings) *Setting
+}
+
+var definitions = []definition{
+	{key: "node.version", env: "BP_NODE_VERSION", target: func(s *Settings) *Setting { return &s.NodeVersion }},
+	{key: "node.source", env: "BP_NODE_SOURCE", fallback: "auto", check: oneOf("auto", "nodejs.org", "npm-registry"),
+		target: func(s *Settings) *Setting { return &s.NodeSource }},
+	{key: "node.run-scripts", env: "BP_NODE_RUN_SCRIPTS", fallback: "build", list: true,
+		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},
+	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
+		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
+}
+
+// Read gives the settings of an application. lookup finds a platform variable.
+func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
+	var s Settings
+	for _, d := range definitions {
+		*d.target(&s) = Setting{Value: d.fallback, Origin: defaultOrigin}
+	}
+	if err := readProject(a, &s); err != nil {
+		return s, err
+	}
+	for _, d := range definitions {
+		value, found := lookup(d.env)
+		if !found {
+			continue
+		}
+		if d.check != nil {
+			if why := d.check(value); why != "" {
+				return s, &problem.Problem{
+					ID:    "settings/bad-value",
+					Title: d.env + " has a value that is not understood",
+					Where: problem.Position{File: d.env},
+					Why:   why,
+					Hints: []string{"Correct " + d.env + ", or leave it unset for the default (" + d.fallback + ")."},
+				}
+			}
+		}
+		*d.target(&s) = Setting{Value: value, Origin: d.env}
+	}
+	s.NPMRegistry.Value = strings.TrimRight(s.NPMRegistry.Value, "/")
+	return s, nil
+}
+
+func oneOf(values ...string) func(string) string {
+	return func(value string) string {
+		if slices.Contains(values, value) {
+			return ""
+		}
+		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
+	}
+}
+
+// webAddress does not repeat the value: it may hold a password.
+func webAddress(value string) string {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "it is not an http:// or https:// address"
+	}
+	return ""
+}
