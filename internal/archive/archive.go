@@ -25,6 +25,9 @@ type Options struct {
 	Strip int
 	// Keep chooses entries by their stripped name; nil keeps all.
 	Keep func(name string) bool
+	// RootFS is for a tree that will be somebody's root file system: names may begin with a slash, and symbolic links may
+	// point anywhere. Writing through them stays impossible.
+	RootFS bool
 }
 
 // Gunzip unpacks a gzipped tar archive into a folder, which must exist.
@@ -63,32 +66,35 @@ func Extract(r io.Reader, dir string, options Options) error {
 		if err != nil {
 			return damaged(err)
 		}
-		name, ok, err := place(header.Name, options.Strip)
+		name, ok, err := place(header.Name, options)
 		if err != nil {
 			return err
 		}
 		if !ok || (options.Keep != nil && !options.Keep(name)) {
 			continue
 		}
-		if err := extract(root, reader, header, name, options.Strip); err != nil {
+		if err := extract(root, reader, header, name, options); err != nil {
 			return err
 		}
 	}
 }
 
 // place gives an entry's name below the folder; ok is false for what Strip takes away entirely.
-func place(name string, strip int) (stripped string, ok bool, err error) {
+func place(name string, options Options) (stripped string, ok bool, err error) {
+	if options.RootFS {
+		name = "./" + strings.TrimLeft(name, "/")
+	}
 	if path.IsAbs(name) || !filepath.IsLocal(path.Clean(name)) {
 		return "", false, escape(name)
 	}
 	parts := strings.Split(path.Clean(name), "/")
-	if len(parts) <= strip || path.Clean(name) == "." {
+	if len(parts) <= options.Strip || path.Clean(name) == "." {
 		return "", false, nil
 	}
-	return path.Join(parts[strip:]...), true, nil
+	return path.Join(parts[options.Strip:]...), true, nil
 }
 
-func extract(root *os.Root, content io.Reader, header *tar.Header, name string, strip int) error {
+func extract(root *os.Root, content io.Reader, header *tar.Header, name string, options Options) error {
 	if header.Typeflag != tar.TypeDir {
 		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return writing(name, err)
@@ -105,13 +111,13 @@ func extract(root *os.Root, content io.Reader, header *tar.Header, name string, 
 		return writeFile(root, name, mode, content)
 	case tar.TypeSymlink:
 		target := path.Join(path.Dir(name), header.Linkname)
-		if path.IsAbs(header.Linkname) || !filepath.IsLocal(target) {
+		if !options.RootFS && (path.IsAbs(header.Linkname) || !filepath.IsLocal(target)) {
 			return escape(name + " -> " + header.Linkname)
 		}
 		_ = root.Remove(name)
 		return writing(name, root.Symlink(header.Linkname, name))
 	case tar.TypeLink:
-		target, ok, err := place(header.Linkname, strip)
+		target, ok, err := place(header.Linkname, options)
 		if err != nil || !ok {
 			return escape(name + " -> " + header.Linkname)
 		}

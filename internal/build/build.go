@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -187,26 +186,3 @@ func (w *work) tell(name, cause string) {
 // launchOnly marks what the running application needs: its content is never restored, and an unchanged layer is taken
 // over from the last image without being made.
 var launchOnly = libcnb.LayerTypes{Launch: true}
-
-// environ is what programs of the build see: the platform's variables over the process's, ours where none is set.
-func (w *work) environ(extra map[string]string, path ...string) []string {
-	values := map[string]string{}
-	for _, variable := range w.Environ {
-		name, value, _ := strings.Cut(variable, "=")
-		values[name] = value
-	}
-	for name, value := range w.ctx.Platform.Environment {
-		values[name] = value
-	}
-	for name, value := range extra {
-		if _, set := values[name]; !set {
-			values[name] = value
-		}
-	}
-	values["PATH"] = strings.Join(append(path, values["PATH"]), string(os.PathListSeparator))
-	var list []string
-	for name, value := range values {
-		list = append(list, name+"="+value)
-	}
-	return list
-}

@@ -2,8 +2,6 @@ package build
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/run"
 )
 
 // Layer: "modules" holds the packages that the running application needs, in the folders in which they were installed;
@@ -155,37 +152,5 @@ func (w *work) scripts(ctx context.Context, steps []plan.Command) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// command runs a program of the toolchain in the application's folder.
-func (w *work) command(ctx context.Context, subject string, command plan.Command) error {
-	home, err := os.MkdirTemp("", "gantry-home-")
-	if err != nil {
-		return problem.Disk("make a temporary folder", err)
-	}
-	defer func() { _ = os.RemoveAll(home) }()
-	env := map[string]string{"HOME": home}
-	for name, value := range w.plan.BuildEnv {
-		env[name] = strings.ReplaceAll(value, plan.ToolchainDir, w.toolchain)
-	}
-	paths := []string{}
-	for _, dir := range w.plan.LaunchPath {
-		paths = append(paths, filepath.Join(w.ctx.ApplicationPath, dir))
-	}
-	output := w.Report.Output()
-	runner := run.Runner{
-		Dir:    w.ctx.ApplicationPath,
-		Env:    w.environ(env, append(paths, filepath.Join(w.toolchain, "bin"))...),
-		Output: output,
-	}
-	end := w.Report.Step(subject, command.Title)
-	err = runner.Run(ctx, command)
-	_ = output.Close()
-	if err != nil {
-		end("")
-		return err
-	}
-	end(fmt.Sprintf("%s, done", command.Title))
 	return nil
 }

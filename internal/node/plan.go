@@ -8,16 +8,27 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
-// buildEnv makes npm quiet and quick, and lets native modules find the headers of the very Node.js that runs them.
-var buildEnv = map[string]string{
-	"CI":                         "true",
-	"npm_config_nodedir":         plan.ToolchainDir,
-	"npm_config_audit":           "false",
-	"npm_config_fund":            "false",
-	"npm_config_update_notifier": "false",
-	"npm_config_progress":        "false",
+// buildEnv makes npm quiet and quick, lets native modules find the headers of the very Node.js that runs them, and has
+// Node.js trust what the build image trusts.
+func buildEnv(npm plan.Release) map[string]string {
+	env := map[string]string{
+		"CI":                         "true",
+		"NODE_EXTRA_CA_CERTS":        plan.CACertificates,
+		"npm_config_audit":           "false",
+		"npm_config_fund":            "false",
+		"npm_config_update_notifier": "false",
+		"npm_config_progress":        "false",
+	}
+	// npm 11 warns of the older name, and the node-gyp in npm 10 does not know the newer one.
+	name := "npm_package_config_node_gyp_nodedir"
+	if v, err := semver.Parse(npm.Version); err == nil && v.Major < 11 {
+		name = "npm_config_nodedir"
+	}
+	env[name] = plan.ToolchainDir
+	return env
 }
 
 // Plan decides what is to be done.
@@ -29,12 +40,12 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	out := plan.Plan{
 		Language:  "node",
 		Decisions: []plan.Decision{version},
-		BuildEnv:  buildEnv,
 		LaunchEnv: map[string]string{"NODE_ENV": "production"},
 	}
 	if out.Runtime, err = p.runtime(release, releases); err != nil {
 		return plan.Plan{}, err
 	}
+	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
 	if err := p.dependencies(&out); err != nil {
 		return plan.Plan{}, err
 	}

@@ -16,8 +16,8 @@ type Plan struct {
 	Dependencies *Dependencies `json:",omitempty"`
 	// Scripts are the application's own build steps, in order.
 	Scripts []Command `json:",omitempty"`
-	// BuildEnv is set for installing and for Scripts, where the platform has not set it; ToolchainDir in a value stands
-	// for the folder of the runtime.
+	// BuildEnv is set for installing and for Scripts, where the platform has not set it. ToolchainDir and CACertificates
+	// may stand in a value.
 	BuildEnv map[string]string `json:",omitempty"`
 	// LaunchEnv is set for the running application, where the user has not set it.
 	LaunchEnv map[string]string `json:",omitempty"`
@@ -27,8 +27,13 @@ type Plan struct {
 	Processes []Process
 }
 
-// ToolchainDir stands for the runtime's folder while building.
-const ToolchainDir = "{toolchain}"
+// What stands in BuildEnv for something that only the build knows.
+const (
+	// ToolchainDir is the runtime's folder.
+	ToolchainDir = "{toolchain}"
+	// CACertificates is the file with the certificates that the build image trusts; without one, the variable is not set.
+	CACertificates = "{ca-certificates}"
+)
 
 // Decision is one line of the build log: "Node.js  24.18.0  from engines.node in package.json:7:13 (^24)".
 type Decision struct {

@@ -1,0 +1,172 @@
+// Command localbuild builds an application into an OCI image with the real lifecycle, without a container engine and
+// without root; and it runs such an image.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/spf13/pflag"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/sandbox"
+)
+
+const usage = `Builds an application into an OCI image, without a container engine.
+
+  localbuild APP_DIR [options]      build
+  localbuild run LAYOUT [options]   start an image that was built, with a read-only root file system
+
+Options:
+`
+
+func main() {
+	sandbox.Enter()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := start(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		report.New(os.Stderr, report.Colored(os.Stderr)).Problem(problem.As(err))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func start(ctx context.Context, arguments []string) (int, error) {
+	if len(arguments) > 0 && arguments[0] == "run" {
+		return runImage(ctx, arguments[1:])
+	}
+	return buildImage(ctx, arguments)
+}
+
+// newFlags makes a set of flags that print the usage; usageError reports whether parsing asked for help or failed.
+func newFlags() *pflag.FlagSet {
+	flags := pflag.NewFlagSet("localbuild", pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
+	return flags
+}
+
+func buildImage(ctx context.Context, arguments []string) (int, error) {
+	flags := newFlags()
+	var o localbuild.Options
+	tools := besideMe()
+	flags.StringVarP(&o.Output, "output", "o", "", "where the image goes too: FILE.tar for docker load, or a folder for an OCI layout")
+	flags.StringVar(&o.Publish, "publish", "", "a reference to push the image to")
+	flags.StringVar(&o.RunImage, "run-image", "", "a reference, OCI layout or tarball (default: made of Debian packages, and kept)")
+	flags.StringVar(&o.Cache, "cache", "", "the application's cache folder (default: one below --home)")
+	flags.StringVar(&o.Home, "home", homeFolder(), "where run images and caches are kept")
+	flags.StringVar(&o.Buildpack, "buildpack", filepath.Join(tools, "buildpack"), "the folder of the buildpack")
+	flags.StringVar(&o.Lifecycle, "lifecycle", filepath.Join(tools, "tools"), "the folder of the lifecycle's programs")
+	verbose := flags.BoolP("verbose", "v", false, "show what the lifecycle says, too")
+	env := flags.StringArrayP("env", "e", nil, "a variable for the build: NAME=VALUE, or NAME to pass on this shell's")
+	volumes := flags.StringArray("volume", nil, "a folder or file that the build sees, read-only: SOURCE:TARGET")
+	if err := flags.Parse(arguments); err != nil {
+		return helpOrUsage(err)
+	}
+	if flags.NArg() != 1 {
+		flags.Usage()
+		return 2, nil
+	}
+	o.App, o.Env = flags.Arg(0), variables(*env)
+	o.Color, o.LogLevel = report.Colored(os.Stdout), "error"
+	if *verbose {
+		o.LogLevel = "info"
+	}
+	for _, volume := range *volumes {
+		source, target, found := strings.Cut(volume, ":")
+		if !found {
+			return 0, &problem.Problem{ID: "localbuild/volume", Title: "the volume " + volume + " has no target", Hints: []string{"Write SOURCE:TARGET."}}
+		}
+		o.Volumes = append(o.Volumes, localbuild.Volume{Source: source, Target: target})
+	}
+	r := report.New(os.Stdout, report.Colored(os.Stdout))
+	result, err := localbuild.Build(ctx, o, r, os.Stdout, os.Stderr)
+	if err != nil {
+		return 1, err
+	}
+	r.Line("Image", result.Digest.String())
+	r.Line("Kept in", result.Layout)
+	if o.Output != "" {
+		r.Line("Written to", o.Output)
+	}
+	if o.Publish != "" {
+		r.Line("Pushed to", o.Publish)
+	}
+	return 0, nil
+}
+
+func runImage(ctx context.Context, arguments []string) (int, error) {
+	flags := newFlags()
+	var o localbuild.RunOptions
+	flags.StringVar(&o.Process, "process", "", "the process type to start (default: the image's)")
+	env := flags.StringArrayP("env", "e", nil, "a variable for the process: NAME=VALUE, or NAME to pass on this shell's")
+	if err := flags.Parse(arguments); err != nil {
+		return helpOrUsage(err)
+	}
+	if flags.NArg() < 1 {
+		flags.Usage()
+		return 2, nil
+	}
+	o.Args, o.Env = flags.Args()[1:], variables(*env)
+	path, err := layout.FromPath(flags.Arg(0))
+	if err != nil {
+		return 0, &problem.Problem{ID: "localbuild/no-image", Title: flags.Arg(0) + " is not an image", Why: err.Error(),
+			Hints: []string{"Give the folder of an OCI layout; localbuild prints where it keeps one."}, Err: err}
+	}
+	image, err := localbuild.FirstImage(path)
+	if err != nil {
+		return 0, err
+	}
+	container, err := localbuild.Start(ctx, image, os.TempDir(), o, os.Stdout, os.Stderr)
+	if err != nil {
+		return 0, err
+	}
+	return container.Wait()
+}
+
+func helpOrUsage(err error) (int, error) {
+	if errors.Is(err, pflag.ErrHelp) {
+		return 0, nil
+	}
+	fmt.Fprintln(os.Stderr, "localbuild:", err)
+	return 2, nil
+}
+
+func variables(list []string) map[string]string {
+	values := map[string]string{}
+	for _, item := range list {
+		name, value, found := strings.Cut(item, "=")
+		if !found {
+			value = os.Getenv(name)
+		}
+		values[name] = value
+	}
+	return values
+}
+
+// besideMe is the folder of this program, where the build puts the buildpack and the lifecycle.
+func besideMe() string {
+	program, err := os.Executable()
+	if err != nil {
+		return "build"
+	}
+	return filepath.Dir(program)
+}
+
+// homeFolder follows https://specifications.freedesktop.org/basedir-spec/latest/.
+func homeFolder() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "gantry")
+	}
+	return filepath.Join(os.TempDir(), "gantry")
+}

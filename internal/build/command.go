@@ -1,0 +1,89 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/run"
+)
+
+// command runs a program of the toolchain in the application's folder.
+func (w *work) command(ctx context.Context, subject string, command plan.Command) error {
+	temporary, err := os.MkdirTemp("", "gantry-home-")
+	if err != nil {
+		return problem.Disk("make a temporary folder", err)
+	}
+	defer func() { _ = os.RemoveAll(temporary) }()
+	output := w.Report.Output()
+	runner := run.Runner{Dir: w.ctx.ApplicationPath, Env: w.environ(temporary), Output: output}
+	end := w.Report.Step(subject, command.Title)
+	err = runner.Run(ctx, command)
+	_ = output.Close()
+	if err != nil {
+		end("")
+		return err
+	}
+	end(command.Title)
+	return nil
+}
+
+// environ is what programs of the build see: the platform's variables over the process's, the plan's where none is
+// set. home serves as home folder where the user has none that can be written to.
+func (w *work) environ(home string) []string {
+	values := map[string]string{}
+	for _, variable := range w.Environ {
+		name, value, _ := strings.Cut(variable, "=")
+		values[name] = value
+	}
+	maps.Copy(values, w.ctx.Platform.Environment)
+	for name, value := range w.plan.BuildEnv {
+		if _, set := values[name]; set {
+			continue
+		}
+		value = strings.ReplaceAll(value, plan.ToolchainDir, w.toolchain)
+		if value == plan.CACertificates {
+			if value = certificates(values["SSL_CERT_FILE"]); value == "" {
+				continue
+			}
+		}
+		values[name] = value
+	}
+	if values["HOME"] == "" || unix.Access(values["HOME"], unix.W_OK) != nil {
+		values["HOME"] = home
+	}
+	var path []string
+	for _, dir := range w.plan.LaunchPath {
+		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
+	}
+	path = append(path, filepath.Join(w.toolchain, "bin"), values["PATH"])
+	values["PATH"] = strings.Join(path, string(os.PathListSeparator))
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, fmt.Sprintf("%s=%s", name, values[name]))
+	}
+	return list
+}
+
+// bundles are where distributions keep the certificates they trust, as in Go's crypto/x509.
+var bundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
+}
+
+func certificates(chosen string) string {
+	for _, file := range append([]string{chosen}, bundles...) {
+		if _, err := os.Stat(file); err == nil && file != "" {
+			return file
+		}
+	}
+	return ""
+}

@@ -1,0 +1,71 @@
+package localbuild
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// metadataLabel is where the lifecycle keeps what it needs for rebuilds and rebases.
+const metadataLabel = "io.buildpacks.lifecycle.metadata"
+
+// nameRunImage gives the run image its own name in the image's metadata: the loopback registry's address means nothing
+// to anybody else, and would make every image another one.
+func nameRunImage(image v1.Image, address, label string) (v1.Image, error) {
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read the image: %w", err)
+	}
+	config = config.DeepCopy()
+	for key, value := range config.Config.Labels {
+		config.Config.Labels[key] = strings.ReplaceAll(value, address, label)
+	}
+	renamed, err := mutate.ConfigFile(image, config)
+	if err != nil {
+		return nil, fmt.Errorf("name the run image in %s: %w", metadataLabel, err)
+	}
+	return renamed, nil
+}
+
+// write saves an image as a tarball for docker load, or as an OCI layout.
+func write(image v1.Image, destination, tag string) error {
+	fail := func(err error) error { return problem.Disk("write the image to "+destination, err) }
+	if !strings.HasSuffix(destination, ".tar") {
+		if _, err := os.Stat(filepath.Join(destination, "index.json")); err == nil {
+			if err := os.RemoveAll(destination); err != nil {
+				return fail(err)
+			}
+		}
+		path, err := layout.Write(destination, empty.Index)
+		if err == nil {
+			err = path.AppendImage(image)
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return nil
+	}
+	reference, err := name.NewTag(tag + ":latest")
+	if err != nil {
+		return fmt.Errorf("name the image: %w", err)
+	}
+	partial := destination + ".partial"
+	if err := tarball.WriteToFile(partial, reference, image); err != nil {
+		_ = os.Remove(partial)
+		return fail(err)
+	}
+	if err := os.Rename(partial, destination); err != nil {
+		return fail(err)
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds Gantry for this machine into build/: the buildpack, the lifecycle that tests and localbuild use, and localbuild.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CGO_ENABLED=0
+
+lifecycle=0.21.17
+flags=(-trimpath -ldflags "-s -w")
+
+mkdir -p build/buildpack/bin build/tools
+cp buildpack.toml LICENSE build/buildpack/
+go build "${flags[@]}" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
+go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
+go build "${flags[@]}" -o build/ ./cmd/localbuild
+
+# The tools change with their module only; compiling them takes a minute.
+stamp=$(cat integration/tools/go.sum integration/tools/go.mod "$0" | sha256sum | cut -c1-16)
+if [ "$(cat build/tools/stamp 2>/dev/null)" != "$stamp" ]; then
+  echo "Compiling the lifecycle $lifecycle (once, about a minute)"
+  (cd integration/tools && go build -trimpath -ldflags "-s -w -X github.com/buildpacks/lifecycle/cmd.Version=$lifecycle" -o ../../build/tools/ \
+    github.com/buildpacks/lifecycle/cmd/lifecycle github.com/buildpacks/lifecycle/cmd/launcher)
+  echo "$stamp" > build/tools/stamp
+fi
