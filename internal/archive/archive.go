@@ -56,7 +56,8 @@ func Extract(r io.Reader, dir string, options Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
-	defer func() { _ = root.Close() }()
+	tree := &tree{root: root}
+	defer tree.close()
 	reader := tar.NewReader(r)
 	for {
 		header, err := reader.Next()
@@ -73,7 +74,7 @@ func Extract(r io.Reader, dir string, options Options) error {
 		if !ok || (options.Keep != nil && !options.Keep(name)) {
 			continue
 		}
-		if err := extract(root, reader, header, name, options); err != nil {
+		if err := tree.extract(reader, header, name, options); err != nil {
 			return err
 		}
 	}
@@ -94,55 +95,106 @@ func place(name string, options Options) (stripped string, ok bool, err error) {
 	return path.Join(parts[options.Strip:]...), true, nil
 }
 
-func extract(root *os.Root, content io.Reader, header *tar.Header, name string, options Options) error {
-	if header.Typeflag != tar.TypeDir {
-		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-			return writing(name, err)
+// tree is the folder that an archive is unpacked into.
+type tree struct {
+	root *os.Root
+	// at is the folder of the last entry, called dir: the next one is mostly beside it.
+	at  *os.Root
+	dir string
+}
+
+func (t *tree) close() {
+	if t.at != nil {
+		_ = t.at.Close()
+	}
+	_ = t.root.Close()
+}
+
+// in gives a folder of the tree, which is made when there is none.
+func (t *tree) in(dir string) (*os.Root, error) {
+	if t.at != nil && t.dir == dir {
+		return t.at, nil
+	}
+	at, err := t.root.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = t.root.MkdirAll(dir, 0o755); err == nil {
+			at, err = t.root.OpenRoot(dir)
 		}
 	}
+	if err != nil {
+		return nil, err
+	}
+	if t.at != nil {
+		_ = t.at.Close()
+	}
+	t.at, t.dir = at, dir
+	return at, nil
+}
+
+func (t *tree) extract(content io.Reader, header *tar.Header, name string, options Options) error {
+	if header.Typeflag == tar.TypeDir {
+		_, err := t.in(name)
+		return writing(name, err)
+	}
+	folder, err := t.in(path.Dir(name))
+	if err != nil {
+		return writing(name, err)
+	}
+	base := path.Base(name)
 	switch header.Typeflag {
-	case tar.TypeDir:
-		return writing(name, root.MkdirAll(name, 0o755))
 	case tar.TypeReg:
 		mode := fs.FileMode(0o644)
 		if header.Mode&0o111 != 0 {
 			mode = 0o755
 		}
-		return writeFile(root, name, mode, content)
+		return writeFile(folder, base, mode, content)
 	case tar.TypeSymlink:
 		target := path.Join(path.Dir(name), header.Linkname)
 		if !options.RootFS && (path.IsAbs(header.Linkname) || !filepath.IsLocal(target)) {
 			return escape(name + " -> " + header.Linkname)
 		}
-		_ = root.Remove(name)
-		return writing(name, root.Symlink(header.Linkname, name))
+		return writing(name, replacing(folder, base, func() error { return folder.Symlink(header.Linkname, base) }))
 	case tar.TypeLink:
 		target, ok, err := place(header.Linkname, options)
 		if err != nil || !ok {
 			return escape(name + " -> " + header.Linkname)
 		}
-		_ = root.Remove(name)
-		return writing(name, root.Link(target, name))
+		return writing(name, replacing(folder, base, func() error { return t.root.Link(target, name) }))
 	default:
 		return nil
 	}
 }
 
-func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) error {
-	_ = root.Remove(name)
-	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+// replacing makes an entry; one of that name that is there already makes room.
+func replacing(folder *os.Root, base string, create func() error) error {
+	err := create()
+	if errors.Is(err, fs.ErrExist) {
+		if err = folder.Remove(base); err == nil {
+			err = create()
+		}
+	}
+	return err
+}
+
+func writeFile(folder *os.Root, base string, mode fs.FileMode, content io.Reader) error {
+	var file *os.File
+	err := replacing(folder, base, func() (err error) {
+		file, err = folder.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		return err
+	})
 	if err != nil {
-		return writing(name, err)
+		return writing(base, err)
 	}
 	source := &reading{Reader: content}
 	if _, err = io.Copy(file, source); err == nil {
+		// The process's umask must not decide about the image.
 		err = file.Chmod(mode)
 	}
 	err = errors.Join(err, file.Close())
 	if source.err != nil {
 		return damaged(source.err)
 	}
-	return writing(name, err)
+	return writing(base, err)
 }
 
 // reading remembers an error of the archive, to tell it from an error of the disk.

@@ -41,10 +41,13 @@ func (p *Project) dependencies(out *plan.Plan) error {
 		InstallLaunch: plan.Command{Title: "npm ci --omit=dev", Args: []string{"npm", "ci", "--omit=dev"}},
 		Prune:         plan.Command{Title: "npm prune --omit=dev", Args: []string{"npm", "prune", "--omit=dev", "--ignore-scripts", "--offline"}},
 	}
+	for _, command := range []*plan.Command{&d.Install, &d.InstallLaunch} {
+		command.Failures = installFailures(lockfile)
+	}
 	decision := plan.Decision{Subject: "packages", Value: "npm ci", Origin: lockfile + " is there"}
 	if lockfile == "" {
-		d.Install = plan.Command{Title: "npm install", Args: []string{"npm", "install", "--include=dev", "--no-package-lock"}}
-		d.InstallLaunch = plan.Command{Title: "npm install --omit=dev", Args: []string{"npm", "install", "--omit=dev", "--no-package-lock"}}
+		d.Install.Title, d.Install.Args = "npm install", []string{"npm", "install", "--include=dev", "--no-package-lock"}
+		d.InstallLaunch.Title, d.InstallLaunch.Args = "npm install --omit=dev", []string{"npm", "install", "--omit=dev", "--no-package-lock"}
 		decision = plan.Decision{Subject: "packages", Value: "npm install", Origin: "there is no lockfile"}
 		out.Warnings = append(out.Warnings,
 			"There is no package-lock.json: the newest versions that package.json allows are installed, and they are kept until "+

@@ -2,6 +2,8 @@
 // carried out by package build, printed, and kept as a golden file for every fixture. It imports nothing of ours.
 package plan
 
+import "regexp"
+
 // Plan is all that a build needs to know of an application.
 type Plan struct {
 	// Language is the language's short name, e.g. "node"; it appears in the build plan.
@@ -130,6 +132,8 @@ type Command struct {
 type Failure struct {
 	// Shows is the text in the output by which it is recognised.
 	Shows string
+	// Quote finds what the problem repeats of the output, in its first group; nil for nothing.
+	Quote *regexp.Regexp
 	// ID, Title, Where (a file) and Hints are those of the problem that is reported.
 	ID, Title, Where string
 	Hints            []string

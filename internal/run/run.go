@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -16,8 +17,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// keptOutput is how much of a program's output an error shows, in bytes.
-const keptOutput = 4000
+// keptOutput is how much of a program's output is looked at when it fails, in bytes.
+const keptOutput = 64 << 10
 
 // Runner executes programs in a folder.
 type Runner struct {
@@ -64,12 +65,11 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 // failure names what is known of a failed command: the first of its known failures that its output shows.
 func failure(command plan.Command, output string, err error) error {
 	p := &problem.Problem{
-		ID:     "run/failed",
-		Title:  command.Title + " failed",
-		Why:    err.Error(),
-		Hints:  []string{"The output above says why. Run the same command in a clean clone to see it on your machine."},
-		Output: output,
-		Err:    err,
+		ID:    "run/failed",
+		Title: command.Title + " failed",
+		Why:   err.Error(),
+		Hints: []string{"The output above says why. Run the same command in a clean clone to see it on your machine."},
+		Err:   err,
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
 		p.Why = fmt.Sprintf("it ended with exit code %d", exit.ExitCode())
@@ -81,10 +81,30 @@ func failure(command plan.Command, output string, err error) error {
 		if strings.Contains(output, known.Shows) {
 			p.ID, p.Title, p.Hints = known.ID, known.Title, known.Hints
 			p.Where = problem.Position{File: known.Where}
+			p.Why = strings.Join(quoted(output, known.Quote), "; ")
 			break
 		}
 	}
 	return p
+}
+
+// maxQuoted is how many lines of output an error repeats.
+const maxQuoted = 5
+
+// quoted gives the parts of lines that a pattern's first group matches.
+func quoted(output string, pattern *regexp.Regexp) []string {
+	if pattern == nil {
+		return nil
+	}
+	var parts []string
+	matches := pattern.FindAllStringSubmatch(output, -1)
+	for _, match := range matches[:min(len(matches), maxQuoted)] {
+		parts = append(parts, match[1])
+	}
+	if len(matches) > maxQuoted {
+		parts = append(parts, fmt.Sprintf("and %d more", len(matches)-maxQuoted))
+	}
+	return parts
 }
 
 // lookPath finds a program on the PATH of an environment other than this process's own.
