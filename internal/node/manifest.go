@@ -14,19 +14,24 @@ const manifestFile = "package.json"
 type manifest struct {
 	text []byte
 
-	Name, Version  string
-	Main           string
-	Scripts        map[string]string
-	Engines        engines
-	PackageManager string
+	Name           string            `json:"name"`
+	Main           string            `json:"main"`
+	Scripts        map[string]string `json:"scripts"`
+	Engines        engines           `json:"engines"`
+	PackageManager string            `json:"packageManager"`
 
-	Dependencies, DevDependencies, OptionalDependencies, PeerDependencies map[string]string
+	Dependencies         map[string]string `json:"dependencies"`
+	DevDependencies      map[string]string `json:"devDependencies"`
+	OptionalDependencies map[string]string `json:"optionalDependencies"`
+	PeerDependencies     map[string]string `json:"peerDependencies"`
 
-	Workspaces workspaces
+	Workspaces workspaces `json:"workspaces"`
 }
 
 // engines is an object; the array of very old packages says nothing to npm either.
-type engines struct{ Node string }
+type engines struct {
+	Node string `json:"node"`
+}
 
 func (e *engines) UnmarshalJSON(text []byte) error {
 	if text[0] == '[' {

@@ -80,8 +80,6 @@ type Runtime struct {
 	Registry string
 	// Launch are the files and folders, relative to the archive's root, that the running application needs.
 	Launch []string
-	// Headers is the folder, relative to the archive's root, with the files that native modules are compiled against.
-	Headers string
 	// Manager is the package manager to add when the runtime's archive brings none.
 	Manager Tool
 }

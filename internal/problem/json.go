@@ -78,15 +78,15 @@ func JSON(id, file string, text []byte, err error) *Problem {
 		p.Where, p.Why = At(file, text, len(text)), "the file ends in the middle of a value"
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		p.Title = fmt.Sprintf("%s has a %s where %s is expected", file, wrong.Value, article(wrong.Type.String()))
+		p.Title = fmt.Sprintf("%s has a value of the wrong type", file)
 		p.Where = At(file, text, int(wrong.Offset)-1)
-		p.Why = "the value of " + wrong.Field + " has the wrong type"
+		p.Why = fmt.Sprintf("%s is of the type %s; expected is %s", wrong.Field, wrong.Value, expected(wrong.Type.String()))
 		p.Hints = []string{"Correct the value of " + wrong.Field + "."}
 	}
 	return p
 }
 
-func article(goType string) string {
+func expected(goType string) string {
 	switch goType {
 	case "string":
 		return "a string"

@@ -104,3 +104,12 @@ func webAddress(value string) string {
 	}
 	return ""
 }
+
+// Defaults gives the default of every setting by its variable's name.
+func Defaults() map[string]string {
+	defaults := map[string]string{}
+	for _, d := range definitions {
+		defaults[d.env] = d.fallback
+	}
+	return defaults
+}

@@ -1,0 +1,92 @@
+package launch_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/launch"
+)
+
+// The test program becomes "gantry init" when it is called so: signals and children belong to a whole process.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "init" {
+		os.Exit(launch.Init(os.Args[2:], os.Environ(), os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+func run(arguments ...string) (code int, output string) {
+	var out bytes.Buffer
+	cmd := exec.Command(os.Args[0], append([]string{"init"}, arguments...)...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode(), out.String()
+	}
+	return 0, out.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		arguments []string
+		code      int
+		output    string
+	}{
+		{[]string{"--", "sh", "-c", "exit 7"}, 7, ""},
+		{[]string{"--", "sh", "-c", "kill -9 $$"}, 128 + 9, ""},
+		{[]string{"--env", "A=b c", "--", "sh", "-c", `echo "$A"`}, 0, "b c\n"},
+		{[]string{"--", "no-such-program"}, 127, "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
+		{[]string{"--", "/"}, 127, "gantry: / cannot be started: is a directory\n"},
+		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...\n"},
+		{[]string{"--"}, 126, "gantry: usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...\n"},
+	} {
+		t.Run(strings.Join(c.arguments, " "), func(t *testing.T) {
+			code, output := run(c.arguments...)
+			NewWithT(t).Expect(output).To(Equal(c.output))
+			NewWithT(t).Expect(code).To(Equal(c.code))
+		})
+	}
+}
+
+// Signals reach the program, and its own exit code is the end of it.
+func TestSignalsAreForwarded(t *testing.T) {
+	for name, c := range map[string]struct {
+		arguments []string
+		signal    syscall.Signal
+		code      int
+	}{
+		"a program with a handler":    {[]string{"--", "sh", "-c", `trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done`}, syscall.SIGTERM, 5},
+		"a program without a handler": {[]string{"--", "sh", "-c", "echo ready; exec sleep 30"}, syscall.SIGTERM, 128 + 15},
+		"SIGUSR1 too":                 {[]string{"--", "sh", "-c", `trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done`}, syscall.SIGUSR1, 6},
+		"a group behind a shell":      {[]string{"--group", "--", "sh", "-c", "echo ready; sleep 30; exit 3"}, syscall.SIGTERM, 128 + 15},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cmd := exec.Command(os.Args[0], append([]string{"init"}, c.arguments...)...)
+			out, err := cmd.StdoutPipe()
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(cmd.Start()).To(Succeed())
+			g.Expect(bufio.NewReader(out).ReadString('\n')).To(Equal("ready\n"))
+			g.Expect(cmd.Process.Signal(c.signal)).To(Succeed())
+			ended := make(chan error, 1)
+			go func() { _, _ = io.Copy(io.Discard, out); ended <- cmd.Wait() }()
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Second):
+				_ = cmd.Process.Kill()
+				t.Fatal("the signal did not end the program")
+			}
+			g.Expect(cmd.ProcessState.ExitCode()).To(Equal(c.code))
+		})
+	}
+}

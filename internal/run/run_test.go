@@ -1,0 +1,58 @@
+package run_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/run"
+)
+
+func runner(t *testing.T) (run.Runner, *bytes.Buffer) {
+	out := &bytes.Buffer{}
+	return run.Runner{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "A=1"}, Output: out}, out
+}
+
+func TestOutputAndEnvironment(t *testing.T) {
+	g := NewWithT(t)
+	r, out := runner(t)
+	g.Expect(r.Run(context.Background(), plan.Command{Title: "x", Args: []string{"sh", "-c", "echo $A; echo err >&2"}})).To(Succeed())
+	g.Expect(out.String()).To(Equal("1\nerr\n"))
+}
+
+func TestFailuresWordForWord(t *testing.T) {
+	known := []plan.Failure{{Shows: "code E1", Quote: regexp.MustCompile(`(?m)^line (.*)$`), ID: "x/known", Title: "known", Where: "file", Hints: []string{"mend it"}}}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"sh", "-c", "exit 3"}, "step failed: it ended with exit code 3 [run/failed]"},
+		{[]string{"sh", "-c", "kill -9 $$"}, "step failed: it was ended by a signal: killed [run/failed]"},
+		{[]string{"no-such-program"}, "step could not be started: there is no program no-such-program on PATH [run/not-found]"},
+		{[]string{"sh", "-c", "for i in 1 2 3 4 5 6 7; do echo line $i; done; echo code E1; exit 1"}, "file: known: 1; 2; 3; 4; 5; and 2 more [x/known]"},
+	} {
+		r, _ := runner(t)
+		err := r.Run(context.Background(), plan.Command{Title: "step", Args: c.args, Failures: known})
+		NewWithT(t).Expect(err).To(MatchError(c.want))
+		NewWithT(t).Expect(problem.As(err).ID).NotTo(Equal("gantry/internal"))
+	}
+}
+
+func TestInterruptEndsWhatWasStarted(t *testing.T) {
+	g := NewWithT(t)
+	r, _ := runner(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	err := r.Run(ctx, plan.Command{Title: "x", Args: []string{"sh", "-c", "sleep 60 & wait"}})
+	g.Expect(errors.Is(err, context.DeadlineExceeded)).To(BeTrue())
+	g.Expect(time.Since(start)).To(BeNumerically("<", 20*time.Second))
+}
