@@ -98,7 +98,6 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},
-		Headers:       "include",
 		Manager: plan.Tool{
 			Release: releases.Releases[i],
 			Dir:     "lib/node_modules/npm",
