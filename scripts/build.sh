@@ -14,7 +14,7 @@ go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
 go build "${flags[@]}" -o build/ ./cmd/localbuild
 
 # The tools change with their module only; compiling them takes a minute.
-stamp=$(cat integration/tools/go.sum integration/tools/go.mod "$0" | sha256sum | cut -c1-16)
+stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh | sha256sum | cut -c1-16)
 if [ "$(cat build/tools/stamp 2>/dev/null)" != "$stamp" ]; then
   echo "Compiling the lifecycle $lifecycle (once, about a minute)"
   (cd integration/tools && go build -trimpath -ldflags "-s -w -X github.com/buildpacks/lifecycle/cmd.Version=$lifecycle" -o ../../build/tools/ \

@@ -131,6 +131,10 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err := b.store.keep(image); err != nil {
 		return Result{}, err
 	}
+	// From here on the image is the one on disk: the registry ends with the build.
+	if image, err = FirstImage(b.store.path); err != nil {
+		return Result{}, err
+	}
 	digest, err := image.Digest()
 	if err != nil {
 		return Result{}, fmt.Errorf("read the image: %w", err)

@@ -1,0 +1,123 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"bytes"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+// What is nothing for Gantry fails detection, in one line.
+func TestNothingForGantry(t *testing.T) {
+	p := newProject(t, map[string]string{"main.py": ""})
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("Not for Gantry: there is none of package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in the application's folder"))
+}
+
+// What is broken stops the build in its own words, and the cache of the last good build stays as it was.
+func TestBrokenInputKeepsTheCache(t *testing.T) {
+	good := map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end('ok')).listen(process.env.PORT)`,
+	}
+	p := newProject(t, good)
+	p.addDependency("is-number", "7.0.0")
+	p.build()
+	lock, err := os.ReadFile(filepath.Join(p.dir, "package-lock.json"))
+	p.Expect(err).NotTo(HaveOccurred())
+	before := p.layers()
+
+	for name, c := range map[string]struct {
+		file, content string
+		want          []string
+	}{
+		"package.json":              {"package.json", "{\n  \"scripts\": {,}\n}", []string{"package.json:2:15", "package.json is not valid JSON", "[node/package-json-invalid]"}},
+		"project.toml":              {"project.toml", "[dev.gantry.node]\nversoin = \"24\"\n", []string{"project.toml:2:1", "dev.gantry.node.versoin is not a setting", "Did you mean dev.gantry.node.version?"}},
+		"Procfile":                  {"Procfile", "web node server.js", []string{"Procfile:1:1", "[procfile/invalid]"}},
+		"package-lock.json":         {"package-lock.json", "{\n  \"packages\": [}\n", []string{"package-lock.json", "[node/lockfile-invalid]"}},
+		"a lockfile out of sync":    {"package.json", `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "6.0.0"}}`, []string{"package-lock.json does not fit package.json", "is-number@6.0.0", "[node/lockfile-out-of-sync]"}},
+		"an impossible version":     {"package.json", `{"engines": {"node": "^19"}}`, []string{"package.json:1:22", `no Node.js release fits "^19"`, "20.20.2"}},
+		"a script that fails":       {"package.json", `{"scripts": {"start": "node server.js", "build": "exit 4"}}`, []string{"npm run build failed", "it ended with exit code 4", "[run/failed]"}},
+		"a package with other bits": {"package-lock.json", corrupt(string(lock)), []string{"[node/package-integrity]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &project{WithT: NewWithT(t), t: t, dir: t.TempDir(), cache: p.cache, env: p.env}
+			for file, content := range good {
+				p.write(file, content)
+			}
+			p.write("package-lock.json", string(lock))
+			p.write(c.file, c.content)
+			log, err := p.tryBuild()
+			p.Expect(err).To(HaveOccurred(), log)
+			for _, want := range c.want {
+				p.Expect(log).To(ContainSubstring(want))
+			}
+			p.Expect(log).NotTo(ContainSubstring("gantry/internal"))
+		})
+	}
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:modules'"))
+	p.Expect(p.layers()).To(Equal(before))
+}
+
+// corrupt changes a digit of the first sha512 in a lockfile.
+func corrupt(lock string) string {
+	at := bytes.Index([]byte(lock), []byte("sha512-")) + len("sha512-") + 3
+	other := byte('A')
+	if lock[at] == 'A' {
+		other = 'B'
+	}
+	return lock[:at] + string(other) + lock[at+1:]
+}
+
+// A registry that does not give Node.js as it should: the message says so, and nothing is kept of it.
+func TestDownloadFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		serve http.HandlerFunc
+		want  string
+	}{
+		"other bytes": {func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "not Node.js") }, "[fetch/checksum]"},
+		"401":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "[fetch/refused]"},
+		"404":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "[fetch/not-found]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(c.serve)
+			defer server.Close()
+			p := newProject(t, map[string]string{"server.js": ""})
+			p.env["BP_NODE_SOURCE"], p.env["BP_NPM_REGISTRY"] = "npm-registry", server.URL
+			log, err := p.tryBuild()
+			p.Expect(err).To(HaveOccurred())
+			p.Expect(log).To(ContainSubstring(c.want))
+		})
+	}
+}
+
+// A build that is interrupted ends soon, and the next one works with what was there before.
+func TestInterruptedBuild(t *testing.T) {
+	p := copySample(t, "plain")
+	p.build()
+	p.edit("package.json", `"start"`, `"build": "node -e 'setTimeout(() => {}, 60000)'", "start"`)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(4*time.Second, cancel)
+	var out bytes.Buffer
+	start := time.Now()
+	_, err := localbuild.Build(ctx, p.options(), report.New(&out, false), &out, &out)
+	p.Expect(err).To(MatchError(ContainSubstring("[build/interrupted]")), out.String())
+	p.Expect(time.Since(start)).To(BeNumerically("<", 30*time.Second))
+
+	p.edit("package.json", `"build": "node -e 'setTimeout(() => {}, 60000)'", `, "")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:node'"))
+}
