@@ -159,7 +159,7 @@ func (p *project) start(options localbuild.RunOptions) *container {
 		options.Env = map[string]string{}
 	}
 	options.Env["PORT"] = fmt.Sprint(c.port)
-	started, err := localbuild.Start(context.Background(), p.last.Image, p.t.TempDir(), options, c.out, c.out)
+	started, err := localbuild.Start(context.Background(), p.last.Image, filepath.Join(homeFolder(), "run"), options, c.out, c.out)
 	p.Expect(err).NotTo(HaveOccurred())
 	c.Container = started
 	p.t.Cleanup(func() {

@@ -127,7 +127,7 @@ func runImage(ctx context.Context, arguments []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	container, err := localbuild.Start(ctx, image, os.TempDir(), o, os.Stdout, os.Stderr)
+	container, err := localbuild.Start(ctx, image, filepath.Join(homeFolder(), "run"), o, os.Stdout, os.Stderr)
 	if err != nil {
 		return 0, err
 	}

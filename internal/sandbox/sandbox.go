@@ -32,9 +32,10 @@ type Mount struct {
 
 // Spec is a program and the file system that it sees.
 type Spec struct {
-	// Root is a folder that becomes the root file system, read-only; empty for an empty one made of Mounts and Links.
-	Root   string
+	// Mounts are what the root file system is made of.
 	Mounts []Mount
+	// ReadOnly forbids writing beside the mounts.
+	ReadOnly bool
 	// Links are symbolic links to make, by name.
 	Links map[string]string
 	// Processes gives the program a process namespace of its own, in which it is number 1.
@@ -154,12 +155,7 @@ func mountAll(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if spec.Root == "" {
-		err = unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755")
-	} else {
-		err = unix.Mount(spec.Root, root, "", unix.MS_BIND|unix.MS_REC, "")
-	}
-	if err != nil {
+	if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
 		return fmt.Errorf("mount the root: %w", err)
 	}
 	for i, m := range spec.Mounts {
@@ -169,14 +165,14 @@ func mountAll(spec Spec) error {
 		_ = sources[i].Close()
 	}
 	for name, target := range spec.Links {
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
 			return fmt.Errorf("link %s: %w", name, err)
 		}
 	}
 	if err := proc(spec, root); err != nil {
 		return err
 	}
-	if spec.Root != "" {
+	if spec.ReadOnly {
 		if err := readOnly(root); err != nil {
 			return err
 		}
