@@ -102,7 +102,7 @@ func Build(ctx context.Context, options Options, r *report.Report, stdout, stder
 }
 
 func (b *build) run(ctx context.Context) (Result, error) {
-	base, label, err := runImage(ctx, b.options.RunImage, b.options.Home, b.report)
+	base, label, err := RunImage(ctx, b.options.RunImage, b.options.Home, b.report)
 	if err != nil {
 		return Result{}, err
 	}

@@ -30,9 +30,9 @@ const (
 	packages    = "ca-certificates,libstdc++6"
 )
 
-// runImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
+// RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
 // label is the name by which image metadata refers to it.
-func runImage(ctx context.Context, given, cache string, r *report.Report) (image v1.Image, label string, err error) {
+func RunImage(ctx context.Context, given, cache string, r *report.Report) (image v1.Image, label string, err error) {
 	if given == "" {
 		image, err = ownImage(ctx, filepath.Join(cache, "run-images", suite+"-"+runtime.GOARCH), r)
 		return image, ownRunImage, err

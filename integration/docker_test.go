@@ -1,0 +1,243 @@
+package integration
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+// The names of the images that the tests make; a run removes the application's.
+const (
+	runTag     = "gantry-test/run:latest"
+	buildTag   = "gantry-test/build:latest"
+	builderTag = "gantry-test/builder:latest"
+	appTag     = "gantry-test/app:latest"
+)
+
+const certificatesFile = "/etc/ssl/certs/ca-certificates.crt"
+
+// docker runs commands against an engine.
+type docker struct {
+	*WithT
+	host string
+	home string
+}
+
+// engine finds a Docker engine, or starts one for this test; where neither can be had, the test says so and is skipped.
+func engine(t *testing.T) *docker {
+	d := &docker{WithT: NewWithT(t), host: os.Getenv("DOCKER_HOST"), home: t.TempDir()}
+	if _, err := exec.LookPath("docker"); err != nil {
+		t.Skip("not tested with Docker: there is no docker command")
+	}
+	if d.try("docker", "version") == nil {
+		return d
+	}
+	program, err := exec.LookPath("dockerd")
+	if err != nil || os.Getuid() != 0 {
+		t.Skip("not tested with Docker: no engine answers, and none can be started (that takes dockerd and root)")
+	}
+	// A unix socket's path is short; t.TempDir's are not always.
+	dir, err := os.MkdirTemp("", "docker-")
+	d.Expect(err).NotTo(HaveOccurred())
+	d.host = "unix://" + dir + "/docker.sock"
+	log, err := os.Create(filepath.Join(dir, "log"))
+	d.Expect(err).NotTo(HaveOccurred())
+	cmd := exec.Command(program, "-H", d.host, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid")
+	cmd.Stdout, cmd.Stderr = log, log
+	d.Expect(cmd.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		_ = os.RemoveAll(dir)
+	})
+	for range 60 {
+		if err = d.try("docker", "version"); err == nil {
+			return d
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log.Name())
+	t.Skipf("not tested with Docker: dockerd does not start on this machine:\n%s", tail(string(text)))
+	return nil
+}
+
+func tail(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}
+
+func (d *docker) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "PACK_HOME="+d.home, "PACK_VOLUME_KEY=gantry-test", "DOCKER_API_VERSION=1.41")
+	if d.host != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+d.host)
+	}
+	return cmd
+}
+
+func (d *docker) try(args ...string) error { return d.command(args...).Run() }
+
+func (d *docker) run(args ...string) string {
+	out, err := d.command(args...).CombinedOutput()
+	d.Expect(err).NotTo(HaveOccurred(), string(out))
+	return string(out)
+}
+
+// load gives the engine an image.
+func (d *docker) load(image v1.Image, tag string) {
+	reference, err := name.NewTag(tag)
+	d.Expect(err).NotTo(HaveOccurred())
+	file := filepath.Join(d.home, "image.tar")
+	d.Expect(tarball.WriteToFile(file, reference, image)).To(Succeed())
+	d.run("docker", "load", "-q", "-i", file)
+	d.Expect(os.Remove(file)).To(Succeed())
+}
+
+// builder makes a builder of the run image that localbuild uses, the lifecycle, and Gantry's package.
+func (d *docker) builder(t *testing.T) {
+	base, _, err := localbuild.RunImage(context.Background(), "", homeFolder(), report.New(io.Discard, false))
+	d.Expect(err).NotTo(HaveOccurred())
+	d.load(base, runTag)
+	config, err := base.ConfigFile()
+	d.Expect(err).NotTo(HaveOccurred())
+	config = config.DeepCopy()
+	config.Config.Env = append(config.Config.Env, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_STACK_ID="+config.Config.Labels["io.buildpacks.stack.id"])
+	build, err := mutate.ConfigFile(base, config)
+	d.Expect(err).NotTo(HaveOccurred())
+	d.load(build, buildTag)
+
+	lifecycle := filepath.Join(d.home, "lifecycle.tgz")
+	d.Expect(os.WriteFile(lifecycle, lifecycleArchive(t), 0o644)).To(Succeed())
+	buildpackage, err := filepath.Abs("../build/gantry.cnb")
+	d.Expect(err).NotTo(HaveOccurred())
+	file := filepath.Join(d.home, "builder.toml")
+	d.Expect(os.WriteFile(file, fmt.Appendf(nil, `
+[[buildpacks]]
+uri = %q
+[[order]]
+[[order.group]]
+id = "gantry/app"
+[build]
+image = %q
+[[run.images]]
+image = %q
+[lifecycle]
+uri = %q
+`, buildpackage, buildTag, runTag, lifecycle), 0o644)).To(Succeed())
+	d.run("../build/tools/pack", "builder", "create", builderTag, "--config", file, "--pull-policy", "never")
+}
+
+// lifecycleArchive is the form in which the lifecycle's releases come, made of the programs that were compiled.
+func lifecycleArchive(t *testing.T) []byte {
+	g := NewWithT(t)
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	writer := tar.NewWriter(zipped)
+	add := func(header tar.Header, content []byte) {
+		header.Size, header.ModTime = int64(len(content)), time.Unix(0, 0)
+		g.Expect(writer.WriteHeader(&header)).To(Succeed())
+		_, err := writer.Write(content)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	add(tar.Header{Name: "lifecycle.toml", Mode: 0o644}, []byte(`
+[lifecycle]
+version = "0.21.17"
+[api]
+platform = "0.7"
+buildpack = "0.7"
+[apis.buildpack]
+deprecated = []
+supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12"]
+[apis.platform]
+deprecated = []
+supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14", "0.15"]
+`))
+	add(tar.Header{Name: "lifecycle/", Mode: 0o755, Typeflag: tar.TypeDir}, nil)
+	for _, program := range []string{"lifecycle", "launcher"} {
+		content, err := os.ReadFile("../build/tools/" + program)
+		g.Expect(err).NotTo(HaveOccurred())
+		add(tar.Header{Name: "lifecycle/" + program, Mode: 0o755}, content)
+	}
+	for _, phase := range []string{"analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"} {
+		add(tar.Header{Name: "lifecycle/" + phase, Typeflag: tar.TypeSymlink, Linkname: "lifecycle", Mode: 0o777}, nil)
+	}
+	g.Expect(writer.Close()).To(Succeed())
+	g.Expect(zipped.Close()).To(Succeed())
+	return out.Bytes()
+}
+
+func (d *docker) packBuild(app string) string {
+	args := []string{"../build/tools/pack", "build", appTag, "--path", app, "--builder", builderTag, "--pull-policy", "never",
+		"--trust-builder", "--docker-host", "inherit", "--network", "host"}
+	if _, err := os.Stat(certificatesFile); err == nil {
+		// What this machine trusts, the build trusts.
+		args = append(args, "--volume", certificatesFile+":"+certificatesFile+":ro")
+	}
+	for _, variable := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
+		if os.Getenv(variable) != "" {
+			args = append(args, "--env", variable)
+		}
+	}
+	return d.run(args...)
+}
+
+// The real thing: pack, an engine, a builder made of Gantry's package; build, rebuild, run, ask, stop.
+func TestPackAndDocker(t *testing.T) {
+	d := engine(t)
+	if out, err := exec.Command("../scripts/package.sh").CombinedOutput(); err != nil {
+		t.Fatalf("scripts/package.sh failed: %v\n%s", err, out)
+	}
+	d.builder(t)
+	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", appTag, builderTag) })
+	p := copySample(t, "express")
+
+	log := d.packBuild(p.dir)
+	d.Expect(log).To(ContainSubstring("Layer       modules: made, "))
+	image := strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.Id}} {{.Config.User}}", appTag))
+	d.Expect(image).NotTo(HaveSuffix(" root"))
+	d.Expect(image).NotTo(HaveSuffix(" "))
+
+	log = d.packBuild(p.dir)
+	for _, layer := range []string{"gantry", "node", "modules"} {
+		d.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
+		d.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:" + layer + "'"))
+	}
+	d.Expect(strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.Id}} {{.Config.User}}", appTag))).To(Equal(image))
+
+	id := strings.TrimSpace(d.run("docker", "run", "-d", "--read-only", "--cap-drop", "ALL", "-e", "PORT=8080", "-p", "127.0.0.1::8080", appTag))
+	t.Cleanup(func() { _ = d.try("docker", "rm", "-f", id) })
+	address := strings.TrimSpace(d.run("docker", "port", id, "8080/tcp"))
+	d.Eventually(func() (string, error) {
+		response, err := http.Get("http://" + address + "/")
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		return string(body), err
+	}, 20*time.Second, 100*time.Millisecond).Should(ContainSubstring("Hello from Express"), func() string { return d.run("docker", "logs", id) })
+
+	start := time.Now()
+	d.run("docker", "stop", id)
+	d.Expect(time.Since(start)).To(BeNumerically("<", 5*time.Second), "docker kills after 10 seconds what does not end by itself")
+	d.Expect(strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.State.ExitCode}}", id))).To(Equal("143"))
+}

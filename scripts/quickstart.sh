@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds an application with Gantry and shows that it runs: scripts/quickstart.sh [APP_DIR] (default: samples/express).
+# Needs Go, and no container engine.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+app=$(cd "${1:-$here/samples/express}" && pwd)
+
+"$here/scripts/setup.sh"
+"$here/scripts/build.sh"
+
+work=$(mktemp -d)
+pid=
+cleanup() {
+  if [ -n "$pid" ]; then kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+# Where this machine trusts certificates of its own, or goes through a proxy, the build does so too.
+pass=()
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY BP_NPM_REGISTRY BP_DEPENDENCY_MIRROR; do
+  if [ -n "${!name:-}" ]; then pass+=(--env "$name"); fi
+done
+"$here/build/localbuild" "$app" "${pass[@]}" | tee "$work/log"
+image=$(sed -n 's/^  Kept in *//p' "$work/log" | tail -1)
+
+port=$((20000 + RANDOM % 20000))
+"$here/build/localbuild" run "$image" --env "PORT=$port" >"$work/out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+  if answer=$(curl -s "http://127.0.0.1:$port/"); then
+    printf '\nThe application runs. GET / answers:\n\n%s\n\n' "$answer"
+    echo "Build again after a change:  $here/build/localbuild $app"
+    echo "Start it yourself:           $here/build/localbuild run $image --env PORT=3000"
+    echo "Give it to Docker:           $here/build/localbuild $app --output image.tar && docker load -i image.tar"
+    exit 0
+  fi
+  if ! kill -0 "$pid" 2>/dev/null; then break; fi
+  sleep 0.2
+done
+echo "The application did not answer on PORT=$port. What it printed:" >&2
+cat "$work/out" >&2
+exit 1

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what building run images needs (mmdebstrap), and with --docker an engine, from the distribution's packages.
+# What is there already is left alone. Without root it says what is missing.
+set -euo pipefail
+
+missing=()
+command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+if [ "${1:-}" = --docker ] && ! command -v dockerd >/dev/null; then missing+=(docker.io); fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! sudo -n true 2>/dev/null; then
+    echo "Please install: ${missing[*]} (for example: sudo apt-get install ${missing[*]})" >&2
+    exit 1
+  fi
+  sudo=(sudo)
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "Please install with your package manager: ${missing[*]}" >&2
+  exit 1
+fi
+echo "Installing ${missing[*]}"
+log=$(mktemp)
+if ! { "${sudo[@]}" apt-get update -q && DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" ca-certificates iptables; } >"$log" 2>&1; then
+  tail -20 "$log" >&2
+  exit 1
+fi
+rm -f "$log"
