@@ -28,7 +28,7 @@ const (
 // A process with the number 1 ignores signals that it has no handler for, and inherits the orphans of the container.
 // Init takes that place, so that the program is an ordinary process. The arguments are:
 //
-//	[--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...
+//	[--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
 //
 // With --group, signals go to the program's whole process group, for a shell that does not forward them.
 func Init(arguments, environ []string, stderr io.Writer) int {
@@ -87,7 +87,7 @@ func parse(arguments, environ []string) (order, error) {
 			o.args = arguments[i+1:]
 			return o, nil
 		default:
-			return o, fmt.Errorf("usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT]...")
+			return o, errors.New("usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
 		}
 	}
 	return o, errors.New("there is no program to run behind --")
