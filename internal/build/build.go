@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -44,6 +46,10 @@ type work struct {
 	result libcnb.BuildResult
 	// toolchain is the folder with the runtime and its tools for building; empty until it is made.
 	toolchain string
+	// runtimeMade: the runtime's layer is in the result.
+	runtimeMade bool
+	// mu guards result.
+	mu sync.Mutex
 }
 
 // Build is the build phase.
@@ -172,7 +178,21 @@ func (w *work) fresh(name string, types libcnb.LayerTypes, inputs layer.Inputs) 
 	return l, nil
 }
 
-func (w *work) add(l libcnb.Layer) { w.result.Layers = append(w.result.Layers, l) }
+// add puts a layer into the result.
+func (w *work) add(l libcnb.Layer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.result.Layers = append(w.result.Layers, l)
+}
+
+// addOnce puts a layer into the result unless it is there.
+func (w *work) addOnce(l libcnb.Layer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.ContainsFunc(w.result.Layers, func(other libcnb.Layer) bool { return other.Name == l.Name }) {
+		w.result.Layers = append(w.result.Layers, l)
+	}
+}
 
 // tell says in the log what became of a launch layer.
 func (w *work) tell(name, cause string) {

@@ -36,9 +36,27 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 	return nil
 }
 
-// environ is what programs of the build see: the platform's variables over the process's, the plan's where none is
-// set. home serves as home folder where the user has none that can be written to.
+// environ is what programs of the build see. home serves as home folder where the user has none that can be written to.
 func (w *work) environ(home string) []string {
+	values := w.variables()
+	if values["HOME"] == "" || unix.Access(values["HOME"], unix.W_OK) != nil {
+		values["HOME"] = home
+	}
+	var path []string
+	for _, dir := range w.plan.LaunchPath {
+		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
+	}
+	path = append(path, filepath.Join(w.toolchain, "bin"), values["PATH"])
+	values["PATH"] = strings.Join(path, string(os.PathListSeparator))
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, fmt.Sprintf("%s=%s", name, values[name]))
+	}
+	return list
+}
+
+// variables are the platform's over the process's, and the plan's where none is set.
+func (w *work) variables() map[string]string {
 	values := map[string]string{}
 	for _, variable := range w.Environ {
 		name, value, _ := strings.Cut(variable, "=")
@@ -57,20 +75,7 @@ func (w *work) environ(home string) []string {
 		}
 		values[name] = value
 	}
-	if values["HOME"] == "" || unix.Access(values["HOME"], unix.W_OK) != nil {
-		values["HOME"] = home
-	}
-	var path []string
-	for _, dir := range w.plan.LaunchPath {
-		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
-	}
-	path = append(path, filepath.Join(w.toolchain, "bin"), values["PATH"])
-	values["PATH"] = strings.Join(path, string(os.PathListSeparator))
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		list = append(list, fmt.Sprintf("%s=%s", name, values[name]))
-	}
-	return list
+	return values
 }
 
 // bundles are where distributions keep the certificates they trust, as in Go's crypto/x509.

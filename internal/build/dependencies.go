@@ -2,13 +2,13 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -16,131 +16,173 @@ import (
 
 // Layer: "modules" holds the packages that the running application needs, in the folders in which they were installed;
 // the application has a link to each.
-// Rebuilt when: a manifest, the lockfile, the package manager, the runtime's line or the architecture changes, or when
-// the application's build writes something else into the packages.
-//
-// Layer: "modules-cache" holds an archive of the packages for building; only applications that build something have it.
-// Rebuilt when: the same, less what the build writes.
+// Rebuilt when: a manifest, the lockfile, the package manager, the runtime's line, the architecture or the distribution
+// changes, or when the application's build writes something else into the packages.
 
-const modulesArchive = "modules.tar.zst"
+// installation is how the packages of one application are installed.
+type installation struct {
+	*plan.Dependencies
+	trees  trees
+	inputs layer.Inputs
+	// builds: the application has steps of its own, which need the packages for building.
+	builds bool
+}
 
-// dependencies installs, builds and leaves in the application's folder what the image needs.
+// installer makes trees of packages. There are two: one that reads the lockfile itself, and one that lets the package
+// manager do it.
+type installer interface {
+	// forBuild makes the tree for building in the application's folder. launch is the empty layer of the tree for
+	// running, when it is certain that one is needed. steps are those of the application that the installation has not
+	// run.
+	forBuild(ctx context.Context, in installation, launch *libcnb.Layer) (steps []plan.Command, err error)
+	// changed gives a digest of what the application's steps have written into the tree.
+	changed(in installation) (string, error)
+	// forLaunch puts the tree for running into its layer and gives the places where the application needs links to it.
+	forLaunch(ctx context.Context, in installation, launch libcnb.Layer) (links []string, err error)
+}
+
+// modulesLayer holds the tree for running.
+const modulesLayer = "modules"
+
+// builtInput is the name of the input that is not known before the application is built.
+const builtInput = "what the build wrote into the packages"
+
+// dependencies installs, builds, and leaves in the application's folder what the image needs.
 func (w *work) dependencies(ctx context.Context) error {
-	d := w.plan.Dependencies
-	if d == nil {
-		return w.scripts(ctx, w.plan.Scripts)
+	if w.plan.Dependencies == nil {
+		return w.steps(ctx, w.plan.Scripts)
 	}
-	inputs, err := w.dependencyInputs(d)
+	in, err := w.installation()
 	if err != nil {
 		return err
 	}
-	builds := len(w.plan.Scripts)+len(d.Hooks) > 0
-	trees := trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch}
-	if err := trees.remove(); err != nil {
+	if err := in.trees.remove(); err != nil {
 		return err
 	}
-	if builds {
-		written, err := w.buildWithTree(ctx, d, trees, inputs)
+	// Metadata that cannot be read is as good as none.
+	last, _ := w.ctx.Layers.Layer(modulesLayer)
+	if !in.builds && in.inputs.Cause(last.Metadata) == "" {
+		w.keepCaches()
+		return w.linkModules(in, last, "")
+	}
+	by, err := w.chooseInstaller(in)
+	if err != nil {
+		return err
+	}
+	err = w.install(ctx, in, by, last)
+	if why := unsupportedBy(err); why != "" {
+		// Found out only on the way; the package manager starts again from nothing.
+		w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
+		if err := in.trees.remove(); err != nil {
+			return err
+		}
+		return w.install(ctx, in, &managed{w: w}, last)
+	}
+	return err
+}
+
+func (w *work) chooseInstaller(in installation) (installer, error) {
+	direct, why, err := w.openDirect(in)
+	if direct != nil || err != nil {
+		return direct, err
+	}
+	w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
+	return &managed{w: w}, nil
+}
+
+// install makes what the image needs of the packages, by way of the application's build where there is one. last is the
+// layer of the last build.
+func (w *work) install(ctx context.Context, in installation, by installer, last libcnb.Layer) error {
+	remake := in.inputs.CauseBut(last.Metadata, builtInput) != ""
+	l := last
+	var err error
+	if remake {
+		if l, err = w.fresh(modulesLayer, launchOnly, in.inputs); err != nil {
+			return err
+		}
+	}
+	if in.builds {
+		launch := &l
+		if !remake {
+			launch = nil
+		}
+		steps, err := by.forBuild(ctx, in, launch)
 		if err != nil {
 			return err
 		}
-		inputs["what the build wrote into "+d.Dirs[0]] = written
+		if err := w.steps(ctx, steps); err != nil {
+			return err
+		}
+		if in.inputs[builtInput], err = by.changed(in); err != nil {
+			return err
+		}
 	}
-	l, cause, err := w.reuse("modules", launchOnly, inputs)
-	if err != nil {
-		return err
+	cause := in.inputs.Cause(last.Metadata)
+	if cause != "" && !remake {
+		if l, err = w.fresh(modulesLayer, launchOnly, in.inputs); err != nil {
+			return err
+		}
 	}
 	if cause != "" {
-		if err := w.fillModules(ctx, d, builds); err != nil {
+		links, err := by.forLaunch(ctx, in, l)
+		if err != nil {
 			return err
 		}
-		if l.Metadata["links"], err = trees.moveTo(l.Path); err != nil {
-			return err
-		}
-	} else if err := trees.remove(); err != nil {
+		l.Metadata = in.inputs.Metadata()
+		l.Metadata["links"] = links
+	}
+	if err := in.trees.remove(); err != nil {
 		return err
 	}
-	w.tell("modules", cause)
-	w.add(l)
-	return trees.link(l.Path, l.Metadata["links"])
+	return w.linkModules(in, l, cause)
 }
 
-// dependencyInputs are all things that decide what is installed.
-func (w *work) dependencyInputs(d *plan.Dependencies) (layer.Inputs, error) {
-	r := w.plan.Runtime
-	line, _, _ := strings.Cut(r.Release.Version, ".")
-	inputs := layer.Inputs{
-		"architecture":    w.arch,
-		"distribution":    w.ctx.TargetDistro.Name + " " + w.ctx.TargetDistro.Version,
-		r.Title + " line": line,
-		d.Manager:         r.Manager.Release.Version,
+// linkModules adds the layer to the result, and links to it to the application.
+func (w *work) linkModules(in installation, l libcnb.Layer, cause string) error {
+	w.tell(modulesLayer, cause)
+	l.LayerTypes = launchOnly
+	w.add(l)
+	return in.trees.link(l.Path, l.Metadata["links"])
+}
+
+// installation gathers what decides about the packages.
+func (w *work) installation() (installation, error) {
+	d := w.plan.Dependencies
+	line, _, _ := strings.Cut(w.plan.Runtime.Release.Version, ".")
+	in := installation{
+		Dependencies: d,
+		trees:        trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch},
+		builds:       len(w.plan.Scripts)+len(d.Hooks) > 0,
+		inputs: layer.Inputs{
+			"architecture":                 w.arch,
+			"distribution":                 w.ctx.TargetDistro.Name + " " + w.ctx.TargetDistro.Version,
+			w.plan.Runtime.Title + " line": line,
+			d.Manager:                      w.plan.Runtime.Manager.Release.Version,
+			builtInput:                     nothingWritten,
+		},
 	}
 	for _, name := range d.Inputs {
 		digest, err := fileDigest(filepath.Join(w.ctx.ApplicationPath, name))
 		if err != nil {
-			return nil, problem.Disk("read "+name, err)
+			return in, problem.Disk("read "+name, err)
 		}
-		inputs[name] = digest
+		in.inputs[name] = digest
 	}
-	return inputs, nil
+	return in, nil
 }
 
-// buildWithTree makes the tree for building, runs the application's build, and says what that wrote into the tree.
-func (w *work) buildWithTree(ctx context.Context, d *plan.Dependencies, trees trees, inputs layer.Inputs) (written string, err error) {
-	if err := w.needToolchain(ctx); err != nil {
-		return "", err
-	}
-	kept, cause, err := w.reuse("modules-cache", libcnb.LayerTypes{Cache: true}, inputs)
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(kept.Path, modulesArchive)
-	if cause == "" && unpackKept(file, w.ctx.ApplicationPath) != nil {
-		if err := trees.remove(); err != nil {
-			return "", err
-		}
-		cause = "the archive was damaged"
-	}
-	scripts := w.plan.Scripts
-	if cause == "" {
-		w.Report.Line("Packages", "unpacked from the cache, nothing they depend on has changed")
-		scripts = slices.Concat(d.Hooks, scripts)
-	} else {
-		if err := w.command(ctx, "Packages", d.Install); err != nil {
-			return "", err
-		}
-		names, err := trees.find()
-		if err != nil {
-			return "", err
-		}
-		if err := archive.Zstd(file, w.ctx.ApplicationPath, names...); err != nil {
-			return "", err
+// keepCaches keeps what the last build kept, for a build that needs nothing of it.
+func (w *work) keepCaches() {
+	for _, name := range []string{toolchainCacheLayer, storeLayer, builtLayer, treeLayer} {
+		if l, err := w.ctx.Layers.Layer(name); err == nil && len(l.Metadata) > 0 {
+			l.LayerTypes = libcnb.LayerTypes{Cache: true}
+			w.add(l)
 		}
 	}
-	w.add(kept)
-	before, err := trees.snapshot()
-	if err != nil {
-		return "", err
-	}
-	if err := w.scripts(ctx, scripts); err != nil {
-		return "", err
-	}
-	return trees.changes(before)
 }
 
-// fillModules makes the tree for running, in the application's folder.
-func (w *work) fillModules(ctx context.Context, d *plan.Dependencies, builds bool) error {
-	if builds {
-		return w.command(ctx, "Packages", d.Prune)
-	}
-	if err := w.needToolchain(ctx); err != nil {
-		return err
-	}
-	return w.command(ctx, "Packages", d.InstallLaunch)
-}
-
-// scripts runs the application's own steps.
-func (w *work) scripts(ctx context.Context, steps []plan.Command) error {
+// steps runs the application's own steps.
+func (w *work) steps(ctx context.Context, steps []plan.Command) error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -153,4 +195,13 @@ func (w *work) scripts(ctx context.Context, steps []plan.Command) error {
 		}
 	}
 	return nil
+}
+
+// together runs tasks at the same time; the first error ends them all.
+func together(ctx context.Context, tasks ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, task := range tasks {
+		group.Go(func() error { return task(ctx) })
+	}
+	return group.Wait()
 }

@@ -21,7 +21,12 @@ import (
 // Layer: the runtime's name ("node") holds the files of the runtime that the running application needs.
 // Rebuilt when: the release, the architecture or the list of those files changes.
 
+// runtimeLayer makes the layer, once.
 func (w *work) runtimeLayer(ctx context.Context) error {
+	if w.runtimeMade {
+		return nil
+	}
+	w.runtimeMade = true
 	r := w.plan.Runtime
 	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(r.Launch, " ")}
 	if needsManager(r) {
@@ -65,7 +70,10 @@ func (w *work) fillRuntime(ctx context.Context, dir string) error {
 // Layer: "toolchain-cache" holds one archive of it.
 // Rebuilt when: the releases of the runtime or the package manager, or the architecture, change.
 
-const toolchainArchive = "toolchain.tar.zst"
+const (
+	toolchainCacheLayer = "toolchain-cache"
+	toolchainArchive    = "toolchain.tar.zst"
+)
 
 // needToolchain makes the toolchain, once.
 func (w *work) needToolchain(ctx context.Context) error {
@@ -78,7 +86,7 @@ func (w *work) needToolchain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, cause, err := w.reuse("toolchain-cache", libcnb.LayerTypes{Cache: true}, inputs)
+	kept, cause, err := w.reuse(toolchainCacheLayer, libcnb.LayerTypes{Cache: true}, inputs)
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func (t trees) snapshot() (map[string]string, error) {
 			if err != nil {
 				return err
 			}
-			states[strings.TrimPrefix(file, t.app)] = fmt.Sprint(info.Size(), info.Mode(), info.ModTime().UnixNano())
+			states[strings.TrimPrefix(file, t.app+"/")] = fmt.Sprint(info.Size(), info.Mode(), info.ModTime().UnixNano())
 			return nil
 		})
 		if err != nil {
@@ -174,32 +174,43 @@ func (t trees) snapshot() (map[string]string, error) {
 	return states, nil
 }
 
-// changes gives a digest of what was written into the trees since a snapshot; "nothing" when nothing was.
-func (t trees) changes(before map[string]string) (string, error) {
+// changes gives what was written into the trees since a snapshot, and what is gone, relative to the application.
+func (t trees) changes(before map[string]string) (names, gone []string, err error) {
 	after, err := t.snapshot()
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	sum, changed := sha256.New(), false
 	for _, name := range slices.Sorted(maps.Keys(after)) {
-		if after[name] == before[name] {
-			continue
+		if after[name] != before[name] {
+			names = append(names, name)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, still := after[name]; !still {
+			gone = append(gone, name)
+		}
+	}
+	return names, gone, nil
+}
+
+// nothingWritten is the digest of no changes.
+const nothingWritten = "nothing"
+
+// digest sums up changes by their content.
+func (t trees) digest(names, gone []string) (string, error) {
+	if len(names)+len(gone) == 0 {
+		return nothingWritten, nil
+	}
+	sum := sha256.New()
+	for _, name := range names {
 		content, err := entryDigest(filepath.Join(t.app, name))
 		if err != nil {
 			return "", problem.Disk("read "+name, err)
 		}
-		changed = true
 		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", name, content)
 	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if _, still := after[name]; !still {
-			changed = true
-			_, _ = fmt.Fprintf(sum, "%s\x00gone\x00", name)
-		}
-	}
-	if !changed {
-		return "nothing", nil
+	for _, name := range gone {
+		_, _ = fmt.Fprintf(sum, "%s\x00gone\x00", name)
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -4,6 +4,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -30,8 +31,10 @@ import (
 // File is something to download.
 type File struct {
 	URL string
-	// Checksum is "sha256:" and hex digits, or Subresource Integrity: "sha512-" and base64.
+	// Checksum is "sha256:" and hex digits, or Subresource Integrity: "sha512-" and base64, for example.
 	Checksum string
+	// Authorization is the header of that name, sent to the URL's own host; empty for none.
+	Authorization string
 }
 
 // Name is the file's name as its URL gives it.
@@ -126,7 +129,11 @@ func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) 
 		target = &url.URL{Scheme: "file", Path: bundled}
 	}
 	source = target.Redacted()
-	attempt := func() (struct{}, error) { return struct{}{}, c.attempt(ctx, target, sum, use) }
+	authorization := ""
+	if own, err := url.Parse(file.URL); err == nil && own.Host == target.Host {
+		authorization = file.Authorization
+	}
+	attempt := func() (struct{}, error) { return struct{}{}, c.attempt(ctx, target, authorization, sum, use) }
 	waiting := backoff.NewExponentialBackOff()
 	waiting.InitialInterval, waiting.MaxInterval = c.Pause, 15*time.Second
 	_, err = backoff.Retry(ctx, attempt, backoff.WithBackOff(waiting), backoff.WithMaxTries(c.Tries),
@@ -151,10 +158,10 @@ func (c *Client) bundled(sum checksum, file File) string {
 	return name
 }
 
-func (c *Client) attempt(ctx context.Context, target *url.URL, sum checksum, use func(io.Reader) error) error {
+func (c *Client) attempt(ctx context.Context, target *url.URL, authorization string, sum checksum, use func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	body, length, err := c.open(ctx, target)
+	body, length, err := c.open(ctx, target, authorization)
 	if err != nil {
 		return err
 	}
@@ -194,7 +201,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *Client) open(ctx context.Context, target *url.URL) (io.ReadCloser, int64, error) {
+func (c *Client) open(ctx context.Context, target *url.URL, authorization string) (io.ReadCloser, int64, error) {
 	if target.Scheme == "file" {
 		file, err := os.Open(target.Path)
 		if err != nil {
@@ -207,6 +214,9 @@ func (c *Client) open(ctx context.Context, target *url.URL) (io.ReadCloser, int6
 		return nil, 0, backoff.Permanent(fmt.Errorf("request %s: %w", target.Redacted(), err))
 	}
 	request.Header.Set("User-Agent", c.UserAgent)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -235,6 +245,13 @@ type checksum struct {
 	digest []byte
 }
 
+// algorithms are those of Subresource Integrity, the strongest first, and sha1, which old packages have nothing beside.
+var algorithms = []struct {
+	name string
+	new  func() hash.Hash
+}{{"sha512", sha512.New}, {"sha384", sha512.New384}, {"sha256", sha256.New}, {"sha1", sha1.New}}
+
+// newChecksum reads "sha256:" and hex digits, or Subresource Integrity, of which the strongest digest counts.
 func newChecksum(text string) (checksum, error) {
 	if digits, ok := strings.CutPrefix(text, "sha256:"); ok {
 		digest, err := hex.DecodeString(digits)
@@ -242,13 +259,29 @@ func newChecksum(text string) (checksum, error) {
 			return checksum{sha256.New, digest}, nil
 		}
 	}
-	if encoded, ok := strings.CutPrefix(text, "sha512-"); ok {
-		digest, err := base64.StdEncoding.DecodeString(encoded)
-		if err == nil && len(digest) == sha512.Size {
-			return checksum{sha512.New, digest}, nil
+	for _, algorithm := range algorithms {
+		for word := range strings.FieldsSeq(text) {
+			encoded, ok := strings.CutPrefix(word, algorithm.name+"-")
+			if !ok {
+				continue
+			}
+			encoded, _, _ = strings.Cut(encoded, "?")
+			digest, err := base64.StdEncoding.DecodeString(encoded)
+			if err == nil && len(digest) == algorithm.new().Size() {
+				return checksum{algorithm.new, digest}, nil
+			}
 		}
 	}
 	return checksum{}, fmt.Errorf("%q is not a checksum", text)
 }
 
 func (c checksum) hex() string { return hex.EncodeToString(c.digest) }
+
+// Verifier gives a hash, and the digest in hex digits that a file of the given checksum must come to.
+func Verifier(text string) (sum hash.Hash, digest string, err error) {
+	c, err := newChecksum(text)
+	if err != nil {
+		return nil, "", err
+	}
+	return c.new(), c.hex(), nil
+}

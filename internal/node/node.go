@@ -23,6 +23,8 @@ type Project struct {
 	settings settings.Settings
 	manifest manifest
 	procfile []procfile.Entry
+	// registry is the npm registry's URL.
+	registry string
 }
 
 // Read gives the project in a source tree; nil when it is no Node.js application.
@@ -35,6 +37,9 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		return nil, nil
 	}
 	p := &Project{app: a, settings: s, manifest: m}
+	if p.registry, err = chooseRegistry(a, s); err != nil {
+		return nil, err
+	}
 	if text, found, err := a.Read(procfile.Name); err != nil {
 		return nil, err
 	} else if found {

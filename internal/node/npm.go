@@ -8,8 +8,10 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
 // packagesDir is where Node.js looks for packages.
@@ -53,11 +55,18 @@ func (p *Project) dependencies(out *plan.Plan) error {
 			"There is no package-lock.json: the newest versions that package.json allows are installed, and they are kept until "+
 				"package.json changes. Two builds of the same source can differ. Run `npm install` and commit package-lock.json.")
 	}
+	switch {
+	case p.settings.NodeInstaller.Value == "npm":
+		d.NotDirect = "the setting " + p.settings.NodeInstaller.Origin + " asks for it"
+	case lockfile == "":
+		d.NotDirect = "there is no lockfile"
+	}
 	workspaces, err := p.workspaces()
 	if err != nil {
 		return err
 	}
 	for _, file := range workspaces {
+		d.Workspaces = append(d.Workspaces, path.Dir(file))
 		d.Dirs = append(d.Dirs, path.Join(path.Dir(file), packagesDir))
 	}
 	for _, name := range slices.Concat([]string{lockfile, ".npmrc"}, workspaces) {
@@ -69,6 +78,23 @@ func (p *Project) dependencies(out *plan.Plan) error {
 	out.Dependencies = d
 	out.Decisions = append(out.Decisions, decision)
 	return nil
+}
+
+// chooseRegistry gives the npm registry: the setting, else that of .npmrc, else npm's own.
+func chooseRegistry(a app.App, s settings.Settings) (string, error) {
+	text, _, err := a.Read(".npmrc")
+	if err != nil || s.NPMRegistry.IsSet() {
+		return s.NPMRegistry.Value, err
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		value = strings.TrimRight(strings.TrimSpace(value), "/")
+		// One that is put together from variables is npm's to read.
+		if strings.TrimSpace(key) == "registry" && strings.HasPrefix(value, "http") && !strings.Contains(value, "${") {
+			return value, nil
+		}
+	}
+	return s.NPMRegistry.Value, nil
 }
 
 // hooks are the application's own scripts that npm runs at the end of an installation:

@@ -46,6 +46,9 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
+	if p.settings.NPMRegistry.IsSet() {
+		out.BuildEnv["npm_config_registry"] = p.registry
+	}
 	if err := p.dependencies(&out); err != nil {
 		return plan.Plan{}, err
 	}
@@ -94,7 +97,7 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 		Title:    "Node.js",
 		Release:  release,
 		Source:   sources[p.settings.NodeSource.Value],
-		Registry: p.settings.NPMRegistry.Value,
+		Registry: p.registry,
 
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},

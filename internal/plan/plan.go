@@ -100,18 +100,22 @@ type Dependencies struct {
 	// Dirs are the folders, relative to the application, that may hold installed packages: "node_modules", and with
 	// workspaces one in each of them.
 	Dirs []string
+	// Workspaces are the folders, relative to the application, of packages that it holds itself.
+	Workspaces []string `json:",omitempty"`
 	// Inputs are the files that decide what is installed; the tree is made anew when one of them changes.
 	Inputs []string
 	// Lockfile is the one of Inputs that pins every package; empty when there is none.
 	Lockfile string `json:",omitempty"`
+	// NotDirect is why Lockfile cannot be installed without the package manager; empty when that may be tried.
+	NotDirect string `json:",omitempty"`
 	// Install makes the tree for building, with development dependencies.
 	Install Command
 	// InstallLaunch makes the tree for running, without them, where there are no Scripts and no Hooks.
 	InstallLaunch Command
 	// Prune turns the tree for building into the tree for running, without the network.
 	Prune Command
-	// Hooks are the application's own steps that belong to an installation; Install runs them itself, so they are run
-	// only when the tree comes from the cache.
+	// Hooks are the application's own steps that belong to an installation. Install runs them itself; when it is not
+	// used, they are run after it.
 	Hooks []Command `json:",omitempty"`
 	// Scratch are folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`

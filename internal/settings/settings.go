@@ -34,6 +34,8 @@ type Settings struct {
 	NodeSource Setting
 	// NodeRunScripts are names of package.json scripts, separated by commas.
 	NodeRunScripts Setting
+	// NodeInstaller is auto or npm.
+	NodeInstaller Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
 }
@@ -52,6 +54,8 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.NodeSource }},
 	{key: "node.run-scripts", env: "BP_NODE_RUN_SCRIPTS", fallback: "build", list: true,
 		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},
+	{key: "node.installer", env: "BP_NODE_INSTALLER", fallback: "auto", check: oneOf("auto", "npm"),
+		target: func(s *Settings) *Setting { return &s.NodeInstaller }},
 	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
 		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
 }

@@ -1,0 +1,305 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/layer"
+	"github.com/gantry-buildpack/gantry/internal/npm"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+// Layer: "modules-store" holds the tarballs of the packages, one file each, named by their checksums.
+// Rebuilt when: never as a whole; tarballs that the lockfile does not need any more are removed.
+//
+// Layer: "modules-built" holds an archive of what install scripts wrote into the packages for building.
+// Rebuilt when: the inputs of "modules" change, less what the build writes.
+
+const (
+	storeLayer   = "modules-store"
+	builtLayer   = "modules-built"
+	builtArchive = "built.tar.zst"
+)
+
+// direct installs from the lockfile, without the package manager.
+type direct struct {
+	w     *work
+	tree  *npm.Tree
+	store libcnb.Layer
+	// launched: the tree for running was made along with the one for building.
+	launched bool
+	before   map[string]string
+}
+
+func unsupportedBy(err error) string {
+	why, _ := npm.IsUnsupported(err)
+	return why
+}
+
+// openDirect gives the direct installer, or the reason why the package manager must install.
+func (w *work) openDirect(in installation) (*direct, string, error) {
+	if in.NotDirect != "" {
+		return nil, in.NotDirect, nil
+	}
+	tree, err := w.readTree(in)
+	if why := unsupportedBy(err); why != "" {
+		return nil, why, nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	store, _, err := w.reuse(storeLayer, libcnb.LayerTypes{Cache: true}, layer.Inputs{})
+	return &direct{w: w, tree: tree, store: store}, "", err
+}
+
+func (w *work) readTree(in installation) (*npm.Tree, error) {
+	values := w.variables()
+	var files []string
+	for _, file := range []string{npm.UserConfig(values), filepath.Join(w.ctx.ApplicationPath, ".npmrc")} {
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			return nil, problem.Disk("read .npmrc", err)
+		}
+		files = append(files, string(text))
+	}
+	config, err := npm.ReadConfig(files, values)
+	if err != nil {
+		return nil, err
+	}
+	return npm.Read(npm.Project{
+		Dir: w.ctx.ApplicationPath, Lockfile: in.Lockfile, Workspaces: in.Workspaces, Config: config,
+		Host: npm.Host{
+			CPU: map[string]string{"amd64": "x64", "arm64": "arm64"}[w.arch], Libc: libc(),
+			Node: w.plan.Runtime.Release.Version, NPM: w.plan.Runtime.Manager.Release.Version,
+		},
+	})
+}
+
+// libc tells the C library as npm does, from the text of ldd: npm-install-checks' current-env.
+func libc() string {
+	text, err := os.ReadFile("/usr/bin/ldd")
+	switch {
+	case err == nil && strings.Contains(string(text), "musl"):
+		return "musl"
+	case err == nil && strings.Contains(string(text), "GNU C Library"):
+		return "glibc"
+	}
+	if found, _ := filepath.Glob("/lib/ld-musl-*"); len(found) > 0 {
+		return "musl"
+	}
+	return "glibc"
+}
+
+func (d *direct) forBuild(ctx context.Context, in installation, launch *libcnb.Layer) ([]plan.Command, error) {
+	targets := []npm.Target{{Dir: d.w.ctx.ApplicationPath}}
+	if launch != nil {
+		d.launched = true
+		targets = append(targets, d.target(launch.Path))
+	}
+	err := together(ctx, d.w.needToolchain, func(ctx context.Context) error { return d.install(ctx, targets...) })
+	if err != nil {
+		return nil, err
+	}
+	if d.before, err = in.trees.snapshot(); err != nil {
+		return nil, err
+	}
+	if err := d.installScripts(ctx, in, false); err != nil {
+		return nil, err
+	}
+	return append(append([]plan.Command{}, in.Hooks...), d.w.plan.Scripts...), nil
+}
+
+// install makes trees out of the store and the registry.
+func (d *direct) install(ctx context.Context, targets ...npm.Target) error {
+	end := d.w.Report.Step("Packages", "installing from the lockfile")
+	done, err := d.tree.Install(ctx, d.store.Path, d.download, targets...)
+	if err == nil {
+		err = d.tree.Prune(d.store.Path)
+	}
+	if err != nil {
+		end("")
+		return err
+	}
+	d.w.addOnce(d.store)
+	from := "all from the cache"
+	if done.Fetched > 0 {
+		from = fmt.Sprintf("%d fetched, %s", done.Fetched, report.Size(done.Bytes))
+	}
+	end(fmt.Sprintf("%d installed from the lockfile, %s", done.Packages, from))
+	return nil
+}
+
+// download gets a package. Mirrors of buildpacks' downloads do not hold packages; these have their registry's setting.
+func (d *direct) download(ctx context.Context, file fetch.File, path string) (int64, error) {
+	client := *d.w.client
+	client.Mirrors, client.Offline = fetch.Mirrors{}, ""
+	size, _, err := client.Save(ctx, file, path)
+	return size, err
+}
+
+// installScripts lets npm run the scripts of the packages that have any; what they wrote is kept, so that they need not
+// run again.
+func (d *direct) installScripts(ctx context.Context, in installation, omitDev bool) error {
+	folders := d.tree.Scripts(omitDev)
+	if len(folders) == 0 {
+		return nil
+	}
+	kept, cause, err := d.w.reuse(builtLayer, libcnb.LayerTypes{Cache: true}, in.inputs.But(builtInput))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(kept.Path, builtArchive)
+	if cause == "" && unpackKept(file, d.w.ctx.ApplicationPath) == nil {
+		d.w.Report.Line("Packages", fmt.Sprintf("what the install scripts of %s made comes from the cache", count(len(folders), "package")))
+		d.w.add(kept)
+		return nil
+	}
+	if kept, err = d.w.fresh(builtLayer, libcnb.LayerTypes{Cache: true}, in.inputs.But(builtInput)); err != nil {
+		return err
+	}
+	before, err := in.trees.snapshot()
+	if err != nil {
+		return err
+	}
+	if err := d.w.needToolchain(ctx); err != nil {
+		return err
+	}
+	rebuild := plan.Command{
+		Title: "npm rebuild, for the install scripts of " + count(len(folders), "package"),
+		Args:  append([]string{"npm", "rebuild"}, folders...), Failures: in.Install.Failures,
+	}
+	if err := d.w.command(ctx, "Packages", rebuild); err != nil {
+		if d.tree.OptionalScripts() && ctx.Err() == nil {
+			// npm ci takes an optional package out whose script fails, with all that only it needs.
+			return npm.Unsupported{Why: "an install script failed, and optional packages have some"}
+		}
+		return err
+	}
+	names, _, err := in.trees.changes(before)
+	if err != nil {
+		return err
+	}
+	if err := archive.Zstd(file, d.w.ctx.ApplicationPath, names...); err != nil {
+		return err
+	}
+	d.w.add(kept)
+	return nil
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func (d *direct) changed(in installation) (string, error) {
+	names, gone, err := d.changes(in)
+	if err != nil {
+		return "", err
+	}
+	return in.trees.digest(names, gone)
+}
+
+// changes are what has been written into packages that the image has, or beside all packages.
+func (d *direct) changes(in installation) (names, gone []string, err error) {
+	names, gone, err = in.trees.changes(d.before)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, kept := d.tree.Folders(false), map[string]bool{}
+	for _, folder := range d.tree.Folders(true) {
+		kept[folder] = true
+	}
+	dropped := map[string]bool{}
+	for _, folder := range all {
+		dropped[folder] = !kept[folder]
+	}
+	notForLaunch := func(name string) bool {
+		if strings.HasSuffix(name, "/.package-lock.json") || filepath.Base(filepath.Dir(name)) == ".bin" {
+			return true
+		}
+		for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+			if dropped[dir] {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.DeleteFunc(names, notForLaunch), slices.DeleteFunc(gone, notForLaunch), nil
+}
+
+func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {
+	layer := launch.Path
+	if in.builds {
+		return d.afterBuild(ctx, in, layer)
+	}
+	if len(d.tree.Scripts(true)) == 0 {
+		// Nothing is run: the packages go where they stay, while the runtime is on its way.
+		err := together(ctx, d.w.runtimeLayer, func(ctx context.Context) error {
+			return d.install(ctx, d.target(layer))
+		})
+		return d.links(in, layer, err)
+	}
+	err := together(ctx, d.w.needToolchain, func(ctx context.Context) error {
+		return d.install(ctx, npm.Target{Dir: d.w.ctx.ApplicationPath, OmitDev: true})
+	})
+	if err == nil {
+		err = d.installScripts(ctx, in, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return in.trees.moveTo(layer)
+}
+
+// afterBuild adds to the tree for running what was written into the one for building.
+func (d *direct) afterBuild(ctx context.Context, in installation, layer string) ([]string, error) {
+	if !d.launched {
+		if err := d.install(ctx, d.target(layer)); err != nil {
+			return nil, err
+		}
+	}
+	names, gone, err := d.changes(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range gone {
+		if err := os.RemoveAll(filepath.Join(layer, name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		target := filepath.Join(layer, name)
+		if err := os.RemoveAll(target); err != nil {
+			return nil, err
+		}
+		if err := copyTree(filepath.Join(d.w.ctx.ApplicationPath, name), target); err != nil {
+			return nil, err
+		}
+	}
+	return d.links(in, layer, nil)
+}
+
+// target is the tree for running, in a layer.
+func (d *direct) target(layer string) npm.Target {
+	return npm.Target{Dir: layer, OmitDev: true, App: d.w.ctx.ApplicationPath}
+}
+
+// links gives the places where the application needs links to a layer's trees.
+func (d *direct) links(in installation, layer string, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	return trees{app: layer, dirs: in.Dirs}.find()
+}

@@ -1,0 +1,200 @@
+package npm
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// workers is how many packages are fetched and unpacked at a time: enough to hide the network's latency.
+const workers = 24
+
+// Project is an application whose packages are to be installed.
+type Project struct {
+	// Dir is the application's folder.
+	Dir string
+	// Lockfile is the lockfile's name in it.
+	Lockfile string
+	// Workspaces are the folders of its workspaces, relative to Dir.
+	Workspaces []string
+	Config     Config
+	Host       Host
+}
+
+// Tree is what a lockfile says is to be installed.
+type Tree struct {
+	project   Project
+	lock      *lock
+	manifests map[string]manifest
+	nodes     []*node
+}
+
+// Read makes the tree of an application. An error for which IsUnsupported holds means that npm must install it.
+func Read(p Project) (*Tree, error) {
+	lockText, err := os.ReadFile(filepath.Join(p.Dir, p.Lockfile))
+	if err != nil {
+		return nil, problem.Disk("read "+p.Lockfile, err)
+	}
+	l, err := parseLock(p.Lockfile, lockText)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{project: p, lock: l, manifests: map[string]manifest{}}
+	for _, folder := range t.localFolders() {
+		if t.manifests[folder], err = readManifest(p.Dir, folder); err != nil {
+			return nil, err
+		}
+	}
+	if _, t.nodes, err = buildTree(l, t.manifests, p.Workspaces, p.Config.legacyPeers(), p.Host); err != nil {
+		return nil, err
+	}
+	// Whatever cannot be made is found before anything is fetched.
+	for _, omitDev := range []bool{false, true} {
+		if _, err := t.prepare(omitDev); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// localFolders are the application's own, and those of the workspaces and "file:" dependencies that links lead to.
+func (t *Tree) localFolders() []string {
+	folders := map[string]bool{"": true}
+	for _, folder := range t.project.Workspaces {
+		folders[folder] = true
+	}
+	for _, e := range t.lock.packages {
+		if !e.Link {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(t.project.Dir, e.Resolved, "package.json")); err == nil {
+			folders[e.Resolved] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(folders))
+}
+
+// Scripts gives the folders of the packages that have install scripts, for "npm rebuild".
+func (t *Tree) Scripts(omitDev bool) []string {
+	var folders []string
+	for _, n := range selected(t.nodes, omitDev) {
+		if n.HasInstallScript && inModules(n.key) {
+			folders = append(folders, "./"+n.key)
+		}
+	}
+	return folders
+}
+
+// OptionalScripts reports whether an optional package has install scripts.
+func (t *Tree) OptionalScripts() bool {
+	return slices.ContainsFunc(selected(t.nodes, false), func(n *node) bool { return n.HasInstallScript && n.isOptional })
+}
+
+// Folders gives the folder of every package that is installed.
+func (t *Tree) Folders(omitDev bool) []string {
+	var folders []string
+	for _, n := range selected(t.nodes, omitDev) {
+		if inModules(n.key) {
+			folders = append(folders, n.key)
+		}
+	}
+	return folders
+}
+
+// Target is a folder in which the tree is made.
+type Target struct {
+	Dir     string
+	OmitDev bool
+	// App is where the application will be found from Dir, when that is not the application's own folder: links to
+	// workspaces lead there.
+	App string
+}
+
+// Result says what an installation did.
+type Result struct {
+	Packages, Fetched int
+	// Bytes is how much was fetched.
+	Bytes int64
+}
+
+// Install makes the tree in every target, from a store of tarballs; what is not in the store is downloaded into it.
+func (t *Tree) Install(ctx context.Context, store string, download Download, targets ...Target) (Result, error) {
+	if err := os.MkdirAll(store, 0o755); err != nil {
+		return Result{}, problem.Disk("make the store of packages", err)
+	}
+	trees := make([]prepared, len(targets))
+	jobs := map[string]*job{}
+	var order []*job
+	packages := map[string]bool{}
+	for i, target := range targets {
+		var err error
+		if trees[i], err = t.prepare(target.OmitDev); err != nil {
+			return Result{}, err
+		}
+		for _, n := range trees[i].tarballs() {
+			packages[n.key] = true
+			j := jobs[n.Integrity]
+			if j == nil {
+				j = &job{tree: t, node: n, source: t.source(n)}
+				jobs[n.Integrity] = j
+				order = append(order, j)
+			}
+			j.folders = append(j.folders, filepath.Join(target.Dir, n.key))
+		}
+	}
+	var fetched, bytes atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, j := range order {
+		group.Go(func() error {
+			size, err := j.run(ctx, store, download)
+			if size > 0 {
+				fetched.Add(1)
+				bytes.Add(size)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Result{}, err
+	}
+	for i, target := range targets {
+		if err := trees[i].finish(target); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{len(packages), int(fetched.Load()), bytes.Load()}, nil
+}
+
+// Prune removes what no package of the tree needs from a store.
+func (t *Tree) Prune(store string) error {
+	needed := map[string]bool{}
+	for _, n := range selected(t.nodes, false) {
+		if n.Integrity != "" {
+			name, err := storeName(n.Integrity)
+			if err != nil {
+				return err
+			}
+			needed[name] = true
+		}
+	}
+	entries, err := os.ReadDir(store)
+	if err != nil {
+		return problem.Disk("read the store of packages", err)
+	}
+	for _, e := range entries {
+		if !needed[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(store, e.Name())); err != nil {
+				return problem.Disk("prune the store of packages", err)
+			}
+		}
+	}
+	return nil
+}

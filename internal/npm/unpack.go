@@ -1,0 +1,182 @@
+package npm
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// unpacker holds what is worth keeping from one tarball to the next.
+type unpacker struct {
+	buffered *bufio.Reader
+	zipped   *gzip.Reader
+	content  []byte
+}
+
+var unpackers = sync.Pool{New: func() any {
+	return &unpacker{buffered: bufio.NewReaderSize(nil, 64<<10), zipped: new(gzip.Reader), content: make([]byte, 256<<10)}
+}}
+
+// unpack writes a package's files into folders, which need not exist. The rules are pacote's: only regular files; the
+// first part of a name, whatever it is, goes; .gitignore becomes .npmignore; see its lib/fetcher.js.
+//
+// Nothing can be written outside the folders: names with ".." are left out, and since no link is ever made, none can be
+// followed.
+func unpack(tarball io.Reader, folders []string) error {
+	u := unpackers.Get().(*unpacker)
+	defer unpackers.Put(u)
+	u.buffered.Reset(tarball)
+	source := io.Reader(u.buffered)
+	if magic, err := u.buffered.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+		if err := u.zipped.Reset(u.buffered); err != nil {
+			return damaged(err)
+		}
+		source = u.zipped
+	}
+	reader := tar.NewReader(source)
+	w := writer{folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
+	for {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		name, ok := placeOf(header)
+		if !ok {
+			continue
+		}
+		if err := w.write(name, uint32(header.Mode)&0o777, header.Size, reader); err != nil {
+			return err
+		}
+	}
+	// What is left of the stream is read, so that its checksum is of the whole file.
+	if _, err := io.Copy(io.Discard, source); err != nil {
+		return damaged(err)
+	}
+	_, err := io.Copy(io.Discard, u.buffered)
+	return err
+}
+
+// placeOf gives the name of an entry below the package's folder; ok is false for what is not written.
+func placeOf(header *tar.Header) (name string, ok bool) {
+	// Types that a tar reader must take for regular files: POSIX pax, "typeflag".
+	if (header.Typeflag != tar.TypeReg && header.Typeflag != '7') || strings.HasSuffix(header.Name, "/") {
+		return "", false
+	}
+	_, rest, found := strings.Cut(header.Name, "/")
+	if !found {
+		return "", false
+	}
+	for part := range strings.FieldsFuncSeq(rest, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == ".." {
+			return "", false
+		}
+	}
+	name = strings.TrimPrefix(path.Clean("/"+rest), "/")
+	return name, name != ""
+}
+
+// writer writes one package's files into every folder that it belongs in.
+type writer struct {
+	folders []string
+	made    map[string]bool
+	// modes are those of the files that are there: of a file that stands twice, the first mode stays.
+	modes  map[string]uint32
+	buffer []byte
+}
+
+func (w *writer) write(name string, mode uint32, size int64, content io.Reader) error {
+	if path.Base(name) == ".gitignore" {
+		name = path.Join(path.Dir(name), ".npmignore")
+		if _, there := w.modes[name]; there {
+			return nil
+		}
+	}
+	mode |= 0o666
+	if first, there := w.modes[name]; there {
+		mode = first
+	}
+	w.modes[name] = mode
+	files, err := w.open(name, mode)
+	defer func() {
+		for _, fd := range files {
+			_ = unix.Close(fd)
+		}
+	}()
+	if err != nil {
+		return problem.Disk("unpack "+name, err)
+	}
+	for left := size; left > 0; {
+		part := w.buffer[:min(left, int64(len(w.buffer)))]
+		if _, err := io.ReadFull(content, part); err != nil {
+			return damaged(err)
+		}
+		left -= int64(len(part))
+		for _, fd := range files {
+			if err := writeAll(fd, part); err != nil {
+				return problem.Disk("unpack "+name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// open makes a file in every folder. System calls are made directly: the runtime's file objects cost as much again, and
+// there are tens of thousands of files.
+func (w *writer) open(name string, mode uint32) ([]int, error) {
+	var files []int
+	for _, folder := range w.folders {
+		file := filepath.Join(folder, name)
+		dir := filepath.Dir(file)
+		if !w.made[dir] {
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				return files, err
+			}
+			w.made[dir] = true
+		}
+		fd, err := unix.Open(file, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, mode)
+		for errors.Is(err, unix.EINTR) {
+			fd, err = unix.Open(file, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, mode)
+		}
+		if err != nil {
+			return files, fmt.Errorf("open %s: %w", file, err)
+		}
+		files = append(files, fd)
+	}
+	return files, nil
+}
+
+func writeAll(fd int, content []byte) error {
+	for len(content) > 0 {
+		n, err := unix.Write(fd, content)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		content = content[max(n, 0):]
+	}
+	return nil
+}
+
+func damaged(err error) error {
+	return &problem.Problem{
+		ID:    "npm/package-damaged",
+		Title: "a package cannot be unpacked",
+		Why:   err.Error(),
+		Hints: []string{"Build again; if it fails in the same way, the package in the registry is damaged."},
+		Err:   err,
+	}
+}
