@@ -15,6 +15,8 @@ import (
 )
 
 func main() {
+	// Files get the modes that their sources give them, whatever the platform's mask: the same source, the same image.
+	syscall.Umask(0o022)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out := report.New(os.Stdout, report.Colored(os.Stdout))

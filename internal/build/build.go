@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/buildpacks/libcnb/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
@@ -46,8 +47,12 @@ type work struct {
 	result libcnb.BuildResult
 	// toolchain is the folder with the runtime and its tools for building; empty until it is made.
 	toolchain string
+	// native: packages may have to be compiled; toolchainNative: the toolchain has what that needs.
+	native, toolchainNative bool
 	// runtimeMade: the runtime's layer is in the result.
 	runtimeMade bool
+	// tasks are under way beside the steps of the build.
+	tasks errgroup.Group
 	// mu guards result.
 	mu sync.Mutex
 }
@@ -61,6 +66,9 @@ func (b Builder) Build(ctx context.Context, cnb libcnb.BuildContext) (libcnb.Bui
 		w.arch = runtime.GOARCH
 	}
 	err := w.do(ctx)
+	if failed := w.tasks.Wait(); err == nil {
+		err = failed
+	}
 	if errors.Is(err, context.Canceled) {
 		err = &problem.Problem{
 			ID:    "build/interrupted",
@@ -99,6 +107,7 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	w.processes()
+	w.slices()
 	return nil
 }
 
@@ -178,21 +187,19 @@ func (w *work) fresh(name string, types libcnb.LayerTypes, inputs layer.Inputs) 
 	return l, nil
 }
 
-// add puts a layer into the result.
-func (w *work) add(l libcnb.Layer) {
+// put puts a layer into the result, in place of one of the same name.
+func (w *work) put(l libcnb.Layer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.result.Layers, func(other libcnb.Layer) bool { return other.Name == l.Name }); i >= 0 {
+		w.result.Layers[i] = l
+		return
+	}
 	w.result.Layers = append(w.result.Layers, l)
 }
 
-// addOnce puts a layer into the result unless it is there.
-func (w *work) addOnce(l libcnb.Layer) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !slices.ContainsFunc(w.result.Layers, func(other libcnb.Layer) bool { return other.Name == l.Name }) {
-		w.result.Layers = append(w.result.Layers, l)
-	}
-}
+// later starts something that must be done by the end of the build.
+func (w *work) later(task func() error) { w.tasks.Go(task) }
 
 // tell says in the log what became of a launch layer.
 func (w *work) tell(name, cause string) {

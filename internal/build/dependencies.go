@@ -26,6 +26,8 @@ type installation struct {
 	inputs layer.Inputs
 	// builds: the application has steps of its own, which need the packages for building.
 	builds bool
+	// output is what those make, when they are pure; else nil.
+	output *output
 }
 
 // installer makes trees of packages. There are two: one that reads the lockfile itself, and one that lets the package
@@ -50,7 +52,7 @@ const builtInput = "what the build wrote into the packages"
 // dependencies installs, builds, and leaves in the application's folder what the image needs.
 func (w *work) dependencies(ctx context.Context) error {
 	if w.plan.Dependencies == nil {
-		return w.steps(ctx, w.plan.Scripts)
+		return w.withoutPackages(ctx)
 	}
 	in, err := w.installation()
 	if err != nil {
@@ -59,9 +61,18 @@ func (w *work) dependencies(ctx context.Context) error {
 	if err := in.trees.remove(); err != nil {
 		return err
 	}
+	made, cause, err := w.openOutput(in.inputs, in.Dirs)
+	if err != nil {
+		return err
+	}
+	in.output = made
 	// Metadata that cannot be read is as good as none.
 	last, _ := w.ctx.Layers.Layer(modulesLayer)
 	if !in.builds && in.inputs.Cause(last.Metadata) == "" {
+		w.keepCaches()
+		return w.linkModules(in, last, "")
+	}
+	if made != nil && cause == "" && in.inputs.CauseBut(last.Metadata, builtInput) == "" && w.restoreOutput(made) {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
@@ -72,13 +83,35 @@ func (w *work) dependencies(ctx context.Context) error {
 	err = w.install(ctx, in, by, last)
 	if why := unsupportedBy(err); why != "" {
 		// Found out only on the way; the package manager starts again from nothing.
-		w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
 		if err := in.trees.remove(); err != nil {
 			return err
 		}
-		return w.install(ctx, in, &managed{w: w}, last)
+		return w.install(ctx, in, w.leaveToManager(in, why), last)
 	}
 	return err
+}
+
+// withoutPackages builds an application that has none.
+func (w *work) withoutPackages(ctx context.Context) error {
+	made, cause, err := w.openOutput(nil, nil)
+	if err != nil {
+		return err
+	}
+	if made != nil && cause == "" && w.restoreOutput(made) {
+		w.keepCaches()
+		return nil
+	}
+	return made.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, w.plan.Scripts) })
+}
+
+// restoreOutput puts what the steps made last time into the application; false when that is damaged.
+func (w *work) restoreOutput(made *output) bool {
+	if made.restore(w.ctx.ApplicationPath) != nil {
+		return false
+	}
+	w.Report.Line("Build", "what the scripts made comes from the cache: source, packages and variables are the same")
+	w.put(made.layer)
+	return true
 }
 
 func (w *work) chooseInstaller(in installation) (installer, error) {
@@ -86,8 +119,13 @@ func (w *work) chooseInstaller(in installation) (installer, error) {
 	if direct != nil || err != nil {
 		return direct, err
 	}
+	return w.leaveToManager(in, why), nil
+}
+
+func (w *work) leaveToManager(in installation, why string) installer {
 	w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
-	return &managed{w: w}, nil
+	w.native = true
+	return &managed{w: w}
 }
 
 // install makes what the image needs of the packages, by way of the application's build where there is one. last is the
@@ -110,7 +148,7 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 		if err != nil {
 			return err
 		}
-		if err := w.steps(ctx, steps); err != nil {
+		if err := in.output.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, steps) }); err != nil {
 			return err
 		}
 		if in.inputs[builtInput], err = by.changed(in); err != nil {
@@ -141,7 +179,7 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 func (w *work) linkModules(in installation, l libcnb.Layer, cause string) error {
 	w.tell(modulesLayer, cause)
 	l.LayerTypes = launchOnly
-	w.add(l)
+	w.put(l)
 	return in.trees.link(l.Path, l.Metadata["links"])
 }
 
@@ -176,7 +214,7 @@ func (w *work) keepCaches() {
 	for _, name := range []string{toolchainCacheLayer, storeLayer, builtLayer, treeLayer} {
 		if l, err := w.ctx.Layers.Layer(name); err == nil && len(l.Metadata) > 0 {
 			l.LayerTypes = libcnb.LayerTypes{Cache: true}
-			w.add(l)
+			w.put(l)
 		}
 	}
 }

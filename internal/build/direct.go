@@ -38,7 +38,7 @@ type direct struct {
 	store libcnb.Layer
 	// launched: the tree for running was made along with the one for building.
 	launched bool
-	before   map[string]string
+	before   map[string]state
 }
 
 func unsupportedBy(err error) string {
@@ -58,6 +58,7 @@ func (w *work) openDirect(in installation) (*direct, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	w.native = len(tree.Scripts(false))+len(in.Hooks) > 0
 	store, _, err := w.reuse(storeLayer, libcnb.LayerTypes{Cache: true}, layer.Inputs{})
 	return &direct{w: w, tree: tree, store: store}, "", err
 }
@@ -130,7 +131,7 @@ func (d *direct) install(ctx context.Context, targets ...npm.Target) error {
 		end("")
 		return err
 	}
-	d.w.addOnce(d.store)
+	d.w.put(d.store)
 	from := "all from the cache"
 	if done.Fetched > 0 {
 		from = fmt.Sprintf("%d fetched, %s", done.Fetched, report.Size(done.Bytes))
@@ -161,7 +162,7 @@ func (d *direct) installScripts(ctx context.Context, in installation, omitDev bo
 	file := filepath.Join(kept.Path, builtArchive)
 	if cause == "" && unpackKept(file, d.w.ctx.ApplicationPath) == nil {
 		d.w.Report.Line("Packages", fmt.Sprintf("what the install scripts of %s made comes from the cache", count(len(folders), "package")))
-		d.w.add(kept)
+		d.w.put(kept)
 		return nil
 	}
 	if kept, err = d.w.fresh(builtLayer, libcnb.LayerTypes{Cache: true}, in.inputs.But(builtInput)); err != nil {
@@ -192,7 +193,7 @@ func (d *direct) installScripts(ctx context.Context, in installation, omitDev bo
 	if err := archive.Zstd(file, d.w.ctx.ApplicationPath, names...); err != nil {
 		return err
 	}
-	d.w.add(kept)
+	d.w.put(kept)
 	return nil
 }
 

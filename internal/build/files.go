@@ -81,6 +81,21 @@ func copyTree(source, destination string) error {
 	})
 }
 
+// linkTree is copyTree for files that nobody will change: it makes hard links where the file system allows.
+func linkTree(source, destination string) error {
+	info, err := os.Lstat(source)
+	if err != nil || !info.Mode().IsRegular() {
+		return copyTree(source, destination)
+	}
+	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {
+		return problem.Disk("link "+filepath.Base(source), err)
+	}
+	if os.Link(source, destination) == nil {
+		return nil
+	}
+	return copyTree(source, destination)
+}
+
 func copyLink(source, destination string) error {
 	target, err := os.Readlink(source)
 	if err != nil {

@@ -47,7 +47,7 @@ func (w *work) gantryLayer() error {
 		}
 	}
 	w.tell("gantry", cause)
-	w.add(l)
+	w.put(l)
 	return nil
 }
 
@@ -65,5 +65,18 @@ func (w *work) processes() {
 		w.result.Processes = append(w.result.Processes, libcnb.Process{
 			Type: p.Type, Command: append(append(command, "--"), p.Args...), Default: p.Default,
 		})
+	}
+}
+
+// slices gives each group of the application's files that changes at its own times a layer of its own, if it is there.
+func (w *work) slices() {
+	for _, group := range w.plan.Slices {
+		there := slices.DeleteFunc(slices.Clone(group), func(name string) bool {
+			_, err := os.Stat(filepath.Join(w.ctx.ApplicationPath, name))
+			return err != nil
+		})
+		if len(there) > 0 {
+			w.result.Slices = append(w.result.Slices, libcnb.Slice{Paths: there})
+		}
 	}
 }

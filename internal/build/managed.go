@@ -22,7 +22,7 @@ const (
 // managed lets the package manager install. A tree that it made is kept as one archive.
 type managed struct {
 	w      *work
-	before map[string]string
+	before map[string]state
 }
 
 func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer) ([]plan.Command, error) {
@@ -60,7 +60,7 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 			return nil, err
 		}
 	}
-	w.add(kept)
+	w.put(kept)
 	m.before, err = in.trees.snapshot()
 	return steps, err
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -42,7 +44,7 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		}
 	}
 	w.tell(r.Release.Name, cause)
-	w.add(l)
+	w.put(l)
 	return nil
 }
 
@@ -50,38 +52,44 @@ func needsManager(r plan.Runtime) bool { return slices.Contains(r.Launch, r.Mana
 
 func (w *work) fillRuntime(ctx context.Context, dir string) error {
 	r := w.plan.Runtime
-	wanted := func(name string) bool {
-		return slices.ContainsFunc(r.Launch, func(part string) bool { return name == part || strings.HasPrefix(name, part+"/") })
-	}
 	if w.toolchain == "" {
-		return w.unpackRuntime(ctx, dir, needsManager(r), wanted)
+		return w.unpackRuntime(ctx, dir, needsManager(r), func(name string) bool { return among(r.Launch, name) })
 	}
 	for _, name := range r.Launch {
-		if err := copyTree(filepath.Join(w.toolchain, name), filepath.Join(dir, name)); err != nil {
+		if err := linkTree(filepath.Join(w.toolchain, name), filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Layer: "toolchain" holds the whole runtime and its package manager, for building; it is in no image.
+// among reports whether a file is one of the given files or in one of the given folders.
+func among(parts []string, name string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return name == part || strings.HasPrefix(name, part+"/") })
+}
+
+// Layer: "toolchain" holds the runtime and its package manager, for building; it is in no image.
 // Rebuilt when: never kept; it comes from the archive in "toolchain-cache" when a build step needs it.
 //
 // Layer: "toolchain-cache" holds one archive of it.
-// Rebuilt when: the releases of the runtime or the package manager, or the architecture, change.
+// Rebuilt when: the releases of the runtime or the package manager, or the architecture, change, or when a package to
+// be compiled is new.
 
 const (
 	toolchainCacheLayer = "toolchain-cache"
 	toolchainArchive    = "toolchain.tar.zst"
 )
 
-// needToolchain makes the toolchain, once.
+// needToolchain makes the toolchain, once; with what packages are compiled against when w.native says so.
 func (w *work) needToolchain(ctx context.Context) error {
-	if w.toolchain != "" {
+	if w.toolchain != "" && w.toolchainNative == w.native {
 		return nil
 	}
 	r := w.plan.Runtime
-	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "package manager": r.Manager.Release.Version}
+	inputs := layer.Inputs{
+		"version": r.Release.Version, "architecture": w.arch, "package manager": r.Manager.Release.Version,
+		"for native packages": strconv.FormatBool(w.native),
+	}
 	scratch, err := w.fresh("toolchain", libcnb.LayerTypes{Build: true}, inputs)
 	if err != nil {
 		return err
@@ -100,17 +108,19 @@ func (w *work) needToolchain(ctx context.Context) error {
 		}
 	}
 	if cause != "" {
-		everything := func(name string) bool { return !strings.HasPrefix(name, "share/") }
-		if err := w.unpackRuntime(ctx, scratch.Path, true, everything); err != nil {
+		omit := r.NotForBuild
+		if !w.native {
+			omit = slices.Concat(omit, r.Native)
+		}
+		if err := w.unpackRuntime(ctx, scratch.Path, true, func(name string) bool { return !among(omit, name) }); err != nil {
 			return err
 		}
-		if err := archive.Zstd(file, scratch.Path, "."); err != nil {
-			return err
-		}
+		// While the application is being built.
+		w.later(func() error { return archive.Zstd(file, scratch.Path, ".") })
 	}
-	w.add(scratch)
-	w.add(kept)
-	w.toolchain = scratch.Path
+	w.put(scratch)
+	w.put(kept)
+	w.toolchain, w.toolchainNative = scratch.Path, w.native
 	return nil
 }
 
@@ -137,7 +147,8 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, manager bool, want
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return problem.Disk("unpack "+tool.Release.Name, err)
 	}
-	if err := w.fetchInto(ctx, home, registryFile(w.plan.Runtime.Registry, tool.Release), tool.Release, nil); err != nil {
+	inHome := func(name string) bool { return wanted(path.Join(tool.Dir, name)) }
+	if err := w.fetchInto(ctx, home, registryFile(w.plan.Runtime.Registry, tool.Release), tool.Release, inHome); err != nil {
 		return err
 	}
 	for name, file := range tool.Bin {

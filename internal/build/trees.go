@@ -3,13 +3,17 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -46,11 +50,25 @@ func (t trees) remove() error {
 		return err
 	}
 	for _, name := range found {
-		if err := os.RemoveAll(filepath.Join(t.app, name)); err != nil {
+		if err := removeAll(filepath.Join(t.app, name)); err != nil {
 			return problem.Disk("remove "+name, err)
 		}
 	}
 	return nil
+}
+
+// removeAll is os.RemoveAll, on all processors: a tree has tens of thousands of files.
+func removeAll(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return os.RemoveAll(dir)
+	}
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU())
+	for _, entry := range entries {
+		group.Go(func() error { return os.RemoveAll(filepath.Join(dir, entry.Name())) })
+	}
+	return errors.Join(group.Wait(), os.RemoveAll(dir))
 }
 
 // moveTo puts the trees into a layer, less their scratch folders, and gives the places where the application needs
@@ -142,44 +160,64 @@ func asStrings(value any) []string {
 	return texts
 }
 
-// snapshot notes the state of every file in the trees, cheaply.
-func (t trees) snapshot() (map[string]string, error) {
+// state is what tells, cheaply, that a file is not the one it was.
+type state struct {
+	size, modified int64
+	mode           fs.FileMode
+}
+
+// snapshot notes the state of every file in the trees.
+func (t trees) snapshot() (map[string]state, error) {
 	found, err := t.find()
 	if err != nil {
 		return nil, err
 	}
-	states := map[string]string{}
+	states := map[string]state{}
 	for _, tree := range found {
-		err := filepath.WalkDir(filepath.Join(t.app, tree), func(file string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if entry.IsDir() {
-				if filepath.Dir(file) == filepath.Join(t.app, tree) && slices.Contains(t.scratch, entry.Name()) {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
-			states[strings.TrimPrefix(file, t.app+"/")] = fmt.Sprint(info.Size(), info.Mode(), info.ModTime().UnixNano())
-			return nil
-		})
-		if err != nil {
+		root := filepath.Join(t.app, tree)
+		skip := func(file string) bool {
+			return filepath.Dir(file) == root && slices.Contains(t.scratch, filepath.Base(file))
+		}
+		if err := addStates(states, t.app, root, skip); err != nil {
 			return nil, problem.Disk("read "+tree, err)
 		}
 	}
 	return states, nil
 }
 
+// addStates notes the states of all files below a folder, by their names below base, less the folders to skip.
+func addStates(states map[string]state, base, folder string, skip func(dir string) bool) error {
+	return filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if skip(file) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		states[strings.TrimPrefix(file, base+"/")] = state{info.Size(), info.ModTime().UnixNano(), info.Mode()}
+		return nil
+	})
+}
+
 // changes gives what was written into the trees since a snapshot, and what is gone, relative to the application.
-func (t trees) changes(before map[string]string) (names, gone []string, err error) {
+func (t trees) changes(before map[string]state) (names, gone []string, err error) {
 	after, err := t.snapshot()
 	if err != nil {
 		return nil, nil, err
 	}
+	names, gone = difference(before, after)
+	return names, gone, nil
+}
+
+// difference names the files that are new or not what they were, and those that are gone.
+func difference(before, after map[string]state) (names, gone []string) {
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if after[name] != before[name] {
 			names = append(names, name)
@@ -190,7 +228,7 @@ func (t trees) changes(before map[string]string) (names, gone []string, err erro
 			gone = append(gone, name)
 		}
 	}
-	return names, gone, nil
+	return names, gone
 }
 
 // nothingWritten is the digest of no changes.

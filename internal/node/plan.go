@@ -31,6 +31,12 @@ func buildEnv(npm plan.Release) map[string]string {
 	return env
 }
 
+// slicesOf are where applications keep what is served as it is, and where build scripts put what they make.
+var slicesOf = [][]string{
+	{"public", "static", "assets"},
+	{"dist", "build", "out", ".next", ".nuxt", ".output", ".svelte-kit", ".astro"},
+}
+
 // Plan decides what is to be done.
 func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	release, version, err := p.choose(releases)
@@ -59,6 +65,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		decision := plan.Decision{Subject: "build", Value: "npm run " + script, Origin: "from " + p.manifest.where("scripts", script).String()}
 		out.Decisions = append(out.Decisions, decision)
 	}
+	out.Slices, out.Pure = slicesOf, p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	processes, decisions, err := p.processes()
 	if err != nil {
 		return plan.Plan{}, err
@@ -101,6 +108,8 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},
+		NotForBuild:   []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man"},
+		Native:        []string{"include"},
 		Manager: plan.Tool{
 			Release: releases.Releases[i],
 			Dir:     "lib/node_modules/npm",

@@ -18,6 +18,12 @@ type Plan struct {
 	Dependencies *Dependencies `json:",omitempty"`
 	// Scripts are the application's own build steps, in order.
 	Scripts []Command `json:",omitempty"`
+	// Slices are groups of folders and files, relative to the application, that change at other times than the rest: each
+	// group becomes an image layer of its own.
+	Slices [][]string `json:",omitempty"`
+	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
+	// they made can be used again.
+	Pure bool `json:",omitempty"`
 	// BuildEnv is set for installing and for Scripts, where the platform has not set it. ToolchainDir and CACertificates
 	// may stand in a value.
 	BuildEnv map[string]string `json:",omitempty"`
@@ -80,6 +86,9 @@ type Runtime struct {
 	Registry string
 	// Launch are the files and folders, relative to the archive's root, that the running application needs.
 	Launch []string
+	// NotForBuild are those that no build needs; Native are those that only packages with install scripts may need, to
+	// compile against.
+	NotForBuild, Native []string
 	// Manager is the package manager to add when the runtime's archive brings none.
 	Manager Tool
 }

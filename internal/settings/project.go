@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -116,6 +117,13 @@ func (d definition) read(raw any, where problem.Position) (Setting, error) {
 			texts = append(texts, text)
 		}
 		value, ok = strings.Join(texts, ","), true
+	}
+	if d.boolean {
+		yes, isBoolean := raw.(bool)
+		if !isBoolean {
+			return Setting{}, bad("true or false is expected")
+		}
+		value, ok = strconv.FormatBool(yes), true
 	}
 	if !ok {
 		return Setting{}, bad("a string is expected")

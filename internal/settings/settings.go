@@ -36,6 +36,8 @@ type Settings struct {
 	NodeRunScripts Setting
 	// NodeInstaller is auto or npm.
 	NodeInstaller Setting
+	// NodePureBuild is true or false.
+	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
 }
@@ -43,9 +45,10 @@ type Settings struct {
 // definition is one setting: its names, its default, and what a value must look like.
 type definition struct {
 	key, env, fallback string
-	list               bool
-	check              func(value string) (why string)
-	target             func(*Settings) *Setting
+	// list and boolean are the types that project.toml has besides text.
+	list, boolean bool
+	check         func(value string) (why string)
+	target        func(*Settings) *Setting
 }
 
 var definitions = []definition{
@@ -56,6 +59,8 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},
 	{key: "node.installer", env: "BP_NODE_INSTALLER", fallback: "auto", check: oneOf("auto", "npm"),
 		target: func(s *Settings) *Setting { return &s.NodeInstaller }},
+	{key: "node.pure-build", env: "BP_NODE_PURE_BUILD", fallback: "false", boolean: true, check: oneOf("true", "false"),
+		target: func(s *Settings) *Setting { return &s.NodePureBuild }},
 	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
 		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
 }
