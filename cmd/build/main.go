@@ -3,8 +3,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -17,9 +19,30 @@ import (
 func main() {
 	// Files get the modes that their sources give them, whatever the platform's mask: the same source, the same image.
 	syscall.Umask(0o022)
+	defer profile(os.Getenv("GANTRY_CPU_PROFILE"))()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out := report.New(os.Stdout, report.Colored(os.Stdout))
 	builder := build.Builder{Environ: os.Environ(), Report: out}
 	libcnb.Build(func(c libcnb.BuildContext) (libcnb.BuildResult, error) { return builder.Build(ctx, c) }, libcnb.NewConfig(platform.Exit(out)))
+}
+
+// profile writes a CPU profile for go tool pprof to a file, when one is named. libcnb ends the program by itself only
+// when a build fails.
+func profile(file string) (stop func()) {
+	if file == "" {
+		return func() {}
+	}
+	out, err := os.Create(file)
+	if err == nil {
+		err = pprof.StartCPUProfile(out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gantry: no profile is written:", err)
+		return func() {}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = out.Close()
+	}
 }

@@ -222,7 +222,7 @@ func TestRulesConform(t *testing.T) {
 		for name, c := range rules() {
 			t.Run(version+"/"+name, func(t *testing.T) {
 				r := newRegistry(t, c.packs)
-				c := c
+				r.slow = c.slow
 				home := t.TempDir()
 				calls := calls{program: program, registry: r.URL, home: home}
 				app := t.TempDir()

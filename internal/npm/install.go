@@ -198,3 +198,12 @@ func (t *Tree) Prune(store string) error {
 	}
 	return nil
 }
+
+// Sources gives the addresses of all tarballs, in the order of the packages' folders.
+func (t *Tree) Sources() []string {
+	var list []string
+	for _, n := range (prepared{installed: selected(t.nodes, false)}).tarballs() {
+		list = append(list, t.source(n).URL)
+	}
+	return list
+}

@@ -44,52 +44,43 @@ func (j *job) run(ctx context.Context, store string, download Download) (size in
 		return 0, err
 	}
 	file := filepath.Join(store, name)
-	if err := j.unpack(file, true); err == nil {
-		return 0, nil
-	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errCorrupt) {
-		return 0, err
-	}
-	// Not there, or not what it should be any more.
-	for _, folder := range j.folders {
-		if err := os.RemoveAll(folder); err != nil {
-			return 0, problem.Disk("remove a damaged package", err)
+	if j.verify(file) != nil {
+		// Not there, or not what it should be any more.
+		if size, err = download(ctx, j.source, file); err != nil {
+			if j.node.isOptional && ctx.Err() == nil {
+				// npm ci goes on without an optional package that cannot be had, and without all that only it needs.
+				return 0, unsupported("the optional package %s cannot be had", j.node.title())
+			}
+			return 0, j.tree.explain(j.node, err)
 		}
 	}
-	if size, err = download(ctx, j.source, file); err != nil {
-		if j.node.isOptional && ctx.Err() == nil {
-			// npm ci goes on without an optional package that cannot be had, and without all that only it needs.
-			return 0, unsupported("the optional package %s cannot be had", j.node.title())
-		}
-		return 0, j.tree.explain(j.node, err)
+	in, err := os.Open(file)
+	if err != nil {
+		return 0, problem.Disk("read the store of packages", err)
 	}
-	return size, j.unpack(file, false)
+	defer func() { _ = in.Close() }()
+	return size, j.tree.explain(j.node, unpack(in, j.folders))
 }
 
-// errCorrupt means that a file of the store is not what was put into it.
-var errCorrupt = errors.New("the file in the store is damaged")
-
-// unpack reads a tarball of the store; its bytes are verified on the way unless that was done just now.
-func (j *job) unpack(file string, verify bool) error {
+// verify reads a tarball of the store. It must be known to be whole before anything is unpacked: what is in a package's
+// folder already may be packages that belong below it, so that nothing there can be taken back.
+func (j *job) verify(file string) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	if !verify {
-		return j.tree.explain(j.node, unpack(in, j.folders))
-	}
 	sum, digest, err := fetch.Verifier(j.node.Integrity)
 	if err != nil {
 		return err
 	}
-	err = unpack(io.TeeReader(in, sum), j.folders)
-	if p, ok := errors.AsType[*problem.Problem](err); ok && p.ID == "npm/package-damaged" {
-		return errCorrupt
+	if _, err := io.Copy(sum, in); err != nil {
+		return err
 	}
-	if err == nil && hex.EncodeToString(sum.Sum(nil)) != digest {
-		return errCorrupt
+	if hex.EncodeToString(sum.Sum(nil)) != digest {
+		return errors.New("the file in the store is damaged")
 	}
-	return err
+	return nil
 }
 
 // storeName gives the name of a package's tarball in the store.

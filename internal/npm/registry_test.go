@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 )
@@ -40,7 +41,8 @@ type registry struct {
 	tarballs   map[string][]byte
 	// token is what it wants to see, when it wants any.
 	token string
-	asked []string
+	// slow is a tarball's path that takes its time.
+	slow string
 }
 
 func newRegistry(t *testing.T, packs []pack) *registry {
@@ -80,7 +82,9 @@ func (r *registry) add(t *testing.T, p pack) {
 }
 
 func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	r.asked = append(r.asked, request.URL.Path)
+	if r.slow != "" && strings.HasSuffix(request.URL.Path, r.slow) {
+		time.Sleep(300 * time.Millisecond)
+	}
 	if r.token != "" && request.Header.Get("Authorization") != r.token {
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -2,6 +2,7 @@ package npm_test
 
 import (
 	"archive/tar"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ type rule struct {
 	tarballs  map[string][]file
 	lockWith  []string
 	afterLock []func(t *testing.T, app string)
+	slow      string
 }
 
 func app(manifest string, more ...string) string {
@@ -33,6 +35,20 @@ func edit(name, from, to string) func(*testing.T, string) {
 	}
 }
 
+// late makes an application with more packages than are unpacked at a time, all of them slow, and behind them one with
+// a package below it that another place needs, too.
+func late(a1, a2 pack) rule {
+	r := rule{packs: []pack{a1, a2, {manifest: `{"name":"zed","version":"1.0.0","dependencies":{"a":"1"}}`}}, slow: "-slow.tgz"}
+	wanted := `"a": "2", "aa": "npm:a@1.0.0", "zed": "1"`
+	for i := range 30 {
+		name := fmt.Sprintf("c%02d", i)
+		r.packs = append(r.packs, pack{manifest: fmt.Sprintf(`{"name":%q,"version":"1.0.0-slow"}`, name)})
+		wanted += fmt.Sprintf(`, %q: "1.0.0-slow"`, name)
+	}
+	r.app = app(`{"dependencies": {` + wanted + `}}`)
+	return r
+}
+
 func rules() map[string]rule {
 	a1, a2 := pack{manifest: `{"name":"a","version":"1.0.0"}`}, pack{manifest: `{"name":"a","version":"2.0.0","license":"MIT"}`}
 	b := pack{manifest: `{"name":"b","version":"1.2.3","dependencies":{"a":"^1.0.0"}}`}
@@ -41,6 +57,8 @@ func rules() map[string]rule {
 			app:   app(`{"name": "x", "version": "0.1.0", "dependencies": {"a": "2", "b": "~1.2"}}`),
 			packs: []pack{a1, a2, b},
 		},
+		// A package whose turn came late once took away what had been unpacked below it.
+		"a package that arrives after those below it": late(a1, a2),
 		"dev, optional, peer and their overlaps": {
 			app: app(`{"dependencies": {"p": "1", "l": "1"}, "devDependencies": {"d": "1", "both": "1"}, "optionalDependencies": {"o": "1", "other-os": "1"}}`),
 			packs: []pack{a1,

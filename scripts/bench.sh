@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Measures Gantry against plain npm on this machine, in alternating runs: prints a table of medians and ratios, and writes
+# build/bench.json and build/bench.svg. Takes about 20 minutes; the machine should do nothing else meanwhile.
+#   scripts/bench.sh [-n RUNS] [--only detect,install,build,image,launch]
+#   scripts/bench.sh --profile FILE    a CPU profile of one first build, for: go tool pprof FILE
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+scripts/build.sh
+CGO_ENABLED=0 go build -trimpath -o build/bench ./integration/bench
+# Where this machine trusts certificates of its own, npm does so too.
+if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+  export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+fi
+exec build/bench "$@"
