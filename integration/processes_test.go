@@ -14,9 +14,12 @@ import (
 var runDefault = localbuild.RunOptions{}
 
 // addDependency is what a developer does: npm install, which changes package.json and the lockfile.
-func (p *project) addDependency(name, version string) {
-	cmd := exec.Command("npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--ignore-scripts",
-		"--omit-lockfile-registry-resolved=false", name+"@"+version)
+func (p *project) addDependency(name, version string) { p.lock(name + "@" + version) }
+
+// lock lets npm write the lockfile, with packages added if any are named.
+func (p *project) lock(packages ...string) {
+	cmd := exec.Command("npm", append([]string{"install", "--package-lock-only", "--no-audit", "--no-fund", "--ignore-scripts",
+		"--omit-lockfile-registry-resolved=false"}, packages...)...)
 	cmd.Dir = p.dir
 	out, err := cmd.CombinedOutput()
 	p.Expect(err).NotTo(HaveOccurred(), string(out))

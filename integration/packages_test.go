@@ -1,0 +1,155 @@
+package integration
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// packageArchive is a package as a file of the application, and the integrity that a lockfile has of it.
+func packageArchive(t *testing.T, files map[string]string) (content, integrity string) {
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	writer := tar.NewWriter(zipped)
+	for name, text := range files {
+		NewWithT(t).Expect(writer.WriteHeader(&tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(text))})).To(Succeed())
+		_, err := writer.Write([]byte(text))
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	}
+	NewWithT(t).Expect(writer.Close()).To(Succeed())
+	NewWithT(t).Expect(zipped.Close()).To(Succeed())
+	sum := sha512.Sum512(out.Bytes())
+	return out.String(), "sha512-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Workspaces: links to the application's own folders work at run time, from layers too.
+func TestWorkspaces(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"package.json": `{"name": "mono", "workspaces": ["packages/*"], "scripts": {"start": "node packages/web/server.js"},
+			"dependencies": {"is-number": "7.0.0"}}`,
+		"packages/lib/package.json": `{"name": "lib", "version": "1.0.0", "dependencies": {"is-number": "6.0.0"}}`,
+		"packages/lib/index.js":     `module.exports = require('is-number/package.json').version`,
+		"packages/web/package.json": `{"name": "web", "version": "1.0.0", "dependencies": {"lib": "^1.0.0"}}`,
+		"packages/web/server.js":    `require('http').createServer((q, r) => r.end(require('lib') + ' ' + require('is-number/package.json').version)).listen(process.env.PORT)`,
+	})
+	p.lock()
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("2 installed from the lockfile, 2 fetched"))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("6.0.0 7.0.0"))
+	first := p.layers()
+	log = p.build()
+	p.Expect(log).To(ContainSubstring("Layer       modules: reused"))
+	p.Expect(log).NotTo(ContainSubstring("Packages    "), "nothing is installed when nothing has changed")
+	p.Expect(p.layers()).To(Equal(first))
+	_, body = p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("6.0.0 7.0.0"))
+}
+
+// Install scripts are run by npm, once; what they made is in the image, and is kept for the next build.
+func TestInstallScripts(t *testing.T) {
+	content, integrity := packageArchive(t, map[string]string{
+		"package.json": `{"name": "native", "version": "1.0.0", "scripts": {"install": "node make.js"}}`,
+		"make.js":      `require('fs').writeFileSync('made.js', 'module.exports = ' + JSON.stringify('made by ' + process.env.npm_lifecycle_event))`,
+	})
+	files := map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"require('fs').writeFileSync('built', require('native/made.js'))\""}, "dependencies": {"native": "file:native.tgz"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end(require('native/made.js') + ' ' + require('fs').readFileSync('built'))).listen(process.env.PORT)`,
+		"native.tgz":   content,
+		"package-lock.json": fmt.Sprintf(`{"lockfileVersion": 3, "requires": true, "packages": {"": {"dependencies": {"native": "file:native.tgz"}},
+			"node_modules/native": {"version": "1.0.0", "resolved": "file:native.tgz", "integrity": %q, "hasInstallScript": true}}}`, integrity),
+	}
+	for name, built := range map[string]bool{"with a build": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			p := newProject(t, files)
+			if !built {
+				p.env["BP_NODE_RUN_SCRIPTS"] = ""
+				p.write("built", "by hand")
+			}
+			log := p.build()
+			p.Expect(log).To(ContainSubstring("npm rebuild, for the install scripts of 1 package"))
+			_, body := p.start(runDefault).get("/")
+			p.Expect(body).To(HavePrefix("made by install "))
+			first := p.layers()
+			p.write("server.js", files["server.js"]+"\n")
+			log = p.build()
+			p.Expect(log).NotTo(ContainSubstring("npm rebuild"))
+			p.Expect(p.layers()["Buildpacks Launcher"]).To(Equal(first["Buildpacks Launcher"]))
+			p.Expect(log).To(ContainSubstring("Layer       modules: reused"))
+		})
+	}
+}
+
+// What is not known to come out like npm's is left to npm, and the log says why.
+func TestLeftToNPM(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end(String(require('is-number')(5)))).listen(process.env.PORT)`,
+		".npmrc":       "install-strategy=nested\n",
+	})
+	p.lock()
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Packages    npm installs them itself: npm's setting install-strategy is given"))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("true"))
+}
+
+// A pure build is not run again while the source, the packages and the variables are the same.
+func TestPureBuild(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node out/server.js", "build": "node build.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"project.toml": "[dev.gantry.node]\npure-build = true\n",
+		"text":         "first",
+		"gone":         "",
+		"build.js": `const fs = require('fs'); fs.mkdirSync('out'); fs.rmSync('gone')
+			const text = fs.readFileSync('text') + ' ' + process.env.FLAVOUR
+			fs.writeFileSync('out/server.js', "require('http').createServer((q, r) => r.end(require('is-number')(5) + ' " + text + " ' + require('fs').existsSync('gone'))).listen(process.env.PORT)")`,
+	})
+	p.lock()
+	p.env["FLAVOUR"] = "plain"
+	const again = "what the scripts made comes from the cache: source, packages and variables are the same"
+	p.Expect(p.build()).NotTo(ContainSubstring(again))
+	first := p.layers()
+	answer := func() string {
+		_, body := p.start(runDefault).get("/")
+		return body
+	}
+	p.Expect(answer()).To(Equal("true first plain false"))
+
+	log := p.build()
+	p.Expect(log).To(ContainSubstring(again))
+	p.Expect(log).NotTo(ContainSubstring("npm run build ("))
+	p.Expect(p.layers()).To(Equal(first))
+	p.Expect(answer()).To(Equal("true first plain false"))
+
+	p.env["FLAVOUR"] = "sweet"
+	p.Expect(p.build()).NotTo(ContainSubstring(again))
+	p.Expect(answer()).To(Equal("true first sweet false"))
+
+	p.write("text", "second")
+	p.Expect(p.build()).NotTo(ContainSubstring(again))
+	p.Expect(p.build()).To(ContainSubstring(again))
+	p.Expect(answer()).To(Equal("true second sweet false"))
+}
+
+// Static files and what a build makes are layers of their own: an edit of the source exports neither.
+func TestSlices(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"server.js":          `require('http').createServer((q, r) => r.end(require('fs').readFileSync('public/page'))).listen(process.env.PORT)`,
+		"public/page":        "a page",
+		"dist/generated.bin": "output",
+	})
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Added 3/3 app layer(s)"))
+	p.write("server.js", "// edited\n"+`require('http').createServer((q, r) => r.end(require('fs').readFileSync('public/page'))).listen(process.env.PORT)`)
+	log = p.build()
+	p.Expect(log).To(ContainSubstring("Added 1/3 app layer(s)"))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("a page"))
+}
