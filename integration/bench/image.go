@@ -22,7 +22,7 @@ func (b *bench) images(ctx context.Context) error {
 	if _, _, err := p.build(ctx); err != nil {
 		return err
 	}
-	bytes, files, err := weigh(filepath.Join(p.cache, "cache"))
+	bytes, files, err := weigh(filepath.Join(p.cache, "layers"))
 	if err != nil {
 		return err
 	}

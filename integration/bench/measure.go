@@ -47,10 +47,11 @@ func account(state *os.ProcessState, wall float64) cost {
 // costMark stands in front of the figures that a wrapped program prints into the build's log.
 const costMark = "bench-cost "
 
-// wrapped is what this program does under the name of a phase: it runs the phase, and prints what that cost.
+// wrapped is what this program does under the name of bin/build: it runs the real one, and prints what that cost. (What
+// detection prints is not shown by the lifecycle.)
 func wrapped(args []string) bool {
 	name := filepath.Base(args[0])
-	if name != "build" && name != "detect" {
+	if name != "build" {
 		return false
 	}
 	self, err := os.Executable()
