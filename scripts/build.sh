@@ -11,7 +11,7 @@ mkdir -p build/buildpack/bin build/tools
 cp buildpack.toml LICENSE build/buildpack/
 go build "${flags[@]}" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
 go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
-go build "${flags[@]}" -o build/ ./cmd/localbuild
+go build "${flags[@]}" -o build/ ./cmd/localbuild ./cmd/gantry
 
 # The tools change with their module only; compiling them takes a minute.
 stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh | sha256sum | cut -c1-16)

@@ -4,14 +4,48 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/launch"
 )
 
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == "init" {
-		os.Exit(launch.Init(os.Args[2:], os.Environ(), os.Stderr))
+const usage = `usage:
+  gantry preflight [--json]    checks the configuration of all process types against this environment
+  gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
+                               starts a program as its only child: forwards signals, reaps orphans
+`
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	// The launcher starts it as exec.d/TYPE/gantry before a process, with nothing but that name.
+	if strings.Contains(os.Args[0], "/exec.d/") {
+		return launch.ExecD(os.Args[0], os.Environ(), os.NewFile(3, "variables"), os.Stderr)
 	}
-	fmt.Fprintln(os.Stderr, "usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
-	os.Exit(2)
+	if len(os.Args) < 2 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	}
+	switch os.Args[1] {
+	case "init":
+		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
+	case "preflight":
+		return preflight(os.Args[2:])
+	}
+	fmt.Fprint(os.Stderr, usage)
+	return 2
+}
+
+func preflight(arguments []string) int {
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gantry:", err)
+		return 2
+	}
+	image, err := launch.ReadImage(program)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gantry:", err)
+		return 2
+	}
+	return launch.Preflight(image, arguments, os.Environ(), os.Stdout)
 }

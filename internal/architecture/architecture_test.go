@@ -28,9 +28,10 @@ func TestDirections(t *testing.T) {
 		"internal/catalog":  effects,
 		"internal/language": effects,
 		"internal/fetch":    {"github.com/buildpacks/libcnb/v2", module + "internal/plan"},
+		"internal/contract": effects,
 		"internal/layer":    {"github.com/buildpacks/libcnb/v2"},
 		"cmd/detect":        {module + "internal/fetch", "net/http", "github.com/google/go-containerregistry/pkg/v1"},
-		"cmd/launch":        {"net/http", "encoding/json", "github.com/buildpacks/libcnb/v2", "github.com/pelletier/go-toml/v2"},
+		"cmd/launch":        {"net/http", "go.yaml.in/yaml/v3", module + "internal/contract/declare", module + "internal/contract/deploy", "github.com/buildpacks/libcnb/v2", "github.com/pelletier/go-toml/v2"},
 		"cmd/build":         {"github.com/google/go-containerregistry/pkg/v1", module + "internal/sandbox"},
 	} {
 		for _, found := range imports(t, pkg) {

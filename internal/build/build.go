@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/contract/declare"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/language"
 	"github.com/gantry-buildpack/gantry/internal/layer"
@@ -40,11 +43,13 @@ type Builder struct {
 // work is one build while it happens.
 type work struct {
 	Builder
-	ctx    libcnb.BuildContext
-	plan   plan.Plan
-	arch   string
-	client *fetch.Client
-	result libcnb.BuildResult
+	ctx  libcnb.BuildContext
+	plan plan.Plan
+	// contract is what the application needs at run time.
+	contract contract.Contract
+	arch     string
+	client   *fetch.Client
+	result   libcnb.BuildResult
 	// toolchain is the folder with the runtime and its tools for building; empty until it is made.
 	toolchain string
 	// native: packages may have to be compiled; toolchainNative: the toolchain has what that needs.
@@ -106,7 +111,7 @@ func (w *work) do(ctx context.Context) error {
 	if err := w.runtimeLayer(ctx); err != nil {
 		return err
 	}
-	w.processes()
+	w.processes(filepath.Join(w.ctx.Layers.Path, "gantry", gantryTool))
 	w.slices()
 	return nil
 }
@@ -128,9 +133,41 @@ func (w *work) makePlan() error {
 	if project == nil {
 		return fmt.Errorf("the application passed detection and is not recognised any more")
 	}
-	w.plan, err = project.Plan(releases.For(w.arch))
-	return err
+	if w.plan, err = project.Plan(releases.For(w.arch)); err != nil {
+		return err
+	}
+	w.plan.DrainTimeout = chosen.DrainTimeout.Value
+	if w.contract, err = declare.Read(source); err != nil {
+		return err
+	}
+	w.plan.Decisions = append(w.plan.Decisions, configDecision(w.contract, declare.Undeclared(declare.Scan(source), w.contract))...)
+	return nil
 }
+
+// configDecision tells of the config contract, and of what the code reads beside it.
+func configDecision(c contract.Contract, undeclared []declare.Use) []plan.Decision {
+	var list []plan.Decision
+	if !c.Empty() {
+		value := fmt.Sprintf("%d variables declared", len(c.Variables))
+		list = append(list, plan.Decision{Subject: "config", Value: value, Origin: "checked before each process starts"})
+	}
+	if len(undeclared) > 0 {
+		names := make([]string, 0, maxNamed)
+		for _, use := range undeclared[:min(len(undeclared), maxNamed)] {
+			names = append(names, use.Name)
+		}
+		origin := fmt.Sprintf("the code reads them (%s) and no contract declares them; `gantry contract init` writes one", undeclared[0].Where)
+		text := strings.Join(names, ", ")
+		if more := len(undeclared) - maxNamed; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		list = append(list, plan.Decision{Subject: "hint", Value: text, Origin: origin})
+	}
+	return list
+}
+
+// maxNamed is how many variables the hint names.
+const maxNamed = 3
 
 func (w *work) makeClient() error {
 	environ := w.Environ

@@ -1,19 +1,26 @@
 package build
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/launch"
 	"github.com/gantry-buildpack/gantry/internal/layer"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// Layer: "gantry" holds the program that starts and watches the application, and the launch environment.
-// Rebuilt when: that program or the launch environment changes.
+// Layer: "gantry" holds the program that starts and watches the application, what that must know of it, its checks before
+// each process, and the launch environment.
+// Rebuilt when: the program, the config contract, the process types, the runtime's version or the launch environment
+// change.
 
 // gantryTool is the launch program, relative to the buildpack.
 const gantryTool = "bin/gantry"
@@ -24,7 +31,11 @@ func (w *work) gantryLayer() error {
 	if err != nil {
 		return fmt.Errorf("read the launch program: %w", err)
 	}
-	inputs := layer.Inputs{"gantry": digest}
+	facts, err := json.Marshal(w.image())
+	if err != nil {
+		return fmt.Errorf("write %s: %w", launch.ImageFile, err)
+	}
+	inputs := layer.Inputs{"gantry": digest, "the config contract, the processes or the runtime": layer.Digest(facts)}
 	for name, value := range w.plan.LaunchEnv {
 		inputs["launch variable "+name] = value
 	}
@@ -36,7 +47,7 @@ func (w *work) gantryLayer() error {
 		return err
 	}
 	if cause != "" {
-		if err := copyFile(source, filepath.Join(l.Path, gantryTool), 0o755); err != nil {
+		if err := w.fillGantry(l.Path, source, facts); err != nil {
 			return err
 		}
 		for name, value := range w.plan.LaunchEnv {
@@ -48,14 +59,59 @@ func (w *work) gantryLayer() error {
 	}
 	w.tell("gantry", cause)
 	w.put(l)
+	if declared := w.contract; !declared.Empty() {
+		text, err := json.Marshal(declared)
+		if err != nil {
+			return fmt.Errorf("write the contract: %w", err)
+		}
+		w.result.Labels = append(w.result.Labels, libcnb.Label{Key: contract.Label, Value: string(text)})
+	}
+	return nil
+}
+
+// image is what the program in the image must know.
+func (w *work) image() launch.Image {
+	i := launch.Image{
+		Contract: w.contract, Runtime: w.plan.Runtime.Release.Name, Version: w.plan.Runtime.Release.Version, DrainTimeout: w.plan.DrainTimeout,
+	}
+	for _, p := range w.plan.Processes {
+		i.Processes = append(i.Processes, p.Type)
+	}
+	return i
+}
+
+// fillGantry writes the layer. The checks are the same program under another name, once for every process type: so that
+// neither a debug shell nor Gantry's own process types are kept from starting.
+func (w *work) fillGantry(dir, program string, facts []byte) error {
+	if err := copyFile(program, filepath.Join(dir, gantryTool), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, launch.ImageFile), facts, 0o644); err != nil {
+		return problem.Disk("write "+launch.ImageFile, err)
+	}
+	if w.plan.DrainTimeout != "" {
+		if err := os.WriteFile(filepath.Join(dir, launch.DrainFile), []byte(launch.DrainScript), 0o644); err != nil {
+			return problem.Disk("write "+launch.DrainFile, err)
+		}
+	}
+	for _, p := range w.plan.Processes {
+		check := filepath.Join(dir, "exec.d", p.Type, "gantry")
+		err := os.MkdirAll(filepath.Dir(check), 0o755)
+		if err == nil {
+			err = os.Symlink(filepath.Join("..", "..", gantryTool), check)
+		}
+		if err != nil {
+			return problem.Disk("write the launch check", err)
+		}
+	}
 	return nil
 }
 
 // processes starts every process through the launch program, which is the container's first process: it forwards
 // signals, reaps what nobody waits for, and ends with the application's own exit code.
-func (w *work) processes() {
+func (w *work) processes(gantry string) {
 	for _, p := range w.plan.Processes {
-		command := []string{"gantry", "init"}
+		command := []string{gantry, "init"}
 		if p.Group {
 			command = append(command, "--group")
 		}
@@ -66,6 +122,13 @@ func (w *work) processes() {
 			Type: p.Type, Command: append(append(command, "--"), p.Args...), Default: p.Default,
 		})
 	}
+	// A process type is a command in the image, also for "kubectl exec", which does not pass through the launcher.
+	for kind, command := range map[string][]string{"gantry": {gantry}, "preflight": {gantry, "preflight"}} {
+		if !slices.ContainsFunc(w.result.Processes, func(p libcnb.Process) bool { return p.Type == kind }) {
+			w.result.Processes = append(w.result.Processes, libcnb.Process{Type: kind, Command: command})
+		}
+	}
+	slices.SortStableFunc(w.result.Processes, func(a, b libcnb.Process) int { return strings.Compare(a.Type, b.Type) })
 }
 
 // slices gives each group of the application's files that changes at its own times a layer of its own, if it is there.

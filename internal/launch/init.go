@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +41,10 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, notFound, fmt.Errorf("%s cannot be started: %w", order.args[0], unwrap(err)))
 	}
+	delay, err := drainDelay(environ)
+	if err != nil {
+		return fail(stderr, notExecutable, err)
+	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	child, err := start(program, order)
@@ -58,6 +63,9 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 			}
 		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
 			// The Go runtime and terminals send these to this process for reasons of its own.
+		case syscall.SIGTERM:
+			// While it still serves, load balancers notice that it is going to end.
+			time.AfterFunc(delay, func() { _ = syscall.Kill(target, syscall.SIGTERM) })
 		default:
 			if number, ok := received.(syscall.Signal); ok {
 				_ = syscall.Kill(target, number)
@@ -65,6 +73,20 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 		}
 	}
 	return bySignal
+}
+
+// drainDelay is how long SIGTERM is held back: BPL_DRAIN_DELAY, as in time.ParseDuration.
+func drainDelay(environ []string) (time.Duration, error) {
+	for _, variable := range environ {
+		if text, ok := strings.CutPrefix(variable, "BPL_DRAIN_DELAY="); ok && text != "" {
+			delay, err := time.ParseDuration(text)
+			if err != nil || delay < 0 {
+				return 0, fmt.Errorf("BPL_DRAIN_DELAY is %q, which is no time such as 5s", text)
+			}
+			return delay, nil
+		}
+	}
+	return 0, nil
 }
 
 // order is what Init was asked to run.

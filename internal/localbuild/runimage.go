@@ -10,15 +10,13 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
+	"github.com/gantry-buildpack/gantry/internal/image"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/report"
 )
@@ -32,30 +30,19 @@ const (
 
 // RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
 // label is the name by which image metadata refers to it.
-func RunImage(ctx context.Context, given, cache string, r *report.Report) (image v1.Image, label string, err error) {
+func RunImage(ctx context.Context, given, cache string, r *report.Report) (base v1.Image, label string, err error) {
 	if given == "" {
-		image, err = ownImage(ctx, filepath.Join(cache, "run-images", suite+"-"+runtime.GOARCH), r)
-		return image, ownRunImage, err
+		base, err = ownImage(ctx, filepath.Join(cache, "run-images", suite+"-"+runtime.GOARCH), r)
+		return base, ownRunImage, err
 	}
-	info, err := os.Stat(given)
-	switch {
-	case err == nil && info.IsDir():
-		image, err = fromLayout(given)
-		return image, filepath.Base(given), err
-	case err == nil:
-		image, err = tarball.ImageFromPath(given, nil)
-		return image, filepath.Base(given), err
+	label = given
+	if _, statErr := os.Stat(given); statErr == nil {
+		label = filepath.Base(given)
 	}
-	reference, err := name.ParseReference(given)
-	if err != nil {
-		return nil, "", badRunImage(given, "it is neither a folder, nor a file, nor an image reference", err)
-	}
-	image, err = remote.Image(reference, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
-	if err != nil {
+	if base, err = image.Open(ctx, given); err != nil {
 		return nil, "", badRunImage(given, err.Error(), err)
 	}
-	return image, given, nil
+	return base, label, nil
 }
 
 func badRunImage(given, why string, err error) error {
@@ -68,31 +55,10 @@ func badRunImage(given, why string, err error) error {
 	}
 }
 
-func fromLayout(dir string) (v1.Image, error) {
-	path, err := layout.FromPath(dir)
-	if err != nil {
-		return nil, badRunImage(dir, "the folder is not an OCI layout", err)
-	}
-	index, err := path.ImageIndex()
-	if err != nil {
-		return nil, badRunImage(dir, err.Error(), err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, badRunImage(dir, err.Error(), err)
-	}
-	for _, descriptor := range manifest.Manifests {
-		if p := descriptor.Platform; p == nil || p.Architecture == runtime.GOARCH {
-			return path.Image(descriptor.Digest)
-		}
-	}
-	return nil, badRunImage(dir, "it holds no image for "+runtime.GOARCH, nil)
-}
-
 // ownImage makes the run image, once.
 func ownImage(ctx context.Context, dir string, r *report.Report) (v1.Image, error) {
-	if image, err := fromLayout(dir); err == nil {
-		return image, nil
+	if kept, err := image.Open(ctx, dir); err == nil {
+		return kept, nil
 	}
 	tool, err := exec.LookPath("mmdebstrap")
 	if err != nil {
@@ -136,14 +102,14 @@ func ownImage(ctx context.Context, dir string, r *report.Report) (v1.Image, erro
 	if err != nil {
 		return nil, fmt.Errorf("read the run image's files: %w", err)
 	}
-	image, err := assemble(layer)
+	assembled, err := assemble(layer)
 	if err != nil {
 		return nil, fmt.Errorf("assemble the run image: %w", err)
 	}
 	made := filepath.Join(work, "layout")
 	path, err := layout.Write(made, empty.Index)
 	if err == nil {
-		err = path.AppendImage(image)
+		err = path.AppendImage(assembled)
 	}
 	if err == nil {
 		err = os.Rename(made, dir)
@@ -152,7 +118,7 @@ func ownImage(ctx context.Context, dir string, r *report.Report) (v1.Image, erro
 		return nil, problem.Disk("keep the run image", err)
 	}
 	end("assembled from Debian packages, kept in " + dir)
-	return fromLayout(dir)
+	return image.Open(ctx, dir)
 }
 
 // assemble gives a root file system the configuration that the lifecycle wants of a run image:

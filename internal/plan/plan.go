@@ -33,6 +33,9 @@ type Plan struct {
 	LaunchPath []string `json:",omitempty"`
 	// Processes are the image's process types.
 	Processes []Process
+	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: they are not
+	// waited for.
+	DrainTimeout string `json:",omitempty"`
 }
 
 // What stands in BuildEnv for something that only the build knows.

@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/project"
 )
 
 // Setting is a value and where it came from.
@@ -40,6 +42,9 @@ type Settings struct {
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
+	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: the application
+	// is not drained.
+	DrainTimeout Setting
 }
 
 // definition is one setting: its names, its default, and what a value must look like.
@@ -63,6 +68,7 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.NodePureBuild }},
 	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
 		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
+	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
 }
 
 // Read gives the settings of an application. lookup finds a platform variable.
@@ -71,7 +77,11 @@ func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 	for _, d := range definitions {
 		*d.target(&s) = Setting{Value: d.fallback, Origin: defaultOrigin}
 	}
-	if err := readProject(a, &s); err != nil {
+	table, err := project.Read(a)
+	if err != nil {
+		return s, err
+	}
+	if err := apply(&s, table, table.Values, ""); err != nil {
 		return s, err
 	}
 	for _, d := range definitions {
@@ -103,6 +113,13 @@ func oneOf(values ...string) func(string) string {
 		}
 		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
 	}
+}
+
+func duration(value string) string {
+	if d, err := time.ParseDuration(value); value != "" && (err != nil || d <= 0) {
+		return fmt.Sprintf("%q is not a time such as 30s, 5m or 1h", value)
+	}
+	return ""
 }
 
 // webAddress does not repeat the value: it may hold a password.

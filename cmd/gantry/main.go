@@ -1,0 +1,137 @@
+// Command gantry is the tool on a laptop and in CI: it checks deployments against the config contract of an image.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gantry-buildpack/gantry/internal/check"
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+const usage = `Checks deployments against what an application declares that it needs.
+
+  gantry check [--image IMAGE] [FILE... | -]      compares manifests, compose and env files, or this environment
+  gantry check --diff OLD NEW                     tells what a deploy of a newer image newly requires
+  gantry contract init [--from .env.example]      writes a first contract from what the code reads
+  gantry contract export --format FORMAT          writes the contract for other tools
+  gantry deploy-hints [--delay 5s]                prints what a Deployment needs so that requests survive a rollout
+
+Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		report.New(os.Stderr, report.Colored(os.Stderr)).Problem(problem.As(err))
+		code = check.CannotSay
+	}
+	os.Exit(code)
+}
+
+func run(ctx context.Context, arguments []string) (int, error) {
+	commands := map[string]func(context.Context, []string) (int, error){
+		"check": runCheck, "contract init": contractInit, "contract export": contractExport, "deploy-hints": deployHints,
+	}
+	for _, words := range []int{1, 2} {
+		if len(arguments) >= words {
+			if command := commands[strings.Join(arguments[:words], " ")]; command != nil {
+				return command(ctx, arguments[words:])
+			}
+		}
+	}
+	if len(arguments) == 0 || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h" {
+		fmt.Print(usage)
+		return check.Fits, nil
+	}
+	fmt.Fprintf(os.Stderr, "gantry: there is no command %q\n\n%s", strings.Join(arguments, " "), usage)
+	return check.CannotSay, nil
+}
+
+// flags are those of one command; parse reports whether the command is to go on.
+func flags(name string) *pflag.FlagSet {
+	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() { fmt.Fprint(os.Stderr, usage, "\nOptions of gantry ", name, ":\n", f.FlagUsages()) }
+	return f
+}
+
+func parse(f *pflag.FlagSet, arguments []string) (code int, goOn bool) {
+	err := f.Parse(arguments)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return check.Fits, false
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "gantry:", err)
+		return check.CannotSay, false
+	}
+	return check.Fits, true
+}
+
+func runCheck(ctx context.Context, arguments []string) (int, error) {
+	o := check.Options{Environ: os.Environ(), Stdin: os.Stdin, Out: os.Stdout}
+	f := flags("check")
+	f.StringVar(&o.Image, "image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
+	f.StringVar(&o.App, "app", ".", "the application's folder, where there is no image yet")
+	f.StringVar(&o.Container, "container", "", "the container (or service) to check, where several images are deployed")
+	f.BoolVar(&o.JSON, "json", false, "print the findings as JSON")
+	f.BoolVar(&o.GitHub, "github", false, "print the findings as annotations for GitHub Actions")
+	f.BoolVar(&o.Strict, "strict", false, "count variables that are not declared or cannot be seen as errors")
+	diff := f.Bool("diff", false, "compare two images: gantry check --diff OLD NEW")
+	if code, goOn := parse(f, arguments); !goOn {
+		return code, nil
+	}
+	if !*diff {
+		o.Files = f.Args()
+		return check.Run(ctx, o)
+	}
+	if f.NArg() != 2 {
+		f.Usage()
+		return check.CannotSay, nil
+	}
+	return check.Diff(ctx, f.Arg(0), f.Arg(1), o.JSON, os.Stdout)
+}
+
+func contractInit(_ context.Context, arguments []string) (int, error) {
+	f := flags("contract init")
+	app := f.String("app", ".", "the application's folder")
+	from := f.String("from", "", "an .env.example or .env.schema to start from")
+	if code, goOn := parse(f, arguments); !goOn {
+		return code, nil
+	}
+	return check.Fits, check.Init(*app, *from, os.Stdout)
+}
+
+func contractExport(ctx context.Context, arguments []string) (int, error) {
+	f := flags("contract export")
+	image := f.String("image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
+	app := f.String("app", ".", "the application's folder, where there is no image yet")
+	format := f.String("format", "markdown", strings.Join(contract.Formats, ", "))
+	name := f.String("name", "app", "the name of the ConfigMap and the Secret")
+	if code, goOn := parse(f, arguments); !goOn {
+		return code, nil
+	}
+	return check.Fits, check.Export(ctx, *image, *app, *format, *name, os.Stdout)
+}
+
+func deployHints(_ context.Context, arguments []string) (int, error) {
+	f := flags("deploy-hints")
+	app := f.String("app", ".", "the application's folder")
+	delay := f.Duration("delay", 5*time.Second, "how long the application goes on serving after SIGTERM")
+	if code, goOn := parse(f, arguments); !goOn {
+		return code, nil
+	}
+	return check.Fits, check.DeployHints(*app, *delay, os.Stdout)
+}

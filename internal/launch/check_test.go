@@ -1,0 +1,195 @@
+package launch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/launch"
+)
+
+var shop = launch.Image{
+	Runtime: "node", Version: "24.18.0",
+	Contract: contract.Contract{Variables: []contract.Variable{
+		{Name: "DATABASE_URL", Type: "url", Schemes: []string{"postgres"}, Required: true, Secret: true, Description: "Where orders are kept", RenamedFrom: []string{"PG_URL"}},
+		{Name: "LOG_LEVEL", Values: []string{"debug", "info"}},
+	}},
+}
+
+// machine is a machine whose control group has the given files.
+func machine(t *testing.T, files map[string]string) launch.Machine {
+	root := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(root, name)
+		NewWithT(t).Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+		NewWithT(t).Expect(os.WriteFile(file, []byte(content), 0o644)).To(Succeed())
+	}
+	return launch.Machine{
+		Root: root, Clock: func() (float64, float64) { return 25, 180 }, Files: func() uint64 { return 1 << 20 }, Temporary: func() error { return nil },
+	}
+}
+
+func check(t *testing.T, image launch.Image, m launch.Machine, environ ...string) (code int, set, log, termination string) {
+	var variables, out bytes.Buffer
+	file := filepath.Join(t.TempDir(), "termination-log")
+	NewWithT(t).Expect(os.WriteFile(file, nil, 0o644)).To(Succeed())
+	c := launch.Check{Image: image, Process: "web", Environ: environ, Machine: m, Variables: &variables, Log: &out, Termination: file, Layer: "/layers/gantry"}
+	code = c.Run()
+	content, err := os.ReadFile(file)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return code, variables.String(), out.String(), string(content)
+}
+
+func TestARefusalWordForWord(t *testing.T) {
+	g := NewWithT(t)
+	code, set, log, termination := check(t, shop, machine(t, nil), "LOG_LEVEL=loud", "DATABSE_URL=postgres://canary")
+	g.Expect(code).To(Equal(1))
+	g.Expect(set).To(BeEmpty())
+	g.Expect(log).To(Equal(`gantry: the configuration is not complete; process web does not start
+
+  DATABASE_URL  is not set, and it is required; expected is a URL that begins with postgres://
+                Where orders are kept
+                DATABSE_URL is set: is that a misspelling? If not, set DATABASE_URL in the deployment.
+  LOG_LEVEL     is "loud"; expected is one of debug, info
+                Correct its value in the deployment.
+
+  2 problems. Set BPL_CONFIG_CHECK=warn to start all the same.
+`))
+	g.Expect(termination).To(Equal(log))
+}
+
+func TestModesOfTheCheck(t *testing.T) {
+	g := NewWithT(t)
+	code, _, log, termination := check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=warn", "DATABASE_URL=mysql://canary")
+	g.Expect(code).To(Equal(0))
+	g.Expect(log).To(HavePrefix("gantry: the configuration is not complete; process web starts all the same (BPL_CONFIG_CHECK=warn)\n"))
+	g.Expect(log + termination).NotTo(ContainSubstring("canary"))
+	code, _, log, _ = check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=off")
+	g.Expect(code).To(Equal(0))
+	g.Expect(log).To(BeEmpty())
+	code, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
+	g.Expect(code).To(Equal(0))
+	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\n"))
+	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
+
+  DATABASE_URL  is called PG_URL here, its old name
+                Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted for now and passed on.
+
+`))
+}
+
+// The runtime fits the container's limits, by the flags that its exact version knows; what the user set stays.
+func TestSizes(t *testing.T) {
+	v2 := func(memory, cpu string) map[string]string {
+		return map[string]string{"sys/fs/cgroup/memory.max": memory + "\n", "sys/fs/cgroup/cpu.max": cpu + "\n"}
+	}
+	v1 := map[string]string{
+		"sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "250000", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+	}
+	for name, c := range map[string]struct {
+		version string
+		files   map[string]string
+		environ []string
+		want    []string
+		not     []string
+		log     string
+	}{
+		"no limits":        {"24.18.0", nil, nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
+		"unlimited":        {"24.18.0", v2("max", "max 100000"), nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
+		"a percentage":     {"24.18.0", v2("1073741824", "200000 100000"), nil, []string{"--max-old-space-size-percentage=75", `WEB_CONCURRENCY = "2"`}, nil, ""},
+		"small":            {"24.18.0", v2("268435456", "50000 100000"), nil, []string{"--max-old-space-size-percentage=60", `WEB_CONCURRENCY = "1"`}, nil, ""},
+		"an older Node":    {"22.20.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
+		"Node.js 23":       {"23.9.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
+		"the oldest":       {"20.20.2", v2("1073741824", "max"), nil, []string{"--max-old-space-size=768"}, []string{"report-exclude-env"}, ""},
+		"control groups 1": {"26.5.0", v1, nil, []string{"--max-old-space-size-percentage=75", `WEB_CONCURRENCY = "2"`, "--report-exclude-env"}, nil, ""},
+		"chosen":           {"24.18.0", v2("1073741824", "max"), []string{"NODE_OPTIONS=--max_old_space_size=100 --trace-warnings", "WEB_CONCURRENCY=7"}, []string{"--max_old_space_size=100 --trace-warnings"}, []string{"percentage", "WEB_CONCURRENCY"}, ""},
+		"too many workers": {"24.18.0", v2("max", "100000 100000"), []string{"WEB_CONCURRENCY=9"}, nil, nil,
+			"gantry: WEB_CONCURRENCY is 9, and the container may use 1.0 processors: the workers will wait for each other\n"},
+		"chosen too large": {"24.18.0", v2("268435456", "max"), []string{"NODE_OPTIONS=--max-old-space-size=4096"}, nil, []string{"percentage"},
+			"gantry: NODE_OPTIONS allows a heap of 4096 MiB, and the container has 256 MiB: it will be killed before the heap is full\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			code, set, log, _ := check(t, launch.Image{Runtime: "node", Version: c.version}, machine(t, c.files), c.environ...)
+			g.Expect(code).To(Equal(0))
+			g.Expect(log).To(Equal(c.log))
+			for _, want := range c.want {
+				g.Expect(set).To(ContainSubstring(want))
+			}
+			for _, not := range c.not {
+				g.Expect(set).NotTo(ContainSubstring(not))
+			}
+		})
+	}
+}
+
+func TestWarningsOfTheMachine(t *testing.T) {
+	g := NewWithT(t)
+	m := machine(t, map[string]string{"sys/devices/system/clocksource/clocksource0/current_clocksource": "hpet\n"})
+	m.Clock = func() (float64, float64) { return 900, 180 }
+	m.Files = func() uint64 { return 256 }
+	m.Temporary = func() error { return errors.New("read-only") }
+	code, _, log, _ := check(t, launch.Image{}, m, "PORT=http", "BPL_LAUNCH_FACTS=true")
+	g.Expect(code).To(Equal(0), "none of it keeps the application from starting")
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	g.Expect(lines[:4]).To(Equal([]string{
+		"gantry: reading the clock takes a system call here (900 ns; a bare system call takes 180 ns): the clock source is hpet. The operator of the host can choose tsc or kvm-clock, or another machine type",
+		"gantry: at most 256 files and connections can be open at a time; raise the limit (ulimits, nofile)",
+		"gantry: temporary files cannot be written: mount a volume (an emptyDir, a tmpfs) at /tmp",
+		`gantry: PORT is "http", which is no port from 1 to 65535`,
+	}))
+	var facts map[string]any
+	g.Expect(json.Unmarshal([]byte(lines[4]), &facts)).To(Succeed())
+	g.Expect(facts).To(HaveKeyWithValue("clock-source", "hpet"))
+	g.Expect(facts).To(HaveKeyWithValue("clock-in-vdso", false))
+}
+
+// The measurement is of this machine; here it only has to be possible.
+func TestTheClockCanBeMeasured(t *testing.T) {
+	facts := launch.Host().Facts()
+	NewWithT(t).Expect(facts.ClockReading).To(BeNumerically(">", 0))
+	NewWithT(t).Expect(facts.SystemCall).To(BeNumerically(">", 0))
+	t.Logf("clock %.0f ns, system call %.0f ns, %s, slow: %v", facts.ClockReading, facts.SystemCall, facts.ClockSource, facts.SlowClock())
+}
+
+func TestValuesFromFilesAndBindings(t *testing.T) {
+	g := NewWithT(t)
+	root := t.TempDir()
+	for name, content := range map[string]string{"db/type": "postgresql\n", "db/uri": "postgres://bound\n", "key": "from a file\n"} {
+		file := filepath.Join(root, name)
+		g.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+		g.Expect(os.WriteFile(file, []byte(content), 0o644)).To(Succeed())
+	}
+	image := launch.Image{Contract: contract.Contract{Variables: []contract.Variable{
+		{Name: "DATABASE_URL", Type: "url", Required: true, Binding: "postgresql/uri"}, {Name: "KEY", Required: true},
+	}}}
+	code, set, log, _ := check(t, image, machine(t, nil), "SERVICE_BINDING_ROOT="+root, "KEY_FILE="+filepath.Join(root, "key"))
+	g.Expect(log).To(BeEmpty())
+	g.Expect(code).To(Equal(0))
+	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://bound\"\nKEY = \"from a file\"\n"))
+}
+
+func TestPreflight(t *testing.T) {
+	g := NewWithT(t)
+	var out bytes.Buffer
+	g.Expect(launch.Preflight(shop, nil, []string{"DATABASE_URL=postgres://h"}, &out)).To(Equal(0))
+	g.Expect(out.String()).To(Equal("The configuration is complete: 2 variables checked.\n"))
+	out.Reset()
+	g.Expect(launch.Preflight(shop, []string{"--json"}, nil, &out)).To(Equal(1))
+	var report struct {
+		OK       bool
+		Findings []contract.Finding
+	}
+	g.Expect(json.Unmarshal(out.Bytes(), &report)).To(Succeed())
+	g.Expect(report.OK).To(BeFalse())
+	g.Expect(report.Findings).To(HaveLen(1))
+	out.Reset()
+	g.Expect(launch.Preflight(shop, []string{"--jsn"}, nil, &out)).To(Equal(2))
+}

@@ -1,0 +1,71 @@
+package launch
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/contract"
+)
+
+// maxFile bounds what is read of a file that holds a value, in bytes: an environment variable cannot be longer.
+const maxFile = 128 << 10
+
+// environment is what the contract is checked against: the variables of the process, and the files and bindings that
+// they lead to.
+func environment(environ []string) contract.Environment {
+	values := variables(environ)
+	return contract.Environment{Values: values, ReadFile: readValue, Bindings: bindings(values["SERVICE_BINDING_ROOT"])}
+}
+
+func variables(environ []string) map[string]string {
+	values := make(map[string]string, len(environ))
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		values[name] = value
+	}
+	return values
+}
+
+func readValue(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(content) > maxFile {
+		err = errors.New("it is larger than 128 KiB")
+	}
+	return string(content), err
+}
+
+// bindings reads the service bindings below a folder: https://servicebinding.io/spec/core/1.1.0/#workload-projection.
+// Of two bindings of one type, the first by name counts.
+func bindings(root string) map[string]string {
+	values := map[string]string{}
+	if root == "" {
+		return values
+	}
+	entries, _ := os.ReadDir(root)
+	for _, binding := range entries {
+		dir := filepath.Join(root, binding.Name())
+		kind, err := readValue(filepath.Join(dir, "type"))
+		if err != nil {
+			continue
+		}
+		keys, _ := os.ReadDir(dir)
+		for _, key := range keys {
+			name := strings.TrimSpace(kind) + "/" + key.Name()
+			if _, there := values[name]; there || strings.HasPrefix(key.Name(), ".") {
+				continue
+			}
+			if value, err := readValue(filepath.Join(dir, key.Name())); err == nil {
+				values[name] = value
+			}
+		}
+	}
+	return values
+}

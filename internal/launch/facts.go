@@ -1,0 +1,49 @@
+package launch
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gantry-buildpack/gantry/internal/contract"
+)
+
+// Image is what the build tells the program in the image: the file launch.json in its layer.
+type Image struct {
+	Contract contract.Contract `json:"contract,omitzero"`
+	// Runtime is the language's name, e.g. "node", and Version its exact version.
+	Runtime string `json:"runtime,omitempty"`
+	Version string `json:"version,omitempty"`
+	// Processes are the application's process types.
+	Processes []string `json:"processes,omitempty"`
+	// DrainTimeout is how long running requests may take after SIGTERM; empty: the application is not drained.
+	DrainTimeout string `json:"drain-timeout,omitempty"`
+}
+
+// ImageFile is the file's name in the layer.
+const ImageFile = "launch.json"
+
+// layerOf gives the layer that the program was started from: bin/ and exec.d/TYPE/ are in it.
+func layerOf(program string) string {
+	if resolved, err := filepath.EvalSymlinks(program); err == nil {
+		program = resolved
+	}
+	return filepath.Dir(filepath.Dir(program))
+}
+
+// ReadImage reads what the build said. An image of which it said nothing is no error.
+func ReadImage(program string) (Image, error) {
+	var image Image
+	text, err := os.ReadFile(filepath.Join(layerOf(program), ImageFile))
+	if os.IsNotExist(err) {
+		return image, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &image)
+	}
+	if err != nil {
+		return image, fmt.Errorf("read %s: %w", ImageFile, err)
+	}
+	return image, nil
+}

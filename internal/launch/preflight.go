@@ -1,0 +1,56 @@
+package launch
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/gantry-buildpack/gantry/internal/contract"
+)
+
+// preflightReport is what --json prints.
+type preflightReport struct {
+	OK       bool               `json:"ok"`
+	Checked  int                `json:"checked"`
+	Findings []contract.Finding `json:"findings"`
+}
+
+// Preflight checks the contract of all process types against an environment, without starting any. The exit code is 0
+// when all may start, 1 when one may not, 2 when the question was not understood.
+func Preflight(image Image, arguments, environ []string, out io.Writer) int {
+	asJSON := len(arguments) == 1 && arguments[0] == "--json"
+	if len(arguments) > 0 && !asJSON {
+		_, _ = fmt.Fprintln(out, "usage: gantry preflight [--json]")
+		return 2
+	}
+	result := image.Contract.Check("", environment(environ))
+	problems, warnings := split(result.Findings)
+	code := 0
+	if len(problems) > 0 {
+		code = 1
+	}
+	if asJSON {
+		findings := append(problems, warnings...)
+		if findings == nil {
+			findings = []contract.Finding{}
+		}
+		text, err := json.MarshalIndent(preflightReport{code == 0, len(image.Contract.Variables), findings}, "", "  ")
+		if err != nil {
+			return fail(out, 2, err)
+		}
+		_, _ = fmt.Fprintf(out, "%s\n", text)
+		return code
+	}
+	switch {
+	case image.Contract.Empty():
+		_, _ = fmt.Fprintln(out, "The application declares no configuration; there is nothing to check.")
+	case code == 0:
+		_, _ = fmt.Fprintf(out, "The configuration is complete: %s checked.\n", count(len(image.Contract.Variables), "variable"))
+	default:
+		_, _ = fmt.Fprintf(out, "The configuration is not complete: %s.\n\n%s", count(len(problems), "problem"), describe(problems))
+	}
+	if len(warnings) > 0 {
+		_, _ = fmt.Fprintf(out, "\nOld names are in use:\n\n%s", describe(warnings))
+	}
+	return code
+}
