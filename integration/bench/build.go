@@ -106,7 +106,7 @@ func (b *bench) builds(ctx context.Context) error {
 	}
 	var p *project
 	var err error
-	cache := filepath.Join(b.home, "plain-npm")
+	cache := ""
 	for _, kind := range kinds {
 		gantry := func(run int) (cost, error) {
 			if kind.change == nil {
@@ -125,9 +125,9 @@ func (b *bench) builds(ctx context.Context) error {
 		}
 		var plain func(int) (cost, error)
 		if len(b.npm) > 0 {
-			plain = func(int) (cost, error) {
+			plain = func(run int) (cost, error) {
 				if kind.change == nil {
-					_ = os.RemoveAll(cache)
+					cache = filepath.Join(b.home, fmt.Sprintf("plain-npm-%d", run))
 				}
 				return b.byHand(ctx, cache)
 			}
@@ -153,7 +153,6 @@ func (b *bench) byHand(ctx context.Context, cache string) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	defer func() { _ = os.RemoveAll(filepath.Dir(p.dir)) }()
 	total := cost{}
 	for _, arguments := range [][]string{{"ci", "--prefer-offline"}, {"run", "build"}, {"prune", "--omit=dev"}} {
 		c, err := command{dir: p.dir, env: b.npmEnv(cache), args: append(b.npm, arguments...)}.run(ctx)
