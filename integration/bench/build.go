@@ -138,11 +138,6 @@ func (b *bench) builds(ctx context.Context) error {
 		}
 		b.add("build-nestjs-"+kind.name, kind.what+" of the NestJS sample, whole, through the lifecycle to an image; against npm ci, the build script and npm prune alone", "s", walls(ours), walls(theirs))
 		b.add("build-nestjs-"+kind.name+"-own", kind.what+" of it: bin/build alone, with the build script", "s", cpus(ours), nil)
-		var memory []float64
-		for _, c := range ours {
-			memory = append(memory, c.Memory)
-		}
-		b.add("build-nestjs-"+kind.name+"-memory", kind.what+" of it: peak memory of the largest process, the compiler included", "MB", memory, nil)
 	}
 	return b.rebuilds(ctx)
 }

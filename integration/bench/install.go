@@ -95,6 +95,7 @@ func (b *bench) install(ctx context.Context, name, app string) error {
 		what = fmt.Sprintf("install of %d packages, %s", packages, what)
 		b.add("install-"+name+"-"+state, what, "s", walls(ours), walls(theirs))
 		b.add("install-"+name+"-"+state+"-cpu", what+": processor time", "s", cpus(ours), cpus(theirs))
+		b.add("install-"+name+"-"+state+"-memory", what+": peak memory", "MB", memories(ours), memories(theirs))
 	}
 	return nil
 }

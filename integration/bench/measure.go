@@ -114,3 +114,10 @@ func cpus(list []cost) (out []float64) {
 	}
 	return out
 }
+
+func memories(list []cost) (out []float64) {
+	for _, c := range list {
+		out = append(out, c.Memory)
+	}
+	return out
+}

@@ -27,7 +27,7 @@ func Zstd(file, dir string, names ...string) (err error) {
 			_ = os.Remove(partial)
 		}
 	}()
-	compressed, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
+	compressed, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2))
 	if err != nil {
 		return fmt.Errorf("start zstd: %w", err)
 	}

@@ -113,6 +113,11 @@ func (w *work) do(ctx context.Context) error {
 	}
 	w.processes(filepath.Join(w.ctx.Layers.Path, "gantry", gantryTool))
 	w.slices()
+	for _, name := range w.plan.NotInImage {
+		if err := os.Remove(filepath.Join(w.ctx.ApplicationPath, name)); err != nil && !os.IsNotExist(err) {
+			return problem.Disk("remove "+name, err)
+		}
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/elf"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -30,7 +31,7 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	}
 	w.runtimeMade = true
 	r := w.plan.Runtime
-	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(r.Launch, " ")}
+	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(r.Launch, " "), "symbol tables": "none"}
 	if needsManager(r) {
 		inputs["package manager"] = r.Manager.Release.Version
 	}
@@ -82,13 +83,19 @@ const (
 
 // needToolchain makes the toolchain, once; with what packages are compiled against when w.native says so.
 func (w *work) needToolchain(ctx context.Context) error {
-	if w.toolchain != "" && w.toolchainNative == w.native {
-		return nil
+	if w.toolchain != "" {
+		if w.toolchainNative == w.native {
+			return nil
+		}
+		// Another archive takes the place of the one that may still be being written.
+		if err := w.tasks.Wait(); err != nil {
+			return err
+		}
 	}
 	r := w.plan.Runtime
 	inputs := layer.Inputs{
 		"version": r.Release.Version, "architecture": w.arch, "package manager": r.Manager.Release.Version,
-		"for native packages": strconv.FormatBool(w.native),
+		"for native packages": strconv.FormatBool(w.native), "symbol tables": "none",
 	}
 	scratch, err := w.fresh("toolchain", libcnb.LayerTypes{Build: true}, inputs)
 	if err != nil {
@@ -139,6 +146,11 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, manager bool, want
 	if err := w.fetchRuntime(ctx, dir, wanted); err != nil {
 		return err
 	}
+	for _, name := range w.plan.Runtime.Programs {
+		if err := stripSymbols(filepath.Join(dir, name)); err != nil {
+			return problem.Disk("take the symbol table off "+name, err)
+		}
+	}
 	tool := w.plan.Runtime.Manager
 	home := filepath.Join(dir, tool.Dir)
 	if _, err := os.Stat(home); err == nil || !manager {
@@ -158,6 +170,15 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, manager bool, want
 		}
 	}
 	return nil
+}
+
+func stripSymbols(program string) error {
+	smaller := program + ".stripped"
+	stripped, err := elf.Strip(program, smaller)
+	if err != nil || !stripped {
+		return err
+	}
+	return os.Rename(smaller, program)
 }
 
 func (w *work) fetchRuntime(ctx context.Context, dir string, wanted func(string) bool) error {

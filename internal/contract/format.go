@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -15,10 +16,13 @@ import (
 // Types are the types that a variable may have.
 var Types = []string{"string", "int", "float", "bool", "port", "url", "email", "duration", "size", "json", "path"}
 
+// Patterns are compiled when they are needed: this is part of every container start.
 var (
-	emailPattern    = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
-	sizePattern     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([kKMGTP]i?)?[bB]?$`)
-	durationPattern = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)?d$`)
+	emailPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`) })
+	sizePattern  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([kKMGTP]i?)?[bB]?$`)
+	})
+	daysPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)?d$`) })
 )
 
 // Accepts reports whether a value is what the variable allows.
@@ -65,9 +69,9 @@ func (v Variable) parse(value string) (number *float64, ok bool) {
 		}
 		return nil, len(v.Schemes) == 0 || slices.Contains(v.Schemes, u.Scheme)
 	case "email":
-		return nil, emailPattern.MatchString(value)
+		return nil, emailPattern().MatchString(value)
 	case "duration":
-		if durationPattern.MatchString(value) {
+		if daysPattern().MatchString(value) {
 			days, err := strconv.ParseFloat(strings.TrimSuffix(value, "d"), 64)
 			return as(days*24*3600, err)
 		}
@@ -83,7 +87,7 @@ func (v Variable) parse(value string) (number *float64, ok bool) {
 }
 
 func parseSize(value string) (*float64, bool) {
-	found := sizePattern.FindStringSubmatch(value)
+	found := sizePattern().FindStringSubmatch(value)
 	if found == nil {
 		return nil, false
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +79,18 @@ func (p *Project) dependencies(out *plan.Plan) error {
 	out.Dependencies = d
 	out.Decisions = append(out.Decisions, decision)
 	return nil
+}
+
+// literalCredential finds credentials that stand in an .npmrc themselves, not as a variable.
+var literalCredential = regexp.MustCompile(`(?m)^\s*(?://[^=\n]*:)?(?:_authToken|_auth|_password)\s*=\s*["']?[^\s"'$]`)
+
+// withCredentials gives the files of the application that hold credentials for the build.
+func (p *Project) withCredentials() ([]string, error) {
+	text, _, err := p.app.Read(".npmrc")
+	if err != nil || !literalCredential.Match(text) {
+		return nil, err
+	}
+	return []string{".npmrc"}, nil
 }
 
 // chooseRegistry gives the npm registry: the setting, else that of .npmrc, else npm's own.

@@ -65,6 +65,13 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		decision := plan.Decision{Subject: "build", Value: "npm run " + script, Origin: "from " + p.manifest.where("scripts", script).String()}
 		out.Decisions = append(out.Decisions, decision)
 	}
+	if out.NotInImage, err = p.withCredentials(); err != nil {
+		return plan.Plan{}, err
+	}
+	if len(out.NotInImage) > 0 {
+		out.Warnings = append(out.Warnings, ".npmrc holds credentials. It is left out of the image, but whoever reads the source has them: "+
+			"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}.")
+	}
 	out.Slices, out.Pure = slicesOf, p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	processes, decisions, err := p.processes()
 	if err != nil {
@@ -108,6 +115,7 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},
+		Programs:      []string{"bin/node"},
 		NotForBuild:   []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man"},
 		Native:        []string{"include"},
 		Manager: plan.Tool{

@@ -21,6 +21,8 @@ type Plan struct {
 	// Slices are groups of folders and files, relative to the application, that change at other times than the rest: each
 	// group becomes an image layer of its own.
 	Slices [][]string `json:",omitempty"`
+	// NotInImage are files of the application that hold secrets for the build; they are removed when it is done.
+	NotInImage []string `json:",omitempty"`
 	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
 	// they made can be used again.
 	Pure bool `json:",omitempty"`
@@ -89,6 +91,8 @@ type Runtime struct {
 	Registry string
 	// Launch are the files and folders, relative to the archive's root, that the running application needs.
 	Launch []string
+	// Programs are those of Launch that are native programs; their symbol tables are taken off.
+	Programs []string
 	// NotForBuild are those that no build needs; Native are those that only packages with install scripts may need, to
 	// compile against.
 	NotForBuild, Native []string

@@ -1,0 +1,53 @@
+package integration
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// A canary in every place where a build is given secrets: it is in no output, no layer, no label, and no cache.
+func TestSecretsStayOutOfEverything(t *testing.T) {
+	const canary = "canary-4f1c9a"
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"require('fs').writeFileSync('built', String(process.env.TOKEN.length))\""}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    "process.env.API_KEY",
+		"project.toml": "[dev.gantry.node]\npure-build = true\n[dev.gantry.config.API_KEY]\nsecret = true\n",
+	})
+	p.lock()
+	p.write(".npmrc", "//registry.example/:_authToken=${TOKEN}\n//registry.other/:_authToken="+canary+"\n")
+	p.env["TOKEN"], p.env["API_KEY"], p.env["npm_config_//third.example/:_authToken"] = canary, canary, canary
+	for range 2 {
+		p.Expect(p.build()).NotTo(ContainSubstring(canary))
+	}
+	c := p.start(runDefault)
+	_, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(c.out.String()).NotTo(ContainSubstring(canary))
+
+	raw, err := p.last.Image.RawConfigFile()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(string(raw)).NotTo(ContainSubstring(canary))
+	layers, err := p.last.Image.Layers()
+	p.Expect(err).NotTo(HaveOccurred())
+	for _, layer := range layers {
+		content, err := layer.Uncompressed()
+		p.Expect(err).NotTo(HaveOccurred())
+		text, err := io.ReadAll(content)
+		p.Expect(err).NotTo(HaveOccurred())
+		p.Expect(bytes.Contains(text, []byte(canary))).To(BeFalse(), "a layer of the image")
+	}
+	p.Expect(filepath.WalkDir(p.cache, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		p.Expect(bytes.Contains(text, []byte(canary))).To(BeFalse(), file)
+		return err
+	})).To(Succeed())
+}

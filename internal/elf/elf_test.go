@@ -1,0 +1,65 @@
+package elf_test
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	gantry "github.com/gantry-buildpack/gantry/internal/elf"
+)
+
+// A program runs as before without its symbol table, and is smaller.
+func TestStrip(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	g.Expect(os.WriteFile(source, []byte("package main\n\nfunc main() { println(\"runs\") }\n"), 0o644)).To(Succeed())
+	program, stripped := filepath.Join(dir, "program"), filepath.Join(dir, "stripped")
+	build := exec.Command("go", "build", "-o", program, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	out, err := build.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(out))
+
+	g.Expect(gantry.Strip(program, stripped)).To(BeTrue())
+	out, err = exec.Command(stripped).CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(out)).To(Equal("runs\n"))
+	before, err := os.Stat(program)
+	g.Expect(err).NotTo(HaveOccurred())
+	after, err := os.Stat(stripped)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(after.Size()).To(BeNumerically("<", before.Size()*9/10))
+	g.Expect(after.Mode()).To(Equal(before.Mode()))
+	f, err := elf.Open(stripped)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(f.Section(".symtab")).To(BeNil())
+	g.Expect(f.Section(".text")).NotTo(BeNil())
+	g.Expect(f.Close()).To(Succeed())
+
+	g.Expect(gantry.Strip(stripped, filepath.Join(dir, "again"))).To(BeFalse(), "nothing is left to take off")
+	g.Expect(gantry.Strip(source, filepath.Join(dir, "text"))).To(BeFalse(), "not a program")
+	g.Expect(filepath.Join(dir, "text")).NotTo(BeAnExistingFile())
+}
+
+// Damaged programs are left alone.
+func FuzzStrip(f *testing.F) {
+	if self, err := os.Executable(); err == nil {
+		if text, err := os.ReadFile(self); err == nil {
+			f.Add(text[:4096])
+		}
+	}
+	f.Add([]byte("\x7fELF\x02\x01\x01"))
+	f.Fuzz(func(_ *testing.T, content []byte) {
+		dir, err := os.MkdirTemp("", "elf-")
+		if err != nil {
+			return
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		_ = os.WriteFile(filepath.Join(dir, "a"), content, 0o600)
+		_, _ = gantry.Strip(filepath.Join(dir, "a"), filepath.Join(dir, "b"))
+	})
+}
