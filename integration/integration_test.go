@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -151,6 +152,10 @@ type container struct {
 	p    *project
 	out  *bytes.Buffer
 	port int
+
+	ended sync.Once
+	code  int
+	err   error
 }
 
 func (p *project) start(options localbuild.RunOptions) *container {
@@ -163,12 +168,16 @@ func (p *project) start(options localbuild.RunOptions) *container {
 	p.Expect(err).NotTo(HaveOccurred())
 	c.Container = started
 	p.t.Cleanup(func() {
-		if started.ProcessState == nil {
-			_ = started.Process.Kill()
-			_, _ = started.Wait()
-		}
+		_ = started.Process.Kill()
+		_, _ = c.Wait()
 	})
 	return c
+}
+
+// Wait waits for the end of the container, as often as it is asked and by whomever.
+func (c *container) Wait() (int, error) {
+	c.ended.Do(func() { c.code, c.err = c.Container.Wait() })
+	return c.code, c.err
 }
 
 // get waits for the application to answer.
