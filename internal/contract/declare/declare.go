@@ -4,13 +4,10 @@
 package declare
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
@@ -18,9 +15,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/project"
 )
-
-// AppJSON is Heroku's file: https://devcenter.heroku.com/articles/app-json-schema#env.
-const AppJSON = "app.json"
 
 // Read gives the contract of an application. What project.toml declares wins over app.json.
 func Read(a app.App) (contract.Contract, error) {
@@ -146,59 +140,6 @@ func (r reader) variable(name string, raw any) (contract.Variable, error) {
 	return v, r.consistent(path, v)
 }
 
-// consistent refuses rules that contradict each other, and defaults and examples that break their own rule.
-func (r reader) consistent(path string, v contract.Variable) error {
-	bad := func(key, format string, arguments ...any) error {
-		return &problem.Problem{ID: "contract/contradiction", Title: fmt.Sprintf("config.%s: ", v.Name) + fmt.Sprintf(format, arguments...),
-			Where: r.table.Where(path + "." + key), Hints: []string{"Change or remove one of the rules."}}
-	}
-	isNumber := slices.Contains([]string{"int", "float", "port", "duration", "size"}, v.Type)
-	switch {
-	case v.Required && v.Default != nil:
-		return bad("required", "it is required and has a default, which is always there")
-	case v.Secret && v.Default != nil:
-		return bad("default", "a secret cannot have a default, which everybody could read in the image")
-	case v.Required && v.RequiredIf != "":
-		return bad("required-if", "it is required always, and only if")
-	case len(v.Schemes) > 0 && v.Type != "url":
-		return bad("schemes", "schemes are for the type url")
-	case (v.Min != nil || v.Max != nil) && !isNumber:
-		return bad(first(v.Min != nil, "min", "max"), "min and max are for the types int, float, port, duration and size")
-	case v.Min != nil && v.Max != nil && *v.Min > *v.Max:
-		return bad("min", "min is greater than max")
-	case v.MinLength != nil && v.MaxLength != nil && *v.MinLength > *v.MaxLength:
-		return bad("min-length", "min-length is greater than max-length")
-	case slices.Contains(v.RenamedFrom, v.Name):
-		return bad("renamed-from", "it is renamed from itself")
-	case v.Binding != "" && strings.Count(v.Binding, "/") != 1:
-		return bad("binding", "a binding is written TYPE/KEY")
-	}
-	if _, err := regexp.Compile(v.Pattern); err != nil {
-		return bad("pattern", "the pattern does not compile: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	if v.Default != nil && *v.Default != "" && !v.Accepts(*v.Default) {
-		return bad("default", "the default %q is not %s", *v.Default, v.Expected())
-	}
-	if v.Example != "" && !v.Accepts(v.Example) {
-		return bad("example", "the example is not %s", v.Expected())
-	}
-	for _, value := range v.Values {
-		free := v
-		free.Values = nil
-		if !free.Accepts(value) {
-			return bad("values", "the value %q is not %s", value, free.Expected())
-		}
-	}
-	return nil
-}
-
-func first(yes bool, a, b string) string {
-	if yes {
-		return a
-	}
-	return b
-}
-
 func (r reader) group(path string, raw any) (contract.Group, error) {
 	var g contract.Group
 	table, ok := raw.(map[string]any)
@@ -226,150 +167,4 @@ func (r reader) group(path string, raw any) (contract.Group, error) {
 		return g, r.bad(path, "a group names fewer than two variables", "Name the variables that belong together.")
 	}
 	return g, nil
-}
-
-// references makes sure that rules name variables that are declared; a variable that a group names is required by the
-// group alone.
-func (r reader) references(c contract.Contract) error {
-	for i, g := range c.Groups {
-		for _, name := range g.Names {
-			v := c.Variable(name)
-			if v == nil {
-				return r.bad(fmt.Sprintf("config-group[%d].%s", i, g.Kind), fmt.Sprintf("the group names %s, which is not declared", name),
-					"Declare it: [dev.gantry.config."+name+"].")
-			}
-			table, _ := r.table.Values["config"].(map[string]any)[name].(map[string]any)
-			if _, said := table["required"]; !said {
-				v.Required = false
-			} else if v.Required && g.Kind == "exactly-one-of" {
-				return r.bad("config."+name+".required", fmt.Sprintf("%s is required always, and in a group of which one only may be set", name), "Remove one of the rules.")
-			}
-		}
-	}
-	older := map[string]string{}
-	for _, v := range c.Variables {
-		if name, _, _ := strings.Cut(v.RequiredIf, "="); name != "" && c.Variable(name) == nil {
-			return r.bad("config."+v.Name+".required-if", fmt.Sprintf("required-if names %s, which is not declared", name), "Declare it: [dev.gantry.config."+name+"].")
-		}
-		for _, name := range v.RenamedFrom {
-			if c.Variable(name) != nil || older[name] != "" {
-				return r.bad("config."+v.Name+".renamed-from", fmt.Sprintf("the old name %s is another variable's, too", name), "Remove one of the two.")
-			}
-			older[name] = v.Name
-		}
-	}
-	return nil
-}
-
-func text(target *string, raw any) string {
-	value, ok := raw.(string)
-	if !ok {
-		return "a string is expected"
-	}
-	*target = value
-	return ""
-}
-
-// scalar takes numbers and booleans, too: they are written as in an environment.
-func scalar(target *string, raw any) string {
-	switch value := raw.(type) {
-	case string:
-		*target = value
-	case bool:
-		*target = strconv.FormatBool(value)
-	case int64:
-		*target = strconv.FormatInt(value, 10)
-	case float64:
-		*target = strconv.FormatFloat(value, 'f', -1, 64)
-	default:
-		return "a string, a number, true or false is expected"
-	}
-	return ""
-}
-
-func texts(target *[]string, raw any) string {
-	list, ok := raw.([]any)
-	if !ok {
-		return "a list of strings is expected"
-	}
-	for _, item := range list {
-		value := ""
-		if scalar(&value, item) != "" || value == "" {
-			return "a list of strings is expected"
-		}
-		*target = append(*target, value)
-	}
-	return ""
-}
-
-func boolean(target *bool, raw any) string {
-	value, ok := raw.(bool)
-	if !ok {
-		return "true or false is expected"
-	}
-	*target = value
-	return ""
-}
-
-func number(target **float64, raw any) string {
-	var value float64
-	switch n := raw.(type) {
-	case int64:
-		value = float64(n)
-	case float64:
-		value = n
-	default:
-		return "a number is expected"
-	}
-	*target = &value
-	return ""
-}
-
-func length(target **int, raw any) string {
-	n, ok := raw.(int64)
-	if !ok || n < 0 {
-		return "a whole number is expected"
-	}
-	value := int(n)
-	*target = &value
-	return ""
-}
-
-// fromAppJSON reads the variables of an app.json.
-func fromAppJSON(content []byte) ([]contract.Variable, error) {
-	var file struct {
-		Env map[string]json.RawMessage `json:"env"`
-	}
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	if err := json.Unmarshal(content, &file); err != nil {
-		return nil, problem.JSON("contract/app-json-invalid", AppJSON, content, err)
-	}
-	var list []contract.Variable
-	for _, name := range slices.Sorted(maps.Keys(file.Env)) {
-		v := contract.Variable{Name: name, Required: true}
-		var value string
-		var object struct {
-			Description, Value, Generator string
-			Required                      *bool
-		}
-		switch {
-		case !namePattern.MatchString(name):
-			return nil, &problem.Problem{ID: "contract/app-json-invalid", Title: fmt.Sprintf("%q in app.json cannot be a variable's name", name),
-				Where: problem.InJSON(AppJSON, content, "env", name), Hints: []string{"Use letters, digits and underscores."}}
-		case json.Unmarshal(file.Env[name], &value) == nil:
-			object.Value = value
-		case json.Unmarshal(file.Env[name], &object) != nil:
-			return nil, &problem.Problem{ID: "contract/app-json-invalid", Title: "app.json has a variable that is not understood",
-				Where: problem.InJSON(AppJSON, content, "env", name), Hints: []string{"Write an object with description, value and required, or a string."}}
-		}
-		v.Description, v.Secret = object.Description, object.Generator == "secret"
-		if object.Required != nil {
-			v.Required = *object.Required
-		}
-		if object.Value != "" && !v.Secret {
-			v.Default, v.Required = &object.Value, false
-		}
-		list = append(list, v)
-	}
-	return list, nil
 }
