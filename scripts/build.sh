@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds Gantry for this machine into build/: the buildpack, the lifecycle that tests and localbuild use, and localbuild.
+# Builds Gantry for this machine into build/: the buildpack, the lifecycle that tests and localbuild use, localbuild, and
+# the tool gantry. With --prepare it makes the run image meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -11,7 +12,14 @@ mkdir -p build/buildpack/bin build/tools
 cp buildpack.toml LICENSE build/buildpack/
 go build "${flags[@]}" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
 go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
-go build "${flags[@]}" -o build/ ./cmd/localbuild ./cmd/gantry
+go build "${flags[@]}" -o build/ ./cmd/localbuild
+
+# Mostly waiting for the network: it costs nothing beside the compiler.
+prepare=
+if [ "${1:-}" = --prepare ]; then
+  build/localbuild prepare &
+  prepare=$!
+fi
 
 # The tools change with their module only; compiling them takes a minute.
 stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh | sha256sum | cut -c1-16)
@@ -21,3 +29,5 @@ if [ "$(cat build/tools/stamp 2>/dev/null)" != "$stamp" ]; then
     github.com/buildpacks/lifecycle/cmd/lifecycle github.com/buildpacks/lifecycle/cmd/launcher)
   echo "$stamp" > build/tools/stamp
 fi
+go build "${flags[@]}" -o build/ ./cmd/gantry
+if [ -n "$prepare" ]; then wait "$prepare"; fi

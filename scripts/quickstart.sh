@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 app=$(cd "${1:-$here/samples/express}" && pwd)
 
 "$here/scripts/setup.sh"
-"$here/scripts/build.sh"
+"$here/scripts/build.sh" --prepare
 
 work=$(mktemp -d)
 pid=

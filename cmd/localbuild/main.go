@@ -25,6 +25,7 @@ const usage = `Builds an application into an OCI image, without a container engi
 
   localbuild APP_DIR [options]      build
   localbuild run LAYOUT [options]   start an image that was built, with a read-only root file system
+  localbuild prepare                make the run image of Debian packages now, so that the first build finds it
 
 Options:
 `
@@ -44,6 +45,11 @@ func main() {
 func start(ctx context.Context, arguments []string) (int, error) {
 	if len(arguments) > 0 && arguments[0] == "run" {
 		return runImage(ctx, arguments[1:])
+	}
+	if len(arguments) == 1 && arguments[0] == "prepare" {
+		r := report.New(os.Stdout, report.Colored(os.Stdout))
+		_, _, err := localbuild.RunImage(ctx, "", homeFolder(), r)
+		return 0, err
 	}
 	return buildImage(ctx, arguments)
 }

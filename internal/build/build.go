@@ -161,7 +161,7 @@ func configDecision(c contract.Contract, undeclared []declare.Use) []plan.Decisi
 		for _, use := range undeclared[:min(len(undeclared), maxNamed)] {
 			names = append(names, use.Name)
 		}
-		origin := fmt.Sprintf("the code reads them (%s) and no contract declares them; `gantry contract init` writes one", undeclared[0].Where)
+		origin := fmt.Sprintf("read by the code (%s), declared by no contract; `gantry contract init` writes one", undeclared[0].Where)
 		text := strings.Join(names, ", ")
 		if more := len(undeclared) - maxNamed; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
