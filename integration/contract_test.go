@@ -84,7 +84,7 @@ func (c *cluster) ready(started *container, ended <-chan struct{}) bool {
 func (c *cluster) roll(env map[string]string, replicas int) (stopped string) {
 	old := c.endpoints
 	for i := range replicas {
-		given := map[string]string{}
+		given := map[string]string{"BPL_DRAIN_DELAY": "1s"} // load balancers need a moment to notice
 		for name, value := range env {
 			given[name] = value
 		}
