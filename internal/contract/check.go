@@ -80,7 +80,7 @@ func (r *Result) find(v Variable, env Environment) {
 		r.Set[v.Name] = env.Values[older]
 		r.Findings = append(r.Findings, Finding{
 			Name: v.Name, Kind: "renamed", What: "is called " + older + " here, its old name",
-			Advice: fmt.Sprintf("Rename %s to %s in the deployment; the old name is accepted for now and passed on.", older, v.Name),
+			Advice: fmt.Sprintf("Rename %s to %s in the deployment; the old name is accepted, and passed on.", older, v.Name),
 		})
 		return
 	}

@@ -96,7 +96,7 @@ func TestCheckWordForWord(t *testing.T) {
 			Name: "LOG_LEVEL", Kind: "malformed", What: `is "loud"`, Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, nil},
 		"an old name": {"web", with(good(), "DATABASE_URL", "-", "PG_URL", "postgres://h/db"), []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "renamed", What: "is called PG_URL here, its old name",
-			Advice: "Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted for now and passed on."}},
+			Advice: "Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted, and passed on."}},
 			map[string]string{"DATABASE_URL": "postgres://h/db", "LOG_LEVEL": "info"}},
 		"another process": {"worker", good(), []contract.Finding{{
 			Name: "QUEUE", Kind: "missing", What: "is not set, and it is required", Expected: "a text", Advice: "Set it in the deployment, for example QUEUE=orders."}}, nil},

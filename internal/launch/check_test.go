@@ -80,7 +80,7 @@ func TestModesOfTheCheck(t *testing.T) {
 	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
 
   DATABASE_URL  is called PG_URL here, its old name
-                Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted for now and passed on.
+                Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted, and passed on.
 
 `))
 }
