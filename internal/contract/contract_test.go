@@ -94,6 +94,8 @@ func TestCheckWordForWord(t *testing.T) {
 			Description: "Where orders are kept", Advice: "Correct its value in the deployment."}}, nil},
 		"malformed": {"web", with(good(), "LOG_LEVEL", "loud"), []contract.Finding{{
 			Name: "LOG_LEVEL", Kind: "malformed", What: `is "loud"`, Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, nil},
+		"malformed in a file": {"web", with(good(), "LOG_LEVEL_FILE", "/there"), []contract.Finding{{
+			Name: "LOG_LEVEL", Kind: "malformed", What: "is not what it must be", Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, nil},
 		"an old name": {"web", with(good(), "DATABASE_URL", "-", "PG_URL", "postgres://h/db"), []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "renamed", What: "is called PG_URL here, its old name",
 			Advice: "Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted, and passed on."}},

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -77,10 +76,9 @@ func Compose(name string, text []byte, read func(string) ([]byte, error)) ([]Wor
 			maps.Copy(w.Values, EnvFile(path, content).Values)
 		}
 		for key, value := range composeVariables(s.Environment) {
-			if value == nil {
+			if value == nil || strings.Contains(*value, "${") {
+				// What stands around the reference may be a secret.
 				w.Hidden[key] = "the shell that starts compose"
-			} else if strings.Contains(*value, "${") {
-				w.Hidden[key] = fmt.Sprintf("the shell that starts compose (%s)", *value)
 			} else {
 				w.Values[key] = *value
 			}
