@@ -138,6 +138,9 @@ func (t *Tree) Install(ctx context.Context, store string, download Download, tar
 		if trees[i], err = t.prepare(target.OmitDev); err != nil {
 			return Result{}, err
 		}
+		if err := trees[i].spread(target.Dir); err != nil {
+			return Result{}, err
+		}
 		for _, n := range trees[i].tarballs() {
 			packages[n.key] = true
 			j := jobs[n.Integrity]

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -36,6 +37,19 @@ func (t *Tree) prepare(omitDev bool) (p prepared, err error) {
 // inside of another package.
 func (p prepared) tarballs() []*node {
 	return slices.DeleteFunc(slices.Clone(p.installed), func(n *node) bool { return !inModules(n.key) || n.Link || n.InBundle })
+}
+
+// spread makes the folders of the outermost packages, far from each other.
+func (p prepared) spread(dir string) error {
+	for _, n := range p.tarballs() {
+		if n.depth() > 1 {
+			continue
+		}
+		if err := archive.Spread(filepath.Join(dir, n.key)); err != nil {
+			return problem.Disk("make "+n.key, err)
+		}
+	}
+	return nil
 }
 
 // finish adds what npm adds: links, commands, and the hidden lockfile.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Range is a set of versions: alternatives ("||") of comparators that must all hold.
@@ -23,13 +24,18 @@ const xNumber = numeric + `|x|X|\*`
 
 const xPlain = `[v=\s]*(` + xNumber + `)(?:\.(` + xNumber + `)(?:\.(` + xNumber + `)` + prerelease + build + `)?)?`
 
+// The patterns are compiled when one is needed: detection needs none and must take milliseconds.
 var (
-	hyphenPattern     = regexp.MustCompile(`^\s*(` + xPlain + `)\s+-\s+(` + xPlain + `)\s*$`)
-	operatorSpace     = regexp.MustCompile(`(\s*)((?:<|>)?=?)\s*(` + xPlain + `)`)
-	tildeSpace        = regexp.MustCompile(`(\s*)(?:~>?)\s+`)
-	caretSpace        = regexp.MustCompile(`(\s*)\^\s+`)
-	comparatorPattern = regexp.MustCompile(`^(~>?|\^|(?:<|>)?=?)?` + xPlain + `$`)
+	hyphenPattern     = lazily(`^\s*(` + xPlain + `)\s+-\s+(` + xPlain + `)\s*$`)
+	operatorSpace     = lazily(`(\s*)((?:<|>)?=?)\s*(` + xPlain + `)`)
+	tildeSpace        = lazily(`(\s*)(?:~>?)\s+`)
+	caretSpace        = lazily(`(\s*)\^\s+`)
+	comparatorPattern = lazily(`^(~>?|\^|(?:<|>)?=?)?` + xPlain + `$`)
 )
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // ParseRange reads a range in npm's syntax. The empty text means any version.
 func ParseRange(text string) (Range, error) {
@@ -56,15 +62,15 @@ func ParseRange(text string) (Range, error) {
 func (r Range) String() string { return r.text }
 
 func parseAlternative(text string) ([]comparator, error) {
-	if m := hyphenPattern.FindStringSubmatch(text); m != nil {
+	if m := hyphenPattern().FindStringSubmatch(text); m != nil {
 		return hyphen(m), nil
 	}
-	text = operatorSpace.ReplaceAllString(text, "$1$2$3")
-	text = tildeSpace.ReplaceAllString(text, "${1}~")
-	text = caretSpace.ReplaceAllString(text, "${1}^")
+	text = operatorSpace().ReplaceAllString(text, "$1$2$3")
+	text = tildeSpace().ReplaceAllString(text, "${1}~")
+	text = caretSpace().ReplaceAllString(text, "${1}^")
 	set := []comparator{}
 	for word := range strings.FieldsSeq(text) {
-		m := comparatorPattern.FindStringSubmatch(word)
+		m := comparatorPattern().FindStringSubmatch(word)
 		if m == nil {
 			return nil, fmt.Errorf("%q is not a version range", word)
 		}

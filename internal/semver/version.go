@@ -6,7 +6,6 @@ package semver
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -30,14 +29,14 @@ const (
 	maxLength = 256
 )
 
-var versionPattern = regexp.MustCompile(`^v?(` + numeric + `)\.(` + numeric + `)\.(` + numeric + `)` + prerelease + build + `$`)
+var versionPattern = lazily(`^v?(` + numeric + `)\.(` + numeric + `)\.(` + numeric + `)` + prerelease + build + `$`)
 
 // Parse reads a full version, with or without a leading "v".
 func Parse(text string) (Version, error) {
 	if len(text) > maxLength {
 		return Version{}, fmt.Errorf("a version of more than %d characters", maxLength)
 	}
-	m := versionPattern.FindStringSubmatch(strings.TrimSpace(text))
+	m := versionPattern().FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return Version{}, fmt.Errorf("%q is not a version", text)
 	}

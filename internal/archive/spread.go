@@ -1,0 +1,51 @@
+package archive
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// topDir is FS_TOPDIR_FL of linux/fs.h, "chattr +T".
+const topDir = 0x00020000
+
+// Spread makes a folder in a place of its own on the disk, far from those beside it, as suits one of hundreds of packages.
+//
+// ext4 puts what is made in a folder into the folder's group of inodes, and without a journal, as on the disks of many
+// virtual machines, each new file of a group costs a look at every inode that was deleted from it during the last
+// minutes: where a build before has just cleaned up, 24,000 files take 3 s instead of 0.5 s. Folders in a "top"
+// directory go to groups chosen by their names; so that a name does not choose the group of the last build again, the
+// folder is made under another and renamed. A file system that does not know the hint is left as it is.
+func Spread(dir string) error {
+	parent := filepath.Dir(dir)
+	if _, err := os.Lstat(parent); err != nil {
+		if err := os.MkdirAll(parent, 0o777); err != nil {
+			return err
+		}
+		if err := hint(parent); err != nil {
+			return err
+		}
+	}
+	made, err := os.MkdirTemp(parent, ".new-")
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(made, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(made, dir)
+}
+
+func hint(dir string) error {
+	file, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	fd := int(file.Fd())
+	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil {
+		// Where it cannot be given, nothing is lost.
+		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|topDir)
+	}
+	return file.Close()
+}
