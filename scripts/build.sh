@@ -12,6 +12,7 @@ mkdir -p build/buildpack/bin build/tools
 cp buildpack.toml LICENSE build/buildpack/
 go build "${flags[@]}" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
 go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
+go build "${flags[@]}" -o build/buildpack/bin/static ./cmd/static
 go build "${flags[@]}" -o build/ ./cmd/localbuild
 
 # Mostly waiting for the network: it costs nothing beside the compiler.

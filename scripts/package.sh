@@ -15,6 +15,7 @@ for arch in amd64 arm64; do
   mkdir -p "$bin"
   go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/" ./cmd/detect ./cmd/build
   go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/gantry" ./cmd/launch
+  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/static" ./cmd/static
   cp LICENSE "$out/root/linux/$arch/"
 done
 unset GOOS GOARCH

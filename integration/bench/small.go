@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/BurntSushi/toml"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/gantry-buildpack/gantry/internal/catalog"
@@ -118,11 +117,7 @@ func (b *bench) profileBuild(ctx context.Context) error {
 
 // nodeDistribution gives the size of Node.js as it is distributed, with npm; 0 when that cannot be had.
 func (b *bench) nodeDistribution(ctx context.Context) (float64, error) {
-	var buildpack struct{ Metadata map[string]any }
-	if _, err := toml.DecodeFile(filepath.Join(b.root, "buildpack.toml"), &buildpack); err != nil {
-		return 0, err
-	}
-	releases, err := catalog.Read(buildpack.Metadata)
+	releases, err := catalog.For(runtime.GOARCH)
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +126,7 @@ func (b *bench) nodeDistribution(ctx context.Context) (float64, error) {
 		registry = "https://registry.npmjs.org"
 	}
 	total, wanted := 0.0, map[string]string{"node": "24.", "npm": ""}
-	for _, r := range releases.For(runtime.GOARCH).Releases {
+	for _, r := range releases.Releases {
 		line, ok := wanted[r.Name]
 		if !ok || !strings.HasPrefix(r.Version, line) || r.Package == "" {
 			continue

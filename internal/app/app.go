@@ -22,7 +22,7 @@ func (a App) Read(name string) (content []byte, found bool, err error) {
 	switch {
 	case err == nil:
 		return content, true, nil
-	case errors.Is(err, fs.ErrNotExist) || a.isDir(name):
+	case errors.Is(err, fs.ErrNotExist) || a.IsDir(name):
 		return nil, false, nil
 	default:
 		return nil, false, &problem.Problem{
@@ -42,7 +42,8 @@ func (a App) Has(name string) bool {
 	return err == nil && !info.IsDir()
 }
 
-func (a App) isDir(name string) bool {
+// IsDir reports whether there is a folder of that name.
+func (a App) IsDir(name string) bool {
 	info, err := fs.Stat(a.FS, name)
 	return err == nil && info.IsDir()
 }

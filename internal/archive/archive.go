@@ -28,6 +28,8 @@ type Options struct {
 	// RootFS is for a tree that will be somebody's root file system: names may begin with a slash, and symbolic links may
 	// point anywhere. Writing through them stays impossible.
 	RootFS bool
+	// Times gives files the times that the archive holds.
+	Times bool
 }
 
 // Gunzip unpacks a gzipped tar archive into a folder, which must exist.
@@ -46,11 +48,11 @@ func Unzstd(r io.Reader, dir string) error {
 		return damaged(err)
 	}
 	defer zipped.Close()
-	return Extract(zipped, dir, Options{})
+	return Extract(zipped, dir, Options{Times: true})
 }
 
 // Extract unpacks a tar archive into a folder, which must exist. Files get mode 0644 or, when anyone may execute them,
-// 0755; folders 0755. Owners, times and special files are left out.
+// 0755; folders 0755. Owners and special files are left out, and times unless Options.Times.
 func Extract(r io.Reader, dir string, options Options) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -147,7 +149,10 @@ func (t *tree) extract(content io.Reader, header *tar.Header, name string, optio
 		if header.Mode&0o111 != 0 {
 			mode = 0o755
 		}
-		return writeFile(folder, base, mode, content)
+		if err := writeFile(folder, base, mode, content); err != nil || header.ModTime.Unix() <= 0 || !options.Times {
+			return err
+		}
+		return writing(name, folder.Chtimes(base, header.ModTime, header.ModTime))
 	case tar.TypeSymlink:
 		target := path.Join(path.Dir(name), header.Linkname)
 		if !options.RootFS && (path.IsAbs(header.Linkname) || !filepath.IsLocal(target)) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -16,7 +17,12 @@ import (
 
 // Zstd writes the named folders and files below dir as a zstd-compressed tar archive. The same tree gives the same
 // bytes: entries are sorted, without owners and times. The archive appears under its name only when it is whole.
-func Zstd(file, dir string, names ...string) (err error) {
+func Zstd(file, dir string, names ...string) (err error) { return pack(file, dir, false, names) }
+
+// ZstdTimes is Zstd with the files' times, for tools that compare them.
+func ZstdTimes(file, dir string, names ...string) (err error) { return pack(file, dir, true, names) }
+
+func pack(file, dir string, times bool, names []string) (err error) {
 	partial := file + ".partial"
 	out, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -33,7 +39,7 @@ func Zstd(file, dir string, names ...string) (err error) {
 	}
 	archive := tar.NewWriter(compressed)
 	for _, name := range names {
-		if err = add(archive, dir, name); err != nil {
+		if err = add(archive, dir, name, times); err != nil {
 			break
 		}
 	}
@@ -46,7 +52,7 @@ func Zstd(file, dir string, names ...string) (err error) {
 	return nil
 }
 
-func add(archive *tar.Writer, dir, top string) error {
+func add(archive *tar.Writer, dir, top string, times bool) error {
 	return filepath.WalkDir(filepath.Join(dir, top), func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -60,6 +66,9 @@ func add(archive *tar.Writer, dir, top string) error {
 			return err
 		}
 		header := &tar.Header{Name: filepath.ToSlash(name), Mode: int64(info.Mode().Perm())}
+		if times {
+			header.ModTime = info.ModTime().Truncate(time.Second)
+		}
 		switch {
 		case info.IsDir():
 			header.Typeflag = tar.TypeDir

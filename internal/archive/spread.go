@@ -1,9 +1,12 @@
 package archive
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,4 +51,18 @@ func hint(dir string) error {
 		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|topDir)
 	}
 	return file.Close()
+}
+
+// RemoveAll is os.RemoveAll, on all processors: a tree has tens of thousands of files.
+func RemoveAll(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return os.RemoveAll(dir)
+	}
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU())
+	for _, entry := range entries {
+		group.Go(func() error { return os.RemoveAll(filepath.Join(dir, entry.Name())) })
+	}
+	return errors.Join(group.Wait(), os.RemoveAll(dir))
 }

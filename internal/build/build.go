@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
@@ -112,9 +113,52 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	w.processes(filepath.Join(w.ctx.Layers.Path, "gantry", gantryTool))
+	w.labels()
 	w.slices()
+	return w.reduce()
+}
+
+// reduce takes out of the application what the image must not have, or does not need.
+func (w *work) reduce() error {
 	for _, name := range w.plan.NotInImage {
-		if err := os.Remove(filepath.Join(w.ctx.ApplicationPath, name)); err != nil && !os.IsNotExist(err) {
+		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
+			return problem.Disk("remove "+name, err)
+		}
+	}
+	if len(w.plan.Only) == 0 {
+		return nil
+	}
+	for _, name := range w.plan.Only {
+		if _, err := os.Stat(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
+			return &problem.Problem{
+				ID:    "build/output-missing",
+				Title: "the build has not made " + name,
+				Where: problem.Position{File: name},
+				Why:   "the image is to hold it, and nothing else of the application",
+				Hints: []string{"Check which folder the build script writes to; BP_STATIC_DIR names another for files to serve."},
+			}
+		}
+	}
+	return keepOnly(w.ctx.ApplicationPath, "", w.plan.Only)
+}
+
+// keepOnly removes all from a folder but the given files and folders.
+func keepOnly(app, dir string, only []string) error {
+	entries, err := os.ReadDir(filepath.Join(app, dir))
+	if err != nil {
+		return problem.Disk("read the application", err)
+	}
+	for _, entry := range entries {
+		name := filepath.Join(dir, entry.Name())
+		leads := slices.ContainsFunc(only, func(kept string) bool { return strings.HasPrefix(kept, name+"/") })
+		switch {
+		case slices.Contains(only, name) || slices.Contains(only, "."):
+		case leads:
+			err = keepOnly(app, name, only)
+		default:
+			err = archive.RemoveAll(filepath.Join(app, name))
+		}
+		if err != nil {
 			return problem.Disk("remove "+name, err)
 		}
 	}
@@ -127,7 +171,7 @@ func (w *work) makePlan() error {
 	if err != nil {
 		return err
 	}
-	releases, err := catalog.Read(w.ctx.Buildpack.Metadata)
+	releases, err := catalog.For(w.arch)
 	if err != nil {
 		return err
 	}
@@ -138,8 +182,11 @@ func (w *work) makePlan() error {
 	if project == nil {
 		return fmt.Errorf("the application passed detection and is not recognised any more")
 	}
-	if w.plan, err = project.Plan(releases.For(w.arch)); err != nil {
+	if w.plan, err = project.Plan(releases); err != nil {
 		return err
+	}
+	if ends := w.plan.Runtime.EndOfLife(time.Now()); ends != "" {
+		w.plan.Warnings = append(w.plan.Warnings, ends)
 	}
 	w.plan.DrainTimeout = chosen.DrainTimeout.Value
 	if w.contract, err = declare.Read(source); err != nil {

@@ -24,7 +24,11 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 	}
 	defer func() { _ = os.RemoveAll(temporary) }()
 	output := w.Report.Output()
-	runner := run.Runner{Dir: w.ctx.ApplicationPath, Env: w.environ(temporary), Output: output}
+	environ := w.environ(temporary)
+	for _, name := range slices.Sorted(maps.Keys(command.Env)) {
+		environ = append(environ, name+"="+command.Env[name])
+	}
+	runner := run.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, command.Dir), Env: environ, Output: output}
 	end := w.Report.Step(subject, command.Title)
 	err = runner.Run(ctx, command)
 	_ = output.Close()

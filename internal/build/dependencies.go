@@ -2,8 +2,11 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -12,6 +15,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/production"
 )
 
 // Layer: "modules" holds the packages that the running application needs, in the folders in which they were installed;
@@ -61,22 +65,24 @@ func (w *work) dependencies(ctx context.Context) error {
 	if err := in.trees.remove(); err != nil {
 		return err
 	}
-	made, cause, err := w.openOutput(in.inputs, in.Dirs)
-	if err != nil {
+	if in.output, err = w.openOutput(in.inputs, in.Dirs); err != nil {
 		return err
 	}
-	in.output = made
+	made := in.output
 	// Metadata that cannot be read is as good as none.
 	last, _ := w.ctx.Layers.Layer(modulesLayer)
+	if in.NotAtLaunch || in.InPlace {
+		return w.withoutLayer(ctx, in)
+	}
 	if !in.builds && in.inputs.Cause(last.Metadata) == "" {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
-	if made != nil && cause == "" && in.inputs.CauseBut(last.Metadata, builtInput) == "" && w.restoreOutput(made) {
+	if made != nil && made.usable && in.inputs.CauseBut(last.Metadata, builtInput) == "" && w.restoreOutput(made) {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
-	by, err := w.chooseInstaller(in)
+	by, err := w.prepareInstaller(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -91,17 +97,80 @@ func (w *work) dependencies(ctx context.Context) error {
 	return err
 }
 
-// withoutPackages builds an application that has none.
-func (w *work) withoutPackages(ctx context.Context) error {
-	made, cause, err := w.openOutput(nil, nil)
-	if err != nil {
-		return err
-	}
-	if made != nil && cause == "" && w.restoreOutput(made) {
+// withoutLayer builds an application that does not take its packages along in a layer: it needs none when it runs, or they
+// stay in its own folder.
+func (w *work) withoutLayer(ctx context.Context, in installation) error {
+	if in.output != nil && in.output.usable && in.NotAtLaunch && w.restoreOutput(in.output) {
 		w.keepCaches()
 		return nil
 	}
-	return made.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, w.plan.Scripts) })
+	by, err := w.prepareInstaller(ctx, in)
+	if err != nil {
+		return err
+	}
+	build := func(by installer) error {
+		steps, err := by.forBuild(ctx, in, nil)
+		if err != nil {
+			return err
+		}
+		return in.output.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, steps) })
+	}
+	err = build(by)
+	if why := unsupportedBy(err); why != "" {
+		if err := in.trees.remove(); err != nil {
+			return err
+		}
+		err = build(w.leaveToManager(in, why))
+	}
+	if err != nil {
+		return err
+	}
+	if in.NotAtLaunch {
+		return in.trees.remove()
+	}
+	return w.prune(ctx, in)
+}
+
+// prune takes development packages out of a tree in the application's folder.
+func (w *work) prune(ctx context.Context, in installation) error {
+	if in.Production == nil {
+		folder, err := os.MkdirTemp("", "gantry-packages-")
+		if err != nil {
+			return problem.Disk("make a temporary folder", err)
+		}
+		err = w.command(ctx, "Packages", placed(in.Prune, in.Env, folder, folder))
+		return errors.Join(err, os.RemoveAll(folder))
+	}
+	return in.production(w.ctx.ApplicationPath, w.ctx.ApplicationPath).Prune()
+}
+
+// production is what the running application needs of the trees in a folder.
+func (in installation) production(app, base string) production.Tree {
+	return production.Tree{App: app, Base: base, Dirs: in.Dirs, Roots: in.Production.Roots, Also: in.Production.Also}
+}
+
+// prepareInstaller runs the application's steps that come before, and gives the installer.
+func (w *work) prepareInstaller(ctx context.Context, in installation) (installer, error) {
+	if len(w.plan.Before) > 0 {
+		w.native = true
+		if err := w.steps(ctx, w.plan.Before); err != nil {
+			return nil, err
+		}
+	}
+	return w.chooseInstaller(in)
+}
+
+// withoutPackages builds an application that has none.
+func (w *work) withoutPackages(ctx context.Context) error {
+	made, err := w.openOutput(nil, nil)
+	if err != nil {
+		return err
+	}
+	if made != nil && made.usable && w.restoreOutput(made) {
+		w.keepCaches()
+		return nil
+	}
+	return made.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, slices.Concat(w.plan.Before, w.plan.Scripts)) })
 }
 
 // restoreOutput puts what the steps made last time into the application; false when that is damaged.
@@ -115,6 +184,9 @@ func (w *work) restoreOutput(made *output) bool {
 }
 
 func (w *work) chooseInstaller(in installation) (installer, error) {
+	if !in.Direct {
+		return w.leaveToManager(in, ""), nil
+	}
 	direct, why, err := w.openDirect(in)
 	if direct != nil || err != nil {
 		return direct, err
@@ -123,7 +195,9 @@ func (w *work) chooseInstaller(in installation) (installer, error) {
 }
 
 func (w *work) leaveToManager(in installation, why string) installer {
-	w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
+	if in.Direct {
+		w.Report.Line("Packages", fmt.Sprintf("%s installs them itself: %s", in.Manager, why))
+	}
 	w.native = true
 	return &managed{w: w}
 }
@@ -190,17 +264,20 @@ func (w *work) installation() (installation, error) {
 	in := installation{
 		Dependencies: d,
 		trees:        trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch},
-		builds:       len(w.plan.Scripts)+len(d.Hooks) > 0,
+		builds:       len(w.plan.Before)+len(w.plan.Scripts)+len(d.Hooks) > 0,
 		inputs: layer.Inputs{
 			"architecture":                 w.arch,
 			"distribution":                 w.ctx.TargetDistro.Name + " " + w.ctx.TargetDistro.Version,
 			w.plan.Runtime.Title + " line": line,
-			d.Manager:                      w.plan.Runtime.Manager.Release.Version,
+			d.Manager:                      d.Version,
 			builtInput:                     nothingWritten,
 		},
 	}
+	if d.Production != nil {
+		in.inputs["packages that are run"] = strings.Join(slices.Concat(d.Production.Roots, d.Production.Also), " ")
+	}
 	for _, name := range d.Inputs {
-		digest, err := fileDigest(filepath.Join(w.ctx.ApplicationPath, name))
+		digest, err := contentDigest(filepath.Join(w.ctx.ApplicationPath, name))
 		if err != nil {
 			return in, problem.Disk("read "+name, err)
 		}
@@ -211,11 +288,15 @@ func (w *work) installation() (installation, error) {
 
 // keepCaches keeps what the last build kept, for a build that needs nothing of it.
 func (w *work) keepCaches() {
-	for _, name := range []string{toolchainCacheLayer, storeLayer, builtLayer, treeLayer} {
-		if l, err := w.ctx.Layers.Layer(name); err == nil && len(l.Metadata) > 0 {
-			l.LayerTypes = libcnb.LayerTypes{Cache: true}
-			w.put(l)
-		}
+	for _, name := range []string{toolchainCacheLayer, storeLayer, builtLayer, treeLayer, packagesLayer, cacheLayer} {
+		w.keepLayer(name)
+	}
+}
+
+func (w *work) keepLayer(name string) {
+	if l, err := w.ctx.Layers.Layer(name); err == nil && len(l.Metadata) > 0 {
+		l.LayerTypes = libcnb.LayerTypes{Cache: true}
+		w.put(l)
 	}
 }
 
@@ -227,12 +308,14 @@ func (w *work) steps(ctx context.Context, steps []plan.Command) error {
 	if err := w.needToolchain(ctx); err != nil {
 		return err
 	}
-	for _, step := range steps {
-		if err := w.command(ctx, "Build", step); err != nil {
-			return err
+	return w.withCaches(func() error {
+		for _, step := range steps {
+			if err := w.command(ctx, "Build", step); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // together runs tasks at the same time; the first error ends them all.

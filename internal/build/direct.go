@@ -58,7 +58,7 @@ func (w *work) openDirect(in installation) (*direct, string, error) {
 func (w *work) readTree(in installation) (*npm.Tree, error) {
 	values := w.variables()
 	var files []string
-	for _, file := range []string{npm.UserConfig(values), filepath.Join(w.ctx.ApplicationPath, ".npmrc")} {
+	for _, file := range []string{npm.UserConfig(values), filepath.Join(w.ctx.ApplicationPath, in.Root, ".npmrc")} {
 		text, err := os.ReadFile(file)
 		if err != nil && !os.IsNotExist(err) {
 			return nil, problem.Disk("read .npmrc", err)
@@ -70,10 +70,10 @@ func (w *work) readTree(in installation) (*npm.Tree, error) {
 		return nil, err
 	}
 	return npm.Read(npm.Project{
-		Dir: w.ctx.ApplicationPath, Lockfile: in.Lockfile, Workspaces: in.Workspaces, Config: config,
+		Dir: filepath.Join(w.ctx.ApplicationPath, in.Root), Lockfile: in.Lockfile, Workspaces: in.Workspaces, Config: config,
 		Host: npm.Host{
 			CPU: map[string]string{"amd64": "x64", "arm64": "arm64"}[w.arch], Libc: libc(),
-			Node: w.plan.Runtime.Release.Version, NPM: w.plan.Runtime.Manager.Release.Version,
+			Node: w.plan.Runtime.Release.Version, NPM: in.Version,
 		},
 	})
 }
@@ -94,10 +94,10 @@ func libc() string {
 }
 
 func (d *direct) forBuild(ctx context.Context, in installation, launch *libcnb.Layer) ([]plan.Command, error) {
-	targets := []npm.Target{{Dir: d.w.ctx.ApplicationPath}}
+	targets := []npm.Target{{Dir: d.app(in)}}
 	if launch != nil {
 		d.launched = true
-		targets = append(targets, d.target(launch.Path))
+		targets = append(targets, d.target(in, launch.Path))
 	}
 	err := together(ctx, d.w.needToolchain, func(ctx context.Context) error { return d.install(ctx, targets...) })
 	if err != nil {
@@ -160,7 +160,7 @@ func (d *direct) changes(in installation) (names, gone []string, err error) {
 	}
 	dropped := map[string]bool{}
 	for _, folder := range all {
-		dropped[folder] = !kept[folder]
+		dropped[filepath.Join(in.Root, folder)] = !kept[folder]
 	}
 	notForLaunch := func(name string) bool {
 		if strings.HasSuffix(name, "/.package-lock.json") || filepath.Base(filepath.Dir(name)) == ".bin" {
@@ -184,15 +184,18 @@ func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.L
 	if len(d.tree.Scripts(true)) == 0 {
 		// Nothing is run: the packages go where they stay, while the runtime is on its way.
 		err := together(ctx, d.w.runtimeLayer, func(ctx context.Context) error {
-			return d.install(ctx, d.target(layer))
+			return d.install(ctx, d.target(in, layer))
 		})
 		return d.links(in, layer, err)
 	}
 	err := together(ctx, d.w.needToolchain, func(ctx context.Context) error {
-		return d.install(ctx, npm.Target{Dir: d.w.ctx.ApplicationPath, OmitDev: true})
+		return d.install(ctx, npm.Target{Dir: d.app(in), OmitDev: true})
 	})
 	if err == nil {
 		err = d.installScripts(ctx, in, true)
+	}
+	if err == nil && in.Production != nil {
+		err = d.w.prune(ctx, in)
 	}
 	if err != nil {
 		return nil, err
@@ -203,7 +206,7 @@ func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.L
 // afterBuild adds to the tree for running what was written into the one for building.
 func (d *direct) afterBuild(ctx context.Context, in installation, layer string) ([]string, error) {
 	if !d.launched {
-		if err := d.install(ctx, d.target(layer)); err != nil {
+		if err := d.install(ctx, d.target(in, layer)); err != nil {
 			return nil, err
 		}
 	}
@@ -228,15 +231,23 @@ func (d *direct) afterBuild(ctx context.Context, in installation, layer string) 
 	return d.links(in, layer, nil)
 }
 
+// app is the folder of the lockfile.
+func (d *direct) app(in installation) string { return filepath.Join(d.w.ctx.ApplicationPath, in.Root) }
+
 // target is the tree for running, in a layer.
-func (d *direct) target(layer string) npm.Target {
-	return npm.Target{Dir: layer, OmitDev: true, App: d.w.ctx.ApplicationPath}
+func (d *direct) target(in installation, layer string) npm.Target {
+	return npm.Target{Dir: filepath.Join(layer, in.Root), OmitDev: true, App: d.app(in)}
 }
 
 // links gives the places where the application needs links to a layer's trees.
 func (d *direct) links(in installation, layer string, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
+	}
+	if in.Production != nil {
+		if err := in.production(d.w.ctx.ApplicationPath, layer).Prune(); err != nil {
+			return nil, err
+		}
 	}
 	return trees{app: layer, dirs: in.Dirs}.find()
 }

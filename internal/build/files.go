@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -23,6 +25,24 @@ func fileDigest(name string) (string, error) {
 		return "", err
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// contentDigest is fileDigest, and for a folder the digest of the names and contents of all files in it.
+func contentDigest(name string) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return fileDigest(name)
+	}
+	sum := sha256.New()
+	err = filepath.WalkDir(name, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		digest, err := fileDigest(file)
+		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", strings.TrimPrefix(file, name), digest)
+		return err
+	})
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), err
 }
 
 func copyFile(source, destination string, mode os.FileMode) (err error) {

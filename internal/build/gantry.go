@@ -14,6 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/launch"
 	"github.com/gantry-buildpack/gantry/internal/layer"
+	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -24,6 +25,13 @@ import (
 
 // gantryTool is the launch program, relative to the buildpack.
 const gantryTool = "bin/gantry"
+
+// staticServer is the web server for static files, likewise; it is in the image only where a process runs it.
+const staticServer = "bin/static"
+
+func (w *work) servesFiles() bool {
+	return slices.ContainsFunc(w.plan.Processes, func(p plan.Process) bool { return p.Args[0] == plan.StaticServer })
+}
 
 func (w *work) gantryLayer() error {
 	source := filepath.Join(w.ctx.Buildpack.Path, gantryTool)
@@ -39,8 +47,16 @@ func (w *work) gantryLayer() error {
 	for name, value := range w.plan.LaunchEnv {
 		inputs["launch variable "+name] = value
 	}
+	for name, value := range w.plan.LaunchOptions {
+		inputs["launch options "+name] = value
+	}
 	for i, dir := range w.plan.LaunchPath {
 		inputs[fmt.Sprintf("launch path %d", i+1)] = dir
+	}
+	if w.servesFiles() {
+		if inputs["web server for static files"], err = fileDigest(filepath.Join(w.ctx.Buildpack.Path, staticServer)); err != nil {
+			return fmt.Errorf("read the web server: %w", err)
+		}
 	}
 	l, cause, err := w.reuse("gantry", launchOnly, inputs)
 	if err != nil {
@@ -52,6 +68,9 @@ func (w *work) gantryLayer() error {
 		}
 		for name, value := range w.plan.LaunchEnv {
 			l.LaunchEnvironment.Default(name, value)
+		}
+		for name, value := range w.plan.LaunchOptions {
+			l.LaunchEnvironment.Append(name, " ", strings.ReplaceAll(value, plan.AppDir, w.ctx.ApplicationPath))
 		}
 		for _, dir := range w.plan.LaunchPath {
 			l.LaunchEnvironment.Prepend("PATH", string(os.PathListSeparator), filepath.Join(w.ctx.ApplicationPath, dir))
@@ -69,10 +88,33 @@ func (w *work) gantryLayer() error {
 	return nil
 }
 
+// labels adds the labels of the plan, and what was decided.
+func (w *work) labels() {
+	add := func(key, value string) {
+		w.result.Labels = append(w.result.Labels, libcnb.Label{Key: key, Value: value})
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.plan.Labels)) {
+		add(key, w.plan.Labels[key])
+	}
+	r := w.plan.Runtime
+	if len(r.Launch) > 0 {
+		add("io.gantry.runtime", r.Release.Name+"@"+r.Release.Version)
+	}
+	if d := w.plan.Dependencies; d != nil {
+		add("io.gantry.package-manager", d.Manager+"@"+d.Version)
+	}
+	if text, err := json.Marshal(w.plan.Decisions); err == nil {
+		add("io.gantry.decisions", string(text))
+	}
+}
+
 // image is what the program in the image must know.
 func (w *work) image() launch.Image {
 	i := launch.Image{
 		Contract: w.contract, Runtime: w.plan.Runtime.Release.Name, Version: w.plan.Runtime.Release.Version, DrainTimeout: w.plan.DrainTimeout,
+	}
+	if len(w.plan.Runtime.Launch) == 0 {
+		i.Runtime, i.Version = "", ""
 	}
 	for _, p := range w.plan.Processes {
 		i.Processes = append(i.Processes, p.Type)
@@ -88,6 +130,11 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 	}
 	if err := os.WriteFile(filepath.Join(dir, launch.ImageFile), facts, 0o644); err != nil {
 		return problem.Disk("write "+launch.ImageFile, err)
+	}
+	if w.servesFiles() {
+		if err := copyFile(filepath.Join(w.ctx.Buildpack.Path, staticServer), filepath.Join(dir, staticServer), 0o755); err != nil {
+			return err
+		}
 	}
 	if w.plan.DrainTimeout != "" {
 		if err := os.WriteFile(filepath.Join(dir, launch.DrainFile), []byte(launch.DrainScript), 0o644); err != nil {
@@ -118,9 +165,15 @@ func (w *work) processes(gantry string) {
 		for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 			command = append(command, "--env", name+"="+p.Env[name])
 		}
-		w.result.Processes = append(w.result.Processes, libcnb.Process{
-			Type: p.Type, Command: append(append(command, "--"), p.Args...), Default: p.Default,
-		})
+		args := slices.Clone(p.Args)
+		if args[0] == plan.StaticServer {
+			args[0] = filepath.Join(filepath.Dir(gantry), "static")
+		}
+		process := libcnb.Process{Type: p.Type, Command: append(append(command, "--"), args...), Default: p.Default}
+		if p.Dir != "" {
+			process.WorkingDirectory = filepath.Join(w.ctx.ApplicationPath, p.Dir)
+		}
+		w.result.Processes = append(w.result.Processes, process)
 	}
 	// A process type is a command in the image, also for "kubectl exec", which does not pass through the launcher.
 	for kind, command := range map[string][]string{"gantry": {gantry}, "preflight": {gantry, "preflight"}} {

@@ -2,21 +2,32 @@ package build
 
 import (
 	"context"
+	"maps"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Layer: "modules-cache" holds an archive of the packages for building, where the package manager has installed them
 // and the application builds something.
 // Rebuilt when: the inputs of "modules" change, less what the build writes.
+//
+// Layer: "packages-cache" holds an archive of what the package manager keeps of the packages that it has fetched, so that
+// one more dependency is one more download.
+// Rebuilt when: the package manager has installed something.
 
 const (
-	treeLayer      = "modules-cache"
-	modulesArchive = "modules.tar.zst"
+	treeLayer       = "modules-cache"
+	modulesArchive  = "modules.tar.zst"
+	packagesLayer   = "packages-cache"
+	packagesArchive = "packages.tar.zst"
 )
 
 // managed lets the package manager install. A tree that it made is kept as one archive.
@@ -47,9 +58,10 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 	steps := w.plan.Scripts
 	if cause == "" {
 		w.Report.Line("Packages", "unpacked from the cache, nothing they depend on has changed")
+		w.keepLayer(packagesLayer)
 		steps = append(append([]plan.Command{}, in.Hooks...), steps...)
 	} else {
-		if err := w.command(ctx, "Packages", in.Install); err != nil {
+		if err := m.install(ctx, in, in.Install); err != nil {
 			return nil, err
 		}
 		names, err := in.trees.find()
@@ -65,6 +77,69 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 	return steps, err
 }
 
+// install lets the package manager install, with what it kept the last time.
+func (m *managed) install(ctx context.Context, in installation, command plan.Command) error {
+	w := m.w
+	inputs := layer.Inputs{in.Manager: in.Version, "architecture": w.arch}
+	kept, cause, err := w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "gantry-packages-")
+	if err != nil {
+		return problem.Disk("make a temporary folder", err)
+	}
+	remove := func() error { return archive.RemoveAll(folder) }
+	store, file := filepath.Join(folder, "store"), filepath.Join(kept.Path, packagesArchive)
+	if err := os.Mkdir(store, 0o755); err != nil {
+		return problem.Disk("make a temporary folder", err)
+	}
+	if cause == "" && unpackKept(file, store) != nil {
+		// What is damaged is fetched again.
+		if err := os.RemoveAll(store); err != nil {
+			return problem.Disk("clear the package manager's store", err)
+		}
+		if err := os.Mkdir(store, 0o755); err != nil {
+			return problem.Disk("make a temporary folder", err)
+		}
+	}
+	if err := w.command(ctx, "Packages", placed(command, in.Env, store, filepath.Join(folder, "scratch"))); err != nil {
+		_ = remove()
+		return err
+	}
+	if kept, err = w.fresh(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs); err != nil {
+		return err
+	}
+	w.put(kept)
+	// While the application is being built.
+	w.later(func() error {
+		if err := archive.Zstd(file, store, "."); err != nil {
+			return err
+		}
+		return remove()
+	})
+	return nil
+}
+
+// placed puts the folders of this build into a command's words and variables.
+func placed(command plan.Command, env map[string]string, store, scratch string) plan.Command {
+	places := strings.NewReplacer(plan.StoreDir, store, plan.ScratchDir, scratch)
+	words := make([]string, len(command.Args))
+	for i, word := range command.Args {
+		words[i] = places.Replace(word)
+	}
+	command.Args = words
+	own := maps.Clone(command.Env)
+	if own == nil {
+		own = map[string]string{}
+	}
+	for name, value := range env {
+		own[name] = places.Replace(value)
+	}
+	command.Env = own
+	return command
+}
+
 func (m *managed) changed(in installation) (string, error) {
 	names, gone, err := in.trees.changes(m.before)
 	if err != nil {
@@ -74,15 +149,19 @@ func (m *managed) changed(in installation) (string, error) {
 }
 
 func (m *managed) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {
-	command := in.Prune
+	w := m.w
+	if err := w.needToolchain(ctx); err != nil {
+		return nil, err
+	}
 	if !in.builds {
-		command = in.InstallLaunch
-		if err := m.w.needToolchain(ctx); err != nil {
+		if err := m.install(ctx, in, in.InstallLaunch); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.w.command(ctx, "Packages", command); err != nil {
-		return nil, err
+	if in.builds || in.Production != nil {
+		if err := w.prune(ctx, in); err != nil {
+			return nil, err
+		}
 	}
 	return in.trees.moveTo(launch.Path)
 }

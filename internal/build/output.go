@@ -33,20 +33,21 @@ const (
 type output struct {
 	layer  libcnb.Layer
 	inputs layer.Inputs
+	// usable: what the steps made the last time can be used again.
+	usable bool
 	// skip are folders that are none of the steps' making.
 	skip []string
 }
 
-// openOutput gives what the steps made last time; cause says why that cannot be used again. It is nil when the
-// application does not say that its steps are pure.
-func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, cause string, err error) {
+// openOutput gives what the steps made last time. It is nil when the application does not say that its steps are pure.
+func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, err error) {
 	if !w.plan.Pure {
-		return nil, "", nil
+		return nil, nil
 	}
 	o = &output{skip: append([]string{".git"}, trees...)}
 	source, err := o.digest(w.ctx.ApplicationPath)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	o.inputs = layer.Inputs{
 		"source":                               source,
@@ -57,13 +58,15 @@ func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, cau
 	for name, value := range packages.But(builtInput) {
 		o.inputs["packages: "+name] = value
 	}
+	var cause string
 	o.layer, cause, err = w.reuse(outputLayer, libcnb.LayerTypes{Cache: true}, o.inputs)
-	return o, cause, err
+	o.usable = cause == ""
+	return o, err
 }
 
 func titles(p plan.Plan) []string {
 	var list []string
-	for _, step := range p.Scripts {
+	for _, step := range slices.Concat(p.Before, p.Scripts) {
 		list = append(list, strings.Join(step.Args, " "))
 	}
 	return list

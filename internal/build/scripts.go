@@ -49,7 +49,7 @@ func (d *direct) installScripts(ctx context.Context, in installation, omitDev bo
 	}
 	rebuild := plan.Command{
 		Title: "npm rebuild, for the install scripts of " + count(len(folders), "package"),
-		Args:  append([]string{"npm", "rebuild"}, folders...), Failures: in.Install.Failures,
+		Args:  append([]string{"npm", "rebuild"}, folders...), Dir: in.Root, Failures: in.Install.Failures,
 	}
 	if err := d.w.command(ctx, "Packages", rebuild); err != nil {
 		if d.tree.OptionalScripts() && ctx.Err() == nil {

@@ -3,18 +3,15 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -50,25 +47,11 @@ func (t trees) remove() error {
 		return err
 	}
 	for _, name := range found {
-		if err := removeAll(filepath.Join(t.app, name)); err != nil {
+		if err := archive.RemoveAll(filepath.Join(t.app, name)); err != nil {
 			return problem.Disk("remove "+name, err)
 		}
 	}
 	return nil
-}
-
-// removeAll is os.RemoveAll, on all processors: a tree has tens of thousands of files.
-func removeAll(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return os.RemoveAll(dir)
-	}
-	var group errgroup.Group
-	group.SetLimit(runtime.NumCPU())
-	for _, entry := range entries {
-		group.Go(func() error { return os.RemoveAll(filepath.Join(dir, entry.Name())) })
-	}
-	return errors.Join(group.Wait(), os.RemoveAll(dir))
 }
 
 // moveTo puts the trees into a layer, less their scratch folders, and gives the places where the application needs

@@ -103,6 +103,18 @@ func (c *Client) Save(ctx context.Context, file File, destination string) (size 
 	return size, source, nil
 }
 
+// maxText bounds what Text reads, in bytes.
+const maxText = 16 << 20
+
+// Text gets a small file; one without a checksum is as good as the connection that it comes by.
+func (c *Client) Text(ctx context.Context, file File) (text []byte, err error) {
+	_, err = c.get(ctx, file, func(body io.Reader) error {
+		text, err = io.ReadAll(io.LimitReader(body, maxText))
+		return err
+	})
+	return text, err
+}
+
 // diskWriter remembers an error of the disk, to tell it from one of the network.
 type diskWriter struct {
 	out io.Writer
@@ -117,9 +129,11 @@ func (w *diskWriter) Write(p []byte) (int, error) {
 
 // get finds the file and hands its content to use, once for every try; the content is verified when use returns.
 func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) (source string, err error) {
-	sum, err := newChecksum(file.Checksum)
-	if err != nil {
-		return "", err
+	sum := checksum{new: sha256.New}
+	if file.Checksum != "" {
+		if sum, err = newChecksum(file.Checksum); err != nil {
+			return "", err
+		}
 	}
 	target, err := c.Mirrors.resolve(file, sum.hex())
 	if err != nil {
@@ -177,7 +191,7 @@ func (c *Client) attempt(ctx context.Context, target *url.URL, authorization str
 	case err != nil:
 		return backoff.Permanent(err)
 	}
-	if actual := hex.EncodeToString(hashed.Sum(nil)); actual != sum.hex() {
+	if actual := hex.EncodeToString(hashed.Sum(nil)); len(sum.digest) > 0 && actual != sum.hex() {
 		return backoff.Permanent(mismatch(target, sum, actual))
 	}
 	return nil
@@ -245,11 +259,12 @@ type checksum struct {
 	digest []byte
 }
 
-// algorithms are those of Subresource Integrity, the strongest first, and sha1, which old packages have nothing beside.
+// algorithms are those of Subresource Integrity, the strongest first; sha224, which Corepack wrote; and sha1, which old
+// packages have nothing beside.
 var algorithms = []struct {
 	name string
 	new  func() hash.Hash
-}{{"sha512", sha512.New}, {"sha384", sha512.New384}, {"sha256", sha256.New}, {"sha1", sha1.New}}
+}{{"sha512", sha512.New}, {"sha384", sha512.New384}, {"sha256", sha256.New}, {"sha224", sha256.New224}, {"sha1", sha1.New}}
 
 // newChecksum reads "sha256:" and hex digits, or Subresource Integrity, of which the strongest digest counts.
 func newChecksum(text string) (checksum, error) {

@@ -12,7 +12,7 @@ func npmError(pattern string) *regexp.Regexp {
 }
 
 // installFailures are what is known to go wrong while npm installs; the texts are those of npm 10 to 12.
-func installFailures(lockfile string) []plan.Failure {
+func npmFailures(lockfile string) []plan.Failure {
 	return []plan.Failure{
 		{
 			Shows: "can only install packages when your package.json and", Quote: npmError(`(?:Missing|Invalid): .*`),

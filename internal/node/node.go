@@ -3,8 +3,11 @@
 package node
 
 import (
+	"path"
+
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/procfile"
+	"github.com/gantry-buildpack/gantry/internal/project"
 	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
@@ -21,35 +24,77 @@ var LookedFor = append([]string{manifestFile}, detectFiles...)
 type Project struct {
 	app      app.App
 	settings settings.Settings
-	manifest manifest
-	procfile []procfile.Entry
+	// root is the folder in which packages are installed, dir that of the application; both relative to the source tree.
+	// They differ when the application is one of several workspaces.
+	root, dir string
+	// top is the package.json of root, manifest that of dir.
+	top, manifest manifest
+	// found: there is a package.json.
+	found   bool
+	members []member
+	// onlyMember: dir was chosen because it alone can be started.
+	onlyMember bool
+	manager    manager
+	// processes are those that the Procfile and project.toml declare.
+	declared []procfile.Entry
 	// registry is the npm registry's URL.
 	registry string
 }
 
 // Read gives the project in a source tree; nil when it is no Node.js application.
 func Read(a app.App, s settings.Settings) (*Project, error) {
-	m, found, err := readManifest(a)
-	if err != nil {
+	p := &Project{app: a, settings: s}
+	if err := p.locate(); err != nil {
 		return nil, err
 	}
-	if !found && firstOf(a, detectFiles) == "" {
+	if !p.selected() && !p.found && firstOf(a, inDir(p.dir, detectFiles)) == "" {
 		return nil, nil
 	}
-	p := &Project{app: a, settings: s, manifest: m}
-	if p.registry, err = chooseRegistry(a, s); err != nil {
+	var err error
+	if p.declared, err = p.readProcesses(); err != nil {
 		return nil, err
 	}
-	if text, found, err := a.Read(procfile.Name); err != nil {
+	if err := p.chooseMember(); err != nil {
 		return nil, err
-	} else if found {
-		if p.procfile, err = procfile.Parse(text); err != nil {
-			return nil, err
-		}
+	}
+	if p.manager, err = p.chooseManager(); err != nil {
+		return nil, err
+	}
+	if p.registry, err = chooseRegistry(a, path.Join(p.root, ".npmrc"), s); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
+// readProcesses reads the Procfile of the application, or else that of the whole source tree, and the process types in
+// project.toml, which win.
+func (p *Project) readProcesses() ([]procfile.Entry, error) {
+	table, err := project.Read(p.app)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := procfile.Declared(table)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{path.Join(p.dir, procfile.Name), procfile.Name} {
+		text, found, err := p.app.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			continue
+		}
+		more, err := procfile.Parse(name, text)
+		if err != nil {
+			return nil, err
+		}
+		return procfile.Merge(entries, more), nil
+	}
+	return entries, nil
+}
+
+// firstOf gives the first of some files that there is.
 func firstOf(a app.App, names []string) string {
 	for _, name := range names {
 		if a.Has(name) {
@@ -58,6 +103,11 @@ func firstOf(a app.App, names []string) string {
 	}
 	return ""
 }
+
+// in gives the name of a file of the application in the source tree.
+func (p *Project) in(name string) string { return path.Join(p.dir, name) }
+
+func (p *Project) has(name string) bool { return p.app.Has(p.in(name)) }
 
 // Name is what the build plan calls the runtime.
 func (*Project) Name() string { return "node" }

@@ -1,13 +1,16 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
+	units "github.com/docker/go-units"
+
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
@@ -21,6 +24,10 @@ func buildEnv(npm plan.Release) map[string]string {
 		"npm_config_fund":            "false",
 		"npm_config_update_notifier": "false",
 		"npm_config_progress":        "false",
+		"NEXT_TELEMETRY_DISABLED":    "1",
+		"NG_CLI_ANALYTICS":           "false",
+		"ASTRO_TELEMETRY_DISABLED":   "1",
+		"NUXT_TELEMETRY_DISABLED":    "1",
 	}
 	// npm 11 warns of the older name, and the node-gyp in npm 10 does not know the newer one.
 	name := "npm_package_config_node_gyp_nodedir"
@@ -39,7 +46,7 @@ var slicesOf = [][]string{
 
 // Plan decides what is to be done.
 func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
-	release, version, err := p.choose(releases)
+	release, version, err := p.chooseRelease(releases)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -47,67 +54,147 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		Language:  "node",
 		Decisions: []plan.Decision{version},
 		LaunchEnv: map[string]string{"NODE_ENV": "production"},
+		Caches:    p.caches(),
+		Labels:    p.labels(),
+	}
+	if p.dir != "" {
+		out.Decisions = append(out.Decisions, p.appDecision())
+	}
+	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
+		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
 	}
 	if out.Runtime, err = p.runtime(release, releases); err != nil {
 		return plan.Plan{}, err
 	}
 	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
 	if p.settings.NPMRegistry.IsSet() {
-		out.BuildEnv["npm_config_registry"] = p.registry
+		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {
+			out.BuildEnv[name] = p.registry
+		}
 	}
-	if err := p.dependencies(&out); err != nil {
+	if err := p.packages(&out); err != nil {
 		return plan.Plan{}, err
 	}
-	if out.Scripts, err = p.buildSteps(); err != nil {
+	if err := p.buildSteps(&out); err != nil {
 		return plan.Plan{}, err
-	}
-	for _, script := range p.scripts() {
-		decision := plan.Decision{Subject: "build", Value: "npm run " + script, Origin: "from " + p.manifest.where("scripts", script).String()}
-		out.Decisions = append(out.Decisions, decision)
 	}
 	if out.NotInImage, err = p.withCredentials(); err != nil {
 		return plan.Plan{}, err
 	}
 	if len(out.NotInImage) > 0 {
-		out.Warnings = append(out.Warnings, ".npmrc holds credentials. It is left out of the image, but whoever reads the source has them: "+
+		out.Warnings = append(out.Warnings, strings.Join(out.NotInImage, ", ")+" holds credentials. It is left out of the image, but whoever reads the source has them: "+
 			"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}.")
 	}
-	out.Slices, out.Pure = slicesOf, p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
-	processes, decisions, err := p.processes()
-	if err != nil {
+	out.NotInImage = append(out.NotInImage, p.others()...)
+	for _, group := range slicesOf {
+		out.Slices = append(out.Slices, inDir(p.dir, group))
+	}
+	if err := p.start(&out, releases); err != nil {
 		return plan.Plan{}, err
 	}
-	out.Processes = processes
-	out.Decisions = append(out.Decisions, decisions...)
-	if slices.ContainsFunc(processes, runsManager) {
-		tool := out.Runtime.Manager
+	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
+	return out, nil
+}
+
+func (p *Project) appDecision() plan.Decision {
+	switch {
+	case p.onlyMember:
+		return plan.Decision{Subject: "app", Value: p.dir, Origin: "the one workspace that can be started"}
+	case p.selected():
+		return plan.Decision{Subject: "app", Value: p.dir, Origin: "from " + p.settings.App.Origin + "; a workspace of " + cmp.Or(p.root, "the source")}
+	default:
+		return plan.Decision{Subject: "app", Value: p.dir, Origin: "from " + p.settings.App.Origin}
+	}
+}
+
+// start adds the processes, and what they need in the image.
+func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
+	processes, decisions, made, err := p.processes()
+	if err != nil {
+		return err
+	}
+	out.Processes, out.Decisions = processes, append(out.Decisions, decisions...)
+	d := out.Dependencies
+	if made.after != "" {
+		out.Scripts = append(out.Scripts, plan.Command{Title: "what the server needs beside it", Args: []string{"sh", "-c", made.after}, Dir: p.dir})
+	}
+	if len(processes) == 1 && (made.static != "" || made.alone != nil) {
+		keep := made.alone
+		if made.static != "" {
+			keep = []string{made.static}
+			out.Runtime.Launch, out.LaunchEnv = nil, nil
+		}
+		out.Only, out.LaunchPath = inDir(p.dir, keep), nil
+		if d != nil {
+			d.NotAtLaunch = true
+			out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})
+		}
+		return nil
+	}
+	if p.manifest.has("fastify-cli") {
+		out.LaunchEnv["FASTIFY_ADDRESS"] = "0.0.0.0"
+	}
+	if d != nil {
+		if also := p.also(processes); len(also) > 0 {
+			if d.Production == nil {
+				d.Production = &plan.Production{Roots: p.roots()}
+			}
+			d.Production.Also = also
+			out.Warnings = append(out.Warnings, fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
+				"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file))
+		}
+		if p.manager.name == "npm" {
+			d.NotDirect = p.notDirect(d)
+		}
+		if p.pnp() {
+			p.startWithPnP(out)
+		}
+		for _, q := range processes {
+			if dir := path.Join(q.Dir, packagesDir, ".bin"); q.Dir != "" && !slices.Contains(out.LaunchPath, dir) {
+				out.LaunchPath = append([]string{dir}, out.LaunchPath...)
+			}
+		}
+	}
+	p.managersAtLaunch(out, releases)
+	return nil
+}
+
+// managersAtLaunch adds the package managers, and Bun, that a process runs.
+func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) {
+	if !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) &&
+		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "bun") }) {
+		p.addBun(out, releases)
+	}
+	for _, tool := range append([]plan.Tool{out.Runtime.Manager}, out.Runtime.Tools...) {
+		needed := false
+		for name := range tool.Bin {
+			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, name) })
+		}
+		if !needed {
+			continue
+		}
 		out.Runtime.Launch = append(out.Runtime.Launch, tool.Dir)
 		for name := range tool.Bin {
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
-		slices.Sort(out.Runtime.Launch)
 	}
-	return out, nil
+	slices.Sort(out.Runtime.Launch)
 }
 
-// runsManager reports whether a process needs npm in the image.
-func runsManager(process plan.Process) bool {
+// runsProgram reports whether a process needs a program in the image.
+func runsProgram(process plan.Process, name string) bool {
 	if process.Args[0] != "sh" {
-		return process.Args[0] == "npm" || process.Args[0] == "npx"
+		return process.Args[0] == name
 	}
 	words := strings.FieldsFunc(process.Args[len(process.Args)-1], func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`$\"'", r) })
-	return slices.Contains(words, "npm") || slices.Contains(words, "npx")
+	return slices.Contains(words, name)
 }
 
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
 
 func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.Runtime, error) {
-	i := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "npm" && r.Version == release.Manager })
-	if i < 0 {
-		return plan.Runtime{}, fmt.Errorf("buildpack.toml has no npm %s, which Node.js %s needs", release.Manager, release.Version)
-	}
-	return plan.Runtime{
+	r := plan.Runtime{
 		Title:    "Node.js",
 		Release:  release,
 		Source:   sources[p.settings.NodeSource.Value],
@@ -116,42 +203,53 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},
 		Programs:      []string{"bin/node"},
-		NotForBuild:   []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man"},
+		NotForBuild:   []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man", "lib/node_modules/corepack"},
 		Native:        []string{"include"},
-		Manager: plan.Tool{
-			Release: releases.Releases[i],
-			Dir:     "lib/node_modules/npm",
-			Bin:     map[string]string{"npm": "bin/npm-cli.js", "npx": "bin/npx-cli.js"},
-		},
-	}, nil
+	}
+	arch := release.Arch
+	npm := manager{kind: kinds[0], asked: request{text: release.Manager}}
+	if p.manager.name == "npm" && p.manager.asked.text != "" {
+		npm = p.manager
+	}
+	chosen, err := npm.release(releases, arch)
+	if err != nil {
+		return r, err
+	}
+	if r.Manager, err = npm.tool(chosen, releases, arch); err != nil {
+		return r, err
+	}
+	r.Manager.Chosen = p.manager.name == "npm" && p.manager.asked.text != ""
+	if p.manager.name == "npm" || (!p.hasPackages() && len(p.scripts()) == 0) {
+		return r, nil
+	}
+	if chosen, err = p.manager.release(releases, arch); err != nil {
+		return r, err
+	}
+	tool, err := p.manager.tool(chosen, releases, arch)
+	r.Tools = append(r.Tools, tool)
+	return r, err
 }
 
-// scripts are the names of the scripts to run; a default one is run when it exists.
-func (p *Project) scripts() []string {
-	var names []string
-	for name := range strings.SplitSeq(p.settings.NodeRunScripts.Value, ",") {
-		name = strings.TrimSpace(name)
-		if name != "" && (p.settings.NodeRunScripts.IsSet() || p.manifest.Scripts[name] != "") {
-			names = append(names, name)
-		}
+// addBun adds Bun, for an application that is run by it and installed by another.
+func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) {
+	bun := manager{kind: kinds[3]}
+	release, err := bun.release(releases, out.Runtime.Release.Arch)
+	if err != nil {
+		return
 	}
-	return names
+	if tool, err := bun.tool(release, releases, out.Runtime.Release.Arch); err == nil {
+		out.Runtime.Tools = append(out.Runtime.Tools, tool)
+	}
 }
 
-func (p *Project) buildSteps() ([]plan.Command, error) {
-	var steps []plan.Command
-	for _, name := range p.scripts() {
-		if p.manifest.Scripts[name] == "" {
-			s := p.settings.NodeRunScripts
-			return nil, &problem.Problem{
-				ID:    "node/script-missing",
-				Title: fmt.Sprintf("there is no script %q in package.json", name),
-				Where: request{origin: s.Origin, where: s.Where}.place(),
-				Why:   "the setting names scripts to run at build: " + s.Value,
-				Hints: []string{"Add the script to package.json, or take its name out of the setting."},
-			}
+// startWithPnP lets Node.js find packages by Yarn's map of them: https://yarnpkg.com/features/pnp.
+func (p *Project) startWithPnP(out *plan.Plan) {
+	for i, q := range out.Processes {
+		if q.Args[0] != "node" && q.Args[0] != "sh" && q.Args[0] != plan.StaticServer {
+			// Programs of packages are inside of archives, where only Yarn finds them.
+			out.Processes[i].Args, out.Processes[i].Group = append([]string{"yarn", "run"}, q.Args...), true
 		}
-		steps = append(steps, plan.Command{Title: "npm run " + name, Args: []string{"npm", "run", name}})
 	}
-	return steps, nil
+	out.LaunchEnv["YARN_IGNORE_PATH"] = "1"
+	out.LaunchOptions = map[string]string{"NODE_OPTIONS": "--require " + plan.AppDir + "/" + path.Join(p.root, ".pnp.cjs")}
 }

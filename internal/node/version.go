@@ -12,59 +12,19 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
-// request is a version that somebody asks for: a range or an alias, and where it is written.
-type request struct {
-	text   string
-	origin string
-	where  problem.Position
-}
-
-// versionFiles hold nothing but a version; the first that exists counts, after package.json.
-var versionFiles = []string{".nvmrc", ".node-version"}
-
-// requested gives the version that the application asks for; ok is false when it asks for none.
-func (p *Project) requested() (r request, ok bool, err error) {
-	if s := p.settings.NodeVersion; s.IsSet() && s.Value != "" {
-		return request{text: s.Value, origin: s.Origin, where: s.Where}, true, nil
-	}
-	if p.manifest.Engines.Node != "" {
-		where := p.manifest.where("engines", "node")
-		return request{text: p.manifest.Engines.Node, origin: "engines.node in " + where.String(), where: where}, true, nil
-	}
-	for _, name := range versionFiles {
-		content, found, err := p.app.Read(name)
-		if err != nil {
-			return r, false, err
-		}
-		if !found {
-			continue
-		}
-		for i, line := range strings.Split(strings.TrimPrefix(string(content), "\ufeff"), "\n") {
-			line, _, _ = strings.Cut(line, "#")
-			if line = strings.TrimSpace(line); line != "" {
-				where := problem.Position{File: name, Line: i + 1, Column: 1}
-				return request{text: line, origin: name, where: where}, true, nil
-			}
-		}
-	}
-	return r, false, nil
-}
-
 // candidate is a release with its version understood.
 type candidate struct {
 	plan.Release
 	version semver.Version
 }
 
-func candidates(releases catalog.Catalog) ([]candidate, error) {
+// understood gives the releases of a name with their versions understood, the newest first.
+func understood(releases catalog.Catalog, name string) ([]candidate, error) {
 	var list []candidate
-	for _, release := range releases.Releases {
-		if release.Name != "node" {
-			continue
-		}
+	for _, release := range releases.Named(name) {
 		v, err := semver.Parse(release.Version)
 		if err != nil {
-			return nil, fmt.Errorf("read the list of Node.js releases: %w", err)
+			return nil, fmt.Errorf("read the list of releases: %w", err)
 		}
 		list = append(list, candidate{release, v})
 	}
@@ -72,10 +32,10 @@ func candidates(releases catalog.Catalog) ([]candidate, error) {
 	return list, nil
 }
 
-// choose picks the release: the newest of the default line when the request allows it, else the newest that fits.
-func (p *Project) choose(releases catalog.Catalog) (plan.Release, plan.Decision, error) {
+// chooseRelease picks the release: the newest of the default line when the request allows it, else the newest that fits.
+func (p *Project) chooseRelease(releases catalog.Catalog) (plan.Release, plan.Decision, error) {
 	none := plan.Decision{}
-	list, err := candidates(releases)
+	list, err := understood(releases, "node")
 	if err != nil {
 		return plan.Release{}, none, err
 	}
@@ -105,7 +65,18 @@ func (p *Project) choose(releases catalog.Catalog) (plan.Release, plan.Decision,
 			}
 		}
 	}
+	if exact, err := semver.Parse(r.text); err == nil && p.settings.NodeUnlisted.Value == "true" {
+		release := unlisted(exact, list[0].Release)
+		origin := fmt.Sprintf("from %s (%s); not pinned, with the checksum that is published", r.origin, text)
+		return release, plan.Decision{Subject: "Node.js", Value: release.Version, Origin: origin}, nil
+	}
 	return plan.Release{}, none, r.unsatisfiable(list)
+}
+
+// unlisted is a release that the list does not hold, by the example of one that it holds.
+func unlisted(v semver.Version, like plan.Release) plan.Release {
+	uri := strings.ReplaceAll(like.URI, like.Version, v.String())
+	return plan.Release{Name: like.Name, Version: v.String(), Arch: like.Arch, URI: uri, Package: like.Package, Manager: like.Manager}
 }
 
 // matcher understands npm's ranges and nvm's aliases: https://github.com/nvm-sh/nvm#nvmrc.
@@ -115,10 +86,10 @@ func (r request) matcher(list []candidate, preferred semver.Range) (func(semver.
 	case alias == "node" || alias == "latest" || alias == "current" || alias == "stable":
 		newest := list[0].version
 		return func(v semver.Version) bool { return v.Compare(newest) == 0 }, nil
-	case alias == "lts" || alias == "lts/*":
+	case alias == "lts" || alias == "lts/*" || alias == "--lts":
 		return preferred.Matches, nil
-	case strings.HasPrefix(alias, "lts/"):
-		name := strings.TrimPrefix(alias, "lts/")
+	case strings.HasPrefix(alias, "lts/") || strings.HasPrefix(alias, "lts-"):
+		name := alias[len("lts/"):]
 		if !slices.ContainsFunc(list, func(c candidate) bool { return c.LTS == name }) {
 			return nil, fmt.Errorf("no line is called %s", name)
 		}
@@ -138,7 +109,7 @@ func (r request) unparsable(list []candidate) error {
 		Why:   "it is neither an npm version range nor an alias such as lts/* or lts/jod",
 		Hints: []string{
 			fmt.Sprintf("Write a range, for example %q.", major(list[0].Release)+".x"),
-			"These versions can be had: " + versions(list) + ".",
+			"These lines can be had: " + lines(list) + ".",
 		},
 	}
 }
@@ -150,8 +121,8 @@ func (r request) unsatisfiable(list []candidate) error {
 		Where: r.place(),
 		Why:   "the nearest that this version of Gantry knows are " + versions(nearest(list, r.text)),
 		Hints: []string{
-			"Ask for one of those, or for a range that includes one of them.",
-			"All that can be had: " + versions(list) + ".",
+			"Ask for one of those, or for a range that includes one of them; these lines can be had: " + lines(list) + ".",
+			"For a release that is newer than this version of Gantry, set BP_NODE_ALLOW_UNLISTED=true and ask for it by its exact version.",
 		},
 	}
 }
@@ -164,23 +135,38 @@ func (r request) place() problem.Position {
 	return r.where
 }
 
-// nearest gives the three releases closest to the first number in a request.
+// nearest gives the three releases closest to the version that a request begins with.
 func nearest(list []candidate, text string) []candidate {
-	wanted := 0
+	var wanted [3]int
 	if start := strings.IndexAny(text, "0123456789"); start >= 0 {
-		_, _ = fmt.Sscanf(text[start:], "%d", &wanted)
+		_, _ = fmt.Sscanf(text[start:], "%d.%d.%d", &wanted[0], &wanted[1], &wanted[2])
 	}
-	distance := func(c candidate) int { return max(int(c.version.Major)-wanted, wanted-int(c.version.Major)) }
+	away := func(a uint64, b int) int { return max(int(a)-b, b-int(a)) }
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b candidate) int { return cmp.Compare(distance(a), distance(b)) })
+	slices.SortStableFunc(sorted, func(a, b candidate) int {
+		return cmp.Or(
+			cmp.Compare(away(a.version.Major, wanted[0]), away(b.version.Major, wanted[0])),
+			cmp.Compare(away(a.version.Minor, wanted[1]), away(b.version.Minor, wanted[1])),
+			cmp.Compare(away(a.version.Patch, wanted[2]), away(b.version.Patch, wanted[2])),
+		)
+	})
 	return sorted[:min(3, len(sorted))]
 }
 
 func versions(list []candidate) string {
 	var texts []string
 	for _, c := range list {
-		if !slices.Contains(texts, c.Version) {
-			texts = append(texts, c.Version)
+		texts = append(texts, c.Version)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// lines names the major versions with the newest release of each.
+func lines(list []candidate) string {
+	var texts, seen []string
+	for _, c := range list {
+		if line := major(c.Release); !slices.Contains(seen, line) {
+			seen, texts = append(seen, line), append(texts, fmt.Sprintf("%s (%s)", line, c.Version))
 		}
 	}
 	return strings.Join(texts, ", ")

@@ -2,7 +2,11 @@
 // carried out by package build, printed, and kept as a golden file for every fixture. It imports nothing of ours.
 package plan
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
 
 // Plan is all that a build needs to know of an application.
 type Plan struct {
@@ -16,12 +20,20 @@ type Plan struct {
 	Runtime Runtime
 	// Dependencies is the tree of installed packages; nil when the application has none.
 	Dependencies *Dependencies `json:",omitempty"`
+	// Before are the application's own steps before its packages are installed.
+	Before []Command `json:",omitempty"`
 	// Scripts are the application's own build steps, in order.
 	Scripts []Command `json:",omitempty"`
 	// Slices are groups of folders and files, relative to the application, that change at other times than the rest: each
 	// group becomes an image layer of its own.
 	Slices [][]string `json:",omitempty"`
-	// NotInImage are files of the application that hold secrets for the build; they are removed when it is done.
+	// Caches are folders and files, relative to the application, in which build tools keep what makes their next run
+	// faster; patterns of path.Match. They are kept between builds and are in no image.
+	Caches []string `json:",omitempty"`
+	// CacheLimit bounds them, in bytes.
+	CacheLimit int64 `json:",omitempty"`
+	// NotInImage are files and folders of the application that the image must not have, because they hold secrets for the
+	// build or belong to another application of the same repository; they are removed when the build is done.
 	NotInImage []string `json:",omitempty"`
 	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
 	// they made can be used again.
@@ -31,10 +43,16 @@ type Plan struct {
 	BuildEnv map[string]string `json:",omitempty"`
 	// LaunchEnv is set for the running application, where the user has not set it.
 	LaunchEnv map[string]string `json:",omitempty"`
+	// LaunchOptions are added to variables that hold words, behind what the user set. AppDir may stand in them.
+	LaunchOptions map[string]string `json:",omitempty"`
+	// Only are the files and folders of the application that the image holds; empty for all of it.
+	Only []string `json:",omitempty"`
 	// LaunchPath are folders, relative to the application, put in front of PATH at launch and for Scripts.
 	LaunchPath []string `json:",omitempty"`
 	// Processes are the image's process types.
 	Processes []Process
+	// Labels are the image's labels by name.
+	Labels map[string]string `json:",omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: they are not
 	// waited for.
 	DrainTimeout string `json:",omitempty"`
@@ -46,6 +64,14 @@ const (
 	ToolchainDir = "{toolchain}"
 	// CACertificates is the file with the certificates that the build image trusts; without one, the variable is not set.
 	CACertificates = "{ca-certificates}"
+	// StoreDir, in the variables and words of an installation, is a folder whose content is kept from build to build;
+	// ScratchDir one that is not.
+	StoreDir   = "{store}"
+	ScratchDir = "{scratch}"
+	// AppDir is the application's folder in the image.
+	AppDir = "{app}"
+	// StaticServer, as a program, is the web server for static files that comes with Gantry.
+	StaticServer = "{static-server}"
 )
 
 // Decision is one line of the build log: "Node.js  24.18.0  from engines.node in package.json:7:13 (^24)".
@@ -61,7 +87,8 @@ type Release struct {
 	// URI and SHA256 (hex) are the official archive and its checksum; empty when the release exists on a registry only.
 	URI    string `json:",omitempty"`
 	SHA256 string `json:",omitempty"`
-	// Package and Integrity (Subresource Integrity, "sha512-…") are the same version's package on the npm registry.
+	// Package and Integrity (Subresource Integrity, "sha512-…") are the same version's package on the npm registry. A
+	// package without integrity is one that is not pinned: its integrity is the one that the registry has published.
 	Package   string `json:",omitempty"`
 	Integrity string `json:",omitempty"`
 	// Manager is the version of the package manager to add when the archive brings none.
@@ -89,7 +116,8 @@ type Runtime struct {
 	Source, SourceSetting string
 	// Registry is the npm registry's URL, without a trailing slash.
 	Registry string
-	// Launch are the files and folders, relative to the archive's root, that the running application needs.
+	// Launch are the files and folders, relative to the archive's root, that the running application needs; none when it
+	// does not need the runtime.
 	Launch []string
 	// Programs are those of Launch that are native programs; their symbol tables are taken off.
 	Programs []string
@@ -98,11 +126,36 @@ type Runtime struct {
 	NotForBuild, Native []string
 	// Manager is the package manager to add when the runtime's archive brings none.
 	Manager Tool
+	// Tools are further programs that the build needs.
+	Tools []Tool `json:",omitempty"`
+}
+
+// endSoon is how long before a line's end of life people are warned.
+const endSoon = 90 * 24 * time.Hour
+
+// EndOfLife warns of a release whose line gets no security fixes any more, or soon; it is empty otherwise.
+func (r Runtime) EndOfLife(now time.Time) string {
+	end, err := time.Parse(time.DateOnly, r.Release.EndOfLife)
+	switch {
+	case err != nil || now.Add(endSoon).Before(end):
+		return ""
+	case now.Before(end):
+		return fmt.Sprintf("%s %s gets security fixes until %s only: move to a newer line.", r.Title, r.Release.Version, r.Release.EndOfLife)
+	default:
+		return fmt.Sprintf("%s %s gets no security fixes since %s: move to a newer line.", r.Title, r.Release.Version, r.Release.EndOfLife)
+	}
 }
 
 // Tool is a program that comes as a package of the npm registry.
 type Tool struct {
 	Release Release
+	// Native is the package with the program for one architecture, where the tool's own package has none; its files go to
+	// the same folder.
+	Native *Release `json:",omitempty"`
+	// Chosen: the application asks for this version, so that one which the runtime's archive brings does not do.
+	Chosen bool `json:",omitempty"`
+	// Sums are checksums (Subresource Integrity) of single files, relative to Dir.
+	Sums map[string]string `json:",omitempty"`
 	// Dir is where its files go, relative to the runtime's root.
 	Dir string
 	// Bin maps a command's name to its file, relative to Dir.
@@ -111,17 +164,30 @@ type Tool struct {
 
 // Dependencies is a tree of installed packages.
 type Dependencies struct {
-	// Manager is the package manager's name, e.g. "npm".
-	Manager string
+	// Manager is the package manager's name, e.g. "npm", and Version its exact version.
+	Manager, Version string
+	// Root is the folder, relative to the application, in which packages are installed; empty for its own.
+	Root string `json:",omitempty"`
+	// InPlace: the packages stay in the application's folder, since their places are written into it.
+	InPlace bool `json:",omitempty"`
+	// NotAtLaunch: the running application needs no packages.
+	NotAtLaunch bool `json:",omitempty"`
+	// Production says which packages the running application needs, where Gantry takes the others away itself; nil where
+	// InstallLaunch and Prune see to it.
+	Production *Production `json:",omitempty"`
 	// Dirs are the folders, relative to the application, that may hold installed packages: "node_modules", and with
 	// workspaces one in each of them.
 	Dirs []string
-	// Workspaces are the folders, relative to the application, of packages that it holds itself.
+	// Workspaces are the folders, relative to Root, of packages that the application holds itself.
 	Workspaces []string `json:",omitempty"`
-	// Inputs are the files that decide what is installed; the tree is made anew when one of them changes.
+	// Env is set for Install, InstallLaunch and Prune.
+	Env map[string]string `json:",omitempty"`
+	// Inputs are the files and folders that decide what is installed; the tree is made anew when one of them changes.
 	Inputs []string
-	// Lockfile is the one of Inputs that pins every package; empty when there is none.
+	// Lockfile is the one of Inputs that pins every package, relative to Root; empty when there is none.
 	Lockfile string `json:",omitempty"`
+	// Direct: Lockfile is one that Gantry itself installs from.
+	Direct bool `json:",omitempty"`
 	// NotDirect is why Lockfile cannot be installed without the package manager; empty when that may be tried.
 	NotDirect string `json:",omitempty"`
 	// Install makes the tree for building, with development dependencies.
@@ -137,11 +203,23 @@ type Dependencies struct {
 	Scratch []string `json:",omitempty"`
 }
 
-// Command is a program to run in the application's folder.
+// Production is the part of the installed packages that the running application needs.
+type Production struct {
+	// Roots are the folders, relative to the application, of the packages that are run; all that they need is kept.
+	Roots []string
+	// Also are development dependencies of Roots that are needed nevertheless.
+	Also []string `json:",omitempty"`
+}
+
+// Command is a program to run.
 type Command struct {
 	// Title is what the log calls it.
 	Title string
 	Args  []string
+	// Dir is the folder to run it in, relative to the application; empty for its own.
+	Dir string `json:",omitempty"`
+	// Env is set for this program only.
+	Env map[string]string `json:",omitempty"`
 	// Failures are what is known to go wrong.
 	Failures []Failure `json:"-"`
 }
@@ -165,6 +243,8 @@ type Process struct {
 	Env map[string]string `json:",omitempty"`
 	// Args is the program and its arguments.
 	Args []string
+	// Dir is the folder to run it in, relative to the application; empty for its own.
+	Dir string `json:",omitempty"`
 	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.
 	Group bool `json:",omitempty"`
 }

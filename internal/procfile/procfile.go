@@ -1,28 +1,101 @@
-// Package procfile reads a Procfile: https://devcenter.heroku.com/articles/procfile.
+// Package procfile reads declared process types: a Procfile (https://devcenter.heroku.com/articles/procfile), and
+// [dev.gantry.process] in project.toml.
 package procfile
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/project"
 )
 
 // Name is the file's name.
 const Name = "Procfile"
 
-// Entry is one line: a process type, its command, and where the command stands.
+// Entry is a process type, its command, and where the command stands.
 type Entry struct {
 	Type, Command string
-	Where         problem.Position
+	// Args is the command where it is given as a list of words; Command is empty then.
+	Args  []string
+	Where problem.Position
 }
 
 // typePattern is what the buildpack specification allows as a process type, less the path names "." and "..".
 var typePattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 
-// Parse reads the lines in order; empty ones and comments are skipped.
-func Parse(text []byte) ([]Entry, error) {
+// Declared reads [dev.gantry.process.NAME], in the order of the names: command is a text for a shell, or a list of words.
+func Declared(table project.Table) ([]Entry, error) {
+	bad := func(key, why string) error {
+		return &problem.Problem{
+			ID:    "process/invalid",
+			Title: "dev.gantry." + key + " is not understood",
+			Where: table.Where(key),
+			Why:   why,
+			Hints: []string{`Write it as [dev.gantry.process.web] with command = ["node", "server.js"] below it.`},
+		}
+	}
+	raw, found := table.Values["process"]
+	if !found {
+		return nil, nil
+	}
+	processes, ok := raw.(map[string]any)
+	if !ok {
+		return nil, bad("process", "a table is expected")
+	}
+	var entries []Entry
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		key := "process." + name
+		if !typePattern.MatchString(name) {
+			return nil, bad(key, fmt.Sprintf("%q cannot be the name of a process type: letters, digits, - _ . only", name))
+		}
+		fields, ok := processes[name].(map[string]any)
+		if !ok {
+			return nil, bad(key, "a table is expected")
+		}
+		for field := range fields {
+			if field != "command" {
+				return nil, bad(key+"."+field, "the only key of a process is command")
+			}
+		}
+		entry := Entry{Type: name, Where: table.Where(key + ".command")}
+		switch command := fields["command"].(type) {
+		case string:
+			entry.Command = strings.TrimSpace(command)
+		case []any:
+			for _, word := range command {
+				text, ok := word.(string)
+				if !ok {
+					return nil, bad(key+".command", "a text or a list of texts is expected")
+				}
+				entry.Args = append(entry.Args, text)
+			}
+		default:
+			return nil, bad(key+".command", "a text or a list of texts is expected")
+		}
+		if entry.Command == "" && (len(entry.Args) == 0 || entry.Args[0] == "") {
+			return nil, bad(key+".command", "there is no command")
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// Merge adds the entries whose types are not there yet.
+func Merge(entries, more []Entry) []Entry {
+	for _, entry := range more {
+		if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Type == entry.Type }) {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+// Parse reads the lines of a Procfile in order; empty ones and comments are skipped.
+func Parse(file string, text []byte) ([]Entry, error) {
 	var entries []Entry
 	first := map[string]int{}
 	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
@@ -36,7 +109,7 @@ func Parse(text []byte) ([]Entry, error) {
 			return &problem.Problem{
 				ID:    "procfile/invalid",
 				Title: "the Procfile has a line that is not understood",
-				Where: problem.Position{File: Name, Line: i + 1, Column: column},
+				Where: problem.Position{File: file, Line: i + 1, Column: column},
 				Why:   why,
 				Hints: []string{"Write each line as NAME: COMMAND, for example: web: node server.js"},
 			}
@@ -58,7 +131,7 @@ func Parse(text []byte) ([]Entry, error) {
 		entries = append(entries, Entry{
 			Type:    name,
 			Command: strings.TrimSpace(command),
-			Where:   problem.Position{File: Name, Line: i + 1, Column: start + 1},
+			Where:   problem.Position{File: file, Line: i + 1, Column: start + 1},
 		})
 	}
 	return entries, nil

@@ -11,7 +11,7 @@ import (
 
 func TestParse(t *testing.T) {
 	g := NewWithT(t)
-	entries, err := procfile.Parse([]byte("# comment\r\nweb: node server.js --url=http://x:1\r\n\n  worker :  node worker.js  \n"))
+	entries, err := procfile.Parse("Procfile", []byte("# comment\r\nweb: node server.js --url=http://x:1\r\n\n  worker :  node worker.js  \n"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(entries).To(Equal([]procfile.Entry{
 		{Type: "web", Command: "node server.js --url=http://x:1", Where: problem.Position{File: "Procfile", Line: 2, Column: 6}},
@@ -27,7 +27,7 @@ func TestErrorsWordForWord(t *testing.T) {
 		"web:  ":                 `Procfile:1:5: the Procfile has a line that is not understood: there is no command behind web: [procfile/invalid]`,
 		"web: a\n web: b":        `Procfile:2:2: the Procfile has a line that is not understood: web is defined already in line 1 [procfile/invalid]`,
 	} {
-		_, err := procfile.Parse([]byte(text))
+		_, err := procfile.Parse("Procfile", []byte(text))
 		NewWithT(t).Expect(err).To(MatchError(want))
 	}
 }
@@ -36,5 +36,5 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"web: node a", "\ufeffweb:x", ":", "a:b\r\n\tb: c"} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(_ *testing.T, text []byte) { _, _ = procfile.Parse(text) })
+	f.Fuzz(func(_ *testing.T, text []byte) { _, _ = procfile.Parse("Procfile", text) })
 }

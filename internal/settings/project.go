@@ -11,8 +11,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/project"
 )
 
-// notSettings are the tables of [dev.gantry] that say something else: the config contract.
-var notSettings = []string{"config", "config-group"}
+// notSettings are the tables of [dev.gantry] that say something else: the config contract, and process types.
+var notSettings = []string{"config", "config-group", "process"}
 
 // apply walks a table of settings; prefix is the dotted path that leads to it.
 func apply(s *Settings, t project.Table, table map[string]any, prefix string) error {

@@ -5,9 +5,12 @@ package settings
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	units "github.com/docker/go-units"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -30,10 +33,14 @@ const defaultOrigin = "default"
 
 // Settings are all settings of a build.
 type Settings struct {
+	// App is the folder of the application to build, where the source tree holds several; empty when nobody has chosen.
+	App Setting
 	// NodeVersion is an npm range or an alias such as "lts/*"; empty when nobody has chosen.
 	NodeVersion Setting
 	// NodeSource is auto, nodejs.org or npm-registry.
 	NodeSource Setting
+	// NodeUnlisted is true when a release may be installed that Gantry does not know, with the checksum that is published.
+	NodeUnlisted Setting
 	// NodeRunScripts are names of package.json scripts, separated by commas.
 	NodeRunScripts Setting
 	// NodeInstaller is auto or npm.
@@ -42,6 +49,10 @@ type Settings struct {
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
+	// StaticDir is the folder of files to serve as they are, without Node.js; empty when nobody has chosen.
+	StaticDir Setting
+	// CacheLimit bounds what build tools' caches may take, as "500MB".
+	CacheLimit Setting
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: the application
 	// is not drained.
 	DrainTimeout Setting
@@ -57,9 +68,12 @@ type definition struct {
 }
 
 var definitions = []definition{
+	{key: "app", env: "BP_NODE_PROJECT_PATH", check: folder, target: func(s *Settings) *Setting { return &s.App }},
 	{key: "node.version", env: "BP_NODE_VERSION", target: func(s *Settings) *Setting { return &s.NodeVersion }},
 	{key: "node.source", env: "BP_NODE_SOURCE", fallback: "auto", check: oneOf("auto", "nodejs.org", "npm-registry"),
 		target: func(s *Settings) *Setting { return &s.NodeSource }},
+	{key: "node.allow-unlisted", env: "BP_NODE_ALLOW_UNLISTED", fallback: "false", boolean: true, check: oneOf("true", "false"),
+		target: func(s *Settings) *Setting { return &s.NodeUnlisted }},
 	{key: "node.run-scripts", env: "BP_NODE_RUN_SCRIPTS", fallback: "build", list: true,
 		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},
 	{key: "node.installer", env: "BP_NODE_INSTALLER", fallback: "auto", check: oneOf("auto", "npm"),
@@ -68,6 +82,8 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.NodePureBuild }},
 	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
 		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
+	{key: "static.dir", env: "BP_STATIC_DIR", check: folder, target: func(s *Settings) *Setting { return &s.StaticDir }},
+	{key: "cache.limit", env: "BP_CACHE_LIMIT", fallback: "500MB", check: size, target: func(s *Settings) *Setting { return &s.CacheLimit }},
 	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
 }
 
@@ -113,6 +129,22 @@ func oneOf(values ...string) func(string) string {
 		}
 		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
 	}
+}
+
+// folder accepts a folder of the application.
+func folder(value string) string {
+	if value != "" && !filepath.IsLocal(value) {
+		return fmt.Sprintf("%q is not a folder of the application", value)
+	}
+	return ""
+}
+
+// size accepts a number of bytes: 500MB, 2GiB, 0.
+func size(value string) string {
+	if _, err := units.FromHumanSize(value); err != nil {
+		return fmt.Sprintf("%q is not a size such as 500MB", value)
+	}
+	return ""
 }
 
 func duration(value string) string {

@@ -1,0 +1,147 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// Scripts of Heroku's buildpacks: https://devcenter.heroku.com/articles/nodejs-support#heroku-specific-build-steps.
+const (
+	herokuBefore = "heroku-prebuild"
+	herokuBuild  = "heroku-build"
+	herokuAfter  = "heroku-postbuild"
+)
+
+// scripts are the names of the scripts to run; a default one is run when it exists.
+func (p *Project) scripts() []string {
+	var names []string
+	for name := range strings.SplitSeq(p.settings.NodeRunScripts.Value, ",") {
+		name = strings.TrimSpace(name)
+		if name != "" && (p.settings.NodeRunScripts.IsSet() || p.manifest.Scripts[name] != "") {
+			names = append(names, name)
+		}
+	}
+	if p.settings.NodeRunScripts.IsSet() {
+		return names
+	}
+	if p.manifest.Scripts[herokuBuild] != "" {
+		names = []string{herokuBuild}
+	}
+	if p.manifest.Scripts[herokuAfter] != "" {
+		names = append(names, herokuAfter)
+	}
+	return names
+}
+
+// buildSteps adds the application's own steps to the plan, those of the workspaces that it needs before them.
+func (p *Project) buildSteps(out *plan.Plan) error {
+	decide := func(step plan.Command, origin string) {
+		value := step.Title
+		if step.Dir != "" {
+			value += " (in " + step.Dir + ")"
+		}
+		out.Decisions = append(out.Decisions, plan.Decision{Subject: "build", Value: value, Origin: origin})
+	}
+	if p.manifest.Scripts[herokuBefore] != "" && !p.settings.NodeRunScripts.IsSet() {
+		step := p.script(herokuBefore, p.dir)
+		out.Before = append(out.Before, step)
+		decide(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")
+	}
+	names := p.scripts()
+	if p.selected() && len(names) > 0 {
+		if step, origin, ok := p.orchestrated(names[0]); ok {
+			out.Scripts = append(out.Scripts, step)
+			decide(step, origin)
+			names = names[1:]
+		} else {
+			for _, m := range p.needs(p.dir, true) {
+				dir := path.Join(p.root, m.dir)
+				if dir != p.dir && m.Scripts["build"] != "" {
+					step := p.script("build", dir)
+					out.Scripts = append(out.Scripts, step)
+					decide(step, "needed by "+p.dir)
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		if p.manifest.Scripts[name] == "" {
+			s := p.settings.NodeRunScripts
+			return &problem.Problem{
+				ID:    "node/script-missing",
+				Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.file),
+				Where: request{origin: s.Origin, where: s.Where}.place(),
+				Why:   "the setting names scripts to run at build: " + s.Value,
+				Hints: []string{"Add the script to package.json, or take its name out of the setting."},
+			}
+		}
+		step := p.script(name, p.dir)
+		out.Scripts = append(out.Scripts, step)
+		decide(step, "from "+p.manifest.where("scripts", name).String())
+	}
+	return nil
+}
+
+func (p *Project) script(name, dir string) plan.Command {
+	step := runs(p.manager.name, "run", name)
+	step.Dir = dir
+	return step
+}
+
+// orchestrated is the step that lets Turborepo or Nx build the application and all that it needs, where the repository
+// has one of them: they know more than the workspaces' own dependencies.
+func (p *Project) orchestrated(script string) (step plan.Command, origin string, ok bool) {
+	if file := path.Join(p.root, "turbo.json"); p.top.has("turbo") && p.manifest.Name != "" && p.app.Has(file) {
+		text, _, err := p.app.Read(file)
+		var turbo struct{ Tasks, Pipeline map[string]any }
+		if err != nil || json.Unmarshal(text, &turbo) != nil {
+			return step, "", false
+		}
+		_, isTask := turbo.Tasks[script]
+		_, isPipeline := turbo.Pipeline[script]
+		if isTask || isPipeline {
+			step = runs("turbo", "run", script, "--filter="+p.manifest.Name)
+			step.Dir = p.root
+			step.Env = map[string]string{"TURBO_TELEMETRY_DISABLED": "1"}
+			return step, file + " is there", true
+		}
+	}
+	if file := path.Join(p.root, "nx.json"); p.top.has("nx") && p.manifest.Name != "" && p.app.Has(file) {
+		step = runs("nx", "run", p.manifest.Name+":"+script)
+		step.Dir = p.root
+		step.Env = map[string]string{"NX_DAEMON": "false"}
+		return step, file + " is there", true
+	}
+	return step, "", false
+}
+
+// caches are the places where build tools keep what makes their next run faster, for every framework.
+func (p *Project) caches() []string {
+	list := inDir(p.root, []string{".turbo", ".nx/cache", packagesDir + "/.cache", packagesDir + "/.vite"})
+	names := []string{packagesDir + "/.cache", packagesDir + "/.vite", ".turbo", ".parcel-cache", ".eslintcache"}
+	if p.onlyChecksTypes() {
+		names = append(names, "*.tsbuildinfo")
+	}
+	if f, known := p.framework(); known {
+		names = append(names, f.caches...)
+	}
+	list = append(list, inDir(p.dir, names)...)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+var noEmit = regexp.MustCompile(`"noEmit"\s*:\s*true`)
+
+// onlyChecksTypes reports whether the TypeScript compiler writes no files. Where it does, what it remembers of its last run
+// would keep it from writing those that are not there any more.
+func (p *Project) onlyChecksTypes() bool {
+	text, _, err := p.app.Read(p.in("tsconfig.json"))
+	return err == nil && noEmit.Match(text)
+}

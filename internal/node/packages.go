@@ -1,0 +1,173 @@
+package node
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// packagesDir is where Node.js looks for packages.
+const packagesDir = "node_modules"
+
+// scratch are folders in node_modules that hold caches of tools.
+var scratch = []string{".cache", ".vite", ".vite-temp"}
+
+// hasPackages reports whether anything is to be installed.
+func (p *Project) hasPackages() bool { return p.top.hasDependencies() || len(p.members) > 0 }
+
+// packages adds how the application's packages are installed.
+func (p *Project) packages(out *plan.Plan) error {
+	if !p.hasPackages() {
+		return nil
+	}
+	m := p.manager
+	d := &plan.Dependencies{
+		Manager: m.name, Version: out.Runtime.Manager.Release.Version, Root: p.root,
+		Dirs: []string{path.Join(p.root, packagesDir)}, Scratch: slices.Clone(scratch), Lockfile: m.lockfile,
+	}
+	if m.name != "npm" {
+		d.Version = out.Runtime.Tools[len(out.Runtime.Tools)-1].Release.Version
+		d.Production = &plan.Production{}
+	}
+	for _, member := range p.members {
+		d.Workspaces = append(d.Workspaces, member.dir)
+		d.Dirs = append(d.Dirs, path.Join(p.root, member.dir, packagesDir))
+	}
+	if p.selected() {
+		d.Production = &plan.Production{}
+	}
+	if d.Production != nil {
+		d.Production.Roots = p.roots()
+	}
+	switch m.name {
+	case "npm":
+		p.npm(d)
+	case "yarn":
+		p.yarn(d)
+	case "pnpm":
+		p.pnpm(d)
+	case "bun":
+		p.bun(d)
+	}
+	for _, c := range []*plan.Command{&d.Install, &d.InstallLaunch, &d.Prune} {
+		c.Dir = p.root
+	}
+	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
+	d.Install.Failures, d.InstallLaunch.Failures = failures, failures
+	decision := plan.Decision{Subject: "packages", Value: m.title + " " + d.Version, Origin: m.origin}
+	if m.name == "npm" {
+		decision.Value = d.Install.Title
+	}
+	if m.lockfile == "" {
+		out.Warnings = append(out.Warnings, p.noLockfile())
+	}
+	out.Decisions = append(out.Decisions, decision)
+	d.Inputs = p.inputs()
+	d.Hooks = p.hooks()
+	out.Dependencies = d
+	out.LaunchPath = []string{path.Join(p.root, packagesDir, ".bin")}
+	if p.selected() {
+		out.LaunchPath = append([]string{path.Join(p.dir, packagesDir, ".bin")}, out.LaunchPath...)
+	}
+	return nil
+}
+
+func (p *Project) noLockfile() string {
+	file := p.manager.lockfiles[len(p.manager.lockfiles)-1]
+	if p.manager.name == "bun" {
+		file = p.manager.lockfiles[0]
+	}
+	return fmt.Sprintf("There is no %s: the newest versions that package.json allows are installed, and they are kept until package.json "+
+		"changes. Two builds of the same source can differ. Run `%s` and commit %s.", file, p.manager.lock, file)
+}
+
+// roots are the packages that are run, relative to the source tree.
+func (p *Project) roots() []string {
+	if p.selected() {
+		return []string{p.dir}
+	}
+	list := []string{p.root}
+	for _, m := range p.members {
+		list = append(list, path.Join(p.root, m.dir))
+	}
+	return list
+}
+
+// inputs are the files that decide what is installed, and those that install scripts are known to read.
+func (p *Project) inputs() []string {
+	names := inDir(p.root, []string{manifestFile, p.manager.lockfile, ".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml", pnpmWorkspace, ".pnpmfile.cjs", ".pnpmfile.mjs"})
+	if p.manager.lockfile == "" {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == p.root })
+	}
+	for _, m := range p.members {
+		names = append(names, path.Join(p.root, m.dir, manifestFile), path.Join(p.root, m.dir, ".npmrc"))
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !p.app.Has(name) })
+	dirs := []string{p.root}
+	for _, m := range p.members {
+		dirs = append(dirs, path.Join(p.root, m.dir))
+	}
+	for _, dir := range dirs {
+		for _, folder := range inDir(dir, []string{"prisma", "patches", ".yarn/patches", ".yarn/plugins"}) {
+			if p.app.IsDir(folder) {
+				names = append(names, folder)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// also are the development dependencies that a process is started with: without them it could not start.
+func (p *Project) also(processes []plan.Process) []string {
+	var list []string
+	for _, q := range processes {
+		program := q.Args[0]
+		if program == "sh" {
+			continue
+		}
+		for _, name := range append([]string{program}, q.Args[1:]...) {
+			pkg := packageOf(name, name == program)
+			found, atLaunch := p.manifest.uses(pkg)
+			if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
+				list = append(list, pkg)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// programs maps commands to the packages that they come in, where the names differ.
+var programs = map[string]string{
+	"nest": "@nestjs/cli", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "dotenv": "dotenv-cli",
+	"tsc": "typescript", "babel-node": "@babel/node", "nuxi": "nuxt", "swc-node": "@swc-node/register", "ts-node-dev": "ts-node-dev",
+	"ts-node-esm": "ts-node", "ts-node-transpile-only": "ts-node", "cross-env-shell": "cross-env",
+}
+
+// packageOf gives the package that a word of a command needs: the one that a program comes in, or one that Node.js is
+// told to load ("--import tsx", "-r ts-node/register").
+func packageOf(word string, program bool) string {
+	if program {
+		if name, known := programs[word]; known {
+			return name
+		}
+		return word
+	}
+	word = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(word, "--import="), "--require="), "--loader=")
+	if strings.HasPrefix(word, ".") || strings.HasPrefix(word, "-") {
+		return ""
+	}
+	parts := strings.SplitN(word, "/", 3)
+	if strings.HasPrefix(word, "@") && len(parts) > 1 {
+		return parts[0] + "/" + parts[1]
+	}
+	return parts[0]
+}
+
+func runs(args ...string) plan.Command { return titled(strings.Join(args, " "), args) }
+
+func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }

@@ -1,0 +1,151 @@
+package node
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/semver"
+)
+
+const yarnrcFile = ".yarnrc.yml"
+
+// yarnrc is what matters of .yarnrc.yml: https://yarnpkg.com/configuration/yarnrc.
+type yarnrc struct {
+	NodeLinker  string `yaml:"nodeLinker"`
+	YarnPath    string `yaml:"yarnPath"`
+	CacheFolder string `yaml:"cacheFolder"`
+}
+
+// readYarn finds out which Yarn it is: 1 ("classic"), or 2 and later ("berry").
+func (p *Project) readYarn(m manager) (manager, error) {
+	file := path.Join(p.root, yarnrcFile)
+	text, found, err := p.app.Read(file)
+	if err != nil {
+		return m, err
+	}
+	if err := yaml.Unmarshal(text, &m.rc); err != nil {
+		return m, &problem.Problem{
+			ID:    "node/yarnrc-invalid",
+			Title: file + " is not understood",
+			Where: problem.Position{File: file},
+			Why:   strings.TrimPrefix(err.Error(), "yaml: "),
+			Hints: []string{"Write it as https://yarnpkg.com/configuration/yarnrc says."},
+			Err:   err,
+		}
+	}
+	asked, err := semver.Parse(m.asked.text)
+	switch {
+	case m.asked.text != "" && err == nil:
+		m.berry = asked.Major > 1
+	case m.lockfile != "":
+		m.berry = !bytes.Contains(m.text, []byte("# yarn lockfile v1"))
+	default:
+		m.berry = found
+	}
+	if version := releaseOf(m.rc.YarnPath); m.asked.text == "" && version != "" {
+		m.asked = request{text: version, origin: "yarnPath in " + file, where: problem.Position{File: file}}
+	}
+	return m, nil
+}
+
+var yarnRelease = regexp.MustCompile(`yarn-(\d+\.\d+\.\d+[^/]*)\.c?js$`)
+
+// releaseOf gives the version in the name of a Yarn that the application holds itself.
+func releaseOf(yarnPath string) string {
+	if match := yarnRelease.FindStringSubmatch(yarnPath); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+var yarnFormat = regexp.MustCompile(`(?m)^__metadata:\r?\n  version: (\d+)`)
+
+// usualYarn: another Yarn would want to change the lockfile's format, which a build must not.
+func (m manager) usualYarn() string {
+	if !m.berry {
+		return "1.x"
+	}
+	format := 0
+	if match := yarnFormat.FindSubmatch(m.text); match != nil {
+		format, _ = strconv.Atoi(string(match[1]))
+	}
+	switch {
+	case m.lockfile == "" || format >= 10:
+		return ">=4.16"
+	case format == 9:
+		return "~4.14.1"
+	case format >= 7:
+		return "4.0 - 4.13"
+	default:
+		return "3.x"
+	}
+}
+
+func (p *Project) yarn(d *plan.Dependencies) {
+	d.Scratch = append(d.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
+	if !p.manager.berry {
+		d.Env = map[string]string{"YARN_YARN_OFFLINE_MIRROR": plan.StoreDir, "YARN_CACHE_FOLDER": plan.ScratchDir}
+		install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
+		if p.manager.lockfile == "" {
+			install = append(install, "--no-lockfile")
+		} else {
+			install = append(install, "--frozen-lockfile")
+		}
+		d.Install = runs(append(install, "--production=false")...)
+		d.InstallLaunch = runs(append(install, "--production=true")...)
+		return
+	}
+	d.Env = map[string]string{
+		"YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_IMMUTABLE_INSTALLS": strconv.FormatBool(p.manager.lockfile != ""),
+		"YARN_GLOBAL_FOLDER": plan.StoreDir,
+	}
+	d.Install = runs("yarn", "install")
+	if p.manager.lockfile != "" {
+		d.Install = runs("yarn", "install", "--immutable")
+	}
+	d.InstallLaunch = d.Install
+	if p.pnp() {
+		// The places of packages are written into .pnp.cjs, so that they stay where they are.
+		d.InPlace = true
+		d.Dirs = []string{path.Join(p.root, ".yarn/cache"), path.Join(p.root, ".yarn/unplugged"), path.Join(p.root, ".pnp.cjs"), path.Join(p.root, ".pnp.loader.mjs"), path.Join(p.root, ".yarn/install-state.gz")}
+		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
+		d.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
+		if p.selected() {
+			d.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
+		}
+		d.InstallLaunch = d.Prune
+		d.Production = nil
+	} else if !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
+		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "true"
+	}
+}
+
+// pnp reports whether Node.js finds packages by Yarn's Plug'n'Play: https://yarnpkg.com/features/pnp.
+func (p *Project) pnp() bool {
+	return p.manager.berry && (p.manager.rc.NodeLinker == "" || p.manager.rc.NodeLinker == "pnp") && p.hasPackages()
+}
+
+var yarnErrors = []struct{ shows, quote, id, title, hint string }{
+	{"Your lockfile needs to be updated", "", "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
+	{"YN0028", `(?m)YN0028:[^:\n]*?\W{1,3}(.*)$`, "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
+}
+
+func yarnFailures(lockfile string) []plan.Failure {
+	var list []plan.Failure
+	for _, e := range yarnErrors {
+		f := plan.Failure{Shows: e.shows, ID: e.id, Title: fmt.Sprintf(e.title, lockfile), Where: lockfile, Hints: []string{e.hint}}
+		if e.quote != "" {
+			f.Quote = regexp.MustCompile(e.quote)
+		}
+		list = append(list, f)
+	}
+	return list
+}
