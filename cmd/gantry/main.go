@@ -1,4 +1,5 @@
-// Command gantry is the tool on a laptop and in CI: it checks deployments against the config contract of an image.
+// Command gantry is the tool on a laptop and in CI: it explains builds, and checks deployments against the config contract
+// of an image.
 package main
 
 import (
@@ -19,8 +20,9 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
-const usage = `Checks deployments against what an application declares that it needs.
+const usage = `Explains builds, and checks deployments against what an application declares that it needs.
 
+  gantry explain [APP_DIR] [--json]               tells what a build would do, and why
   gantry check [--image IMAGE] [FILE... | -]      compares manifests, compose and env files, or this environment
   gantry check --diff OLD NEW                     tells what a deploy of a newer image newly requires
   gantry contract init [--from .env.example]      writes a first contract from what the code reads
@@ -44,6 +46,7 @@ func main() {
 func run(ctx context.Context, arguments []string) (int, error) {
 	commands := map[string]func(context.Context, []string) (int, error){
 		"check": runCheck, "contract init": contractInit, "contract export": contractExport, "deploy-hints": deployHints,
+		"explain": runExplain,
 	}
 	for _, words := range []int{1, 2} {
 		if len(arguments) >= words {

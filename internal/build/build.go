@@ -19,17 +19,14 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/archive"
-	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/contract"
-	"github.com/gantry-buildpack/gantry/internal/contract/declare"
+	"github.com/gantry-buildpack/gantry/internal/decide"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
-	"github.com/gantry-buildpack/gantry/internal/language"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/platform"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/report"
-	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
 // Builder builds applications.
@@ -51,6 +48,9 @@ type work struct {
 	arch     string
 	client   *fetch.Client
 	result   libcnb.BuildResult
+	// home is the home folder of the build's programs; certificates the file of those that they trust, where the user has
+	// given some.
+	home, certificates string
 	// toolchain is the folder with the runtime and its tools for building; empty until it is made.
 	toolchain string
 	// native: packages may have to be compiled; toolchainNative: the toolchain has what that needs.
@@ -102,6 +102,11 @@ func (w *work) do(ctx context.Context) error {
 	if err := w.makeClient(); err != nil {
 		return err
 	}
+	removeHome, err := w.makeHome()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = removeHome() }()
 	if err := w.gantryLayer(); err != nil {
 		return err
 	}
@@ -167,59 +172,13 @@ func keepOnly(app, dir string, only []string) error {
 
 func (w *work) makePlan() error {
 	source := app.Open(w.ctx.ApplicationPath)
-	chosen, err := settings.Read(source, platform.Lookup(w.ctx.Platform.Environment, w.Environ))
+	made, err := decide.Decide(source, platform.Lookup(w.ctx.Platform.Environment, w.Environ), w.arch, time.Now())
 	if err != nil {
 		return err
 	}
-	releases, err := catalog.For(w.arch)
-	if err != nil {
-		return err
-	}
-	project, err := language.Read(source, chosen)
-	if err != nil {
-		return err
-	}
-	if project == nil {
-		return fmt.Errorf("the application passed detection and is not recognised any more")
-	}
-	if w.plan, err = project.Plan(releases); err != nil {
-		return err
-	}
-	if ends := w.plan.Runtime.EndOfLife(time.Now()); ends != "" {
-		w.plan.Warnings = append(w.plan.Warnings, ends)
-	}
-	w.plan.DrainTimeout = chosen.DrainTimeout.Value
-	if w.contract, err = declare.Read(source); err != nil {
-		return err
-	}
-	w.plan.Decisions = append(w.plan.Decisions, configDecision(w.contract, declare.Undeclared(declare.Scan(source), w.contract))...)
+	w.plan, w.contract = made.Plan, made.Contract
 	return nil
 }
-
-// configDecision tells of the config contract, and of what the code reads beside it.
-func configDecision(c contract.Contract, undeclared []declare.Use) []plan.Decision {
-	var list []plan.Decision
-	if !c.Empty() {
-		value := fmt.Sprintf("%d variables declared", len(c.Variables))
-		list = append(list, plan.Decision{Subject: "config", Value: value, Origin: "checked before each process starts"})
-	}
-	if len(undeclared) > 0 {
-		names := make([]string, 0, maxNamed)
-		for _, use := range undeclared[:min(len(undeclared), maxNamed)] {
-			names = append(names, use.Name)
-		}
-		origin := fmt.Sprintf("read by the code (%s), declared by no contract; `gantry contract init` writes one", undeclared[0].Where)
-		text := strings.Join(names, ", ")
-		if more := len(undeclared) - maxNamed; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
-		list = append(list, plan.Decision{Subject: "hint", Value: text, Origin: origin})
-	}
-	return list
-}
-
-// maxNamed is how many variables the hint names.
-const maxNamed = 3
 
 func (w *work) makeClient() error {
 	environ := w.Environ

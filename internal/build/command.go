@@ -9,28 +9,20 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/run"
 )
 
 // command runs a program of the toolchain in the application's folder.
 func (w *work) command(ctx context.Context, subject string, command plan.Command) error {
-	temporary, err := os.MkdirTemp("", "gantry-home-")
-	if err != nil {
-		return problem.Disk("make a temporary folder", err)
-	}
-	defer func() { _ = os.RemoveAll(temporary) }()
 	output := w.Report.Output()
-	environ := w.environ(temporary)
+	environ := w.environ()
 	for _, name := range slices.Sorted(maps.Keys(command.Env)) {
 		environ = append(environ, name+"="+command.Env[name])
 	}
 	runner := run.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, command.Dir), Env: environ, Output: output}
 	end := w.Report.Step(subject, command.Title)
-	err = runner.Run(ctx, command)
+	err := runner.Run(ctx, command)
 	_ = output.Close()
 	if err != nil {
 		end("")
@@ -40,12 +32,9 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 	return nil
 }
 
-// environ is what programs of the build see. home serves as home folder where the user has none that can be written to.
-func (w *work) environ(home string) []string {
+// environ is what programs of the build see.
+func (w *work) environ() []string {
 	values := w.variables()
-	if values["HOME"] == "" || unix.Access(values["HOME"], unix.W_OK) != nil {
-		values["HOME"] = home
-	}
 	var path []string
 	for _, dir := range w.plan.LaunchPath {
 		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
@@ -67,6 +56,12 @@ func (w *work) variables() map[string]string {
 		values[name] = value
 	}
 	maps.Copy(values, w.ctx.Platform.Environment)
+	if w.home != "" {
+		values["HOME"] = w.home
+	}
+	if w.certificates != "" {
+		values["SSL_CERT_FILE"] = w.certificates
+	}
 	for name, value := range w.plan.BuildEnv {
 		if _, set := values[name]; set {
 			continue

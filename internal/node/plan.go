@@ -55,6 +55,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		Decisions: []plan.Decision{version},
 		LaunchEnv: map[string]string{"NODE_ENV": "production"},
 		Caches:    p.caches(),
+		HomeFiles: map[string]string{"npmrc": ".npmrc", "yarnrc": yarnrcFile, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"},
 		Labels:    p.labels(),
 	}
 	if p.dir != "" {

@@ -38,6 +38,9 @@ type Plan struct {
 	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
 	// they made can be used again.
 	Pure bool `json:",omitempty"`
+	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
+	// the service binding that holds one.
+	HomeFiles map[string]string `json:",omitempty"`
 	// BuildEnv is set for installing and for Scripts, where the platform has not set it. ToolchainDir and CACertificates
 	// may stand in a value.
 	BuildEnv map[string]string `json:",omitempty"`

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/check"
+	"github.com/gantry-buildpack/gantry/internal/explain"
+	"github.com/gantry-buildpack/gantry/internal/platform"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+func runExplain(_ context.Context, arguments []string) (int, error) {
+	f := flags("explain")
+	json := f.Bool("json", false, "print the explanation as JSON")
+	arch := f.String("arch", runtime.GOARCH, "the architecture to build for: amd64 or arm64")
+	env := f.StringArrayP("env", "e", nil, "a variable of the build: NAME=VALUE, or NAME to pass on this shell's")
+	if code, goOn := parse(f, arguments); !goOn {
+		return code, nil
+	}
+	if f.NArg() > 1 {
+		fmt.Fprintln(os.Stderr, "gantry: explain takes one folder")
+		return check.CannotSay, nil
+	}
+	given := map[string]string{}
+	for _, variable := range *env {
+		name, value, found := strings.Cut(variable, "=")
+		if !found {
+			value = os.Getenv(name)
+		}
+		given[name] = value
+	}
+	folder := "."
+	if f.NArg() == 1 {
+		folder = f.Arg(0)
+	}
+	return check.Fits, explain.Write(explain.Options{
+		App: folder, Arch: *arch, Lookup: platform.Lookup(given, nil), JSON: *json, Color: report.Colored(os.Stdout),
+	}, os.Stdout)
+}

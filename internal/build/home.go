@@ -1,0 +1,94 @@
+package build
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// caBinding is the type of the service bindings that hold certificates to trust, one or more a file:
+// https://paketo.io/docs/howto/configuration/#ca-certificates.
+const caBinding = "ca-certificates"
+
+const caFile = "ca-certificates.pem"
+
+// makeHome makes the home folder of the build's programs where they need one of their own: to find in it what service
+// bindings hold, or because the user has none that can be written to. remove takes it away; no layer ever has it.
+func (w *work) makeHome() (remove func() error, err error) {
+	files := map[string][]byte{}
+	var trusted []byte
+	for _, binding := range w.ctx.Platform.Bindings {
+		kind := strings.ToLower(binding.Type)
+		name, known := w.plan.HomeFiles[kind]
+		for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
+			switch {
+			case kind == caBinding:
+				trusted = append(append(trusted, binding.Secret[key]...), '\n')
+			case known && (len(binding.Secret) == 1 || strings.TrimPrefix(key, ".") == strings.TrimPrefix(filepath.Base(name), ".")):
+				files[name] = []byte(binding.Secret[key])
+			}
+		}
+	}
+	own := w.variables()["HOME"]
+	if len(files)+len(trusted) == 0 && own != "" && unix.Access(own, unix.W_OK) == nil {
+		w.home = own
+		return func() error { return nil }, nil
+	}
+	if w.home, err = os.MkdirTemp("", "gantry-home-"); err != nil {
+		return nil, problem.Disk("make a home folder", err)
+	}
+	remove = func() error { return os.RemoveAll(w.home) }
+	if len(trusted) > 0 {
+		if files[caFile], err = w.trust(trusted); err != nil {
+			return nil, errors.Join(err, remove())
+		}
+	}
+	for name, content := range files {
+		file := filepath.Join(w.home, name)
+		err := os.MkdirAll(filepath.Dir(file), 0o700)
+		if err == nil {
+			err = os.WriteFile(file, content, 0o600)
+		}
+		if err != nil {
+			return nil, errors.Join(problem.Disk("write "+name, err), remove())
+		}
+	}
+	return remove, nil
+}
+
+// trust has this build trust certificates beside those that the build image trusts; it gives them all.
+func (w *work) trust(more []byte) (all []byte, err error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(more) {
+		return nil, &problem.Problem{
+			ID:    "bindings/certificates-invalid",
+			Title: "a service binding of type " + caBinding + " holds no certificate",
+			Why:   "there is no PEM block in it that is one",
+			Hints: []string{"Put certificates into it as text that begins with -----BEGIN CERTIFICATE-----."},
+		}
+	}
+	if transport, ok := w.client.HTTP.Transport.(*http.Transport); ok {
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	if bundle := certificates(w.variables()["SSL_CERT_FILE"]); bundle != "" {
+		if all, err = os.ReadFile(bundle); err != nil {
+			return nil, problem.Disk("read "+bundle, err)
+		}
+	}
+	w.certificates = filepath.Join(w.home, caFile)
+	return bytes.Join([][]byte{all, more}, []byte("\n")), nil
+}

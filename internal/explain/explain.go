@@ -1,0 +1,169 @@
+// Package explain is "gantry explain": what a build would do with an application, and why, without building it.
+package explain
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/decide"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/report"
+)
+
+// Options say what is explained and how.
+type Options struct {
+	// App is the application's folder, Arch the architecture as Go names it.
+	App, Arch string
+	// Lookup finds a variable of the build.
+	Lookup func(string) (string, bool)
+	JSON   bool
+	// Color paints the text for a terminal.
+	Color bool
+}
+
+// explanation is the form of --json; its fields only grow.
+type explanation struct {
+	Decisions []decision        `json:"decisions"`
+	Warnings  []string          `json:"warnings"`
+	Steps     []step            `json:"steps"`
+	Processes []process         `json:"processes"`
+	Layers    []Layer           `json:"layers"`
+	Contract  contract.Contract `json:"contract"`
+}
+
+type decision struct {
+	Subject string `json:"subject"`
+	Value   string `json:"value"`
+	Origin  string `json:"origin"`
+}
+
+type step struct {
+	Title  string   `json:"title"`
+	Args   []string `json:"args"`
+	Folder string   `json:"folder"`
+}
+
+type process struct {
+	Type    string            `json:"type"`
+	Args    []string          `json:"args"`
+	Env     map[string]string `json:"env,omitempty"`
+	Folder  string            `json:"folder"`
+	Default bool              `json:"default"`
+}
+
+// Write explains an application.
+func Write(o Options, out io.Writer) error {
+	made, err := decide.Decide(app.Open(o.App), o.Lookup, o.Arch, time.Now())
+	if err != nil {
+		return err
+	}
+	p := made.Plan
+	e := explanation{Warnings: p.Warnings, Layers: Layers(p, made.Contract), Contract: made.Contract}
+	for _, d := range p.Decisions {
+		e.Decisions = append(e.Decisions, decision(d))
+	}
+	for _, s := range steps(p) {
+		e.Steps = append(e.Steps, step{s.Title, s.Args, path.Join(".", s.Dir)})
+	}
+	for _, q := range p.Processes {
+		e.Processes = append(e.Processes, process{q.Type, q.Args, q.Env, path.Join(".", q.Dir), q.Default})
+	}
+	if o.JSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(e)
+	}
+	r := report.New(out, o.Color)
+	r.Title("What a build would do")
+	for _, warning := range p.Warnings {
+		r.Warning(warning)
+	}
+	r.Decisions(p.Decisions)
+	r.Title("Steps")
+	for i, s := range e.Steps {
+		where := ""
+		if s.Folder != "." {
+			where = " (in " + s.Folder + ")"
+		}
+		r.Line(fmt.Sprint(i+1), s.Title+where)
+	}
+	_, err = io.WriteString(out, "\n"+Picture(e.Layers)+"\n")
+	return err
+}
+
+// steps are the programs that a first build runs.
+func steps(p plan.Plan) []plan.Command {
+	list := slices.Clone(p.Before)
+	if d := p.Dependencies; d != nil {
+		switch {
+		case d.Direct && d.NotDirect == "":
+			list = append(list, plan.Command{Title: "Gantry installs from " + path.Join(d.Root, d.Lockfile), Dir: d.Root})
+			list = append(list, d.Hooks...)
+		case len(p.Scripts)+len(d.Hooks)+len(p.Before) > 0 || d.NotAtLaunch:
+			list = append(list, d.Install)
+		default:
+			list = append(list, d.InstallLaunch)
+		}
+	}
+	return append(list, p.Scripts...)
+}
+
+// Layer is one layer of a build.
+type Layer struct {
+	Name string `json:"name"`
+	// Image: it is part of the image. Cache: it is restored before the next build.
+	Image bool   `json:"image"`
+	Cache bool   `json:"cache"`
+	Holds string `json:"holds"`
+	// RebuiltWhen are the things of which a change makes it anew.
+	RebuiltWhen []string `json:"rebuilt-when"`
+}
+
+// Layers are those that a build makes, from the bottom of the image to its top, then the caches.
+func Layers(p plan.Plan, c contract.Contract) []Layer {
+	declared := "the process types"
+	if !c.Empty() {
+		declared = "the config contract, the process types"
+	}
+	runtime := p.Runtime.Title + " " + p.Runtime.Release.Version
+	list := []Layer{{Name: "gantry", Image: true, Holds: "what starts, checks and shows the application", RebuiltWhen: []string{"Gantry", declared, runtime}}}
+	d := p.Dependencies
+	var packages []string
+	if d != nil {
+		packages = append(slices.Clone(d.Inputs), d.Manager+" "+d.Version, "the line of "+p.Runtime.Title, "the distribution")
+		if !d.NotAtLaunch && !d.InPlace {
+			list = append(list, Layer{Name: "modules", Image: true, Holds: "the packages that the running application needs", RebuiltWhen: append(packages, "what the build writes into them")})
+		}
+	}
+	if len(p.Runtime.Launch) > 0 {
+		list = append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: runtime, RebuiltWhen: []string{"its version"}})
+	}
+	for _, group := range p.Slices {
+		list = append(list, Layer{Name: "application: " + strings.Join(group[:min(3, len(group))], ", ") + " …", Image: true, Holds: "those of them that there are", RebuiltWhen: []string{"these files"}})
+	}
+	holds, when := "the rest of the source", "the source"
+	if len(p.Only) > 0 {
+		holds, when = "nothing but "+strings.Join(p.Only, ", "), "what the build makes"
+	}
+	list = append(list, Layer{Name: "application", Image: true, Holds: holds, RebuiltWhen: []string{when}})
+	if d != nil && d.Direct && d.NotDirect == "" {
+		list = append(list, Layer{Name: "modules-store", Cache: true, Holds: "the packages' archives, each verified before use", RebuiltWhen: []string{"never as a whole: one archive a package"}})
+	} else if d != nil {
+		list = append(list,
+			Layer{Name: "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packages},
+			Layer{Name: "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
+	}
+	if len(p.Scripts)+len(p.Before) > 0 {
+		list = append(list,
+			Layer{Name: "toolchain-cache", Cache: true, Holds: "one archive of " + runtime + " and its tools", RebuiltWhen: []string{"their versions"}},
+			Layer{Name: "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
+	}
+	return list
+}
