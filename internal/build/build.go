@@ -120,6 +120,9 @@ func (w *work) do(ctx context.Context) error {
 	w.processes(filepath.Join(w.ctx.Layers.Path, "gantry", gantryTool))
 	w.labels()
 	w.slices()
+	if err := w.billOfMaterials(); err != nil {
+		return err
+	}
 	return w.reduce()
 }
 

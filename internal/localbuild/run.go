@@ -205,6 +205,10 @@ func unpack(layers []v1.Layer, root string) error {
 func (c *Container) Wait() (int, error) {
 	err := c.Cmd.Wait()
 	removeAll(c.root)
+	if state := c.Cmd.ProcessState; state != nil && state.Success() {
+		// Asked to stop, it ended well: that the context is over is no error then.
+		return 0, nil
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if code := exit.ExitCode(); code >= 0 {
 			return code, nil

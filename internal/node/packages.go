@@ -2,10 +2,12 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -171,3 +173,39 @@ func packageOf(word string, program bool) string {
 func runs(args ...string) plan.Command { return titled(strings.Join(args, " "), args) }
 
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
+
+// list gives the packages of the lockfile; also are development dependencies that are needed at launch.
+func (p *Project) list(d *plan.Dependencies, arch string, also []string) {
+	wanted := func(m manifest, dir string) lockfile.Wanted {
+		w := lockfile.Wanted{
+			Dir: dir, Name: m.Name, Dependencies: maps.Clone(m.Dependencies), Optional: m.OptionalDependencies, Dev: m.DevDependencies, Peer: m.PeerDependencies,
+		}
+		for _, name := range also {
+			if version, found := m.DevDependencies[name]; found && path.Join(p.root, dir) == p.dir {
+				w.Dependencies = merge(w.Dependencies, map[string]string{name: version})
+			}
+		}
+		return w
+	}
+	own := []lockfile.Wanted{wanted(p.top, "")}
+	all := []string{""}
+	for _, m := range p.members {
+		own, all = append(own, wanted(m.manifest, m.dir)), append(all, m.dir)
+	}
+	var roots []string
+	for _, root := range p.roots() {
+		roots = append(roots, strings.TrimPrefix(strings.TrimPrefix(root, p.root), "/"))
+	}
+	on := lockfile.Platform{OS: "linux", CPU: map[string]string{"amd64": "x64", "arm64": "arm64"}[arch], Libc: "glibc"}
+	graph := lockfile.Read(d.Lockfile, p.manager.text, own, on)
+	for _, key := range graph.Needed(all, true) {
+		q := graph.Packages[key]
+		slices.Sort(q.Needs)
+		d.Packages = append(d.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Needs: slices.Compact(q.Needs)})
+	}
+	if d.NotAtLaunch {
+		return
+	}
+	d.AtLaunch = graph.Needed(roots, false)
+	d.DependsOn = graph.Direct(roots)
+}

@@ -93,6 +93,13 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.start(&out, releases); err != nil {
 		return plan.Plan{}, err
 	}
+	if d := out.Dependencies; d != nil {
+		var also []string
+		if d.Production != nil {
+			also = d.Production.Also
+		}
+		p.list(d, release.Arch, also)
+	}
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	return out, nil
 }
@@ -197,6 +204,8 @@ var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.Sourc
 func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.Runtime, error) {
 	r := plan.Runtime{
 		Title:    "Node.js",
+		License:  "MIT",
+		CPE:      "nodejs:node.js",
 		Release:  release,
 		Source:   sources[p.settings.NodeSource.Value],
 		Registry: p.registry,

@@ -81,7 +81,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		switch {
 		case develops(q.Args) && known:
 			return p.fromOutput(made), f.name + ", since " + describe(q) + " only serves for development", made
-		case slices.Equal(q.Args, []string{"next", "start"}) && made.alone != nil:
+		case known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
 			return p.fromOutput(made), f.name + ", " + made.why, made
 		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
 			q.Env = merge(made.env, q.Env)
@@ -175,7 +175,7 @@ func (p *Project) process(kind, text, dir string) plan.Process {
 	text, dir = p.unwrap(text, dir, map[string]bool{})
 	c := command.Parse(text)
 	if c.Shell == "" {
-		env, args := withoutWrappers(c.Env, c.Args)
+		env, args := p.withoutWrappers(c.Env, c.Args)
 		return plan.Process{Type: kind, Env: env, Args: args, Dir: dir}
 	}
 	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: dir}
@@ -183,7 +183,7 @@ func (p *Project) process(kind, text, dir string) plan.Process {
 
 // withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
 // between: cross-env, env, npx, and the runners of package managers.
-func withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
+func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
 	env = maps.Clone(env)
 	for len(args) > 1 {
 		rest := args[1:]
@@ -197,8 +197,8 @@ func withoutWrappers(env map[string]string, args []string) (map[string]string, [
 			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
 				return env, args
 			}
-		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && !strings.HasPrefix(args[1], "-") && !strings.Contains(args[1][1:], "@"):
-		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && !strings.HasPrefix(rest[1], "-"):
+		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
+		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
 			rest = rest[1:]
 		default:
 			return env, args
@@ -206,6 +206,11 @@ func withoutWrappers(env map[string]string, args []string) (map[string]string, [
 		args = rest
 	}
 	return env, args
+}
+
+// installed reports whether a program comes with a package of the application, or with Node.js.
+func (p *Project) installed(program string) bool {
+	return program == "node" || p.manifest.has(packageOf(program, true)) || p.top.has(packageOf(program, true))
 }
 
 // unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of a

@@ -114,6 +114,8 @@ type Runtime struct {
 	// Title is the runtime's name as people write it.
 	Title   string
 	Release Release
+	// License is an SPDX expression; CPE are its vendor and product, "VENDOR:PRODUCT", as in https://nvd.nist.gov/products/cpe.
+	License, CPE string
 	// Source is where the release may come from: SourceAny, SourceOfficial or SourceRegistry; SourceSetting names the
 	// variable that says so.
 	Source, SourceSetting string
@@ -185,6 +187,10 @@ type Dependencies struct {
 	Workspaces []string `json:",omitempty"`
 	// Env is set for Install, InstallLaunch and Prune.
 	Env map[string]string `json:",omitempty"`
+	// Packages are all that the lockfile names for this platform, for the bill of materials; AtLaunch are the keys of those
+	// that the running application needs, and DependsOn those that it needs itself.
+	Packages            []Package `json:"-"`
+	AtLaunch, DependsOn []string  `json:"-"`
 	// Inputs are the files and folders that decide what is installed; the tree is made anew when one of them changes.
 	Inputs []string
 	// Lockfile is the one of Inputs that pins every package, relative to Root; empty when there is none.
@@ -204,6 +210,17 @@ type Dependencies struct {
 	Hooks []Command `json:",omitempty"`
 	// Scratch are folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
+}
+
+// Package is one version of one package.
+type Package struct {
+	// Key tells it from all others.
+	Key           string
+	Name, Version string
+	// Integrity is Subresource Integrity, License an SPDX expression; both may be empty.
+	Integrity, License string
+	// Needs are the keys of the packages that it needs.
+	Needs []string
 }
 
 // Production is the part of the installed packages that the running application needs.

@@ -87,6 +87,14 @@ var definitions = []definition{
 	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
 }
 
+// otherwise names the default, where there is one.
+func (d definition) otherwise() string {
+	if d.fallback == "" {
+		return ""
+	}
+	return " for the default (" + d.fallback + ")"
+}
+
 // Read gives the settings of an application. lookup finds a platform variable.
 func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 	var s Settings
@@ -109,10 +117,10 @@ func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 			if why := d.check(value); why != "" {
 				return s, &problem.Problem{
 					ID:    "settings/bad-value",
-					Title: d.env + " has a value that is not understood",
+					Title: "the variable has a value that is not understood",
 					Where: problem.Position{File: d.env},
 					Why:   why,
-					Hints: []string{"Correct " + d.env + ", or leave it unset for the default (" + d.fallback + ")."},
+					Hints: []string{"Correct " + d.env + ", or leave it unset" + d.otherwise() + "."},
 				}
 			}
 		}

@@ -78,7 +78,7 @@ func TestErrorsWordForWord(t *testing.T) {
 		},
 		"bad value in the environment": {
 			env:  map[string]string{"BP_NPM_REGISTRY": "user:secret@host"},
-			want: `BP_NPM_REGISTRY: BP_NPM_REGISTRY has a value that is not understood: it is not an http:// or https:// address [settings/bad-value]`,
+			want: `BP_NPM_REGISTRY: the variable has a value that is not understood: it is not an http:// or https:// address [settings/bad-value]`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
