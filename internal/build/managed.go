@@ -107,6 +107,11 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		_ = remove()
 		return err
 	}
+	for _, name := range in.Traces {
+		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
+			return problem.Disk("remove "+name, err)
+		}
+	}
 	if kept, err = w.fresh(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs); err != nil {
 		return err
 	}

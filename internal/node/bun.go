@@ -30,7 +30,7 @@ func (p *Project) bun(d *plan.Dependencies) {
 		install = append(install, "--frozen-lockfile")
 	}
 	d.Install = runs(install...)
-	d.InstallLaunch = runs(append(install, "--production")...)
+	d.InstallLaunch = runs(with(install, "--production")...)
 }
 
 func bunFailures(lockfile string) []plan.Failure {

@@ -172,6 +172,9 @@ func packageOf(word string, program bool) string {
 
 func runs(args ...string) plan.Command { return titled(strings.Join(args, " "), args) }
 
+// with gives words and one more, in a list of its own.
+func with(words []string, word string) []string { return slices.Concat(words, []string{word}) }
+
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
 
 // list gives the packages of the lockfile; also are development dependencies that are needed at launch.

@@ -30,8 +30,8 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 	} else {
 		install = append(install, "--frozen-lockfile")
 	}
-	d.Install = titled("pnpm install --frozen-lockfile", append(install, "--prod=false"))
-	d.InstallLaunch = titled("pnpm install --frozen-lockfile --prod", append(install, "--prod"))
+	d.Install = titled("pnpm install --frozen-lockfile", with(install, "--prod=false"))
+	d.InstallLaunch = titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
 	if p.manager.lockfile == "" {
 		d.Install.Title, d.InstallLaunch.Title = "pnpm install", "pnpm install --prod"
 	}

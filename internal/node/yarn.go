@@ -99,8 +99,8 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		} else {
 			install = append(install, "--frozen-lockfile")
 		}
-		d.Install = runs(append(install, "--production=false")...)
-		d.InstallLaunch = runs(append(install, "--production=true")...)
+		d.Install = runs(with(install, "--production=false")...)
+		d.InstallLaunch = runs(with(install, "--production=true")...)
 		return
 	}
 	d.Env = map[string]string{
@@ -123,8 +123,15 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		}
 		d.InstallLaunch = d.Prune
 		d.Production = nil
-	} else if !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
+		return
+	}
+	// What Yarn remembers of an installation is nobody's business in the image.
+	d.Traces = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
+	if !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
 		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "true"
+	}
+	if !p.app.IsDir(path.Join(p.root, ".yarn")) {
+		d.Traces = append(d.Traces, path.Join(p.root, ".yarn"))
 	}
 }
 

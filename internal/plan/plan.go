@@ -208,7 +208,10 @@ type Dependencies struct {
 	// Hooks are the application's own steps that belong to an installation. Install runs them itself; when it is not
 	// used, they are run after it.
 	Hooks []Command `json:",omitempty"`
-	// Scratch are folders inside trees that hold caches: they are neither kept nor exported.
+	// Traces are files and folders, relative to the application, that an installation leaves behind beside the trees; they
+	// are removed.
+	Traces []string `json:",omitempty"`
+	// Scratch are files and folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
 }
 

@@ -1,0 +1,136 @@
+package integration
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// copyApp makes a project of an application in testdata.
+func copyApp(t *testing.T, dir string) *project {
+	p := newProject(t, nil)
+	out, err := exec.Command("cp", "-R", "testdata/"+dir+"/.", p.dir).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	return p
+}
+
+// files gives the names of all files in the image, and the content of those that are asked for.
+func (p *project) files(wanted func(name string) bool) (names []string, content map[string][]byte) {
+	content = map[string][]byte{}
+	layers, err := p.last.Image.Layers()
+	p.Expect(err).NotTo(HaveOccurred())
+	for _, layer := range layers {
+		stream, err := layer.Uncompressed()
+		p.Expect(err).NotTo(HaveOccurred())
+		reader := tar.NewReader(stream)
+		for {
+			header, err := reader.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			p.Expect(err).NotTo(HaveOccurred())
+			names = append(names, header.Name)
+			if wanted(header.Name) {
+				content[header.Name], err = io.ReadAll(reader)
+				p.Expect(err).NotTo(HaveOccurred())
+			}
+		}
+	}
+	return names, content
+}
+
+// inBill gives the npm packages that the image's bill of materials names, and inTree those that are in its layers.
+func (p *project) inBill() (inBill, inTree []string) {
+	isManifest := func(name string) bool {
+		dir := path.Dir(name)
+		parent := path.Base(path.Dir(dir))
+		return path.Base(name) == "package.json" && strings.Contains(name, "/modules/") && (parent == "node_modules" || strings.HasPrefix(parent, "@"))
+	}
+	_, content := p.files(func(name string) bool { return isManifest(name) || strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json") })
+	seen := map[string]bool{}
+	for name, text := range content {
+		if !isManifest(name) {
+			var bill struct {
+				Components []struct{ Purl string }
+			}
+			p.Expect(json.Unmarshal(text, &bill)).To(Succeed())
+			for _, c := range bill.Components {
+				if purl, ok := strings.CutPrefix(c.Purl, "pkg:npm/"); ok && !seen["bill "+purl] {
+					seen["bill "+purl] = true
+					inBill = append(inBill, strings.ReplaceAll(purl, "%40", "@"))
+				}
+			}
+			continue
+		}
+		var manifest struct{ Name, Version string }
+		p.Expect(json.Unmarshal(text, &manifest)).To(Succeed())
+		if id := manifest.Name + "@" + manifest.Version; !seen[id] {
+			seen[id] = true
+			inTree = append(inTree, id)
+		}
+	}
+	return inBill, inTree
+}
+
+// Every package manager: the build has the development packages, the image none of them; an unchanged rebuild installs
+// nothing and makes no layer; the bill of materials names what is installed.
+func TestPackageManagers(t *testing.T) {
+	for name, title := range map[string]string{
+		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := copyApp(t, "managers/"+name)
+			log := p.build()
+			p.Expect(log).To(ContainSubstring("packages  " + title))
+			answer := func() string {
+				_, body := p.start(runDefault).get("/")
+				return body
+			}
+			p.Expect(answer()).To(Equal("true none 7.0.0"))
+			if name != "yarn-pnp" {
+				inBill, inTree := p.inBill()
+				p.Expect(inTree).To(ConsistOf("is-odd@3.0.1", "is-number@6.0.0"))
+				p.Expect(inBill).To(ConsistOf(inTree))
+			}
+			first := p.layers()
+
+			log = p.build()
+			p.Expect(log).To(ContainSubstring("Packages    unpacked from the cache, nothing they depend on has changed"))
+			p.Expect(log).NotTo(ContainSubstring("Download"))
+			p.Expect(p.layers()).To(Equal(first))
+			p.Expect(answer()).To(Equal("true none 7.0.0"))
+		})
+	}
+}
+
+// One application of several: what it needs of the others is built and in the image, everything else is not.
+func TestOneOfSeveral(t *testing.T) {
+	for _, name := range []string{"npm", "yarn", "yarn-node-modules", "pnpm", "bun"} {
+		t.Run(name, func(t *testing.T) {
+			p := copyApp(t, "managers/workspace-"+name)
+			_, err := p.tryBuild()
+			p.Expect(err).To(HaveOccurred(), "nothing says which one to build")
+			p.env["BP_NODE_PROJECT_PATH"] = "apps/web"
+			log := p.build()
+			p.Expect(log).To(MatchRegexp(`build +\S+ run build \(in packages/lib\) +needed by apps/web`))
+			_, body := p.start(runDefault).get("/")
+			p.Expect(body).To(Equal("true none 7.0.0"))
+			names, _ := p.files(func(string) bool { return false })
+			p.Expect(names).To(ContainElement(HaveSuffix("/workspace/packages/lib/dist/index.js")))
+			p.Expect(names).NotTo(ContainElement(ContainSubstring("/workspace/apps/api/")))
+			p.Expect(names).NotTo(ContainElement(ContainSubstring("/is-even")))
+			first := p.layers()
+
+			log = p.build()
+			p.Expect(log).To(ContainSubstring("Layer       modules: reused, nothing it depends on has changed"))
+			p.Expect(p.layers()).To(Equal(first))
+		})
+	}
+}
