@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,8 +27,8 @@ func main() {
 }
 
 func run() error {
-	if len(os.Args) != 2 {
-		return errors.New("usage: static FOLDER")
+	if len(os.Args) < 2 || len(os.Args) > 3 {
+		return errors.New("usage: static FOLDER [START-PAGE]")
 	}
 	root, err := os.OpenRoot(os.Args[1])
 	if err != nil {
@@ -45,7 +46,7 @@ func run() error {
 		return err
 	}
 	fmt.Printf("Serving %s on port %s\n", os.Args[1], port)
-	server := &http.Server{Handler: static.Handler(root.FS()), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: static.Handler(root.FS(), strings.Join(os.Args[2:], "")), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

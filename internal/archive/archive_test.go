@@ -124,3 +124,17 @@ func TestZstdIsReproducibleAndComesBack(t *testing.T) {
 	g.Expect(archive.Unzstd(bytes.NewReader(one), target)).To(Succeed())
 	g.Expect(os.ReadFile(filepath.Join(target, "link"))).To(Equal([]byte("x")))
 }
+
+// Of a link to a folder, only the link is removed.
+func TestRemoveAllLeavesWhatLinksLeadTo(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	g.Expect(os.MkdirAll(filepath.Join(dir, "kept"), 0o755)).To(Succeed())
+	g.Expect(os.WriteFile(filepath.Join(dir, "kept", "file"), nil, 0o644)).To(Succeed())
+	g.Expect(os.Symlink("kept", filepath.Join(dir, "link"))).To(Succeed())
+	g.Expect(archive.RemoveAll(filepath.Join(dir, "link"))).To(Succeed())
+	g.Expect(filepath.Join(dir, "link")).NotTo(BeAnExistingFile())
+	g.Expect(filepath.Join(dir, "kept", "file")).To(BeAnExistingFile())
+	g.Expect(archive.RemoveAll(dir)).To(Succeed())
+	g.Expect(dir).NotTo(BeADirectory())
+}

@@ -53,8 +53,13 @@ func hint(dir string) error {
 	return file.Close()
 }
 
-// RemoveAll is os.RemoveAll, on all processors: a tree has tens of thousands of files.
+// RemoveAll is os.RemoveAll, on all processors: a tree has tens of thousands of files. Of a link, the link goes and not
+// what it leads to.
 func RemoveAll(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return os.RemoveAll(dir)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return os.RemoveAll(dir)

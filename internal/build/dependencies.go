@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -139,9 +141,39 @@ func (w *work) prune(ctx context.Context, in installation) error {
 			return problem.Disk("make a temporary folder", err)
 		}
 		err = w.command(ctx, "Packages", placed(in.Prune, in.Env, folder, folder))
-		return errors.Join(err, os.RemoveAll(folder))
+		if err = errors.Join(err, os.RemoveAll(folder)); err != nil {
+			return err
+		}
+		return w.pruneArchives(in)
 	}
 	return in.production(w.ctx.ApplicationPath, w.ctx.ApplicationPath).Prune()
+}
+
+// pruneArchives removes the archives of packages that are not needed any more.
+func (w *work) pruneArchives(in installation) error {
+	app := w.ctx.ApplicationPath
+	unneeded := in.TracesAtLaunch
+	if in.Archives != "" {
+		index, err := os.ReadFile(filepath.Join(app, in.Index))
+		if err != nil {
+			return problem.Disk("read "+in.Index, err)
+		}
+		entries, err := os.ReadDir(filepath.Join(app, in.Archives))
+		if err != nil && !os.IsNotExist(err) {
+			return problem.Disk("read "+in.Archives, err)
+		}
+		for _, entry := range entries {
+			if !bytes.Contains(index, []byte(entry.Name())) {
+				unneeded = append(unneeded, filepath.Join(in.Archives, entry.Name()))
+			}
+		}
+	}
+	for _, name := range unneeded {
+		if err := archive.RemoveAll(filepath.Join(app, name)); err != nil {
+			return problem.Disk("remove "+name, err)
+		}
+	}
+	return nil
 }
 
 // production is what the running application needs of the trees in a folder.

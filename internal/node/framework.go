@@ -16,6 +16,8 @@ type output struct {
 	env     map[string]string
 	// static is the folder of files to serve, relative to the application.
 	static string
+	// fallback is the page for paths that are no file, where it has a name of its own.
+	fallback string
 	// alone: the command needs neither node_modules nor anything beside these folders.
 	alone []string
 	// after is a shell script to run when the build is done.
@@ -126,14 +128,15 @@ func nuxtOutput(p *Project) (output, bool) {
 }
 
 func svelteOutput(p *Project) (output, bool) {
-	config := p.config("svelte.config")
+	config := p.config("svelte.config") + p.config("vite.config")
 	out := option(config, "out")
 	switch {
 	case p.manifest.has("@sveltejs/adapter-static"):
-		if pages := option(config, "pages"); pages != "" {
-			return output{static: pages, why: "@sveltejs/adapter-static"}, true
+		o := output{static: option(config, "pages"), fallback: option(config, "fallback"), why: "@sveltejs/adapter-static"}
+		if o.static == "" {
+			o.static = "build"
 		}
-		return output{static: "build", why: "@sveltejs/adapter-static"}, true
+		return o, true
 	case p.manifest.has("@sveltejs/adapter-node") && out != "":
 		return output{command: "node " + quote(out)}, true
 	default:

@@ -109,7 +109,11 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 // fromOutput is the process that runs, or serves, what a build makes.
 func (p *Project) fromOutput(o output) *plan.Process {
 	if o.static != "" {
-		return &plan.Process{Type: "web", Args: []string{plan.StaticServer, o.static}, Dir: p.dir}
+		args := []string{plan.StaticServer, o.static}
+		if o.fallback != "" {
+			args = append(args, o.fallback)
+		}
+		return &plan.Process{Type: "web", Args: args, Dir: p.dir}
 	}
 	q := p.process("web", o.command, p.dir)
 	q.Env = merge(o.env, q.Env)
@@ -156,16 +160,20 @@ func (p *Project) nothingToStart() error {
 	if p.manifest.text != nil {
 		where = p.manifest.where("scripts")
 	}
+	var first []string
+	if p.manifest.has("@sveltejs/adapter-auto") {
+		first = append(first, "SvelteKit's adapter-auto makes no server here: use @sveltejs/adapter-node, or @sveltejs/adapter-static for a site without one.")
+	}
 	return &problem.Problem{
 		ID:    "node/nothing-to-start",
 		Title: "nothing says how to start the application",
 		Where: where,
 		Why:   "there is no Procfile, no start script, no main file, no framework that says it, and none of " + strings.Join(entryFiles, ", "),
-		Hints: []string{
+		Hints: append(first,
 			`Add a start script to package.json, for example "scripts": { "start": "node dist/main.js" }.`,
 			"Or add a Procfile with a line such as: web: node dist/main.js",
 			"For files to be served as they are, set BP_STATIC_DIR to their folder.",
-		},
+		),
 	}
 }
 

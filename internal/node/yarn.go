@@ -115,7 +115,12 @@ func (p *Project) yarn(d *plan.Dependencies) {
 	if p.pnp() {
 		// The places of packages are written into .pnp.cjs, so that they stay where they are.
 		d.InPlace = true
-		d.Dirs = []string{path.Join(p.root, ".yarn/cache"), path.Join(p.root, ".yarn/unplugged"), path.Join(p.root, ".pnp.cjs"), path.Join(p.root, ".pnp.loader.mjs"), path.Join(p.root, ".yarn/install-state.gz")}
+		d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, ".pnp.cjs")
+		d.Dirs = inDir(p.root, []string{".yarn/unplugged", ".pnp.cjs", ".pnp.loader.mjs", ".yarn/install-state.gz"})
+		if !p.app.IsDir(d.Archives) {
+			d.Dirs = append(d.Dirs, d.Archives)
+		}
+		d.TracesAtLaunch = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
 		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
 		d.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
 		if p.selected() {

@@ -19,7 +19,7 @@ type Config struct {
 // left to npm: settings that change the tree, or how the registry is reached, in ways that are npm's own.
 var foreignSettings = []string{
 	"allow-directory", "allow-file", "allow-git", "allow-remote", "allow-scripts", "also", "before", "bin-links", "ca", "cafile",
-	"cert", "cpu", "dangerously-allow-all-scripts", "dev", "dry-run", "engine-strict", "force", "global", "global-style",
+	"cert", "cpu", "dangerously-allow-all-scripts", "dev", "dry-run", "force", "global", "global-style",
 	"ignore-scripts", "include", "include-workspace-root", "install-links", "install-strategy", "key", "legacy-bundling",
 	"libc", "link", "local-address", "location", "min-release-age", "noproxy", "offline", "omit",
 	"omit-lockfile-registry-resolved", "only", "optional", "os", "package-lock-only", "prefix", "production", "proxy",

@@ -55,6 +55,9 @@ func Read(p Project) (*Tree, error) {
 	if _, t.nodes, err = buildTree(l, t.manifests, p.Workspaces, p.Config.legacyPeers(), p.Host); err != nil {
 		return nil, err
 	}
+	if err := t.checkEngines(); err != nil {
+		return nil, err
+	}
 	// Whatever cannot be made is found before anything is fetched.
 	for _, omitDev := range []bool{false, true} {
 		if _, err := t.prepare(omitDev); err != nil {
@@ -62,6 +65,19 @@ func Read(p Project) (*Tree, error) {
 		}
 	}
 	return t, nil
+}
+
+// checkEngines leaves to npm what npm's setting engine-strict refuses: its own words are the best.
+func (t *Tree) checkEngines() error {
+	if t.project.Config.values["engine-strict"] != "true" {
+		return nil
+	}
+	for _, n := range append([]*node{{entry: t.lock.packages[""]}}, selected(t.nodes, false)...) {
+		if n.entry != nil && !t.project.Host.hasEngines(n.entry) {
+			return unsupported("npm's setting engine-strict is given, and %s is for another Node.js or npm", nameOf(n.key))
+		}
+	}
+	return nil
 }
 
 // localFolders are the application's own, and those of the workspaces and "file:" dependencies that links lead to.

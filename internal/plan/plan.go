@@ -208,9 +208,14 @@ type Dependencies struct {
 	// Hooks are the application's own steps that belong to an installation. Install runs them itself; when it is not
 	// used, they are run after it.
 	Hooks []Command `json:",omitempty"`
+	// Archives is a folder of packages' archives, and Index a file that names those that are needed; the others are removed
+	// when development packages are.
+	Archives string `json:",omitempty"`
+	Index    string `json:",omitempty"`
 	// Traces are files and folders, relative to the application, that an installation leaves behind beside the trees; they
-	// are removed.
-	Traces []string `json:",omitempty"`
+	// are removed; TracesAtLaunch when the build is done.
+	Traces         []string `json:",omitempty"`
+	TracesAtLaunch []string `json:",omitempty"`
 	// Scratch are files and folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
 }

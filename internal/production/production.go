@@ -209,8 +209,9 @@ func (w *walk) cleanPackage(place string) error {
 	if !w.kept[place] {
 		return archive.RemoveAll(filepath.Join(w.Base, place))
 	}
-	if w.whole[place] {
-		return nil
+	// What a link leads to has a place of its own.
+	if info, err := os.Lstat(filepath.Join(w.Base, place)); err != nil || info.Mode()&fs.ModeSymlink != 0 || w.whole[place] {
+		return err
 	}
 	return w.clean(filepath.Join(place, modules))
 }

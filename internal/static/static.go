@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
 	"regexp"
@@ -18,11 +19,19 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
-// Handler serves a folder.
-func Handler(files fs.FS) http.Handler { return gzhttp.GzipHandler(&server{files: files}) }
+// Handler serves a folder. start names the page of a single-page application that is not called 200.html or index.html.
+func Handler(files fs.FS, start string) http.Handler {
+	pages := []string{"200.html", "index.html"}
+	if start != "" {
+		pages = []string{start}
+	}
+	return gzhttp.GzipHandler(&server{files: files, pages: pages})
+}
 
 type server struct {
 	files fs.FS
+	// pages are those that a path gets which is no file, the first that there is.
+	pages []string
 	// tags are the entity tags of files that were asked for: an image's files have no times to tell them apart by.
 	tags sync.Map
 }
@@ -91,7 +100,13 @@ func (s *server) is(name string) bool {
 // missing answers for what is not there. A page of a single-page application exists in the browser only: who asks for a
 // page, not for a script or a picture, gets the start page.
 func (s *server) missing(w http.ResponseWriter, r *http.Request) {
-	asksForPage := path.Ext(r.URL.Path) == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+	asksForPage := strings.Contains(r.Header.Get("Accept"), "text/html") && mime.TypeByExtension(path.Ext(r.URL.Path)) == ""
+	page := ""
+	for _, name := range s.pages {
+		if page == "" && s.is(name) {
+			page = name
+		}
+	}
 	switch {
 	case s.is("404.html"):
 		text, err := fs.ReadFile(s.files, "404.html")
@@ -105,10 +120,8 @@ func (s *server) missing(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			_, _ = w.Write(text)
 		}
-	case asksForPage && s.is("200.html"):
-		s.file(w, r, "200.html")
-	case asksForPage && s.is("index.html"):
-		s.file(w, r, "index.html")
+	case asksForPage && page != "":
+		s.file(w, r, page)
 	default:
 		http.Error(w, "not found", http.StatusNotFound)
 	}
