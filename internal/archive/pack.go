@@ -17,12 +17,22 @@ import (
 
 // Zstd writes the named folders and files below dir as a zstd-compressed tar archive. The same tree gives the same
 // bytes: entries are sorted, without owners and times. The archive appears under its name only when it is whole.
-func Zstd(file, dir string, names ...string) (err error) { return pack(file, dir, false, names) }
+func Zstd(file, dir string, names ...string) (err error) { return pack(file, dir, packing{}, names) }
 
 // ZstdTimes is Zstd with the files' times, for tools that compare them.
-func ZstdTimes(file, dir string, names ...string) (err error) { return pack(file, dir, true, names) }
+func ZstdTimes(file, dir string, names ...string) (err error) {
+	return pack(file, dir, packing{times: true}, names)
+}
 
-func pack(file, dir string, times bool, names []string) (err error) {
+// ZstdFiles is Zstd without symbolic links: those of caches may lead anywhere.
+func ZstdFiles(file, dir string, names ...string) (err error) {
+	return pack(file, dir, packing{noLinks: true}, names)
+}
+
+// packing says what is packed.
+type packing struct{ times, noLinks bool }
+
+func pack(file, dir string, options packing, names []string) (err error) {
 	partial := file + ".partial"
 	out, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -39,7 +49,7 @@ func pack(file, dir string, times bool, names []string) (err error) {
 	}
 	archive := tar.NewWriter(compressed)
 	for _, name := range names {
-		if err = add(archive, dir, name, times); err != nil {
+		if err = add(archive, dir, name, options); err != nil {
 			break
 		}
 	}
@@ -52,7 +62,7 @@ func pack(file, dir string, times bool, names []string) (err error) {
 	return nil
 }
 
-func add(archive *tar.Writer, dir, top string, times bool) error {
+func add(archive *tar.Writer, dir, top string, options packing) error {
 	return filepath.WalkDir(filepath.Join(dir, top), func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -66,7 +76,7 @@ func add(archive *tar.Writer, dir, top string, times bool) error {
 			return err
 		}
 		header := &tar.Header{Name: filepath.ToSlash(name), Mode: int64(info.Mode().Perm())}
-		if times {
+		if options.times {
 			header.ModTime = info.ModTime().Truncate(time.Second)
 		}
 		switch {
@@ -75,7 +85,7 @@ func add(archive *tar.Writer, dir, top string, times bool) error {
 			header.Name += "/"
 		case info.Mode().IsRegular():
 			header.Typeflag, header.Size = tar.TypeReg, info.Size()
-		case info.Mode()&fs.ModeSymlink != 0:
+		case info.Mode()&fs.ModeSymlink != 0 && !options.noLinks:
 			header.Typeflag = tar.TypeSymlink
 			if header.Linkname, err = os.Readlink(file); err != nil {
 				return err

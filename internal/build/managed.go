@@ -95,7 +95,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		return problem.Disk("make a temporary folder", err)
 	}
 	if cause == "" && unpackKept(file, store) != nil {
-		// What is damaged is fetched again.
+		w.Report.Line("Packages", "what "+in.Manager+" had fetched was damaged in the cache; it is fetched again")
 		if err := os.RemoveAll(store); err != nil {
 			return problem.Disk("clear the package manager's store", err)
 		}
@@ -118,7 +118,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 	w.put(kept)
 	// While the application is being built.
 	w.later(func() error {
-		if err := archive.Zstd(file, store, "."); err != nil {
+		if err := archive.ZstdFiles(file, store, "."); err != nil {
 			return err
 		}
 		return remove()

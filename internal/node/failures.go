@@ -56,3 +56,28 @@ func npmFailures(lockfile string) []plan.Failure {
 		},
 	}
 }
+
+// nativeFailures are those of node-gyp, which every package manager runs to compile a package; the texts are those of
+// node-gyp 9 to 12.
+func nativeFailures() []plan.Failure {
+	cwd := regexp.MustCompile(`(?m)gyp ERR! cwd (.+)$`)
+	var list []plan.Failure
+	for _, missing := range []struct{ shows, tool, pkg string }{
+		{"gyp ERR! find Python", "Python 3", "python3"},
+		{"not found: make", "make", "make"},
+		{"g++: No such file or directory", "a C++ compiler", "g++"},
+		{"g++: not found", "a C++ compiler", "g++"},
+		{"cc: not found", "a C compiler", "gcc"},
+		{"cc: No such file or directory", "a C compiler", "gcc"},
+	} {
+		list = append(list, plan.Failure{
+			Shows: missing.shows, Quote: cwd,
+			ID: "node/native-tool-missing", Title: "a package has to be compiled, and " + missing.tool + " is missing in the build image",
+			Hints: []string{
+				"Take a build image that has it; on Debian and Ubuntu it is the package " + missing.pkg + " (node-gyp needs python3, make and g++).",
+				"Or take a version of the package that brings a program for this platform.",
+			},
+		})
+	}
+	return list
+}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"io/fs"
 	"regexp"
 	"strings"
 )
@@ -19,6 +20,11 @@ func (p *Project) labels() map[string]string {
 		repository, _ = object["url"].(string)
 	}
 	list[prefix+"source"] = webAddress(repository)
+	revision, remote := p.git()
+	list[prefix+"revision"] = revision
+	if list[prefix+"source"] == "" {
+		list[prefix+"source"] = webAddress(remote)
+	}
 	for name, value := range list {
 		if value == "" {
 			delete(list, name)
@@ -45,4 +51,40 @@ func webAddress(repository string) string {
 		return ""
 	}
 	return address
+}
+
+var (
+	gitCommit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
+	gitRemote = regexp.MustCompile(`(?s)\[remote "origin"\][^\[]*?\n\s*url\s*=\s*(\S+)`)
+)
+
+// git gives the commit that is checked out and the address of its origin, where the source brings its repository along:
+// https://git-scm.com/docs/gitrepository-layout. What cannot be read is not said.
+func (p *Project) git() (revision, remote string) {
+	read := func(name string) string {
+		text, _, err := p.app.Read(".git/" + name)
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(text))
+	}
+	revision = read("HEAD")
+	if ref, ok := strings.CutPrefix(revision, "ref: "); ok {
+		revision = ""
+		if fs.ValidPath(ref) {
+			revision = read(ref)
+		}
+		for line := range strings.Lines(read("packed-refs")) {
+			if commit, name, _ := strings.Cut(strings.TrimSpace(line), " "); revision == "" && name == ref {
+				revision = commit
+			}
+		}
+	}
+	if !gitCommit.MatchString(revision) {
+		revision = ""
+	}
+	if match := gitRemote.FindStringSubmatch(read("config")); match != nil {
+		remote = match[1]
+	}
+	return revision, remote
 }

@@ -58,6 +58,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		c.Dir = p.root
 	}
 	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
+	failures = append(failures, nativeFailures()...)
 	d.Install.Failures, d.InstallLaunch.Failures = failures, failures
 	decision := plan.Decision{Subject: "packages", Value: m.title + " " + d.Version, Origin: m.origin}
 	if m.name == "npm" {

@@ -19,19 +19,14 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
-// Handler serves a folder. start names the page of a single-page application that is not called 200.html or index.html.
+// Handler serves a folder. start names the page of a single-page application, where that is not 200.html or index.html.
 func Handler(files fs.FS, start string) http.Handler {
-	pages := []string{"200.html", "index.html"}
-	if start != "" {
-		pages = []string{start}
-	}
-	return gzhttp.GzipHandler(&server{files: files, pages: pages})
+	return gzhttp.GzipHandler(&server{files: files, start: start})
 }
 
 type server struct {
 	files fs.FS
-	// pages are those that a path gets which is no file, the first that there is.
-	pages []string
+	start string
 	// tags are the entity tags of files that were asked for: an image's files have no times to tell them apart by.
 	tags sync.Map
 }
@@ -98,32 +93,39 @@ func (s *server) is(name string) bool {
 }
 
 // missing answers for what is not there. A page of a single-page application exists in the browser only: who asks for a
-// page, not for a script or a picture, gets the start page.
+// page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
+// 404.html.
 func (s *server) missing(w http.ResponseWriter, r *http.Request) {
 	asksForPage := strings.Contains(r.Header.Get("Accept"), "text/html") && mime.TypeByExtension(path.Ext(r.URL.Path)) == ""
-	page := ""
-	for _, name := range s.pages {
-		if page == "" && s.is(name) {
-			page = name
+	start := ""
+	for _, name := range []string{s.start, "200.html"} {
+		if start == "" && name != "" && s.is(name) {
+			start = name
 		}
 	}
 	switch {
+	case asksForPage && start != "":
+		s.file(w, r, start)
 	case s.is("404.html"):
-		text, err := fs.ReadFile(s.files, "404.html")
-		if err != nil {
-			http.Error(w, "not found", http.StatusNotFound)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		w.WriteHeader(http.StatusNotFound)
-		if r.Method == http.MethodGet {
-			_, _ = w.Write(text)
-		}
-	case asksForPage && page != "":
-		s.file(w, r, page)
+		s.notFound(w, r)
+	case asksForPage && s.is("index.html"):
+		s.file(w, r, "index.html")
 	default:
 		http.Error(w, "not found", http.StatusNotFound)
+	}
+}
+
+func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
+	text, err := fs.ReadFile(s.files, "404.html")
+	if err != nil {
+		s.unreadable(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.WriteHeader(http.StatusNotFound)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(text)
 	}
 }
 
