@@ -28,7 +28,7 @@ func TestCommandsInTheDocs(t *testing.T) {
 		"build/gantry", tool, "my-app:1", p.last.Layout, "my-app:2", p.last.Layout, "--image my-app", "--image "+p.last.Layout,
 		"kustomize build .", "cat deployment.yaml", "kubectl get deploy,cm -o json", "cat deployment.yaml")
 	ran := 0
-	for _, page := range []string{"contract.md", "rollouts.md"} {
+	for _, page := range []string{"contract.md", "rollouts.md", "explain.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", page))
 		p.Expect(err).NotTo(HaveOccurred())
 		for line := range strings.Lines(string(text)) {
@@ -44,5 +44,5 @@ func TestCommandsInTheDocs(t *testing.T) {
 			ran++
 		}
 	}
-	p.Expect(ran).To(BeNumerically(">=", 12))
+	p.Expect(ran).To(BeNumerically(">=", 15))
 }

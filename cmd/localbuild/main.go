@@ -131,7 +131,8 @@ func runImage(ctx context.Context, arguments []string) (int, error) {
 	}
 	image, err := localbuild.FirstImage(path)
 	if err != nil {
-		return 0, err
+		return 0, &problem.Problem{ID: "localbuild/no-image", Title: flags.Arg(0) + " holds no image", Why: err.Error(),
+			Hints: []string{"Build the application again: a build that fails leaves none."}, Err: err}
 	}
 	container, err := localbuild.Start(ctx, image, filepath.Join(homeFolder(), "run"), o, os.Stdout, os.Stderr)
 	if err != nil {

@@ -66,7 +66,10 @@ const maxNamed = 3
 func config(c contract.Contract, undeclared []declare.Use) []plan.Decision {
 	var list []plan.Decision
 	if !c.Empty() {
-		value := fmt.Sprintf("%d variables declared", len(c.Variables))
+		value := "1 variable declared"
+		if n := len(c.Variables); n != 1 {
+			value = fmt.Sprintf("%d variables declared", n)
+		}
 		list = append(list, plan.Decision{Subject: "config", Value: value, Origin: "checked before each process starts"})
 	}
 	if len(undeclared) > 0 {
