@@ -44,7 +44,9 @@ type project struct {
 	// home is shared by all tests: the run image takes a while to make.
 	cache string
 	env   map[string]string
-	last  localbuild.Result
+	// volumes are what the build sees beside the application.
+	volumes []localbuild.Volume
+	last    localbuild.Result
 }
 
 // copySample makes a project of a sample.
@@ -103,7 +105,7 @@ func (p *project) options() localbuild.Options {
 	}
 	return localbuild.Options{
 		App: p.dir, Buildpack: "../build/buildpack", Lifecycle: "../build/tools", Cache: p.cache, Home: homeFolder(),
-		Env: env, LogLevel: "info",
+		Env: env, LogLevel: "info", Volumes: p.volumes,
 	}
 }
 

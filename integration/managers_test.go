@@ -53,7 +53,9 @@ func (p *project) inBill() (inBill, inTree []string) {
 		parent := path.Base(path.Dir(dir))
 		return path.Base(name) == "package.json" && strings.Contains(name, "/modules/") && (parent == "node_modules" || strings.HasPrefix(parent, "@"))
 	}
-	_, content := p.files(func(name string) bool { return isManifest(name) || strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json") })
+	_, content := p.files(func(name string) bool {
+		return isManifest(name) || strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json")
+	})
 	seen := map[string]bool{}
 	for name, text := range content {
 		if !isManifest(name) {

@@ -30,6 +30,11 @@ func TestSecretsStayOutOfEverything(t *testing.T) {
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(c.out.String()).NotTo(ContainSubstring(canary))
 
+	p.expectNowhere(canary)
+}
+
+// expectNowhere searches the image and the cache.
+func (p *project) expectNowhere(canary string) {
 	raw, err := p.last.Image.RawConfigFile()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(string(raw)).NotTo(ContainSubstring(canary))

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -31,12 +32,16 @@ func (w *work) makeHome() (remove func() error, err error) {
 	for _, binding := range w.ctx.Platform.Bindings {
 		kind := strings.ToLower(binding.Type)
 		name, known := w.plan.HomeFiles[kind]
-		for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
-			switch {
-			case kind == caBinding:
+		if known {
+			content, err := bound(binding, filepath.Base(name))
+			if err != nil {
+				return nil, err
+			}
+			files[name] = content
+		}
+		if kind == caBinding {
+			for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
 				trusted = append(append(trusted, binding.Secret[key]...), '\n')
-			case known && (len(binding.Secret) == 1 || strings.TrimPrefix(key, ".") == strings.TrimPrefix(filepath.Base(name), ".")):
-				files[name] = []byte(binding.Secret[key])
 			}
 		}
 	}
@@ -65,6 +70,31 @@ func (w *work) makeHome() (remove func() error, err error) {
 		}
 	}
 	return remove, nil
+}
+
+// bound reads the file of a binding: by its name, with or without the dot in front, or the only one that there is. libcnb
+// does not read files with a dot.
+func bound(binding libcnb.Binding, name string) ([]byte, error) {
+	for _, candidate := range []string{name, strings.TrimPrefix(name, ".")} {
+		text, err := os.ReadFile(filepath.Join(binding.Path, candidate))
+		if err == nil {
+			return text, nil
+		}
+		if !os.IsNotExist(err) {
+			return nil, problem.Disk("read the binding "+binding.Name, err)
+		}
+	}
+	if len(binding.Secret) == 1 {
+		for _, text := range binding.Secret {
+			return []byte(text + "\n"), nil
+		}
+	}
+	return nil, &problem.Problem{
+		ID:    "bindings/file-missing",
+		Title: "the service binding " + binding.Name + " does not hold what its type says",
+		Why:   "it is of type " + binding.Type + ", and there is no file " + name + " in it",
+		Hints: []string{"Name the file " + name + ", or correct the type."},
+	}
 }
 
 // trust has this build trust certificates beside those that the build image trusts; it gives them all.

@@ -263,7 +263,24 @@ func (b *build) prepare(work string) error {
 	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir]); err != nil {
 		return err
 	}
+	if err := b.placeBindings(); err != nil {
+		return err
+	}
 	return writeEnv(filepath.Join(b.folders[platformDir], "env"), b.options.Env)
+}
+
+// placeBindings makes the places of volumes in the platform's folder, which the sandbox cannot write to.
+func (b *build) placeBindings() error {
+	for _, volume := range b.options.Volumes {
+		name, inside := strings.CutPrefix(volume.Target, platformDir+"/")
+		if !inside || !filepath.IsLocal(name) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(b.folders[platformDir], name), 0o755); err != nil {
+			return problem.Disk("make the place of "+volume.Target, err)
+		}
+	}
+	return nil
 }
 
 // writeUsers makes the sandbox's user known by name, as in a build image.

@@ -42,7 +42,7 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 }
 
 // literalCredential finds credentials that stand in an .npmrc, .yarnrc.yml or bunfig.toml themselves, not as a variable.
-var literalCredential = regexp.MustCompile(`(?m)^\s*(?://[^=\n]*:)?["']?(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent|token|password)["']?\s*[=:]\s*["']?[^\s"'$]`)
+var literalCredential = regexp.MustCompile(`(?m)(?:^|[\s{,"':])(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent|token|password)["']?\s*[=:]\s*["']?[^\s"'$]`)
 
 // credentialFiles may hold credentials for registries.
 var credentialFiles = []string{".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml"}

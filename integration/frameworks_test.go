@@ -1,0 +1,85 @@
+package integration
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+)
+
+// Next.js' standalone server: alone in the image, on all addresses, with what the build keeps to be faster.
+func TestNextStandalone(t *testing.T) {
+	p := copyApp(t, "frameworks/next")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring(`HOSTNAME=0.0.0.0 node .next/standalone/server.js  Next.js, output: "standalone" in next.config`))
+	c := p.start(localbuild.RunOptions{Env: map[string]string{"WHO": "Gantry"}})
+	_, body := c.get("/")
+	p.Expect(body).To(ContainSubstring("Rendered by Gantry"))
+	_, body = c.get("/robots.txt")
+	p.Expect(body).To(ContainSubstring("User-agent"))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("/.next/cache")))
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("/workspace/app/page.jsx")), "the image holds the server alone")
+
+	p.Expect(p.build()).To(ContainSubstring("Build       the caches of its tools are those of the last build"))
+}
+
+// A single-page application: no Node.js in the image, and every page is the start page.
+func TestVite(t *testing.T) {
+	p := copyApp(t, "frameworks/vite")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("static files in dist  Vite, files to serve"))
+	c := p.start(runDefault)
+	_, body := c.get("/")
+	p.Expect(body).To(ContainSubstring("<title>A single page</title>"))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("/bin/node")))
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("node_modules")))
+	p.Expect(names).To(ContainElement(ContainSubstring("/workspace/dist/assets/index-")))
+	code, _ := c.stop()
+	p.Expect(code).To(Equal(0))
+	first := p.layers()
+	p.build()
+	p.Expect(p.layers()).To(Equal(first))
+}
+
+// What the framework's build should have made is not there.
+func TestOutputMissing(t *testing.T) {
+	p := newProject(t, map[string]string{"package.json": `{"scripts": {"build": "true"}}`, "project.toml": "[dev.gantry.static]\ndir = \"site\"\n"})
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("Failed: the build has not made site  [build/output-missing]"))
+}
+
+// Bindings: the package managers find what they hold, and it is nowhere else.
+func TestBindings(t *testing.T) {
+	const canary = "canary-77ab01"
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"const h=process.env.HOME,f=require('fs');f.writeFileSync('seen',['.npmrc','.yarnrc.yml','.bunfig.toml'].map(n=>f.readFileSync(h+'/'+n,'utf8').length).join())\""}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end(require('fs').readFileSync('seen'))).listen(process.env.PORT)`,
+		".pnpmrc":      "//registry.example/:_authToken=" + canary + "\n",
+		".yarnrc.yml":  "npmAuthToken: \"" + canary + "\"\n",
+		"bunfig.toml":  "[install]\nregistry = { url = \"https://registry.example\", token = \"" + canary + "\" }\n",
+	})
+	p.lock()
+	bindings := newProject(t, nil)
+	contents := map[string]string{"npmrc/.npmrc": "//registry.example/:_authToken=" + canary, "yarnrc/.yarnrc.yml": "npmAuthToken: " + canary, "bunfig/.bunfig.toml": "# " + canary}
+	want := []string{}
+	for _, kind := range []string{"npmrc", "yarnrc", "bunfig"} {
+		for name, text := range contents {
+			if strings.HasPrefix(name, kind+"/") {
+				bindings.write(kind+"/type", kind)
+				bindings.write(name, text+"\n")
+				want = append(want, strconv.Itoa(len(text)+1))
+			}
+		}
+		p.volumes = append(p.volumes, localbuild.Volume{Source: bindings.dir + "/" + kind, Target: "/platform/bindings/" + kind})
+	}
+	p.Expect(p.build()).NotTo(ContainSubstring(canary))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal(strings.Join(want, ",")))
+	p.expectNowhere(canary)
+}
