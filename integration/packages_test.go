@@ -153,3 +153,46 @@ func TestSlices(t *testing.T) {
 	_, body := p.start(runDefault).get("/")
 	p.Expect(body).To(Equal("a page"))
 }
+
+// A development dependency that the start script runs is kept, with all that it needs, and no other.
+func TestStartedByADevelopmentDependency(t *testing.T) {
+	content, _ := packageArchive(t, map[string]string{
+		"package.json": `{"name": "runner", "version": "1.0.0", "bin": "runner.js", "dependencies": {"is-odd": "3.0.1"}}`,
+		"runner.js":    "#!/usr/bin/env node\nglobalThis.odd = require('is-odd'); require(require('path').resolve(process.argv[2]))",
+	})
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "runner server.js"}, "devDependencies": {"runner": "file:runner.tgz", "is-even": "1.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => { let even = 'gone'; try { even = require.resolve('is-even') } catch {} r.end(odd(3) + ' ' + even) }).listen(process.env.PORT)`,
+		"runner.tgz":   content,
+	})
+	p.lock()
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("The application is started with runner, a development dependency: it is kept in the image."))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("true gone"))
+}
+
+// Heroku's hooks: before packages are installed, in place of build, and at the end; what the tools keep is there again.
+func TestHooksAndCaches(t *testing.T) {
+	const note = `node -e \"require('fs').appendFileSync('notes', '%s ')\"`
+	scripts := ""
+	for _, name := range []string{"heroku-prebuild", "heroku-build", "build", "heroku-postbuild"} {
+		scripts += fmt.Sprintf(`"%s": "`+note+`", `, name, name)
+	}
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {` + scripts + `"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end(require('fs').readFileSync('notes'))).listen(process.env.PORT)`,
+	})
+	p.edit("package.json", `"heroku-build": "node`, `"heroku-build": "mkdir -p node_modules/.cache && date >> node_modules/.cache/runs && wc -l < node_modules/.cache/runs >> notes && node`)
+	p.lock()
+	p.build()
+	answer := func() string {
+		_, body := p.start(runDefault).get("/")
+		return body
+	}
+	p.Expect(answer()).To(Equal("heroku-prebuild 1\nheroku-build heroku-postbuild "))
+	p.build()
+	p.Expect(answer()).To(Equal("heroku-prebuild 2\nheroku-build heroku-postbuild "))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("/.cache")))
+}

@@ -1,11 +1,8 @@
 package build
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,11 +10,9 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/production"
 )
 
 // Layer: "modules" holds the packages that the running application needs, in the folders in which they were installed;
@@ -99,93 +94,13 @@ func (w *work) dependencies(ctx context.Context) error {
 	return err
 }
 
-// withoutLayer builds an application that does not take its packages along in a layer: it needs none when it runs, or they
-// stay in its own folder.
-func (w *work) withoutLayer(ctx context.Context, in installation) error {
-	if in.output != nil && in.output.usable && in.NotAtLaunch && w.restoreOutput(in.output) {
-		w.keepCaches()
-		return nil
-	}
-	by, err := w.prepareInstaller(ctx, in)
-	if err != nil {
-		return err
-	}
-	build := func(by installer) error {
-		steps, err := by.forBuild(ctx, in, nil)
-		if err != nil {
-			return err
-		}
-		return in.output.record(ctx, w, func(ctx context.Context) error { return w.steps(ctx, steps) })
-	}
-	err = build(by)
-	if why := unsupportedBy(err); why != "" {
-		if err := in.trees.remove(); err != nil {
-			return err
-		}
-		err = build(w.leaveToManager(in, why))
-	}
-	if err != nil {
-		return err
-	}
-	if in.NotAtLaunch {
-		return in.trees.remove()
-	}
-	return w.prune(ctx, in)
-}
-
-// prune takes development packages out of a tree in the application's folder.
-func (w *work) prune(ctx context.Context, in installation) error {
-	if in.Production == nil {
-		folder, err := os.MkdirTemp("", "gantry-packages-")
-		if err != nil {
-			return problem.Disk("make a temporary folder", err)
-		}
-		err = w.command(ctx, "Packages", placed(in.Prune, in.Env, folder, folder))
-		if err = errors.Join(err, os.RemoveAll(folder)); err != nil {
-			return err
-		}
-		return w.pruneArchives(in)
-	}
-	return in.production(w.ctx.ApplicationPath, w.ctx.ApplicationPath).Prune()
-}
-
-// pruneArchives removes the archives of packages that are not needed any more.
-func (w *work) pruneArchives(in installation) error {
-	app := w.ctx.ApplicationPath
-	unneeded := in.TracesAtLaunch
-	if in.Archives != "" {
-		index, err := os.ReadFile(filepath.Join(app, in.Index))
-		if err != nil {
-			return problem.Disk("read "+in.Index, err)
-		}
-		entries, err := os.ReadDir(filepath.Join(app, in.Archives))
-		if err != nil && !os.IsNotExist(err) {
-			return problem.Disk("read "+in.Archives, err)
-		}
-		for _, entry := range entries {
-			if !bytes.Contains(index, []byte(entry.Name())) {
-				unneeded = append(unneeded, filepath.Join(in.Archives, entry.Name()))
-			}
-		}
-	}
-	for _, name := range unneeded {
-		if err := archive.RemoveAll(filepath.Join(app, name)); err != nil {
-			return problem.Disk("remove "+name, err)
-		}
-	}
-	return nil
-}
-
-// production is what the running application needs of the trees in a folder.
-func (in installation) production(app, base string) production.Tree {
-	return production.Tree{App: app, Base: base, Dirs: in.Dirs, Roots: in.Production.Roots, Also: in.Production.Also}
-}
-
 // prepareInstaller runs the application's steps that come before, and gives the installer.
 func (w *work) prepareInstaller(ctx context.Context, in installation) (installer, error) {
 	if len(w.plan.Before) > 0 {
-		w.native = true
-		if err := w.steps(ctx, w.plan.Before); err != nil {
+		if err := w.needToolchain(ctx); err != nil {
+			return nil, err
+		}
+		if err := w.run(ctx, w.plan.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -340,14 +255,16 @@ func (w *work) steps(ctx context.Context, steps []plan.Command) error {
 	if err := w.needToolchain(ctx); err != nil {
 		return err
 	}
-	return w.withCaches(func() error {
-		for _, step := range steps {
-			if err := w.command(ctx, "Build", step); err != nil {
-				return err
-			}
+	return w.withCaches(func() error { return w.run(ctx, steps) })
+}
+
+func (w *work) run(ctx context.Context, steps []plan.Command) error {
+	for _, step := range steps {
+		if err := w.command(ctx, "Build", step); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // together runs tasks at the same time; the first error ends them all.

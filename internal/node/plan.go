@@ -148,6 +148,7 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 				d.Production = &plan.Production{Roots: p.roots()}
 			}
 			d.Production.Also = also
+			d.InstallLaunch = d.Install
 			out.Warnings = append(out.Warnings, fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
 				"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file))
 		}
