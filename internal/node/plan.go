@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
+	if p.manager.name == "pnpm" {
+		maps.Copy(out.BuildEnv, pnpmEnv)
+	}
 	if p.settings.NPMRegistry.IsSet() {
 		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {
 			out.BuildEnv[name] = p.registry
@@ -87,6 +91,10 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 			"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}.")
 	}
 	out.NotInImage = append(out.NotInImage, p.others()...)
+	if d := out.Dependencies; d != nil {
+		// Scripts that a package manager runs leave them, too.
+		out.NotInImage = append(out.NotInImage, d.Traces...)
+	}
 	for _, group := range slicesOf {
 		out.Slices = append(out.Slices, inDir(p.dir, group))
 	}

@@ -21,9 +21,11 @@ func (m manager) usualPNPM() string {
 	return "10.x"
 }
 
+// pnpmEnv keeps pnpm from looking for another version of itself: it is the one that is asked for.
+var pnpmEnv = map[string]string{"npm_config_manage_package_manager_versions": "false", "pnpm_config_pm_on_fail": "ignore"}
+
 func (p *Project) pnpm(d *plan.Dependencies) {
 	d.Scratch = append(d.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
-	d.Env = map[string]string{"COREPACK_ENABLE_STRICT": "0", "npm_config_manage_package_manager_versions": "false", "pnpm_config_pm_on_fail": "ignore"}
 	install := []string{"pnpm", "install", "--store-dir=" + plan.StoreDir, "--reporter=append-only", "--config.confirmModulesPurge=false"}
 	if p.manager.lockfile == "" {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")
