@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -137,11 +137,11 @@ func (p *Project) caches() []string {
 	return slices.Compact(list)
 }
 
-var noEmit = regexp.MustCompile(`"noEmit"\s*:\s*true`)
+var noEmit = pattern.Lazy(`"noEmit"\s*:\s*true`)
 
 // onlyChecksTypes reports whether the TypeScript compiler writes no files. Where it does, what it remembers of its last run
 // would keep it from writing those that are not there any more.
 func (p *Project) onlyChecksTypes() bool {
 	text, _, err := p.app.Read(p.in("tsconfig.json"))
-	return err == nil && noEmit.Match(text)
+	return err == nil && noEmit().Match(text)
 }

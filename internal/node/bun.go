@@ -1,16 +1,15 @@
 package node
 
 import (
-	"regexp"
-
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
-var bunFormat = regexp.MustCompile(`"lockfileVersion":\s*(\d+)`)
+var bunFormat = pattern.Lazy(`"lockfileVersion":\s*(\d+)`)
 
 // usualBun: an older Bun does not read a newer lockfile, a newer one wants to rewrite an older.
 func (m manager) usualBun() string {
-	match := bunFormat.FindSubmatch(m.text)
+	match := bunFormat().FindSubmatch(m.text)
 	switch {
 	case m.lockfile == "bun.lock" && match != nil && string(match[1]) == "0":
 		return "1.2.x"

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 )
 
 // output is what a framework's build makes, and how that is run: by a command, or served as files.
@@ -86,7 +88,7 @@ func (p *Project) config(name string) string {
 
 // option gives a text that stands behind a key in a configuration file. The file is code; it is looked at, not run.
 func option(config, key string) string {
-	config = comments.ReplaceAllString(config, "")
+	config = comments().ReplaceAllString(config, "")
 	match := regexp.MustCompile(`\b` + key + `\s*:\s*['"` + "`" + `]([^'"` + "`" + `$]+)['"` + "`" + `]`).FindStringSubmatch(config)
 	if match == nil {
 		return ""
@@ -94,7 +96,7 @@ func option(config, key string) string {
 	return match[1]
 }
 
-var comments = regexp.MustCompile(`(?m)^\s*//.*$|/\*(?s:.*?)\*/`)
+var comments = pattern.Lazy(`(?m)^\s*//.*$|/\*(?s:.*?)\*/`)
 
 func nextOutput(p *Project) (output, bool) {
 	switch option(p.config("next.config"), "output") {

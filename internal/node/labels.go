@@ -2,8 +2,9 @@ package node
 
 import (
 	"io/fs"
-	"regexp"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 )
 
 // labels describe the image, from package.json: https://github.com/opencontainers/image-spec/blob/main/annotations.md.
@@ -33,11 +34,11 @@ func (p *Project) labels() map[string]string {
 	return list
 }
 
-var shorthand = regexp.MustCompile(`^(?:github:)?([\w.-]+/[\w.-]+)$`)
+var shorthand = pattern.Lazy(`^(?:github:)?([\w.-]+/[\w.-]+)$`)
 
 // webAddress turns the forms that npm allows into an https address; empty for one that it does not know.
 func webAddress(repository string) string {
-	if match := shorthand.FindStringSubmatch(repository); match != nil {
+	if match := shorthand().FindStringSubmatch(repository); match != nil {
 		return "https://github.com/" + match[1]
 	}
 	address := strings.TrimSuffix(strings.TrimPrefix(repository, "git+"), ".git")
@@ -54,8 +55,8 @@ func webAddress(repository string) string {
 }
 
 var (
-	gitCommit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
-	gitRemote = regexp.MustCompile(`(?s)\[remote "origin"\][^\[]*?\n\s*url\s*=\s*(\S+)`)
+	gitCommit = pattern.Lazy(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
+	gitRemote = pattern.Lazy(`(?s)\[remote "origin"\][^\[]*?\n\s*url\s*=\s*(\S+)`)
 )
 
 // git gives the commit that is checked out and the address of its origin, where the source brings its repository along:
@@ -80,10 +81,10 @@ func (p *Project) git() (revision, remote string) {
 			}
 		}
 	}
-	if !gitCommit.MatchString(revision) {
+	if !gitCommit().MatchString(revision) {
 		revision = ""
 	}
-	if match := gitRemote.FindStringSubmatch(read("config")); match != nil {
+	if match := gitRemote().FindStringSubmatch(read("config")); match != nil {
 		remote = match[1]
 	}
 	return revision, remote

@@ -2,10 +2,10 @@ package node
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 	"github.com/gantry-buildpack/gantry/internal/settings"
@@ -42,7 +42,7 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 }
 
 // literalCredential finds credentials that stand in an .npmrc, .yarnrc.yml or bunfig.toml themselves, not as a variable.
-var literalCredential = regexp.MustCompile(`(?m)(?:^|[\s{,"':])(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent|token|password)["']?\s*[=:]\s*["']?[^\s"'$]`)
+var literalCredential = pattern.Lazy(`(?m)(?:^|[\s{,"':])(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent|token|password)["']?\s*[=:]\s*["']?[^\s"'$]`)
 
 // credentialFiles may hold credentials for registries.
 var credentialFiles = []string{".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml"}
@@ -56,7 +56,7 @@ func (p *Project) withCredentials() ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if found && literalCredential.Match(text) {
+			if found && literalCredential().Match(text) {
 				list = append(list, name)
 			}
 		}

@@ -1,18 +1,18 @@
 package node
 
 import (
-	"regexp"
 	"strconv"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
-var pnpmFormat = regexp.MustCompile(`(?m)^lockfileVersion: '?(\d+)`)
+var pnpmFormat = pattern.Lazy(`(?m)^lockfileVersion: '?(\d+)`)
 
 // usualPNPM: versions 9 to 12 share a format; 10 runs on every Node.js that is supported.
 func (m manager) usualPNPM() string {
 	format := 9
-	if match := pnpmFormat.FindSubmatch(m.text); match != nil {
+	if match := pnpmFormat().FindSubmatch(m.text); match != nil {
 		format, _ = strconv.Atoi(string(match[1]))
 	}
 	if format < 9 {
@@ -39,32 +39,32 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 	}
 }
 
-var pnpmFailed = regexp.MustCompile(`(?m)^.*ERR_PNPM_[A-Z_]+\W+(.*)$`)
+var pnpmFailed = pattern.Lazy(`(?m)^.*ERR_PNPM_[A-Z_]+\W+(.*)$`)
 
 func pnpmFailures(lockfile string) []plan.Failure {
 	return []plan.Failure{
 		{
-			Shows: "ERR_PNPM_OUTDATED_LOCKFILE", Quote: pnpmFailed,
+			Shows: "ERR_PNPM_OUTDATED_LOCKFILE", Quote: pnpmFailed(),
 			ID: "node/lockfile-out-of-sync", Title: lockfile + " does not fit package.json", Where: lockfile,
 			Hints: []string{"Run `pnpm install`, look at what it changes in pnpm-lock.yaml, and commit it."},
 		},
 		{
-			Shows: "ERR_PNPM_LOCKFILE_CONFIG_MISMATCH", Quote: pnpmFailed,
+			Shows: "ERR_PNPM_LOCKFILE_CONFIG_MISMATCH", Quote: pnpmFailed(),
 			ID: "node/lockfile-out-of-sync", Title: lockfile + " was written with other settings", Where: lockfile,
 			Hints: []string{"Run `pnpm install` with the pnpm that the build uses, and commit pnpm-lock.yaml."},
 		},
 		{
-			Shows: "ERR_PNPM_FETCH_401", Quote: pnpmFailed,
+			Shows: "ERR_PNPM_FETCH_401", Quote: pnpmFailed(),
 			ID: "node/registry-unauthorized", Title: "the npm registry wants credentials", Where: ".npmrc",
 			Hints: []string{"Give the build an .npmrc with a valid token, as a service binding of type npmrc or with the token in a variable."},
 		},
 		{
-			Shows: "ERR_PNPM_FETCH_404", Quote: pnpmFailed,
+			Shows: "ERR_PNPM_FETCH_404", Quote: pnpmFailed(),
 			ID: "node/package-not-found", Title: "a package is not in the npm registry", Where: lockfile,
 			Hints: []string{"Check its name and version, and that the right registry is set for its scope in .npmrc."},
 		},
 		{
-			Shows: "ERR_PNPM_UNSUPPORTED_ENGINE", Quote: pnpmFailed,
+			Shows: "ERR_PNPM_UNSUPPORTED_ENGINE", Quote: pnpmFailed(),
 			ID: "node/engine-unsupported", Title: "a package wants another version of Node.js or pnpm", Where: manifestFile,
 			Hints: []string{"Ask for a version that it accepts, with engines.node or packageManager in package.json."},
 		},

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/semver"
@@ -56,17 +57,17 @@ func (p *Project) readYarn(m manager) (manager, error) {
 	return m, nil
 }
 
-var yarnRelease = regexp.MustCompile(`yarn-(\d+\.\d+\.\d+[^/]*)\.c?js$`)
+var yarnRelease = pattern.Lazy(`yarn-(\d+\.\d+\.\d+[^/]*)\.c?js$`)
 
 // releaseOf gives the version in the name of a Yarn that the application holds itself.
 func releaseOf(yarnPath string) string {
-	if match := yarnRelease.FindStringSubmatch(yarnPath); match != nil {
+	if match := yarnRelease().FindStringSubmatch(yarnPath); match != nil {
 		return match[1]
 	}
 	return ""
 }
 
-var yarnFormat = regexp.MustCompile(`(?m)^__metadata:\r?\n  version: (\d+)`)
+var yarnFormat = pattern.Lazy(`(?m)^__metadata:\r?\n  version: (\d+)`)
 
 // usualYarn: another Yarn would want to change the lockfile's format, which a build must not.
 func (m manager) usualYarn() string {
@@ -74,7 +75,7 @@ func (m manager) usualYarn() string {
 		return "1.x"
 	}
 	format := 0
-	if match := yarnFormat.FindSubmatch(m.text); match != nil {
+	if match := yarnFormat().FindSubmatch(m.text); match != nil {
 		format, _ = strconv.Atoi(string(match[1]))
 	}
 	switch {

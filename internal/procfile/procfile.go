@@ -5,10 +5,10 @@ package procfile
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/project"
 )
@@ -25,7 +25,7 @@ type Entry struct {
 }
 
 // typePattern is what the buildpack specification allows as a process type, less the path names "." and "..".
-var typePattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
+var typePattern = pattern.Lazy(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 
 // Declared reads [dev.gantry.process.NAME], in the order of the names: command is a text for a shell, or a list of words.
 func Declared(table project.Table) ([]Entry, error) {
@@ -49,7 +49,7 @@ func Declared(table project.Table) ([]Entry, error) {
 	var entries []Entry
 	for _, name := range slices.Sorted(maps.Keys(processes)) {
 		key := "process." + name
-		if !typePattern.MatchString(name) {
+		if !typePattern().MatchString(name) {
 			return nil, bad(key, fmt.Sprintf("%q cannot be the name of a process type: letters, digits, - _ . only", name))
 		}
 		fields, ok := processes[name].(map[string]any)
@@ -119,7 +119,7 @@ func Parse(file string, text []byte) ([]Entry, error) {
 		switch {
 		case !found:
 			return nil, fail(indent+1, "there is no colon")
-		case !typePattern.MatchString(name):
+		case !typePattern().MatchString(name):
 			return nil, fail(indent+1, fmt.Sprintf("%q cannot be the name of a process type: letters, digits, - _ . only", name))
 		case strings.TrimSpace(command) == "":
 			return nil, fail(len(line)+1, "there is no command behind "+name+":")

@@ -2,9 +2,9 @@ package semver
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 )
 
 // Range is a set of versions: alternatives ("||") of comparators that must all hold.
@@ -26,16 +26,12 @@ const xPlain = `[v=\s]*(` + xNumber + `)(?:\.(` + xNumber + `)(?:\.(` + xNumber 
 
 // The patterns are compiled when one is needed: detection needs none and must take milliseconds.
 var (
-	hyphenPattern     = lazily(`^\s*(` + xPlain + `)\s+-\s+(` + xPlain + `)\s*$`)
-	operatorSpace     = lazily(`(\s*)((?:<|>)?=?)\s*(` + xPlain + `)`)
-	tildeSpace        = lazily(`(\s*)(?:~>?)\s+`)
-	caretSpace        = lazily(`(\s*)\^\s+`)
-	comparatorPattern = lazily(`^(~>?|\^|(?:<|>)?=?)?` + xPlain + `$`)
+	hyphenPattern     = pattern.Lazy(`^\s*(` + xPlain + `)\s+-\s+(` + xPlain + `)\s*$`)
+	operatorSpace     = pattern.Lazy(`(\s*)((?:<|>)?=?)\s*(` + xPlain + `)`)
+	tildeSpace        = pattern.Lazy(`(\s*)(?:~>?)\s+`)
+	caretSpace        = pattern.Lazy(`(\s*)\^\s+`)
+	comparatorPattern = pattern.Lazy(`^(~>?|\^|(?:<|>)?=?)?` + xPlain + `$`)
 )
-
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
 
 // ParseRange reads a range in npm's syntax. The empty text means any version.
 func ParseRange(text string) (Range, error) {

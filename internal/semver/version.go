@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 )
 
 // Version is a parsed version; build metadata is read and ignored, as the specification says.
@@ -29,7 +31,7 @@ const (
 	maxLength = 256
 )
 
-var versionPattern = lazily(`^v?(` + numeric + `)\.(` + numeric + `)\.(` + numeric + `)` + prerelease + build + `$`)
+var versionPattern = pattern.Lazy(`^v?(` + numeric + `)\.(` + numeric + `)\.(` + numeric + `)` + prerelease + build + `$`)
 
 // Parse reads a full version, with or without a leading "v".
 func Parse(text string) (Version, error) {
