@@ -14,6 +14,9 @@ import (
 
 // prune takes development packages out of a tree in the application's folder.
 func (w *work) prune(ctx context.Context, in installation) error {
+	if in.Production == nil && len(in.Prune.Args) == 0 {
+		return w.pruneArchives(in)
+	}
 	if in.Production == nil {
 		folder, err := os.MkdirTemp("", "gantry-packages-")
 		if err != nil {

@@ -55,18 +55,22 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		decide(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")
 	}
 	names := p.scripts()
-	if p.selected() && len(names) > 0 {
-		if step, origin, ok := p.orchestrated(names[0]); ok {
+	if p.selected() && (len(names) > 0 || len(p.more) > 0) {
+		script := "build"
+		if len(names) > 0 {
+			script = names[0]
+		}
+		if step, origin, ok := p.orchestrated(script); ok {
 			out.Scripts = append(out.Scripts, step)
 			decide(step, origin)
-			names = names[1:]
+			names = names[min(1, len(names)):]
 		} else {
-			for _, m := range p.needs(p.dir, true) {
+			for _, m := range p.needs(p.roots(), true) {
 				dir := path.Join(p.root, m.dir)
 				if dir != p.dir && m.Scripts["build"] != "" {
 					step := p.script("build", dir)
 					out.Scripts = append(out.Scripts, step)
-					decide(step, "needed by "+p.dir)
+					decide(step, "needed by "+strings.Join(p.roots(), ", "))
 				}
 			}
 		}
@@ -107,19 +111,34 @@ func (p *Project) orchestrated(script string) (step plan.Command, origin string,
 		_, isTask := turbo.Tasks[script]
 		_, isPipeline := turbo.Pipeline[script]
 		if isTask || isPipeline {
-			step = runs("turbo", "run", script, "--filter="+p.manifest.Name)
+			words := []string{"turbo", "run", script}
+			for _, name := range p.names() {
+				words = append(words, "--filter="+name)
+			}
+			step = runs(words...)
 			step.Dir = p.root
 			step.Env = map[string]string{"TURBO_TELEMETRY_DISABLED": "1"}
 			return step, file + " is there", true
 		}
 	}
 	if file := path.Join(p.root, "nx.json"); p.top.has("nx") && p.manifest.Name != "" && p.app.Has(file) {
-		step = runs("nx", "run", p.manifest.Name+":"+script)
+		step = runs("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
 		step.Dir = p.root
 		step.Env = map[string]string{"NX_DAEMON": "false"}
 		return step, file + " is there", true
 	}
 	return step, "", false
+}
+
+// names are the names of the applications' packages.
+func (p *Project) names() []string {
+	var list []string
+	for _, dir := range p.roots() {
+		if m, ok := p.member(dir); ok {
+			list = append(list, m.Name)
+		}
+	}
+	return list
 }
 
 // caches are the places where build tools keep what makes their next run faster, for every framework.

@@ -34,7 +34,11 @@ type Project struct {
 	members []member
 	// onlyMember: dir was chosen because it alone can be started.
 	onlyMember bool
-	manager    manager
+	// more are the folders of further applications of the same image.
+	more    []string
+	manager manager
+	// keepsDevelopment: the package manager cannot take development packages out.
+	keepsDevelopment bool
 	// processes are those that the Procfile and project.toml declare.
 	declared []procfile.Entry
 	// registry is the npm registry's URL.

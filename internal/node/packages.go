@@ -60,6 +60,9 @@ func (p *Project) packages(out *plan.Plan) error {
 	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
 	failures = append(failures, nativeFailures()...)
 	d.Install.Failures, d.InstallLaunch.Failures = failures, failures
+	if p.keepsDevelopment {
+		out.Warnings = append(out.Warnings, "Yarn "+d.Version+" cannot take development packages out of a Plug'n'Play application: the image holds them. Yarn 4 can.")
+	}
 	decision := plan.Decision{Subject: "packages", Value: m.title + " " + d.Version, Origin: m.origin}
 	if m.name == "npm" {
 		decision.Value = d.Install.Title
@@ -73,7 +76,9 @@ func (p *Project) packages(out *plan.Plan) error {
 	out.Dependencies = d
 	out.LaunchPath = []string{path.Join(p.root, packagesDir, ".bin")}
 	if p.selected() {
-		out.LaunchPath = append([]string{path.Join(p.dir, packagesDir, ".bin")}, out.LaunchPath...)
+		for _, dir := range p.roots() {
+			out.LaunchPath = append([]string{path.Join(dir, packagesDir, ".bin")}, out.LaunchPath...)
+		}
 	}
 	return nil
 }
@@ -90,7 +95,7 @@ func (p *Project) noLockfile() string {
 // roots are the packages that are run, relative to the source tree.
 func (p *Project) roots() []string {
 	if p.selected() {
-		return []string{p.dir}
+		return append([]string{p.dir}, p.more...)
 	}
 	list := []string{p.root}
 	for _, m := range p.members {

@@ -31,6 +31,17 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 			add(*process, origin)
 		}
 	}
+	for _, dir := range p.more {
+		other := *p
+		m, _ := p.member(dir)
+		other.dir, other.manifest = dir, m.manifest
+		process, origin, _ := other.web()
+		if process == nil {
+			return nil, nil, made, other.nothingToStart()
+		}
+		process.Type = path.Base(dir)
+		add(*process, origin)
+	}
 	if len(list) == 0 {
 		return nil, nil, made, p.nothingToStart()
 	}
@@ -259,10 +270,8 @@ func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string
 
 // manifestOf gives the package.json of a folder of the application.
 func (p *Project) manifestOf(dir string) manifest {
-	for _, m := range p.members {
-		if path.Join(p.root, m.dir) == dir {
-			return m.manifest
-		}
+	if m, ok := p.member(dir); ok {
+		return m.manifest
 	}
 	if dir == p.dir {
 		return p.manifest

@@ -93,12 +93,11 @@ func members(a app.App, root string, m manifest) ([]member, error) {
 // locate finds the application in the source tree: the folder that is chosen, and the root of the workspaces that it is
 // one of, if it is.
 func (p *Project) locate() error {
-	chosen := path.Clean(p.settings.App.Value)
-	if p.settings.App.Value == "" {
-		chosen = ""
-	}
-	if chosen == "." {
-		chosen = ""
+	chosen, more, _ := strings.Cut(p.settings.App.Value, ",")
+	if chosen = path.Clean("/" + strings.TrimSpace(chosen))[1:]; more != "" {
+		for dir := range strings.SplitSeq(more, ",") {
+			p.more = append(p.more, path.Clean("/" + strings.TrimSpace(dir))[1:])
+		}
 	}
 	for root := path.Dir(chosen); chosen != ""; root = path.Dir(root) {
 		if root == "." {
@@ -116,7 +115,7 @@ func (p *Project) locate() error {
 			for _, m := range list {
 				if path.Join(root, m.dir) == chosen {
 					p.root, p.dir, p.top, p.manifest, p.members = root, chosen, top, m.manifest, list
-					return nil
+					return p.checkMore()
 				}
 			}
 		}
@@ -134,7 +133,36 @@ func (p *Project) locate() error {
 		return p.noApp(chosen)
 	}
 	p.members, err = members(p.app, chosen, m)
+	if err == nil && len(p.more) > 0 {
+		return p.checkMore()
+	}
 	return err
+}
+
+// checkMore wants every further application to be a workspace beside the first.
+func (p *Project) checkMore() error {
+	for _, dir := range p.more {
+		if _, ok := p.member(dir); !ok || !p.selected() {
+			return &problem.Problem{
+				ID:    "node/apps-not-together",
+				Title: "the applications " + p.settings.App.Value + " cannot be built into one image",
+				Where: request{origin: p.settings.App.Origin, where: p.settings.App.Where}.place(),
+				Why:   "they are not workspaces of one repository, with one lockfile",
+				Hints: []string{"Build an image for each: name one folder."},
+			}
+		}
+	}
+	return nil
+}
+
+// member gives the workspace in a folder of the source tree.
+func (p *Project) member(dir string) (member, bool) {
+	for _, m := range p.members {
+		if path.Join(p.root, m.dir) == dir {
+			return m, true
+		}
+	}
+	return member{}, false
 }
 
 func (p *Project) noApp(chosen string) error {
@@ -185,9 +213,9 @@ func (p *Project) chooseMember() error {
 	}
 }
 
-// needs gives the workspaces that a workspace needs, each after those that it needs itself, and itself last. With
-// building, those count, too, that only its build needs.
-func (p *Project) needs(dir string, building bool) []member {
+// needs gives the workspaces that some of them need, each after those that it needs itself. With
+// building, those count, too, that only a build needs.
+func (p *Project) needs(dirs []string, building bool) []member {
 	byName := map[string]member{}
 	for _, m := range p.members {
 		byName[m.Name] = m
@@ -213,8 +241,8 @@ func (p *Project) needs(dir string, building bool) []member {
 		}
 		order = append(order, m)
 	}
-	for _, m := range p.members {
-		if path.Join(p.root, m.dir) == dir {
+	for _, dir := range dirs {
+		if m, ok := p.member(dir); ok {
 			visit(m)
 		}
 	}
@@ -226,7 +254,7 @@ func (p *Project) others() []string {
 	if !p.selected() {
 		return nil
 	}
-	needed := p.needs(p.dir, false)
+	needed := p.needs(p.roots(), false)
 	var list []string
 	for _, m := range p.members {
 		holds := func(n member) bool { return n.dir == m.dir || strings.HasPrefix(n.dir, m.dir+"/") }

@@ -123,12 +123,17 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		}
 		d.TracesAtLaunch = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
 		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
+		d.Production = nil
+		if version, err := semver.Parse(d.Version); err == nil && version.Major < 4 {
+			// Its "workspaces focus" is in a plugin that few have.
+			p.keepsDevelopment = true
+			return
+		}
 		d.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
 		if p.selected() {
 			d.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
 		}
 		d.InstallLaunch = d.Prune
-		d.Production = nil
 		return
 	}
 	// What Yarn remembers of an installation is nobody's business in the image.

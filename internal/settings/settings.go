@@ -33,7 +33,8 @@ const defaultOrigin = "default"
 
 // Settings are all settings of a build.
 type Settings struct {
-	// App is the folder of the application to build, where the source tree holds several; empty when nobody has chosen.
+	// App is the folder of the application to build, where the source tree holds several, or some of them, separated by
+	// commas; empty when nobody has chosen.
 	App Setting
 	// NodeVersion is an npm range or an alias such as "lts/*"; empty when nobody has chosen.
 	NodeVersion Setting
@@ -68,7 +69,7 @@ type definition struct {
 }
 
 var definitions = []definition{
-	{key: "app", env: "BP_NODE_PROJECT_PATH", check: folder, target: func(s *Settings) *Setting { return &s.App }},
+	{key: "app", env: "BP_NODE_PROJECT_PATH", check: folders, target: func(s *Settings) *Setting { return &s.App }},
 	{key: "node.version", env: "BP_NODE_VERSION", target: func(s *Settings) *Setting { return &s.NodeVersion }},
 	{key: "node.source", env: "BP_NODE_SOURCE", fallback: "auto", check: oneOf("auto", "nodejs.org", "npm-registry"),
 		target: func(s *Settings) *Setting { return &s.NodeSource }},
@@ -143,6 +144,16 @@ func oneOf(values ...string) func(string) string {
 func folder(value string) string {
 	if value != "" && !filepath.IsLocal(value) {
 		return fmt.Sprintf("%q is not a folder of the application", value)
+	}
+	return ""
+}
+
+// folders accepts several, separated by commas.
+func folders(value string) string {
+	for part := range strings.SplitSeq(value, ",") {
+		if why := folder(strings.TrimSpace(part)); why != "" {
+			return why
+		}
 	}
 	return ""
 }
