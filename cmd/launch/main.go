@@ -6,6 +6,9 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/capture"
 	"github.com/gantry-buildpack/gantry/internal/launch"
 )
 
@@ -13,7 +16,9 @@ const usage = `usage:
   gantry preflight [--json]    checks the configuration of all process types against this environment
   gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
                                starts a program as its only child: forwards signals, reaps orphans
-`
+
+looks into the running application:
+` + capture.Usage
 
 func main() { os.Exit(run()) }
 
@@ -25,6 +30,11 @@ func run() int {
 	if len(os.Args) < 2 {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
+	}
+	if capture.Is(os.Args[1]) {
+		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
+		streams := capture.Streams{Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
+		return capture.Run(os.Args[1:], launch.Host().Facts().Memory, streams)
 	}
 	switch os.Args[1] {
 	case "init":

@@ -1,0 +1,207 @@
+package capture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// inspector is a connection to Node.js' inspector: https://chromedevtools.github.io/devtools-protocol/v8/.
+type inspector struct {
+	process Process
+	port    int
+	// opened: it was not open before.
+	opened bool
+	socket *socket
+	last   int
+	// event is told of what the inspector says by itself.
+	event func(method string, params json.RawMessage) error
+}
+
+// opening is how long a process may take to open its inspector.
+const opening = 5 * time.Second
+
+// attach opens a process's inspector, or takes the one that is open.
+func attach(ctx context.Context, p Process) (*inspector, error) {
+	i := &inspector{process: p, event: func(string, json.RawMessage) error { return nil }}
+	path := ""
+	if i.port, path = find(p); path == "" {
+		if !p.handles(int(syscall.SIGUSR1)) {
+			// Without a handler the signal would end the process.
+			return nil, &problem.Problem{
+				ID:    "capture/inspector-disabled",
+				Title: fmt.Sprintf("process %d does not open its inspector", p.PID),
+				Why:   "it has no handler for SIGUSR1: Node.js was started with --disable-sigusr1, or is just starting",
+				Hints: []string{"Start it without that option; or with --inspect=127.0.0.1:9229 from the beginning, which is found as well."},
+			}
+		}
+		if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
+			return nil, &problem.Problem{
+				ID:    "capture/not-permitted",
+				Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
+				Why:   err.Error(),
+				Hints: []string{"Run this as the application's user."},
+				Err:   err,
+			}
+		}
+		i.opened = true
+		for deadline := time.Now().Add(opening); path == "" && time.Now().Before(deadline) && ctx.Err() == nil; {
+			time.Sleep(20 * time.Millisecond)
+			i.port, path = find(p)
+		}
+	}
+	if path == "" {
+		return nil, &problem.Problem{
+			ID:    "capture/inspector-closed",
+			Title: fmt.Sprintf("process %d did not open its inspector within %s", p.PID, opening),
+			Why:   "the application uses SIGUSR1 itself, or the port of the inspector (9229, or that of --inspect-port) is in use",
+			Hints: []string{"Look at the application's log: Node.js says there when the port is in use."},
+		}
+	}
+	var err error
+	if i.socket, err = open(i.port, path); err != nil {
+		return nil, i.lost(err)
+	}
+	return i, nil
+}
+
+// find gives the port of a process's open inspector, and the path of its main thread; the path is empty when none is open.
+func find(p Process) (port int, path string) {
+	for _, port := range p.ports() {
+		text, err := get(port, "/json/list")
+		var targets []struct{ Type, WebSocketDebuggerURL string }
+		if err != nil || json.Unmarshal(text, &targets) != nil {
+			continue
+		}
+		for _, target := range targets {
+			if target.Type != "node" {
+				continue
+			}
+			if _, rest, ok := strings.Cut(strings.TrimPrefix(target.WebSocketDebuggerURL, "ws://"), "/"); ok {
+				return port, "/" + rest
+			}
+		}
+	}
+	return 0, ""
+}
+
+func (i *inspector) lost(err error) error {
+	return &problem.Problem{
+		ID:    "capture/connection-lost",
+		Title: fmt.Sprintf("the connection to process %d broke off", i.process.PID),
+		Why:   err.Error(),
+		Hints: []string{"Check with `gantry ps` whether the process still runs, and try again."},
+		Err:   err,
+	}
+}
+
+// message is what the inspector sends: an answer, or an event.
+type message struct {
+	ID     int
+	Method string
+	Params json.RawMessage
+	Result json.RawMessage
+	Error  *struct{ Message string }
+}
+
+// call calls a method, and waits for its answer as long as ctx and limit allow.
+func (i *inspector) call(ctx context.Context, limit time.Duration, method string, params any, result any) error {
+	i.last++
+	text, err := json.Marshal(map[string]any{"id": i.last, "method": method, "params": params})
+	if err != nil {
+		return fmt.Errorf("call %s: %w", method, err)
+	}
+	if err := i.socket.file.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return i.lost(err)
+	}
+	if err := i.socket.write(frameText, text); err != nil {
+		return i.lost(err)
+	}
+	for deadline := time.Now().Add(limit); ; {
+		m, err := i.next(ctx, deadline)
+		switch {
+		case err != nil:
+			return err
+		case m.ID != i.last:
+		case m.Error != nil:
+			return fmt.Errorf("%s: %s", method, m.Error.Message)
+		case result == nil:
+			return nil
+		default:
+			return json.Unmarshal(m.Result, result)
+		}
+	}
+}
+
+// next gives the next answer; events are handed on.
+func (i *inspector) next(ctx context.Context, deadline time.Time) (message, error) {
+	var m message
+	stop := context.AfterFunc(ctx, func() { _ = i.socket.file.SetReadDeadline(time.Now()) })
+	text, err := i.socket.read(deadline)
+	stop()
+	if ctx.Err() != nil {
+		return m, ctx.Err()
+	}
+	if err != nil {
+		return m, i.lost(err)
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, i.lost(err)
+	}
+	if m.Method != "" {
+		return m, i.event(m.Method, m.Params)
+	}
+	return m, nil
+}
+
+// evaluate runs an expression in the application, and gives its value.
+func (i *inspector) evaluate(ctx context.Context, expression string, value any) error {
+	var answer struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Text string }
+	}
+	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true, "awaitPromise": true}
+	if err := i.call(ctx, patience, "Runtime.evaluate", params, &answer); err != nil {
+		return err
+	}
+	if answer.ExceptionDetails != nil {
+		return errors.New("the application could not be asked: " + answer.ExceptionDetails.Text)
+	}
+	if value == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Result.Value, value)
+}
+
+// detach leaves the process as it was: an inspector that this program opened is closed.
+func (i *inspector) detach() error {
+	// Not the context of the capture: this happens when that was interrupted, too.
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var err error
+	if i.opened {
+		// Closing waits for connections to end; this one ends before.
+		err = i.evaluate(ctx, "{ const inspector = require('node:inspector'); setTimeout(() => inspector.close(), 50); 0 }", nil)
+	}
+	err = errors.Join(err, i.socket.close())
+	if !i.opened || err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, path := find(i.process); path == "" {
+			return nil
+		}
+	}
+	return &problem.Problem{
+		ID:    "capture/inspector-open",
+		Title: fmt.Sprintf("process %d has not closed its inspector again", i.process.PID),
+		Why:   "its event loop did not get to it",
+		Hints: []string{"It listens on the loopback address only; it closes when the process ends."},
+	}
+}
