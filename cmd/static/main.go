@@ -28,7 +28,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) < 2 || len(os.Args) > 3 {
-		return errors.New("usage: static FOLDER [START-PAGE]")
+		return errors.New("usage: static FOLDER [START-PAGE | --pages]")
 	}
 	root, err := os.OpenRoot(os.Args[1])
 	if err != nil {

@@ -20,6 +20,8 @@ type output struct {
 	static string
 	// fallback is the page for paths that are no file, where it has a name of its own.
 	fallback string
+	// pages: the files are pages of their own; what is not there is not found.
+	pages bool
 	// alone: the command needs neither node_modules nor anything beside these folders.
 	alone []string
 	// after is a shell script to run when the build is done.
@@ -47,10 +49,10 @@ var frameworks = []framework{
 	{"React Router", []string{"@react-router/dev"}, reactRouterOutput, nil},
 	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil},
 	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}},
-	{"Gatsby", []string{"gatsby"}, served("public"), []string{".cache", "node_modules/.cache"}},
-	{"Docusaurus", []string{"@docusaurus/core"}, served("build"), []string{".docusaurus"}},
+	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}},
+	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}},
 	{"VitePress", []string{"vitepress"}, vitepressOutput, nil},
-	{"Eleventy", []string{"@11ty/eleventy"}, served("_site"), []string{".cache"}},
+	{"Eleventy", []string{"@11ty/eleventy"}, pages("_site"), []string{".cache"}},
 	{"Create React App", []string{"react-scripts"}, served("build"), nil},
 	{"Vue CLI", []string{"@vue/cli-service"}, served("dist"), nil},
 	{"Vite", []string{"vite"}, viteOutput, nil},
@@ -73,6 +75,15 @@ func (p *Project) framework() (framework, bool) {
 func served(dir string) func(*Project) (output, bool) {
 	return func(p *Project) (output, bool) {
 		return output{static: dir, why: "files to serve"}, len(p.scripts()) > 0
+	}
+}
+
+// pages is served, for sites of several pages.
+func pages(dir string) func(*Project) (output, bool) {
+	return func(p *Project) (output, bool) {
+		o, ok := served(dir)(p)
+		o.pages = true
+		return o, ok
 	}
 }
 
@@ -101,7 +112,7 @@ var comments = pattern.Lazy(`(?m)^\s*//.*$|/\*(?s:.*?)\*/`)
 func nextOutput(p *Project) (output, bool) {
 	switch option(p.config("next.config"), "output") {
 	case "export":
-		return output{static: "out", why: `output: "export" in next.config`}, true
+		return output{static: "out", pages: true, why: `output: "export" in next.config`}, true
 	case "standalone":
 		// The server's folder in a workspace is that of the application: https://nextjs.org/docs/app/api-reference/config/next-config-js/output.
 		script := `cd .next/standalone
@@ -155,7 +166,7 @@ func astroOutput(p *Project) (output, bool) {
 	if p.manifest.has("@astrojs/node") {
 		return output{command: "node " + quote(path.Join(dir, "server/entry.mjs")), env: map[string]string{"HOST": "0.0.0.0"}}, true
 	}
-	return output{static: path.Clean(dir), why: "no adapter for a server"}, true
+	return output{static: path.Clean(dir), pages: true, why: "no adapter for a server"}, true
 }
 
 func reactRouterOutput(p *Project) (output, bool) {
@@ -173,10 +184,10 @@ func vitepressOutput(p *Project) (output, bool) {
 	for _, script := range p.scripts() {
 		words := strings.Fields(p.manifest.Scripts[script])
 		if i := slices.Index(words, "build"); i > 0 && words[i-1] == "vitepress" && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
-			return output{static: path.Join(words[i+1], ".vitepress/dist"), why: "files to serve"}, true
+			return output{static: path.Join(words[i+1], ".vitepress/dist"), pages: true, why: "files to serve"}, true
 		}
 	}
-	return output{static: ".vitepress/dist", why: "files to serve"}, len(p.scripts()) > 0
+	return output{static: ".vitepress/dist", pages: true, why: "files to serve"}, len(p.scripts()) > 0
 }
 
 func viteOutput(p *Project) (output, bool) {

@@ -132,20 +132,37 @@ func (p *Project) inputs() []string {
 // also are the development dependencies that a process is started with: without them it could not start.
 func (p *Project) also(processes []plan.Process) []string {
 	var list []string
+	add := func(pkg string) {
+		found, atLaunch := p.manifest.uses(pkg)
+		if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
+			list = append(list, pkg)
+		}
+	}
 	for _, q := range processes {
-		program := q.Args[0]
-		if program == "sh" {
+		if q.Args[0] == "sh" {
+			for _, word := range p.shellWords(q.Args[len(q.Args)-1], map[string]bool{}) {
+				add(packageOf(word, true))
+			}
 			continue
 		}
-		for _, name := range append([]string{program}, q.Args[1:]...) {
-			pkg := packageOf(name, name == program)
-			found, atLaunch := p.manifest.uses(pkg)
-			if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
-				list = append(list, pkg)
-			}
+		for i, word := range q.Args {
+			add(packageOf(word, i == 0))
 		}
 	}
 	slices.Sort(list)
+	return list
+}
+
+// shellWords gives the words of a shell's script, and of the scripts in package.json that are named in it.
+func (p *Project) shellWords(text string, seen map[string]bool) []string {
+	var list []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`$\"'", r) }) {
+		list = append(list, word)
+		if script := p.manifest.Scripts[word]; script != "" && !seen[word] {
+			seen[word] = true
+			list = append(list, p.shellWords(script, seen)...)
+		}
+	}
 	return list
 }
 

@@ -123,6 +123,12 @@ func (p *Project) appDecision() plan.Decision {
 	}
 }
 
+// notServed are files of a source that is served as it is which are not for everybody.
+var notServed = []string{
+	".git", ".gitignore", ".env", ".npmrc", ".dockerignore", packagesDir, manifestFile, "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+	"project.toml", "Procfile", "app.json", "Dockerfile", "docker-compose.yml", "compose.yaml", "README.md",
+}
+
 // start adds the processes, and what they need in the image.
 func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 	processes, decisions, made, err := p.processes()
@@ -138,6 +144,9 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 		keep := made.alone
 		if made.static != "" {
 			keep = []string{made.static}
+			if path.Clean(made.static) == "." {
+				out.NotInImage = append(out.NotInImage, inDir(p.dir, notServed)...)
+			}
 			out.Runtime.Launch, out.LaunchEnv = nil, nil
 		}
 		out.Only, out.LaunchPath = inDir(p.dir, keep), nil

@@ -71,6 +71,16 @@ func (p *Project) startable() bool {
 	return process != nil
 }
 
+// startsItself reports whether a workspace is an application: a library has a main file, too.
+func (p *Project) startsItself() bool {
+	f, known := p.framework()
+	if known {
+		_, known = f.run(p)
+	}
+	return known || p.manifest.Scripts["start"] != "" || firstOf(p.app, inDir(p.dir, entryFiles[:3])) != "" ||
+		slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
+}
+
 // web is the process that answers requests: what the start script runs, unless that only serves for development; what a
 // framework says; the file that "node ." would run.
 func (p *Project) web() (process *plan.Process, origin string, made output) {
@@ -111,7 +121,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		return started(text, origin)
 	}
 	if !p.manifest.hasDependencies() && p.has("index.html") {
-		o := output{static: ".", why: "index.html is there"}
+		o := output{static: ".", pages: true, why: "index.html is there"}
 		return p.fromOutput(o), "files to serve: index.html is there", o
 	}
 	return nil, "", output{}
@@ -121,7 +131,10 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 func (p *Project) fromOutput(o output) *plan.Process {
 	if o.static != "" {
 		args := []string{plan.StaticServer, o.static}
-		if o.fallback != "" {
+		switch {
+		case o.pages:
+			args = append(args, "--pages")
+		case o.fallback != "":
 			args = append(args, o.fallback)
 		}
 		return &plan.Process{Type: "web", Args: args, Dir: p.dir}

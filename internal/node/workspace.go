@@ -188,7 +188,7 @@ func (p *Project) chooseMember() error {
 	for _, m := range p.members {
 		other := *p
 		other.dir, other.manifest = path.Join(p.root, m.dir), m.manifest
-		if other.startable() {
+		if other.declared = nil; other.startsItself() {
 			candidates = append(candidates, other.dir)
 		}
 	}

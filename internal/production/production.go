@@ -65,7 +65,11 @@ func (t Tree) Prune() error {
 		}
 	}
 	for _, dir := range t.Dirs {
-		if err := w.clean(dir); err != nil {
+		err := w.clean(dir)
+		if err == nil {
+			err = w.removeEmpty(dir)
+		}
+		if err != nil && !os.IsNotExist(err) {
 			return problem.Disk("take development packages out of "+dir, err)
 		}
 	}
@@ -275,13 +279,25 @@ func (w *walk) cleanLinks(dir string) error {
 			}
 			continue
 		}
-		if _, err := os.Stat(full); os.IsNotExist(err) {
+		if !w.leadsToKept(full) {
 			if err := os.Remove(full); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// leadsToKept reports whether a link leads to a package that is there, and to one of the application's own only when
+// something needs it.
+func (w *walk) leadsToKept(link string) bool {
+	target, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return false
+	}
+	name, err := filepath.Rel(w.App, target)
+	own := err == nil && filepath.IsLocal(name) && !strings.Contains("/"+name+"/", "/"+modules+"/")
+	return !own || w.visited[name]
 }
 
 // target finds the program that a command file of pnpm or Bun calls.

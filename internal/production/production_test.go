@@ -109,10 +109,12 @@ func TestPrune(t *testing.T) {
 				node_modules/.pnpm/dev@1/node_modules/dev/package.json = {}
 				node_modules/.pnpm/root@1/node_modules/root/package.json = {}
 				node_modules/.pnpm/node_modules/b -> ../b@1/node_modules/b
-				node_modules/.pnpm/node_modules/dev -> ../dev@1/node_modules/dev`,
+				node_modules/.pnpm/node_modules/dev -> ../dev@1/node_modules/dev
+				node_modules/.pnpm/node_modules/api -> ../../../apps/api
+				apps/api/package.json = {}`,
 			tree: production.Tree{Roots: []string{"apps/web"}, Dirs: []string{"node_modules", "apps/web/node_modules", "packages/lib/node_modules", "nowhere/node_modules"}},
 			want: []string{
-				"apps/web/node_modules/lib", "apps/web/package.json", "node_modules/.pnpm/a@1/node_modules/a/bin.js",
+				"apps/api/package.json", "apps/web/node_modules/lib", "apps/web/package.json", "node_modules/.pnpm/a@1/node_modules/a/bin.js",
 				"node_modules/.pnpm/a@1/node_modules/a/package.json", "node_modules/.pnpm/a@1/node_modules/b", "node_modules/.pnpm/b@1/node_modules/b/package.json",
 				"node_modules/.pnpm/node_modules/b", "package.json", "packages/lib/node_modules/.bin/a", "packages/lib/node_modules/a", "packages/lib/package.json",
 			},

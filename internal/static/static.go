@@ -19,6 +19,9 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
+// Pages, as a start page, says that the site is no single-page application: what is not there is not found.
+const Pages = "--pages"
+
 // Handler serves a folder. start names the page of a single-page application, where that is not 200.html or index.html.
 func Handler(files fs.FS, start string) http.Handler {
 	return gzhttp.GzipHandler(&server{files: files, start: start})
@@ -99,7 +102,7 @@ func (s *server) missing(w http.ResponseWriter, r *http.Request) {
 	asksForPage := strings.Contains(r.Header.Get("Accept"), "text/html") && mime.TypeByExtension(path.Ext(r.URL.Path)) == ""
 	start := ""
 	for _, name := range []string{s.start, "200.html"} {
-		if start == "" && name != "" && s.is(name) {
+		if start == "" && name != Pages && name != "" && s.is(name) {
 			start = name
 		}
 	}
@@ -108,7 +111,7 @@ func (s *server) missing(w http.ResponseWriter, r *http.Request) {
 		s.file(w, r, start)
 	case s.is("404.html"):
 		s.notFound(w, r)
-	case asksForPage && s.is("index.html"):
+	case asksForPage && s.start != Pages && s.is("index.html"):
 		s.file(w, r, "index.html")
 	default:
 		http.Error(w, "not found", http.StatusNotFound)

@@ -48,6 +48,8 @@ func TestPaths(t *testing.T) {
 		"a site of several pages":                  {files: several, path: "/gone", code: 404, body: "the file 404.html"},
 		"a site that has both":                     {files: nuxt, path: "/users/1", code: 200, body: "the file 200.html"},
 		"a picture that is not there, there":       {files: nuxt, path: "/gone.png", code: 404, body: "the file 404.html"},
+		"a site of pages without a 404.html":       {files: app, start: static.Pages, path: "/gone", code: 404, body: "not found"},
+		"its pages":                                {files: app, start: static.Pages, path: "/about", code: 200, body: "the file about.html"},
 		"a start page with another name":           {files: svelte, start: "app.html", path: "/", code: 200, body: "the file app.html"},
 		"a start page with another name, deeper":   {files: svelte, start: "app.html", path: "/a/b", code: 200, body: "the file app.html"},
 		"a start page that is named but not there": {files: app, start: "app.html", path: "/a", code: 200, body: "the file index.html"},
