@@ -25,7 +25,7 @@ type inspector struct {
 }
 
 // opening is how long a process may take to open its inspector.
-const opening = 5 * time.Second
+const opening = 10 * time.Second
 
 // attach opens a process's inspector, or takes the one that is open.
 func attach(ctx context.Context, p Process) (*inspector, error) {
