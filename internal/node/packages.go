@@ -54,6 +54,9 @@ func (p *Project) packages(out *plan.Plan) error {
 	case "bun":
 		p.bun(d)
 	}
+	// Package managers ask no questions then. Scripts do not get it: Create React App takes warnings for errors with it, and
+	// Angular keeps no cache.
+	d.Env = merge(d.Env, map[string]string{"CI": "true"})
 	for _, c := range []*plan.Command{&d.Install, &d.InstallLaunch, &d.Prune} {
 		c.Dir = p.root
 	}

@@ -19,7 +19,6 @@ import (
 // Node.js trust what the build image trusts.
 func buildEnv(npm plan.Release) map[string]string {
 	env := map[string]string{
-		"CI":                         "true",
 		"NODE_EXTRA_CA_CERTS":        plan.CACertificates,
 		"npm_config_audit":           "false",
 		"npm_config_fund":            "false",
