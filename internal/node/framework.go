@@ -255,6 +255,14 @@ func angularOutput(p *Project) (output, bool) {
 	return output{}, false
 }
 
+var allowedHosts = pattern.Lazy(`"allowedHosts"\s*:\s*\[\s*"`)
+
+// allowsHosts reports whether angular.json names hosts: https://angular.dev/best-practices/security#preventing-server-side-request-forgery-ssrf.
+func (p *Project) allowsHosts() bool {
+	text, _, err := p.app.Read(p.in("angular.json"))
+	return err == nil && allowedHosts().Match(text)
+}
+
 // developing are commands that serve an application while it is being written: no image is started with one.
 var developing = []string{
 	"react-scripts start", "vite", "vite dev", "vite serve", "vite preview", "ng serve", "astro dev", "astro preview", "next dev", "nuxt dev",

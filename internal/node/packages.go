@@ -143,8 +143,15 @@ func (p *Project) also(processes []plan.Process) []string {
 	}
 	for _, q := range processes {
 		if q.Args[0] == "sh" {
-			for _, word := range p.shellWords(q.Args[len(q.Args)-1], map[string]bool{}) {
+			scripts, before := map[string]bool{}, len(list)
+			for _, word := range p.shellWords(q.Args[len(q.Args)-1], scripts) {
 				add(packageOf(word, true))
+			}
+			if len(scripts) > 0 && len(list) > before {
+				// A step of the build at the start: its tools need others that no command names.
+				for name := range p.manifest.DevDependencies {
+					add(name)
+				}
 			}
 			continue
 		}

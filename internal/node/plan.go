@@ -155,6 +155,10 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 		}
 		return nil
 	}
+	if p.manifest.has("@angular/ssr") && !p.allowsHosts() {
+		out.Warnings = append(out.Warnings, "Angular's server refuses requests for hosts that it does not know: name yours in security.allowedHosts of angular.json, "+
+			"or at run time in NG_ALLOWED_HOSTS=www.example.com.")
+	}
 	if p.manifest.has("fastify-cli") {
 		out.LaunchEnv["FASTIFY_ADDRESS"] = "0.0.0.0"
 	}

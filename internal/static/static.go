@@ -95,11 +95,13 @@ func (s *server) is(name string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// missing answers for what is not there. A page of a single-page application exists in the browser only: who asks for a
-// page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
+// missing answers for what is not there. A page of a single-page application exists in the browser only: who may be asking
+// for a page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
 // 404.html.
 func (s *server) missing(w http.ResponseWriter, r *http.Request) {
-	asksForPage := strings.Contains(r.Header.Get("Accept"), "text/html") && mime.TypeByExtension(path.Ext(r.URL.Path)) == ""
+	accepts, extension := r.Header.Get("Accept"), path.Ext(r.URL.Path)
+	asksForPage := strings.Contains(accepts, "text/html") && mime.TypeByExtension(extension) == "" ||
+		extension == "" && (accepts == "" || strings.Contains(accepts, "*/*"))
 	start := ""
 	for _, name := range []string{s.start, "200.html"} {
 		if start == "" && name != Pages && name != "" && s.is(name) {
