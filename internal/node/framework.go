@@ -257,7 +257,7 @@ func angularOutput(p *Project) (output, bool) {
 
 var allowedHosts = pattern.Lazy(`"allowedHosts"\s*:\s*\[\s*"`)
 
-// allowsHosts reports whether angular.json names hosts: https://angular.dev/best-practices/security#preventing-server-side-request-forgery-ssrf.
+// allowsHosts reports whether the security options of angular.json name hosts.
 func (p *Project) allowsHosts() bool {
 	text, _, err := p.app.Read(p.in("angular.json"))
 	return err == nil && allowedHosts().Match(text)
