@@ -152,6 +152,9 @@ func (p *Project) caches() []string {
 		names = append(names, f.caches...)
 	}
 	list = append(list, inDir(p.dir, names)...)
+	for _, m := range p.members {
+		list = append(list, inDir(path.Join(p.root, m.dir), []string{".turbo", packagesDir + "/.cache"})...)
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
