@@ -136,3 +136,24 @@ func TestOneOfSeveral(t *testing.T) {
 		})
 	}
 }
+
+// A lockfile that does not fit package.json fails, in the same words for every manager, with what the manager says.
+func TestLockfileOutOfDate(t *testing.T) {
+	for name, why := range map[string]string{
+		"yarn":              "",
+		"yarn-node-modules": `-"is-odd@npm:3.0.1"; +"is-odd@npm:3.0.0"`,
+		"pnpm":              `Cannot install with "frozen-lockfile" because pnpm-lock.yaml is not up to date with`,
+		"bun":               "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := copyApp(t, "managers/"+name)
+			p.edit("package.json", `"is-odd": "3.0.1"`, `"is-odd": "3.0.0"`)
+			log, err := p.tryBuild()
+			p.Expect(err).To(HaveOccurred())
+			p.Expect(log).To(MatchRegexp(`Failed: \S+ does not fit package.json  \[node/lockfile-out-of-sync\]\n  where  (yarn.lock|pnpm-lock.yaml|bun.lock)\n`))
+			if why != "" {
+				p.Expect(log).To(ContainSubstring("  why    " + why))
+			}
+		})
+	}
+}

@@ -153,7 +153,7 @@ func (p *Project) pnp() bool {
 
 var yarnErrors = []struct{ shows, quote, id, title, hint string }{
 	{"Your lockfile needs to be updated", "", "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
-	{"YN0028", `(?m)YN0028:[^:\n]*?\W{1,3}(.*)$`, "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
+	{"YN0028", `(?m)YN0028: .*?([+-]"[^"]+")`, "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
 }
 
 func yarnFailures(lockfile string) []plan.Failure {
