@@ -157,3 +157,16 @@ func TestLockfileOutOfDate(t *testing.T) {
 		})
 	}
 }
+
+// Bun as the runtime: the image holds it, and no Node.js.
+func TestBunAsRuntime(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"package.json": `{"packageManager": "bun@1.3.14", "scripts": {"start": "bun run server.ts"}}`,
+		"server.ts":    "const port: number = Number(process.env.PORT)\nBun.serve({ port, fetch: () => new Response('served by Bun ' + Bun.version) })\n",
+	})
+	p.build()
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("served by Bun 1.3.14"))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("/bin/node")))
+}

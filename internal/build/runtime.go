@@ -70,6 +70,10 @@ func describeTools(tools []plan.Tool) string {
 
 func (w *work) fillRuntime(ctx context.Context, dir string) error {
 	r := w.plan.Runtime
+	if w.toolchain == "" && !slices.ContainsFunc(r.Programs, func(name string) bool { return slices.Contains(r.Launch, name) }) {
+		// One of the tools is all that runs.
+		return w.unpackTools(ctx, dir, toolsAtLaunch(r), func(name string) bool { return among(r.Launch, name) })
+	}
 	if w.toolchain == "" {
 		return w.unpackRuntime(ctx, dir, toolsAtLaunch(r), func(name string) bool { return among(r.Launch, name) })
 	}
@@ -164,9 +168,19 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, tools []plan.Tool,
 		return err
 	}
 	for _, name := range w.plan.Runtime.Programs {
+		if !wanted(name) {
+			continue
+		}
 		if err := stripSymbols(filepath.Join(dir, name)); err != nil {
 			return problem.Disk("take the symbol table off "+name, err)
 		}
+	}
+	return w.unpackTools(ctx, dir, tools, wanted)
+}
+
+func (w *work) unpackTools(ctx context.Context, dir string, tools []plan.Tool, wanted func(string) bool) error {
+	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+		return problem.Disk("unpack tools", err)
 	}
 	for _, tool := range tools {
 		if err := w.unpackTool(ctx, dir, tool, wanted); err != nil {

@@ -32,7 +32,9 @@ func (w *work) billOfMaterials() error {
 	}
 	launch, build := d, d
 	if len(r.Launch) > 0 {
-		launch.Components = append(launch.Components, runtime)
+		if slices.Contains(r.Launch, "bin/"+r.Release.Name) {
+			launch.Components = append(launch.Components, runtime)
+		}
 		for _, t := range toolsAtLaunch(r) {
 			launch.Components = append(launch.Components, tool(t))
 		}

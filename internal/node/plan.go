@@ -207,6 +207,10 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) {
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
 	}
+	if !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" }) {
+		// Bun is a runtime of its own.
+		out.Runtime.Launch = slices.DeleteFunc(out.Runtime.Launch, func(name string) bool { return name == "LICENSE" || name == "bin/node" })
+	}
 	slices.Sort(out.Runtime.Launch)
 }
 
@@ -264,6 +268,9 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 // addBun adds Bun, for an application that is run by it and installed by another.
 func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) {
 	bun := manager{kind: kinds[3]}
+	if p.manager.name == bun.name {
+		bun = p.manager
+	}
 	release, err := bun.release(releases, out.Runtime.Release.Arch)
 	if err != nil {
 		return
