@@ -11,7 +11,7 @@ import (
 // manager is a package manager other than npm, as a rival and as what an application is installed with.
 type manager struct {
 	name, pkg, program string
-	// lock writes a lockfile from package-lock.json or package.json; install is the manager's own frozen installation.
+	// lock writes a lockfile, from package-lock.json where the manager can read that; install is the manager's own frozen installation.
 	lock, install []string
 	env           []string
 }
@@ -19,7 +19,8 @@ type manager struct {
 func managers() []manager {
 	arch := map[string]string{"amd64": "x64", "arm64": "aarch64"}[runtime.GOARCH]
 	return []manager{
-		{name: "yarn", pkg: "yarn@1.22.22", program: "yarn/bin/yarn.js", lock: []string{"import"}, install: []string{"install", "--frozen-lockfile", "--non-interactive"}},
+		{name: "yarn", pkg: "yarn@1.22.22", program: "yarn/bin/yarn.js", lock: []string{"install", "--ignore-scripts", "--non-interactive"}, install: []string{"install", "--frozen-lockfile", "--non-interactive"},
+			env: []string{"YARN_IGNORE_ENGINES=true"}},
 		{name: "yarn-4", pkg: "berry@npm:@yarnpkg/cli-dist@4.13.0", program: "berry/bin/yarn.js", lock: []string{"install", "--mode=update-lockfile"},
 			install: []string{"install", "--immutable"}, env: []string{"YARN_NODE_LINKER=node-modules", "YARN_ENABLE_TELEMETRY=0"}},
 		{name: "pnpm", pkg: "pnpm@10.34.9", program: "pnpm/bin/pnpm.cjs", lock: []string{"import"}, install: []string{"install", "--frozen-lockfile"}},
