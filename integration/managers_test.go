@@ -85,7 +85,7 @@ func (p *project) inBill() (inBill, inTree []string) {
 // nothing and makes no layer; the bill of materials names what is installed.
 func TestPackageManagers(t *testing.T) {
 	for name, title := range map[string]string{
-		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
+		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-11": "pnpm 11.28.11", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := copyApp(t, "managers/"+name)
@@ -106,6 +106,7 @@ func TestPackageManagers(t *testing.T) {
 			log = p.build()
 			p.Expect(log).To(ContainSubstring("Packages    unpacked from the cache, nothing they depend on has changed"))
 			p.Expect(log).NotTo(ContainSubstring("Download"))
+			p.Expect(log).NotTo(ContainSubstring("modules: made"), "nothing but a note of the package manager's own changed")
 			p.Expect(p.layers()).To(Equal(first))
 			p.Expect(answer()).To(Equal("true none 7.0.0"))
 		})

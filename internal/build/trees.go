@@ -159,7 +159,7 @@ func (t trees) snapshot() (map[string]state, error) {
 	for _, tree := range found {
 		root := filepath.Join(t.app, tree)
 		skip := func(file string) bool {
-			return filepath.Dir(file) == root && slices.Contains(t.scratch, filepath.Base(file))
+			return slices.Contains(t.scratch, strings.TrimPrefix(file, root+"/"))
 		}
 		if err := addStates(states, t.app, root, skip); err != nil {
 			return nil, problem.Disk("read "+tree, err)
@@ -168,16 +168,16 @@ func (t trees) snapshot() (map[string]state, error) {
 	return states, nil
 }
 
-// addStates notes the states of all files below a folder, by their names below base, less the folders to skip.
-func addStates(states map[string]state, base, folder string, skip func(dir string) bool) error {
+// addStates notes the states of all files below a folder, by their names below base, less those to skip.
+func addStates(states map[string]state, base, folder string, skip func(name string) bool) error {
 	return filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() {
-			if skip(file) {
-				return fs.SkipDir
-			}
+		switch {
+		case skip(file) && entry.IsDir():
+			return fs.SkipDir
+		case skip(file) || entry.IsDir():
 			return nil
 		}
 		info, err := entry.Info()

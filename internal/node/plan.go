@@ -184,15 +184,16 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 			}
 		}
 	}
-	p.managersAtLaunch(out, releases)
-	return nil
+	return p.managersAtLaunch(out, releases)
 }
 
 // managersAtLaunch adds the package managers, and Bun, that a process runs.
-func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) {
+func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) error {
 	if !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) &&
 		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "bun") }) {
-		p.addBun(out, releases)
+		if err := p.addBun(out, releases); err != nil {
+			return err
+		}
 	}
 	for _, tool := range append([]plan.Tool{out.Runtime.Manager}, out.Runtime.Tools...) {
 		needed := false
@@ -212,6 +213,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) {
 		out.Runtime.Launch = slices.DeleteFunc(out.Runtime.Launch, func(name string) bool { return name == "LICENSE" || name == "bin/node" })
 	}
 	slices.Sort(out.Runtime.Launch)
+	return nil
 }
 
 // runsProgram reports whether a process needs a program in the image.
@@ -266,18 +268,18 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 }
 
 // addBun adds Bun, for an application that is run by it and installed by another.
-func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) {
+func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) error {
 	bun := manager{kind: kinds[3]}
 	if p.manager.name == bun.name {
 		bun = p.manager
 	}
 	release, err := bun.release(releases, out.Runtime.Release.Arch)
 	if err != nil {
-		return
+		return err
 	}
-	if tool, err := bun.tool(release, releases, out.Runtime.Release.Arch); err == nil {
-		out.Runtime.Tools = append(out.Runtime.Tools, tool)
-	}
+	tool, err := bun.tool(release, releases, out.Runtime.Release.Arch)
+	out.Runtime.Tools = append(out.Runtime.Tools, tool)
+	return err
 }
 
 // startWithPnP lets Node.js find packages by Yarn's map of them: https://yarnpkg.com/features/pnp.
