@@ -33,8 +33,8 @@ func run() int {
 	}
 	if capture.Is(os.Args[1]) {
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
-		streams := capture.Streams{Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
-		return capture.Run(os.Args[1:], launch.Host().Facts().Memory, streams)
+		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
+		return capture.Run(os.Args[1:], launch.MemoryLimit, streams)
 	}
 	switch os.Args[1] {
 	case "init":

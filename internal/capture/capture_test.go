@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,15 +32,43 @@ console.log('ready')
 // node starts an application, and gives its process's number as an argument. Most tests let each have an inspector's port
 // of its own (--inspect-port=0), since tests of other packages may be at work.
 func node(t *testing.T, script string, options ...string) (pid string, process *os.Process) {
-	g := NewWithT(t)
 	program, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("not tested with Node.js: there is no node on PATH")
 	}
+	return startNode(t, program, script, options...)
+}
+
+// releases are the versions of Node.js, besides the machine's own, with which the captures are tested.
+var releases = []string{"22.23.3", "24.21.0", "26.10.0"}
+
+// release gives the program of a version, from the registry of npm packages.
+func release(t *testing.T, version string) string {
+	g := NewWithT(t)
+	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+	cache, err := os.UserCacheDir()
+	g.Expect(err).NotTo(HaveOccurred())
+	dir := filepath.Join(cache, "gantry-tests", "node-"+version)
+	program := filepath.Join(dir, "package", "bin", "node")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	g.Expect(os.MkdirAll(dir, 0o755)).To(Succeed())
+	if out, err := exec.Command("npm", "pack", "--silent", "--pack-destination", dir, "node-linux-"+arch+"@"+version).CombinedOutput(); err != nil {
+		t.Skipf("not tested with Node.js %s: npm cannot fetch it: %s", version, out)
+	}
+	archive := filepath.Join(dir, "node-linux-"+arch+"-"+version+".tgz")
+	g.Expect(exec.Command("tar", "-xzf", archive, "-C", dir, "package/bin/node").Run()).To(Succeed())
+	g.Expect(os.Remove(archive)).To(Succeed())
+	return program
+}
+
+func startNode(t *testing.T, program, script string, options ...string) (pid string, process *os.Process) {
+	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "app.js")
 	g.Expect(os.WriteFile(file, []byte(script), 0o644)).To(Succeed())
 	cmd := exec.Command(program, append(options, file)...)
-	cmd.Env = append(os.Environ(), "CANARY=canary-91c2")
+	cmd.Env = append(os.Environ(), "CANARY=canary-91c2", "BPL_CONSOLE_ENABLED=true")
 	out, err := cmd.StdoutPipe()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cmd.Start()).To(Succeed())
@@ -55,13 +84,25 @@ func node(t *testing.T, script string, options ...string) (pid string, process *
 
 func run(limit int64, arguments ...string) (out, errors string, code int) {
 	var stdout, stderr bytes.Buffer
-	code = capture.Run(arguments, limit, capture.Streams{Out: &stdout, Err: &stderr})
+	code = capture.Run(arguments, func(string) int64 { return limit }, capture.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return stdout.String(), stderr.String(), code
 }
 
 // Each capture of a running, unprepared process; afterwards it runs on, and nothing listens.
 func TestCaptures(t *testing.T) {
-	pid, process := node(t, busy, "--inspect-port=0")
+	t.Run("the machine's", func(t *testing.T) {
+		pid, process := node(t, busy, "--inspect-port=0")
+		testCaptures(t, pid, process)
+	})
+	for _, version := range releases {
+		t.Run(version, func(t *testing.T) {
+			pid, process := startNode(t, release(t, version), busy, "--inspect-port=0")
+			testCaptures(t, pid, process)
+		})
+	}
+}
+
+func testCaptures(t *testing.T, pid string, process *os.Process) {
 	for name, c := range map[string]struct {
 		arguments []string
 		contains  string
@@ -72,6 +113,8 @@ func TestCaptures(t *testing.T) {
 		"report":        {[]string{"report-process"}, `"CANARY"`},
 		"stacks":        {[]string{"stacks"}, "Timeout"},
 		"lag":           {[]string{"lag", "--for", "1s"}, "99%"},
+		"console":       {[]string{"console", "new Map([[1, { two: await 2n }]])"}, "Map(1) { 1 => { two: 2n } }\n"},
+		"log point":     {[]string{"logpoint", "app.js:2", "[n, this === undefined]", "--for", "500ms"}, "[ 300000, false ]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -137,12 +180,15 @@ func TestInspectorThatDoesNotOpen(t *testing.T) {
 
 func TestBadCommands(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"profile":                      "gantry: say what of: profile cpu or profile heap\n",
+		"profile":                      "gantry: say what of: profile heap or profile cpu\n",
+		"snapshot":                     "gantry: say what of: snapshot heap\n",
+		"console":                      "gantry: console takes 1 words behind it, and here are 0; put an expression in quotes\n",
+		"logpoint a.js:1 a + b":        "gantry: logpoint takes 2 words behind it, and here are 4; put an expression in quotes\n",
 		"profile disk":                 "gantry: there is no command profile disk\n",
 		"profile cpu --for soon":       "gantry: --for is not understood: \"soon\"\n",
 		"profile cpu --for -1s":        "gantry: --for is not understood: \"-1s\"\n",
 		"profile cpu --pid":            "gantry: --pid needs a value\n",
-		"stacks --all=yes":             "gantry: there is no option --all\n",
+		"stacks --some=yes":            "gantry: there is no option --some\n",
 		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js  [capture/not-node]\n  do   `gantry ps` lists those that there are.\n",
 	} {
 		_, errors, code := run(0, strings.Fields(arguments)...)
@@ -154,7 +200,107 @@ func TestBadCommands(t *testing.T) {
 func TestProcesses(t *testing.T) {
 	g := NewWithT(t)
 	pid, _ := node(t, busy)
-	out, _, code := run(0, "ps")
+	out, _, code := run(0, "ps", "--quick")
 	g.Expect(code).To(Equal(0))
-	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + ` +\d+s +\d+ MB  node .*app\.js$`))
+	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + ` +- +\d+s +\d+ MB +- +- +-  node .*app\.js$`))
+	out, _, code = run(0, "ps")
+	g.Expect(code).To(Equal(0))
+	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + ` +v\d+\.\d+\.\d+ +\d+s +\d+ MB +\d+ MB +\d+\.\d ms +\d+ %  node .*app\.js$`))
+}
+
+// Each worker thread is seen, and can be looked at by itself.
+func TestThreads(t *testing.T) {
+	g := NewWithT(t)
+	pid, _ := node(t, `
+const { Worker } = require('node:worker_threads')
+const worker = new Worker("function spin() { const end = Date.now() + 50; while (Date.now() < end); }\nsetInterval(spin, 55)", { eval: true })
+worker.once('online', () => console.log('ready'))
+setInterval(() => {}, 1000)
+`, "--inspect-port=0")
+	out, errors, code := run(0, "threads", "--pid", pid)
+	g.Expect(code).To(Equal(0), errors)
+	g.Expect(out).To(MatchRegexp(`(?s)^Thread 0, main thread:\n.*\n\nThread 1, .*[wW]orker 1.*:\n  at spin \(`))
+
+	out, errors, code = run(0, "profile", "cpu", "--for", "500ms", "--thread", "1", "--pid", pid)
+	g.Expect(code).To(Equal(0), errors)
+	g.Expect(out).To(ContainSubstring(`"functionName":"spin"`))
+	_, errors, code = run(0, "profile", "cpu", "--thread", "7", "--pid", pid)
+	g.Expect(code).To(Equal(1))
+	g.Expect(errors).To(Equal("Taking a CPU profile, for 30s: process " + pid + " …\ngantry: process " + pid + " has no thread 7  [capture/no-thread]\n" +
+		"  why  its threads are [0 1]; 0 is the main thread\n  do   `gantry threads` shows them all, and what they do.\n"))
+}
+
+// compiled is an application as a compiler leaves it: line 2 of it is line 12 of src/orders.ts.
+const compiled = `let total = 0
+function addOrder(price) { let x = 0; for (let i = 0; i < 3e5; i++) x += Math.sqrt(i * Math.random()); total += price; return x }
+setInterval(() => addOrder(5), 10)
+console.log('ready')
+//# sourceMappingURL=data:application/json;base64,` + "eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbInNyYy9vcmRlcnMudHMiXSwibWFwcGluZ3MiOiJBQVVBO0FBQ0E7QUFDQTtBQUNBIn0=\n"
+
+func TestSourceMaps(t *testing.T) {
+	g := NewWithT(t)
+	pid, _ := node(t, compiled, "--inspect-port=0")
+	out, errors, code := run(0, "profile", "cpu", "--for", "500ms", "--pid", pid)
+	g.Expect(code).To(Equal(0), errors)
+	g.Expect(out).To(MatchRegexp(`"functionName":"addOrder","scriptId":"\d+","url":"file:///[^"]*/src/orders.ts","lineNumber":11,`))
+
+	out, errors, code = run(0, "logpoint", "src/orders.ts:12", "total > 0 // a comment", "--for", "300ms", "--pid", pid)
+	g.Expect(code).To(Equal(0), errors)
+	g.Expect(out).To(MatchRegexp(`^\d\d:\d\d:\d\d\.\d{3}  true\n`))
+	out, _, _ = run(0, "logpoint", "src/orders.ts:12", "missing.name", "--for", "300ms", "--pid", pid)
+	g.Expect(out).To(ContainSubstring("failed: ReferenceError: missing is not defined\n"))
+	_, errors, code = run(0, "logpoint", "src/orders.ts:99", "total", "--pid", pid)
+	g.Expect(code).To(Equal(1))
+	g.Expect(errors).To(MatchRegexp("gantry: the application has not loaded src/orders.ts:99  \\[capture/no-such-line\\]\n  why  none of its \\d+ scripts, nor a source in their source maps, has that name and a line 99 that runs\n"))
+	_, errors, code = run(0, "logpoint", "orders", "total", "--pid", pid)
+	g.Expect(code).To(Equal(2))
+	g.Expect(errors).To(ContainSubstring("gantry: the place is not understood: \"orders\"; it is FILE:LINE, such as src/orders.ts:42\n"))
+	out, errors, code = run(0, "console", "Object.keys(globalThis).filter(name => name.includes('antry')).length + Object.getOwnPropertySymbols(globalThis).filter(s => String(s).includes('gantry')).length", "--pid", pid)
+	g.Expect(code).To(Equal(0), errors)
+	g.Expect(out).To(Equal("0\n"), "nothing of a log point stays")
+}
+
+// Whoever deploys decides whether code may be evaluated.
+func TestConsoleIsForbidden(t *testing.T) {
+	g := NewWithT(t)
+	t.Setenv("BPL_CONSOLE_ENABLED", "false")
+	program, err := exec.LookPath("node")
+	g.Expect(err).NotTo(HaveOccurred())
+	cmd := exec.Command(program, "--inspect-port=0", "-e", "setInterval(() => {}, 1000)")
+	g.Expect(cmd.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	time.Sleep(500 * time.Millisecond)
+	pid := strconv.Itoa(cmd.Process.Pid)
+	_, errors, code := run(0, "console", "1 + 1", "--pid", pid)
+	g.Expect(code).To(Equal(1))
+	g.Expect(errors).To(Equal("gantry: the console is not enabled  [capture/console-disabled]\n  why  process " + pid + " was started without BPL_CONSOLE_ENABLED=true\n" +
+		"  do   Set it in the deployment where evaluating code in the running application is wanted.\n  do   `gantry logpoint FILE:LINE EXPRESSION` prints values where a line runs.\n"))
+}
+
+// A debugger attaches while the command waits, and the inspector closes when that ends.
+func TestDebug(t *testing.T) {
+	g := NewWithT(t)
+	pid, _ := node(t, busy, "--inspect-port=0")
+	opened := make(chan string, 1)
+	go func() {
+		out, _, _ := run(0, "debug", "--for", "2s", "--pid", pid)
+		opened <- out
+	}()
+	time.Sleep(time.Second)
+	var relayed bytes.Buffer
+	code := capture.Run([]string{"debug", "--relay", "--pid", pid}, nil, capture.Streams{
+		In:  strings.NewReader("GET /json/version HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+		Out: &relayed, Err: &relayed,
+	})
+	g.Expect(code).To(Equal(0), relayed.String())
+	g.Expect(relayed.String()).To(ContainSubstring(`"Protocol-Version"`))
+	out := <-opened
+	g.Expect(out).To(HavePrefix("The inspector of process " + pid + " listens on 127.0.0.1:"))
+	g.Expect(out).To(MatchRegexp(`kubectl port-forward pod/\S+ 9229:\d+\n`))
+	_, errors, code := run(0, "debug", "--relay", "--pid", pid)
+	g.Expect(code).To(Equal(2))
+	g.Expect(errors).To(HavePrefix("gantry: the inspector is not open; `gantry debug` opens it\n"))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -18,40 +17,55 @@ import (
 )
 
 // Usage are the lines of these commands for the program's usage.
-const Usage = `  gantry ps                    lists the application's processes of Node.js
-  gantry profile cpu|heap [--for 30s] [--pid N] [--output FILE]
-                               a profile of the running process, for Chrome DevTools
-  gantry snapshot heap [--force] [--pid N] [--output FILE]
-                               all objects of the heap, for Chrome DevTools
-  gantry report-process [--pid N] [--output FILE]
-                               Node.js' diagnostic report, without values of variables
-  gantry stacks [--pid N]      what the event loop is doing right now
-  gantry lag [--for 10s] [--pid N]
-                               how late the event loop is
+const Usage = `  gantry ps [--quick]          lists the application's processes of Node.js
+  gantry profile cpu|heap [--for 30s]
+                               a profile of the running process, for gantry report and Chrome DevTools
+  gantry snapshot heap [--force]
+                               all objects of the heap, for the same
+  gantry report-process        Node.js' diagnostic report, without values of variables
+  gantry threads               what every thread is doing right now, and what it waits for; also: gantry stacks
+  gantry lag [--for 10s]       how late the event loop is
+  gantry console EXPRESSION    evaluates an expression in the application, where BPL_CONSOLE_ENABLED=true allows it
+  gantry logpoint FILE:LINE EXPRESSION [--for 30s]
+                               writes an expression's value whenever a line is about to run
+  gantry debug [--for 1h]      opens the inspector for a debugger, and says how to attach
+
+  --pid N       the process, where there are several      --all         all of them, one after the other
+  --thread N    a worker thread of it                     --output FILE where to write, a folder with --all
 `
+
+// Limit gives the memory, in bytes, that a container may have whose root folder is given; 0 for no limit.
+type Limit func(root string) int64
 
 // order is a command line.
 type order struct {
+	name   string
+	words  []string
 	pid    int
+	all    bool
+	thread int
 	length time.Duration
 	file   string
 	force  bool
+	quick  bool
+	relay  bool
 }
 
 // Is reports whether a word is one of these commands.
 func Is(word string) bool {
-	return slices.Contains([]string{"ps", "profile", "snapshot", "report-process", "stacks", "lag"}, word)
+	return slices.Contains([]string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug"}, word)
 }
 
-// Streams are where a command writes. Terminal: what it writes to Out is read by a person.
+// Streams are where a command reads and writes. Terminal: what it writes to Out is read by a person.
 type Streams struct {
+	In       io.Reader
 	Out      io.Writer
 	Terminal bool
 	Err      io.Writer
 }
 
-// Run carries a command out, and gives the program's exit code. limit is the container's memory in bytes, 0 for none.
-func Run(arguments []string, limit int64, s Streams) int {
+// Run carries a command out, and gives the program's exit code.
+func Run(arguments []string, limit Limit, s Streams) int {
 	// The first signal ends a capture early, with what there is; nothing of it is left in the application.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -78,70 +92,128 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-func run(ctx context.Context, arguments []string, limit int64, s Streams) error {
-	name, rest := arguments[0], arguments[1:]
-	if name == "profile" || name == "snapshot" {
-		if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
-			return usageError("say what of: " + name + " cpu or " + name + " heap")
-		}
-		name, rest = name+" "+rest[0], rest[1:]
+// kind is what a command takes from a process.
+type kind struct {
+	take capture
+	// what is said meanwhile; extension is that of the file, empty for text that people read.
+	what, extension string
+}
+
+func (o order) kind(limit Limit) (kind, error) {
+	if want := map[string]int{"console": 1, "logpoint": 2}[o.name]; len(o.words) != want {
+		return kind{}, usageError(fmt.Sprintf("%s takes %d words behind it, and here are %d; put an expression in quotes", o.name, want, len(o.words)))
 	}
-	o, err := parse(rest, map[string]time.Duration{"lag": 10 * time.Second}[name])
+	switch o.name {
+	case "profile cpu":
+		return kind{cpuProfile(o.length), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"}, nil
+	case "profile heap":
+		return kind{heapProfile(o.length), "Taking a heap profile, for " + o.length.String(), "heapprofile"}, nil
+	case "snapshot heap":
+		return kind{heapSnapshot(limit, o.force), "Taking a heap snapshot, while the application stands still", "heapsnapshot"}, nil
+	case "report-process":
+		return kind{nodeReport, "Taking a diagnostic report", "json"}, nil
+	case "stacks", "threads":
+		return kind{take: stacks}, nil
+	case "lag":
+		return kind{take: lag(o.length), what: "Watching the event loop, for " + o.length.String()}, nil
+	case "console":
+		return kind{take: console(o.words[0])}, nil
+	case "logpoint":
+		return kind{take: logpoint(o.words[0], o.words[1], o.length), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, nil
+	case "debug":
+		return kind{take: debug(o.length)}, nil
+	}
+	return kind{}, usageError("there is no command " + o.name)
+}
+
+func run(ctx context.Context, arguments []string, limit Limit, s Streams) error {
+	o, err := parse(arguments)
 	if err != nil {
 		return err
 	}
-	kinds := map[string]struct {
-		take      capture
-		what      string
-		extension string
-	}{
-		"profile cpu":    {cpuProfile(o.length), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"},
-		"profile heap":   {heapProfile(o.length), "Taking a heap profile, for " + o.length.String(), "heapprofile"},
-		"snapshot heap":  {heapSnapshot(limit, o.force), "Taking a heap snapshot, while the application stands still", "heapsnapshot"},
-		"report-process": {nodeReport, "Taking a diagnostic report", "json"},
-		"stacks":         {stacks, "", ""},
-		"lag":            {lag(o.length), "Watching the event loop, for " + o.length.String(), ""},
+	if o.name == "ps" {
+		return list(ctx, o.quick, s.Out)
 	}
-	if name == "ps" {
-		return list(s.Out)
+	k, err := o.kind(limit)
+	if err != nil {
+		return err
 	}
-	kind, known := kinds[name]
-	if !known {
-		return usageError("there is no command " + name)
+	if o.all {
+		return o.takeAll(ctx, k, s)
 	}
 	process, err := choose(o.pid)
 	if err != nil {
 		return err
 	}
-	if kind.what != "" {
-		fmt.Fprintf(s.Err, "%s: process %d …\n", kind.what, process.PID)
+	if o.relay {
+		return relay(process, s.In, s.Out)
 	}
-	if o.file == "" && s.Terminal && kind.extension != "" {
-		o.file = fmt.Sprintf("%s/%s-%d.%s", os.TempDir(), strings.ReplaceAll(name, " ", "-"), process.PID, kind.extension)
+	return o.takeOne(ctx, k, process, s)
+}
+
+// takeAll takes from every process, one after the other: their inspectors share a port.
+func (o order) takeAll(ctx context.Context, k kind, s Streams) error {
+	processes := Processes()
+	if len(processes) == 0 {
+		_, err := choose(0)
+		return err
+	}
+	dir := o.file
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	var errs error
+	for _, p := range processes {
+		one := o
+		if k.extension != "" {
+			one.file = one.fileIn(dir, k, p)
+		} else if _, err := fmt.Fprintf(s.Out, "Process %d, %s:\n", p.PID, p.Command); err != nil {
+			return err
+		}
+		errs = errors.Join(errs, one.takeOne(ctx, k, p, s))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errs
+}
+
+func (o order) takeOne(ctx context.Context, k kind, p Process, s Streams) error {
+	if k.what != "" {
+		fmt.Fprintf(s.Err, "%s: process %d …\n", k.what, p.PID)
+	}
+	if o.file == "" && s.Terminal && k.extension != "" {
+		o.file = o.fileIn(os.TempDir(), k, p)
 	}
 	if o.file == "" {
-		return take(ctx, process, kind.take, s.Out)
+		return take(ctx, p, o.thread, k.take, s.Out)
 	}
-	return toFile(ctx, process, kind.take, o.file, s.Err)
+	return toFile(ctx, p, o.thread, k.take, o.file, s.Err)
+}
+
+func (o order) fileIn(dir string, k kind, p Process) string {
+	return fmt.Sprintf("%s/%s-%d.%s", dir, strings.ReplaceAll(o.name, " ", "-"), p.PID, k.extension)
 }
 
 // take attaches, takes, and detaches, whatever happens in between.
-func take(ctx context.Context, p Process, c capture, out io.Writer) error {
+func take(ctx context.Context, p Process, thread int, c capture, out io.Writer) error {
 	i, err := attach(ctx, p)
 	if err != nil {
 		return err
 	}
-	err = c(ctx, i, out)
+	if err = i.enter(ctx, thread); err == nil {
+		err = c(ctx, i, out)
+	}
 	return errors.Join(err, i.detach())
 }
 
 // toFile gives the file its name only when it is whole.
-func toFile(ctx context.Context, p Process, c capture, file string, progress io.Writer) error {
+func toFile(ctx context.Context, p Process, thread int, c capture, file string, progress io.Writer) error {
 	out, err := os.OpenFile(file+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return problem.Disk("write "+file, err)
 	}
-	err = take(ctx, p, c, out)
+	err = take(ctx, p, thread, c, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, os.Remove(file+".partial"))
 	}
@@ -152,61 +224,69 @@ func toFile(ctx context.Context, p Process, c capture, file string, progress io.
 	return nil
 }
 
-func parse(arguments []string, usual time.Duration) (order, error) {
-	o := order{length: usual}
-	if o.length == 0 {
-		o.length = 30 * time.Second
+// lengths are how long commands look when nobody says.
+var lengths = map[string]time.Duration{"lag": 10 * time.Second, "debug": time.Hour}
+
+// longest bounds how long a command may look.
+const longest = 24 * time.Hour
+
+func parse(arguments []string) (order, error) {
+	o := order{name: arguments[0], length: 30 * time.Second}
+	arguments = arguments[1:]
+	if o.name == "profile" || o.name == "snapshot" {
+		if len(arguments) == 0 || strings.HasPrefix(arguments[0], "-") {
+			return o, usageError("say what of: " + o.name + " heap" + map[bool]string{true: " or profile cpu"}[o.name == "profile"])
+		}
+		o.name, arguments = o.name+" "+arguments[0], arguments[1:]
 	}
+	if usual, ok := lengths[o.name]; ok {
+		o.length = usual
+	}
+	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay}
 	for len(arguments) > 0 {
-		name, value, joined := strings.Cut(arguments[0], "=")
+		word := arguments[0]
 		arguments = arguments[1:]
-		if name == "--force" {
-			o.force = true
+		if on := switches[word]; on != nil {
+			*on = true
 			continue
 		}
+		if !strings.HasPrefix(word, "--") && word != "-o" {
+			o.words = append(o.words, word)
+			continue
+		}
+		name, value, joined := strings.Cut(word, "=")
 		if !joined {
 			if len(arguments) == 0 {
 				return o, usageError(name + " needs a value")
 			}
 			value, arguments = arguments[0], arguments[1:]
 		}
-		var err error
-		switch name {
-		case "--pid":
-			o.pid, err = strconv.Atoi(value)
-		case "--for":
-			if o.length, err = time.ParseDuration(value); err == nil && (o.length <= 0 || o.length > time.Hour) {
-				err = errors.New("out of range")
-			}
-		case "--output", "-o":
-			o.file = value
-		default:
-			return o, usageError("there is no option " + name)
-		}
-		if err != nil {
-			return o, usageError(fmt.Sprintf("%s is not understood: %q", name, value))
+		if err := o.set(name, value); err != nil {
+			return o, err
 		}
 	}
 	return o, nil
 }
 
-func list(out io.Writer) error {
-	processes := Processes()
-	if len(processes) == 0 {
-		_, err := choose(0)
-		return err
-	}
-	if _, err := fmt.Fprintf(out, "%7s  %9s  %9s  %s\n", "PID", "RUNNING", "MEMORY", "COMMAND"); err != nil {
-		return err
-	}
-	for _, p := range processes {
-		if _, err := fmt.Fprintf(out, "%7d  %9s  %9s  %s\n", p.PID, p.Running, size(p.Memory), p.Command); err != nil {
-			return err
+func (o *order) set(name, value string) (err error) {
+	switch name {
+	case "--pid":
+		o.pid, err = strconv.Atoi(value)
+	case "--thread":
+		o.thread, err = strconv.Atoi(value)
+	case "--for":
+		if o.length, err = time.ParseDuration(value); err == nil && (o.length <= 0 || o.length > longest) {
+			err = errors.New("out of range")
 		}
+	case "--output", "-o":
+		o.file = value
+	default:
+		return usageError("there is no option " + name)
+	}
+	if err != nil {
+		return usageError(fmt.Sprintf("%s is not understood: %q", name, value))
 	}
 	return nil
 }
 
 func size(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
-
-func sortedKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }

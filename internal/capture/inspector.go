@@ -19,7 +19,9 @@ type inspector struct {
 	// opened: it was not open before.
 	opened bool
 	socket *socket
-	last   int
+	// session leads to a worker thread; empty: the main thread is looked at.
+	session string
+	last    int
 	// event is told of what the inspector says by itself.
 	event func(method string, params json.RawMessage) error
 }
@@ -29,7 +31,7 @@ const opening = 10 * time.Second
 
 // attach opens a process's inspector, or takes the one that is open.
 func attach(ctx context.Context, p Process) (*inspector, error) {
-	i := &inspector{process: p, event: func(string, json.RawMessage) error { return nil }}
+	i := &inspector{process: p, event: ignore}
 	path := ""
 	if i.port, path = find(p); path == "" {
 		if !p.handles(int(syscall.SIGUSR1)) {
@@ -38,7 +40,7 @@ func attach(ctx context.Context, p Process) (*inspector, error) {
 				ID:    "capture/inspector-disabled",
 				Title: fmt.Sprintf("process %d does not open its inspector", p.PID),
 				Why:   "it has no handler for SIGUSR1: Node.js was started with --disable-sigusr1, or is just starting",
-				Hints: []string{"Start it without that option; or with --inspect=127.0.0.1:9229 from the beginning, which is found as well."},
+				Hints: []string{"Start it without that option; or with BPL_DEBUG_ENABLED=true: an inspector that is open from the start is found as well."},
 			}
 		}
 		if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
@@ -61,7 +63,7 @@ func attach(ctx context.Context, p Process) (*inspector, error) {
 			ID:    "capture/inspector-closed",
 			Title: fmt.Sprintf("process %d did not open its inspector within %s", p.PID, opening),
 			Why:   "the application uses SIGUSR1 itself, or the port of the inspector (9229, or that of --inspect-port) is in use",
-			Hints: []string{"Look at the application's log: Node.js says there when the port is in use."},
+			Hints: []string{"Look at the application's log: Node.js says there when the port is in use.", "With BPL_DEBUG_ENABLED=true and BPL_DEBUG_PORT the inspector is open from the start, and is found here as well."},
 		}
 	}
 	var err error
@@ -117,6 +119,10 @@ func (i *inspector) call(ctx context.Context, limit time.Duration, method string
 	if err != nil {
 		return fmt.Errorf("call %s: %w", method, err)
 	}
+	id := i.last
+	if text, err = i.wrapped(text); err != nil {
+		return fmt.Errorf("call %s: %w", method, err)
+	}
 	if err := i.socket.file.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return i.lost(err)
 	}
@@ -128,7 +134,7 @@ func (i *inspector) call(ctx context.Context, limit time.Duration, method string
 		switch {
 		case err != nil:
 			return err
-		case m.ID != i.last:
+		case m.ID != id:
 		case m.Error != nil:
 			return fmt.Errorf("%s: %s", method, m.Error.Message)
 		case result == nil:
@@ -142,9 +148,7 @@ func (i *inspector) call(ctx context.Context, limit time.Duration, method string
 // next gives the next answer; events are handed on.
 func (i *inspector) next(ctx context.Context, deadline time.Time) (message, error) {
 	var m message
-	stop := context.AfterFunc(ctx, func() { _ = i.socket.file.SetReadDeadline(time.Now()) })
-	text, err := i.socket.read(deadline)
-	stop()
+	text, err := i.socket.read(ctx, deadline)
 	if ctx.Err() != nil {
 		return m, ctx.Err()
 	}
@@ -154,24 +158,40 @@ func (i *inspector) next(ctx context.Context, deadline time.Time) (message, erro
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, i.lost(err)
 	}
+	if m, err = i.unwrapped(m); err != nil {
+		return m, err
+	}
 	if m.Method != "" {
 		return m, i.event(m.Method, m.Params)
 	}
 	return m, nil
 }
 
+// exception is what an expression threw: https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#type-ExceptionDetails.
+type exception struct {
+	Text      string
+	Exception struct{ Description string }
+}
+
+func (e exception) String() string {
+	if e.Exception.Description != "" {
+		return e.Exception.Description
+	}
+	return e.Text
+}
+
 // evaluate runs an expression in the application, and gives its value.
 func (i *inspector) evaluate(ctx context.Context, expression string, value any) error {
 	var answer struct {
 		Result           struct{ Value json.RawMessage }
-		ExceptionDetails *struct{ Text string }
+		ExceptionDetails *exception
 	}
 	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true, "awaitPromise": true}
 	if err := i.call(ctx, patience, "Runtime.evaluate", params, &answer); err != nil {
 		return err
 	}
 	if answer.ExceptionDetails != nil {
-		return errors.New("the application could not be asked: " + answer.ExceptionDetails.Text)
+		return errors.New("the application could not be asked: " + answer.ExceptionDetails.String())
 	}
 	if value == nil {
 		return nil
@@ -185,6 +205,7 @@ func (i *inspector) detach() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
+	i.session = ""
 	if i.opened {
 		// Closing waits for connections to end; this one ends before.
 		err = i.evaluate(ctx, "{ const inspector = require('node:inspector'); setTimeout(() => inspector.close(), 50); 0 }", nil)

@@ -116,8 +116,28 @@ func choose(pid int) (Process, error) {
 		ID:    "capture/several-processes",
 		Title: "several processes of Node.js are running",
 		Why:   "their numbers are " + strings.Join(pids, ", "),
-		Hints: []string{"Choose one: --pid " + pids[0]},
+		Hints: []string{"Choose one with --pid " + pids[0] + ", or take them one after the other with --all."},
 	}
+}
+
+// root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
+func (p Process) root() string { return fmt.Sprintf("%s/%d/root", proc, p.PID) }
+
+// folder is the process's working folder.
+func (p Process) folder() string {
+	dir, _ := os.Readlink(fmt.Sprintf("%s/%d/cwd", proc, p.PID))
+	return dir
+}
+
+// variable gives the value of a variable that the process was started with.
+func (p Process) variable(name string) (string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("%s/%d/environ", proc, p.PID))
+	for variable := range strings.SplitSeq(string(text), "\x00") {
+		if value, found := strings.CutPrefix(variable, name+"="); found {
+			return value, nil
+		}
+	}
+	return "", err
 }
 
 // handles reports whether a process has a handler for a signal.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
@@ -143,13 +144,23 @@ func (s *socket) write(kind byte, content []byte) error {
 // maxMessage bounds a message, in bytes.
 const maxMessage = 1 << 30
 
-// read gives the next message.
-func (s *socket) read(deadline time.Time) ([]byte, error) {
+// read gives the next message. The wait for it ends with ctx or at the deadline; once it has begun to come it is read to
+// its end, so that the next call finds a beginning.
+func (s *socket) read(ctx context.Context, deadline time.Time) ([]byte, error) {
 	if err := s.file.SetReadDeadline(deadline); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.file.SetReadDeadline(time.Now()) })
+	_, err := s.reader.Peek(1)
+	stop()
+	if err != nil {
 		return nil, err
 	}
 	var message []byte
 	for {
+		if err := s.file.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			return nil, err
+		}
 		var head [2]byte
 		if _, err := io.ReadFull(s.reader, head[:]); err != nil {
 			return nil, err

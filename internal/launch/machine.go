@@ -59,6 +59,12 @@ func (m Machine) read(name string) string {
 	return strings.TrimSpace(string(text))
 }
 
+// MemoryLimit is the memory limit, in bytes, of a container whose root folder is given; 0 for none.
+func MemoryLimit(root string) int64 {
+	memory, _ := Machine{Root: root}.limits()
+	return memory
+}
+
 // limits reads the control group's: version 2, then version 1. In a container its own group is at the root of the mount.
 func (m Machine) limits() (memory int64, cpus float64) {
 	if text := m.read("sys/fs/cgroup/memory.max"); text != "" {
