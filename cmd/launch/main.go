@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gantry-buildpack/gantry/internal/capture"
+	"github.com/gantry-buildpack/gantry/internal/crash"
 	"github.com/gantry-buildpack/gantry/internal/launch"
 )
 
@@ -18,7 +19,7 @@ const usage = `usage:
                                starts a program as its only child: forwards signals, reaps orphans
 
 looks into the running application:
-` + capture.Usage
+` + capture.Usage + crash.Usage
 
 func main() { os.Exit(run()) }
 
@@ -39,6 +40,8 @@ func run() int {
 	switch os.Args[1] {
 	case "init":
 		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
+	case "crash":
+		return crash.Run(os.Args[2:], crash.Open(map[string]string{"BPL_CRASH_DIR": os.Getenv("BPL_CRASH_DIR")}), os.Stdout, os.Stderr)
 	case "preflight":
 		return preflight(os.Args[2:])
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/crash"
 	"github.com/gantry-buildpack/gantry/internal/launch"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -139,6 +140,11 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 	if w.plan.DrainTimeout != "" {
 		if err := os.WriteFile(filepath.Join(dir, launch.DrainFile), []byte(launch.DrainScript), 0o644); err != nil {
 			return problem.Disk("write "+launch.DrainFile, err)
+		}
+	}
+	if w.image().Runtime == "node" {
+		if err := os.WriteFile(filepath.Join(dir, crash.WatchFile), []byte(crash.WatchScript), 0o644); err != nil {
+			return problem.Disk("write "+crash.WatchFile, err)
 		}
 	}
 	for _, p := range w.plan.Processes {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestModesOfTheCheck(t *testing.T) {
 	g.Expect(log).To(BeEmpty())
 	code, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
 	g.Expect(code).To(Equal(0))
-	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\n"))
+	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\nNODE_OPTIONS = \"--stack-trace-limit=30 --require=/layers/gantry/watch.cjs --report-signal=SIGUSR2\"\n"))
 	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
 
   DATABASE_URL  is called PG_URL here, its old name
@@ -192,4 +193,39 @@ func TestPreflight(t *testing.T) {
 	g.Expect(report.Findings).To(HaveLen(1))
 	out.Reset()
 	g.Expect(launch.Preflight(shop, []string{"--jsn"}, nil, &out)).To(Equal(2))
+}
+
+// The inspector is open from the start when that is asked for, and beyond the container only when that is asked for, too.
+func TestDebugMode(t *testing.T) {
+	image := launch.Image{Runtime: "node", Version: "24.18.0"}
+	host, err := os.Hostname()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	attach := func(port string) string {
+		return "gantry: on your machine: kubectl port-forward pod/" + host + " " + port + ":" + port + ", then attach Chrome (chrome://inspect) or VS Code to localhost:" + port + "\n"
+	}
+	for name, c := range map[string]struct {
+		environ  []string
+		code     int
+		set, log string
+	}{
+		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, 0, "", ""},
+		"on":        {[]string{"BPL_DEBUG_ENABLED=true"}, 0, " --inspect=127.0.0.1:9229", "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
+		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, 0, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
+		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, 0, " --inspect=0.0.0.0:9229",
+			"gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
+		"by the user": {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, 0, " --inspect=127.0.0.1:1234", ""},
+		"no port":     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, 1, "", "gantry: BPL_DEBUG_PORT is \"http\", which is no port: set a number from 1 to 65535, or nothing for 9229\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			code, set, log, _ := check(t, image, machine(t, nil), c.environ...)
+			g.Expect(code).To(Equal(c.code))
+			g.Expect(log).To(Equal(c.log))
+			if c.set == "" {
+				g.Expect(set).NotTo(ContainSubstring("--inspect"))
+			} else {
+				g.Expect(set).To(MatchRegexp(regexp.QuoteMeta(c.set) + `"\n`))
+			}
+		})
+	}
 }

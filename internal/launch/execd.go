@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type Check struct {
 	Machine Machine
 	// Variables receives what is set for the process, as TOML (file descriptor 3); Log what people read.
 	Variables, Log io.Writer
-	// Termination is the file that Kubernetes shows of a container that has ended; it is written when it is there.
+	// Termination is the file for Kubernetes, terminationLog but for tests.
 	Termination string
 	// Layer is the folder of the program's layer.
 	Layer string
@@ -28,9 +27,6 @@ type Check struct {
 
 // refused is the exit code of a check that keeps the process from starting; the launcher makes 82 of it.
 const refused = 1
-
-// maxTermination is how much of the file Kubernetes keeps, in bytes.
-const maxTermination = 4096
 
 // ExecD runs as exec.d/TYPE/gantry.
 func ExecD(program string, environ []string, variables, log io.Writer) int {
@@ -40,7 +36,7 @@ func ExecD(program string, environ []string, variables, log io.Writer) int {
 	}
 	c := Check{
 		Image: image, Process: filepath.Base(filepath.Dir(program)), Environ: environ, Machine: Host(), Variables: variables, Log: log,
-		Termination: "/dev/termination-log", Layer: layerOf(program),
+		Termination: terminationLog, Layer: layerOf(program),
 	}
 	return c.Run()
 }
@@ -64,7 +60,7 @@ func (c Check) Run() int {
 			text := fmt.Sprintf("gantry: the configuration is not complete; process %s does not start\n\n%s\n  %s. Set BPL_CONFIG_CHECK=warn to start all the same.\n",
 				c.Process, describe(problems), count(len(problems), "problem"))
 			_, _ = io.WriteString(c.Log, text)
-			c.terminate(text)
+			terminate(c.Termination, text)
 			return refused
 		}
 	}
@@ -72,7 +68,10 @@ func (c Check) Run() int {
 		env.Values[name] = value
 	}
 	facts := c.Machine.Facts()
-	sized, warnings := c.size(facts, env.Values)
+	sized, warnings, err := c.size(facts, env.Values)
+	if err != nil {
+		return fail(c.Log, refused, err)
+	}
 	maps.Copy(set, sized)
 	maps.Copy(env.Values, sized)
 	for _, warning := range append(warnings, facts.Warnings(env.Values)...) {
@@ -85,18 +84,6 @@ func (c Check) Run() int {
 		return fail(c.Log, refused, err)
 	}
 	return 0
-}
-
-// terminate leaves the message where "kubectl describe pod" shows it.
-func (c Check) terminate(text string) {
-	if info, err := os.Stat(c.Termination); err != nil || !info.Mode().IsRegular() {
-		return
-	}
-	if len(text) > maxTermination {
-		text = text[:maxTermination-4] + "...\n"
-	}
-	// Where it cannot be written, the log has it all the same.
-	_ = os.WriteFile(c.Termination, []byte(text), 0o644)
 }
 
 // writeTOML writes variables as a table of strings, https://toml.io/en/v1.0.0#string. The names of variables are bare keys:

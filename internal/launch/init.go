@@ -47,6 +47,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
+	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, stderr)
 	child, err := start(program, order)
 	if err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
@@ -58,8 +59,9 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	for received := range signals {
 		switch received {
 		case syscall.SIGCHLD:
-			if code, ended := reap(child); ended {
-				return code
+			if status, ended := reap(child); ended {
+				afterlife.ended(child, status, terminationLog)
+				return exitCode(status)
 			}
 		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
 			// The Go runtime and terminals send these to this process for reasons of its own.
@@ -137,24 +139,28 @@ func start(program string, o order) (int, error) {
 	})
 }
 
-// reap collects every child that has ended; code is that of the program, once it is among them.
-func reap(program int) (code int, ended bool) {
+// reap collects every child that has ended; status is that of the program, once it is among them.
+func reap(program int) (status syscall.WaitStatus, ended bool) {
 	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		var each syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &each, syscall.WNOHANG, nil)
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
 		if err != nil || pid <= 0 {
-			return code, ended
+			return status, ended
 		}
-		if pid == program && !status.Stopped() {
-			code, ended = status.ExitStatus(), true
-			if status.Signaled() {
-				code = bySignal + int(status.Signal())
-			}
+		if pid == program && !each.Stopped() {
+			status, ended = each, true
 		}
 	}
+}
+
+func exitCode(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return bySignal + int(status.Signal())
+	}
+	return status.ExitStatus()
 }
 
 func unwrap(err error) error {

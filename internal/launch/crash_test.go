@@ -1,0 +1,121 @@
+package launch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/crash"
+)
+
+// ending runs a program of Node.js to its end through Init, as in a container, and gives what is on record of it.
+func ending(t *testing.T, script string, options ...string) (code int, log string, records []crash.Record) {
+	g := NewWithT(t)
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	dir := t.TempDir()
+	reports, watch, app := filepath.Join(dir, "reports"), filepath.Join(dir, crash.WatchFile), filepath.Join(dir, "app.js")
+	g.Expect(os.Mkdir(reports, 0o700)).To(Succeed())
+	g.Expect(os.WriteFile(watch, []byte(crash.WatchScript), 0o644)).To(Succeed())
+	g.Expect(os.WriteFile(app, []byte(script), 0o644)).To(Succeed())
+	arguments := append([]string{"init", "--", node, "--require=" + watch, "--report-on-fatalerror", "--report-directory=" + reports}, options...)
+	cmd := exec.Command(os.Args[0], append(arguments, app)...)
+	cmd.Env = append(os.Environ(), "GANTRY_REPORTS="+reports, "BPL_CRASH_DIR="+filepath.Join(dir, "crashes"), "API_TOKEN=canary-4711", "PLAIN=plain-4711")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	}
+	store := crash.Store(filepath.Join(dir, "crashes"))
+	names, err := store.Names()
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, name := range names {
+		r, err := store.Load(name)
+		g.Expect(err).NotTo(HaveOccurred())
+		text, err := json.Marshal(r)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(text)).NotTo(Or(ContainSubstring("canary-4711"), ContainSubstring("plain-4711")), "secrets and values of variables are not kept")
+		records = append(records, r)
+	}
+	left, err := os.ReadDir(reports)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, entry := range left {
+		g.Expect(entry.Name()).To(HavePrefix("memory-"), "what holds the environment is removed")
+	}
+	return code, out.String(), records
+}
+
+// mapped says that line 2 of a script is line 12 of src/orders.ts.
+const mapped = "//# sourceMappingURL=data:application/json;base64,eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbInNyYy9vcmRlcnMudHMiXSwibWFwcGluZ3MiOiJBQVVBO0FBQ0E7QUFDQTtBQUNBIn0=\n"
+
+func TestAnExceptionIsKept(t *testing.T) {
+	g := NewWithT(t)
+	code, log, records := ending(t, `
+function charge() { throw new TypeError('no card for ' + process.env.API_TOKEN, { cause: new Error('postgres://shop:hunter2@db/shop refused') }) }
+setTimeout(charge, 10)
+`+mapped)
+	g.Expect(code).To(Equal(1))
+	g.Expect(records).To(HaveLen(1), log)
+	r := records[0]
+	g.Expect(r.Kind).To(Equal(crash.Exception))
+	g.Expect(r.Message).To(Equal("the application ended with an exception that nothing caught: TypeError: no card for ***"))
+	g.Expect(r.Stack[0]).To(MatchRegexp(`^at (Timeout\.)?charge .*/src/orders\.ts:12:`))
+	g.Expect(r.Stack).To(ContainElement("caused by Error: postgres://***@db/shop refused"))
+	g.Expect(r.Report["environmentVariables"]).To(ContainElement("API_TOKEN"))
+	g.Expect(log).To(MatchRegexp(`(?m)^gantry: the application ended with an exception that nothing caught: TypeError: no card for \*\*\*; more of it: gantry crash show \d{8}T\d{6}\.\d{3}-\d+$`))
+
+	code, _, records = ending(t, "async function later() { await null; throw new Error('too late') }\nlater()")
+	g.Expect(code).To(Equal(1))
+	g.Expect(records[0].Message).To(Equal("the application ended with a promise's rejection that nothing handled: Error: too late"))
+	g.Expect(records[0].Stack[0]).To(HavePrefix("at later (/"))
+}
+
+// What the application handles, or means, is no crash.
+func TestOrdinaryEndsAreNotKept(t *testing.T) {
+	for name, script := range map[string]string{
+		"an exit code": "process.exit(3)",
+		"handled":      "process.on('uncaughtException', () => process.exit(4)); setTimeout(() => { throw new Error('x') }, 5)",
+		"a signal":     "process.kill(process.pid, 'SIGTERM')",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			code, log, records := ending(t, script)
+			g.Expect(code).NotTo(Equal(0))
+			g.Expect(records).To(BeEmpty())
+			g.Expect(log).NotTo(ContainSubstring("gantry:"))
+		})
+	}
+}
+
+// A heap that fills up: the limit, and the function in the source that filled it.
+func TestAFullHeap(t *testing.T) {
+	g := NewWithT(t)
+	code, log, records := ending(t, `const kept = []
+setInterval(function remember() { for (let i = 0; i < 2000; i++) { const items = new Array(60); for (let j = 0; j < 60; j++) items[j] = i * j + 0.5; kept.push(items) } }, 5)
+`+mapped, "--max-old-space-size=64")
+	g.Expect(code).To(Equal(134))
+	g.Expect(records).To(HaveLen(1), log)
+	r := records[0]
+	g.Expect(r.Kind).To(Equal(crash.HeapLimit))
+	g.Expect(r.Message).To(MatchRegexp(`^the application's heap was full: its limit is \d+ MiB$`))
+	g.Expect(r.Memory.Sites).NotTo(BeEmpty(), log)
+	g.Expect(r.Memory.Sites[0].String()).To(MatchRegexp(`^remember \(.*/src/orders\.ts:12:\d+\)$`))
+	g.Expect(log).To(MatchRegexp(`(?s)gantry: the application's heap was full: its limit is \d+ MiB\n.*what filled the heap was allocated in\n +\d+ MiB  remember \(`))
+}
+
+func TestAFault(t *testing.T) {
+	g := NewWithT(t)
+	code, log, records := ending(t, "process.kill(process.pid, 'SIGSEGV')")
+	g.Expect(code).To(Equal(139))
+	g.Expect(records).To(HaveLen(1), log)
+	g.Expect(records[0].Message).To(Equal("the application ended by signal 11 (segmentation fault)"))
+}
