@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/capture"
 	"github.com/gantry-buildpack/gantry/internal/crash"
+	"github.com/gantry-buildpack/gantry/internal/doctor"
 	"github.com/gantry-buildpack/gantry/internal/launch"
 )
 
@@ -17,6 +18,8 @@ const usage = `usage:
   gantry preflight [--json]    checks the configuration of all process types against this environment
   gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
                                starts a program as its only child: forwards signals, reaps orphans
+
+  gantry doctor [--json]       what stands out in this container: limits, runtime, clock, names, certificates, configuration, crashes
 
 looks into the running application:
 ` + capture.Usage + crash.Usage
@@ -42,6 +45,8 @@ func run() int {
 		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
 	case "crash":
 		return crash.Run(os.Args[2:], crash.Open(map[string]string{"BPL_CRASH_DIR": os.Getenv("BPL_CRASH_DIR")}), os.Stdout, os.Stderr)
+	case "doctor":
+		return examine(os.Args[2:])
 	case "preflight":
 		return preflight(os.Args[2:])
 	}
@@ -49,16 +54,36 @@ func run() int {
 	return 2
 }
 
-func preflight(arguments []string) int {
-	program, err := os.Executable()
+func examine(arguments []string) int {
+	asJSON := len(arguments) == 1 && arguments[0] == "--json"
+	if len(arguments) > 0 && !asJSON {
+		fmt.Fprintln(os.Stderr, "usage: gantry doctor [--json]")
+		return 2
+	}
+	image, err := image()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gantry:", err)
 		return 2
 	}
-	image, err := launch.ReadImage(program)
+	machine := launch.Host()
+	patient := doctor.Patient{Image: image, Machine: machine, Facts: machine.Facts(), Proc: "/proc", Environ: launch.Variables(os.Environ())}
+	return doctor.Run(patient, asJSON, os.Stdout)
+}
+
+func preflight(arguments []string) int {
+	image, err := image()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gantry:", err)
 		return 2
 	}
 	return launch.Preflight(image, arguments, os.Environ(), os.Stdout)
+}
+
+// image is what the build said of the image that this program is part of.
+func image() (launch.Image, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return launch.Image{}, err
+	}
+	return launch.ReadImage(program)
 }

@@ -113,6 +113,7 @@ func (w *work) labels() {
 func (w *work) image() launch.Image {
 	i := launch.Image{
 		Contract: w.contract, Runtime: w.plan.Runtime.Release.Name, Version: w.plan.Runtime.Release.Version, DrainTimeout: w.plan.DrainTimeout,
+		Buildpack: w.ctx.Buildpack.Info.Version,
 	}
 	if len(w.plan.Runtime.Launch) == 0 {
 		i.Runtime, i.Version = "", ""

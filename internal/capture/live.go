@@ -20,7 +20,7 @@ import (
 // deploys the application allows it, with BPL_CONSOLE_ENABLED=true in its environment: an expression can change everything.
 func console(expression string) capture {
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
-		if allowed, err := i.process.variable("BPL_CONSOLE_ENABLED"); err != nil || allowed != "true" {
+		if allowed, err := i.process.Variable("BPL_CONSOLE_ENABLED"); err != nil || allowed != "true" {
 			return &problem.Problem{
 				ID:    "capture/console-disabled",
 				Title: "the console is not enabled",

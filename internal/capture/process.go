@@ -129,8 +129,8 @@ func (p Process) folder() string {
 	return dir
 }
 
-// variable gives the value of a variable that the process was started with.
-func (p Process) variable(name string) (string, error) {
+// Variable gives the value of a variable that the process was started with.
+func (p Process) Variable(name string) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("%s/%d/environ", proc, p.PID))
 	for variable := range strings.SplitSeq(string(text), "\x00") {
 		if value, found := strings.CutPrefix(variable, name+"="); found {

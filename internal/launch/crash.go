@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/gantry-buildpack/gantry/internal/crash"
@@ -25,7 +23,7 @@ type afterlife struct {
 func newAfterlife(command string, environ []string, log io.Writer) *afterlife {
 	values := variables(environ)
 	a := &afterlife{machine: Host(), command: command}
-	a.kills = a.machine.oomKills()
+	a.kills = a.machine.OOMKills()
 	a.collector = &crash.Collector{
 		Reports: values[reportsVariable], Store: crash.Open(values), Environ: environ, Log: log,
 		Secrets: declaredSecrets, Limit: func() int64 { return MemoryLimit("/") },
@@ -62,7 +60,7 @@ func (a *afterlife) ended(pid int, status syscall.WaitStatus, termination string
 	case !status.Signaled():
 		a.collector.Collect()
 	case status.Signal() == syscall.SIGKILL:
-		if limit := MemoryLimit("/"); a.machine.oomKills() > a.kills {
+		if limit := MemoryLimit("/"); a.machine.OOMKills() > a.kills {
 			message := fmt.Sprintf("the kernel ended the application: the container's memory of %d MiB was used up", limit/mebibyte)
 			a.collector.Killed(pid, a.command, crash.ContainerLimit, message)
 		}
@@ -81,21 +79,6 @@ func isFault(signal syscall.Signal) bool {
 		return true
 	}
 	return false
-}
-
-// oomKills counts the processes of the control group that the kernel has ended for want of memory.
-func (m Machine) oomKills() int {
-	text := m.read("sys/fs/cgroup/memory.events")
-	if text == "" {
-		text = m.read("sys/fs/cgroup/memory/memory.oom_control")
-	}
-	for line := range strings.Lines(text) {
-		if name, digits, _ := strings.Cut(strings.TrimSpace(line), " "); name == "oom_kill" {
-			n, _ := strconv.Atoi(digits)
-			return n
-		}
-	}
-	return 0
 }
 
 // terminationLog is the file that Kubernetes shows of a container that has ended; it is written when it is there:

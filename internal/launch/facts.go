@@ -15,6 +15,8 @@ type Image struct {
 	// Runtime is the language's name, e.g. "node", and Version its exact version.
 	Runtime string `json:"runtime,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Buildpack is Gantry's own version.
+	Buildpack string `json:"buildpack,omitempty"`
 	// Processes are the application's process types.
 	Processes []string `json:"processes,omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM; empty: the application is not drained.
@@ -47,3 +49,11 @@ func ReadImage(program string) (Image, error) {
 	}
 	return image, nil
 }
+
+// Check checks the contract of all process types against an environment, NAME=VALUE each.
+func (i Image) Check(environ []string) contract.Result {
+	return i.Contract.Check("", environment(environ))
+}
+
+// Variables gives an environment by its names.
+func Variables(environ []string) map[string]string { return variables(environ) }

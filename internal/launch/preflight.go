@@ -23,7 +23,7 @@ func Preflight(image Image, arguments, environ []string, out io.Writer) int {
 		_, _ = fmt.Fprintln(out, "usage: gantry preflight [--json]")
 		return 2
 	}
-	result := image.Contract.Check("", environment(environ))
+	result := image.Check(environ)
 	problems, warnings := split(result.Findings)
 	code := 0
 	if len(problems) > 0 {
