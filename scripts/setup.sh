@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Installs what building run images needs (mmdebstrap), and with --docker an engine, from the distribution's packages.
+# Installs what building run images needs (mmdebstrap), with --docker an engine, and with --browser what pages are tested
+# in, from the distribution's packages.
 # What is there already is left alone. Without root it says what is missing.
 set -euo pipefail
 
 missing=()
 command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
-if [ "${1:-}" = --docker ] && ! command -v dockerd >/dev/null; then missing+=(docker.io); fi
+for wish in "$@"; do
+  case $wish in
+    --docker) command -v dockerd >/dev/null || missing+=(docker.io) ;;
+    --browser) command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium) ;;
+  esac
+done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 sudo=()

@@ -1,5 +1,5 @@
-// Command gantry is the tool on a laptop and in CI: it explains builds, and checks deployments against the config contract
-// of an image.
+// Command gantry is the tool on a laptop and in CI: it explains builds, checks deployments against the config contract of
+// an image, and shows what was captured from running containers.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
-const usage = `Explains builds, and checks deployments against what an application declares that it needs.
+const usage = `Explains builds, checks deployments against what an application declares that it needs, and shows captures of running ones.
 
   gantry explain [APP_DIR] [--json]               tells what a build would do, and why
   gantry check [--image IMAGE] [FILE... | -]      compares manifests, compose and env files, or this environment
@@ -28,6 +28,8 @@ const usage = `Explains builds, and checks deployments against what an applicati
   gantry contract init [--from .env.example]      writes a first contract from what the code reads
   gantry contract export --format FORMAT          writes the contract for other tools
   gantry deploy-hints [--delay 5s]                prints what a Deployment needs so that requests survive a rollout
+  gantry report FILE... | -                       shows profiles, heap snapshots and reports as pages and as text
+  gantry report --diff OLD NEW                    shows what changed from one capture to another
 
 Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.
 `
@@ -46,7 +48,7 @@ func main() {
 func run(ctx context.Context, arguments []string) (int, error) {
 	commands := map[string]func(context.Context, []string) (int, error){
 		"check": runCheck, "contract init": contractInit, "contract export": contractExport, "deploy-hints": deployHints,
-		"explain": runExplain,
+		"explain": runExplain, "report": runReport,
 	}
 	for _, words := range []int{1, 2} {
 		if len(arguments) >= words {

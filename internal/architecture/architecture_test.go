@@ -31,7 +31,7 @@ func TestDirections(t *testing.T) {
 		"internal/contract": effects,
 		"internal/layer":    {"github.com/buildpacks/libcnb/v2"},
 		"cmd/detect":        {module + "internal/fetch", "net/http", "github.com/google/go-containerregistry/pkg/v1"},
-		"cmd/launch":        {"net/http", "go.yaml.in/yaml/v3", module + "internal/contract/declare", module + "internal/contract/deploy", "github.com/buildpacks/libcnb/v2", "github.com/pelletier/go-toml/v2"},
+		"cmd/launch":        {"net/http", module + "internal/profile", module + "internal/page", "go.yaml.in/yaml/v3", module + "internal/contract/declare", module + "internal/contract/deploy", "github.com/buildpacks/libcnb/v2", "github.com/pelletier/go-toml/v2"},
 		"cmd/build":         {"github.com/google/go-containerregistry/pkg/v1", module + "internal/sandbox"},
 	} {
 		for _, found := range imports(t, pkg) {
