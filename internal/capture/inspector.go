@@ -182,12 +182,17 @@ func (e exception) String() string {
 
 // evaluate runs an expression in the application, and gives its value.
 func (i *inspector) evaluate(ctx context.Context, expression string, value any) error {
+	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true}
+	return i.value(ctx, "Runtime.evaluate", params, value)
+}
+
+// value calls a method that gives a value of the application.
+func (i *inspector) value(ctx context.Context, method string, params map[string]any, value any) error {
 	var answer struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *exception
 	}
-	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true, "awaitPromise": true}
-	if err := i.call(ctx, patience, "Runtime.evaluate", params, &answer); err != nil {
+	if err := i.call(ctx, patience, method, params, &answer); err != nil {
 		return err
 	}
 	if answer.ExceptionDetails != nil {
@@ -197,6 +202,17 @@ func (i *inspector) evaluate(ctx context.Context, expression string, value any) 
 		return nil
 	}
 	return json.Unmarshal(answer.Result.Value, value)
+}
+
+// await runs an expression that gives a promise, and gives the value that it comes to. The promise is held meanwhile:
+// V8 collects one that the inspector alone waits for.
+func (i *inspector) await(ctx context.Context, expression string, value any) error {
+	promise, err := i.object(ctx, expression, nil)
+	if err != nil {
+		return err
+	}
+	err = i.value(ctx, "Runtime.awaitPromise", map[string]any{"promiseObjectId": promise.ObjectID, "returnByValue": true}, value)
+	return errors.Join(err, i.release(ctx))
 }
 
 // detach leaves the process as it was: an inspector that this program opened is closed.

@@ -59,6 +59,6 @@ func list(ctx context.Context, quick bool, out io.Writer) error {
 }
 
 func (p Process) look(ctx context.Context) (l live, err error) {
-	tell := func(ctx context.Context, i *inspector, _ io.Writer) error { return i.evaluate(ctx, look, &l) }
+	tell := func(ctx context.Context, i *inspector, _ io.Writer) error { return i.await(ctx, look, &l) }
 	return l, take(ctx, p, 0, tell, io.Discard)
 }

@@ -29,6 +29,9 @@ func console(expression string) capture {
 			}
 		}
 		value, err := i.object(ctx, expression, map[string]any{"replMode": true})
+		if err == nil {
+			value, err = i.settled(ctx, value)
+		}
 		if err != nil {
 			return err
 		}
@@ -43,8 +46,8 @@ func console(expression string) capture {
 
 // remoteObject is a value in the application: https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#type-RemoteObject.
 type remoteObject struct {
-	Type, ObjectID, UnserializableValue string
-	Value                               json.RawMessage
+	Type, Subtype, ObjectID, UnserializableValue string
+	Value                                        json.RawMessage
 }
 
 // argument gives the value as an argument of a call.
@@ -62,7 +65,7 @@ func (o remoteObject) argument() map[string]any {
 
 // object evaluates an expression, and gives a handle of its value.
 func (i *inspector) object(ctx context.Context, expression string, more map[string]any) (remoteObject, error) {
-	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "awaitPromise": true, "objectGroup": "gantry"}
+	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "objectGroup": "gantry"}
 	for name, value := range more {
 		params[name] = value
 	}
@@ -74,13 +77,36 @@ func (i *inspector) object(ctx context.Context, expression string, more map[stri
 		return remoteObject{}, err
 	}
 	if answer.ExceptionDetails != nil {
-		return remoteObject{}, &problem.Problem{
-			ID:    "capture/expression-failed",
-			Title: "the expression failed",
-			Why:   answer.ExceptionDetails.String(),
-		}
+		return remoteObject{}, failed(*answer.ExceptionDetails)
 	}
 	return answer.Result, nil
+}
+
+// settled gives what a promise comes to; any other value is given as it is.
+func (i *inspector) settled(ctx context.Context, value remoteObject) (remoteObject, error) {
+	if value.Subtype != "promise" {
+		return value, nil
+	}
+	var answer struct {
+		Result           remoteObject
+		ExceptionDetails *exception
+	}
+	if err := i.call(ctx, time.Minute, "Runtime.awaitPromise", map[string]any{"promiseObjectId": value.ObjectID}, &answer); err != nil {
+		return remoteObject{}, err
+	}
+	if answer.ExceptionDetails != nil {
+		return remoteObject{}, failed(*answer.ExceptionDetails)
+	}
+	return answer.Result, nil
+}
+
+func failed(e exception) error {
+	return &problem.Problem{ID: "capture/expression-failed", Title: "the expression failed", Why: e.String()}
+}
+
+// release lets go of the values that were held.
+func (i *inspector) release(ctx context.Context) error {
+	return i.call(ctx, patience, "Runtime.releaseObjectGroup", map[string]any{"objectGroup": "gantry"}, nil)
 }
 
 // inspect gives a value as util.inspect shows it.
@@ -97,7 +123,7 @@ func (i *inspector) inspect(ctx context.Context, value remoteObject) (string, er
 	if err := i.call(ctx, patience, "Runtime.callFunctionOn", params, &answer); err != nil {
 		return "", err
 	}
-	return answer.Result.Value, i.call(ctx, patience, "Runtime.releaseObjectGroup", map[string]any{"objectGroup": "gantry"}, nil)
+	return answer.Result.Value, i.release(ctx)
 }
 
 // binding is the function through which a log point speaks: Runtime.addBinding.

@@ -31,9 +31,23 @@ func cpuProfile(d time.Duration) capture {
 		if err := i.call(ctx, patience, "Profiler.start", nil, nil); err != nil {
 			return err
 		}
+		if err := i.reoptimize(ctx); err != nil {
+			return err
+		}
 		wait(ctx, d)
 		return i.stopProfile("Profiler.stop", "Profiler.disable", newSources(i.process).cpuProfile, out)
 	}
+}
+
+// reoptimize has V8 compile hot functions once more: in what it compiled before the profile began, it does not know which
+// functions are part of their callers, and would name only these. Counting calls begins with throwing compiled code away
+// (Coverage::SelectMode, https://github.com/v8/v8/blob/main/src/debug/debug-coverage.cc); it ends at once.
+func (i *inspector) reoptimize(ctx context.Context) error {
+	binary := map[string]any{"callCount": false, "detailed": false}
+	if err := i.call(ctx, patience, "Profiler.startPreciseCoverage", binary, nil); err != nil {
+		return err
+	}
+	return i.call(context.Background(), patience, "Profiler.stopPreciseCoverage", nil, nil)
 }
 
 // samplingInterval is how many bytes are allocated between two samples of a heap profile, on average: V8's own choice.

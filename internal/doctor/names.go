@@ -56,11 +56,9 @@ var query = []byte{0x47, 0x41, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1}
 // ask sends the query, over UDP, and waits for any answer to it.
 func ask(server netip.Addr) (time.Duration, error) {
 	const dns = 53
-	family, address := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: dns})
+	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: dns, Addr: server.As16()})
 	if server.Is4() {
-		address = &unix.SockaddrInet4{Port: dns, Addr: server.As4()}
-	} else {
-		family, address = unix.AF_INET6, &unix.SockaddrInet6{Port: dns, Addr: server.As16()}
+		family, address = unix.AF_INET, &unix.SockaddrInet4{Port: dns, Addr: server.As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -1,0 +1,262 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+const insideTag = "gantry-test/inside:latest"
+
+// inside is a NestJS application with a function that takes time, and one that keeps what it makes.
+const inside = `import { Controller, Get } from '@nestjs/common'
+
+class Basket {
+  items = new Array(60).fill(0).map((_, i) => i + 0.5)
+}
+
+const kept: Basket[] = []
+
+function priceOf(n: number): number {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += Math.sqrt(i * Math.random())
+  return sum
+}
+
+@Controller()
+export class AppController {
+  @Get()
+  hello(): { sum: number } {
+    return { sum: priceOf(50_000) }
+  }
+
+  @Get('keep')
+  keep(): { kept: number } {
+    for (let i = 0; i < 2000; i++) kept.push(new Basket())
+    return { kept: kept.length }
+  }
+
+  @Get('fill')
+  fill(): { kept: number } {
+    setInterval(function fillBaskets() { for (let i = 0; i < 1000; i++) kept.push(new Basket()) }, 5)
+    return { kept: kept.length }
+  }
+
+  @Get('buffers')
+  buffers(): { kept: number } {
+    const buffers: Buffer[] = []
+    setInterval(() => buffers.push(Buffer.alloc(2_000_000, 1)), 20)
+    return { kept: 0 }
+  }
+
+  @Get('crash')
+  crash(): void {
+    setTimeout(() => { throw new RangeError('no basket for ' + process.env.API_TOKEN) }, 10)
+  }
+}
+`
+
+// deployed is a container of an image, as a cluster would start it.
+type deployed struct {
+	*docker
+	id, address, termination string
+}
+
+func (d *docker) deploy(t *testing.T, options ...string) *deployed {
+	d = &docker{WithT: NewWithT(t), host: d.host, home: d.home}
+	c := &deployed{docker: d, termination: filepath.Join(t.TempDir(), "termination-log")}
+	d.Expect(os.WriteFile(c.termination, nil, 0o666)).To(Succeed())
+	d.Expect(os.Chmod(c.termination, 0o666)).To(Succeed())
+	args := append([]string{"docker", "run", "-d", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp:mode=1777", "-v", c.termination + ":/dev/termination-log",
+		"-e", "PORT=8080", "-e", "API_TOKEN=canary-4711", "-p", "127.0.0.1::8080"}, options...)
+	c.id = strings.TrimSpace(d.run(append(args, insideTag)...))
+	t.Cleanup(func() { _ = d.try("docker", "rm", "-f", c.id) })
+	c.address = "http://" + strings.TrimSpace(d.run("docker", "port", c.id, "8080/tcp"))
+	d.Eventually(func() error { return c.get("/") }, 30*time.Second, 100*time.Millisecond).Should(Succeed(), func() string { return c.logs() })
+	return c
+}
+
+func (c *deployed) get(path string) error {
+	response, err := http.Get(c.address + path)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, response.Status)
+	}
+	return nil
+}
+
+func (c *deployed) gantry(args ...string) string {
+	out, err := c.command(append([]string{"docker", "exec", c.id, "gantry"}, args...)...).Output()
+	c.Expect(err).NotTo(HaveOccurred(), string(out))
+	return string(out)
+}
+
+func (c *deployed) logs() string { return c.run("docker", "logs", c.id) }
+
+func (c *deployed) ended() string {
+	c.Eventually(func() string {
+		return strings.TrimSpace(c.run("docker", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", c.id))
+	}, time.Minute, 200*time.Millisecond).Should(HavePrefix("exited"), c.logs)
+	text, err := os.ReadFile(c.termination)
+	c.Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// load asks until it is stopped, and gives how long answers took, in order, and how many failed.
+func (c *deployed) load() (stop func() (times []time.Duration, failed int)) {
+	end := make(chan struct{})
+	var group sync.WaitGroup
+	var lock sync.Mutex
+	var times []time.Duration
+	failed := 0
+	for range 2 {
+		group.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				start := time.Now()
+				err := c.get("/")
+				lock.Lock()
+				if times = append(times, time.Since(start)); err != nil {
+					failed++
+				}
+				lock.Unlock()
+			}
+		})
+	}
+	return func() ([]time.Duration, int) {
+		close(end)
+		group.Wait()
+		slices.Sort(times)
+		return times, failed
+	}
+}
+
+// A real image, in a container without rights on a read-only file system: everything that looks inside of it, under load,
+// and how it ends.
+func TestLookInside(t *testing.T) {
+	d := engine(t)
+	p := copySample(t, "typescript")
+	p.write("src/app.controller.ts", inside)
+	p.build()
+	d.load(p.last.Image, insideTag)
+	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", insideTag) })
+
+	t.Run("captures under load", func(t *testing.T) {
+		c := d.deploy(t, "-m", "512m")
+		baseline := func() []time.Duration {
+			stop := c.load()
+			time.Sleep(2 * time.Second)
+			times, failed := stop()
+			c.Expect(failed).To(BeZero())
+			return times
+		}
+		baseline()
+		for _, args := range [][]string{{"profile", "cpu", "--for", "2s"}, {"profile", "heap", "--for", "2s"}, {"lag", "--for", "2s"}, {"threads"}, {"ps"}} {
+			before := baseline()
+			stop := c.load()
+			out := c.gantry(args...)
+			during, failed := stop()
+			c.Expect(failed).To(BeZero(), args)
+			t.Logf("%s: the median answer took %.2f times as long, the 99th of 100 %.2f times", strings.Join(args, " "), ratio(during, before, 50), ratio(during, before, 99))
+			if args[1%len(args)] == "cpu" {
+				c.Expect(regexp.MustCompile(`"functionName":"priceOf"[^}]*`).FindString(out)).To(MatchRegexp(`"url":"file:///workspace/src/app\.controller\.ts","lineNumber":8,`))
+			}
+		}
+		// The leak has a name, and what grew is told.
+		dir := t.TempDir()
+		for i, name := range []string{"before", "after"} {
+			if i > 0 {
+				c.Expect(c.get("/keep")).To(Succeed())
+			}
+			c.Expect(os.WriteFile(filepath.Join(dir, name+".heapsnapshot"), []byte(c.gantry("snapshot", "heap", "--force")), 0o600)).To(Succeed())
+		}
+		diff, err := exec.Command("../build/gantry", "report", "--text", "--diff", filepath.Join(dir, "before.heapsnapshot"), filepath.Join(dir, "after.heapsnapshot")).CombinedOutput()
+		c.Expect(err).NotTo(HaveOccurred(), string(diff))
+		c.Expect(string(diff)).To(MatchRegexp(`\n  Basket .* \+2000 `))
+
+		c.Expect(c.gantry("logpoint", "src/app.controller.ts:11", "n", "--for", "1s")).To(BeEmpty(), "nobody asked meanwhile")
+		stop := c.load()
+		c.Expect(c.gantry("logpoint", "src/app.controller.ts:13", "[n, sum > 0]", "--for", "1s")).To(ContainSubstring("[ 50000, true ]\n"))
+		_, failed := stop()
+		c.Expect(failed).To(BeZero())
+	})
+
+	// A container for debugging shares the namespaces of processes and of the network, as "kubectl debug --target" does.
+	t.Run("from another container", func(t *testing.T) {
+		c := d.deploy(t, "-m", "256m")
+		out := d.run("docker", "run", "--rm", "--read-only", "--pid", "container:"+c.id, "--network", "container:"+c.id, "--entrypoint", "/cnb/process/gantry", insideTag, "ps")
+		c.Expect(out).To(MatchRegexp(`(?m)^ +\d+ +v24\.\d+\.\d+ +\d+s +\d+ MB +\d+ MB .* node .*dist/main`))
+		refused, err := c.command("docker", "run", "--rm", "--pid", "container:"+c.id, "--network", "container:"+c.id, "--entrypoint", "/cnb/process/gantry", insideTag, "snapshot", "heap").CombinedOutput()
+		c.Expect(err).To(HaveOccurred())
+		c.Expect(string(refused)).To(ContainSubstring("of the container's 268 MB are left"), "the limit is that of the application's container")
+	})
+
+	t.Run("doctor", func(t *testing.T) {
+		c := d.deploy(t, "-m", "512m", "--cpus", "1.5")
+		out := c.gantry("doctor")
+		t.Log("\n" + out)
+		c.Expect(out).To(MatchRegexp(`memory +\d+ MiB of 512 MiB used`))
+		c.Expect(out).To(ContainSubstring("at most 1.5, held back in"))
+		c.Expect(out).To(ContainSubstring("--max-old-space-size-percentage=70"))
+		c.Expect(out).NotTo(ContainSubstring("canary-4711"))
+		c.Expect(c.gantry("doctor", "--json")).To(ContainSubstring(`"ok": true`))
+	})
+
+	t.Run("an exception", func(t *testing.T) {
+		c := d.deploy(t)
+		_ = c.get("/crash")
+		termination := c.ended()
+		c.Expect(termination).To(HavePrefix("gantry: the application ended with an exception that nothing caught: RangeError: no basket for ***\n"))
+		c.Expect(termination).To(MatchRegexp(`at .*/workspace/src/app\.controller\.ts:\d+:\d+`))
+		c.Expect(c.logs()).To(MatchRegexp(`(?m)^gantry: the application ended .*; more of it: gantry crash show \S+$`))
+	})
+
+	t.Run("a full heap", func(t *testing.T) {
+		c := d.deploy(t, "-m", "256m")
+		c.Expect(c.get("/fill")).To(Succeed())
+		termination := c.ended()
+		t.Log("\n" + termination)
+		c.Expect(termination).To(MatchRegexp(`^gantry: the application's heap was full: its limit is \d+ MiB\n`))
+		c.Expect(termination).To(MatchRegexp(`what filled the heap was allocated in\n +\d+ MiB  .*\(/workspace/src/app\.controller\.ts:\d+:\d+\)\n`))
+	})
+
+	// What fills the container outside of the heap is ended by the kernel, without a word of its own.
+	t.Run("a full container", func(t *testing.T) {
+		c := d.deploy(t, "-m", "200m", "--memory-swap", "200m")
+		_ = c.get("/buffers")
+		termination := c.ended()
+		t.Log("\n" + termination)
+		c.Expect(termination).To(HavePrefix("gantry: the kernel ended the application: the container's memory of 200 MiB was used up\n"))
+		c.Expect(termination).To(ContainSubstring("Most of it was outside of the heap"))
+	})
+
+	// Debug mode listens on the loopback address of the container alone.
+	t.Run("debug mode", func(t *testing.T) {
+		c := d.deploy(t, "-e", "BPL_DEBUG_ENABLED=true", "-e", "BPL_DEBUG_PORT=9300")
+		c.Expect(c.logs()).To(ContainSubstring("gantry: the inspector listens on 127.0.0.1:9300\n"))
+		c.Expect(c.gantry("threads")).To(ContainSubstring("TCPServerWrap"))
+		c.Expect(c.logs()).To(ContainSubstring("Debugger listening on ws://127.0.0.1:9300/"))
+	})
+}
+
+// ratio compares percentiles of times that are in order.
+func ratio(a, b []time.Duration, percent int) float64 {
+	return float64(a[len(a)*percent/100]) / float64(b[len(b)*percent/100])
+}
