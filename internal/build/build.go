@@ -59,6 +59,10 @@ type work struct {
 	runtimeMade bool
 	// tasks are under way beside the steps of the build.
 	tasks errgroup.Group
+	// path are folders with programs of another language, for steps that need them.
+	path []string
+	// provided is the build of the plan that provides another language; nil without one.
+	provided *work
 	// mu guards result.
 	mu sync.Mutex
 }
@@ -122,6 +126,9 @@ func (w *work) do(ctx context.Context) error {
 	w.slices()
 	if err := w.billOfMaterials(); err != nil {
 		return err
+	}
+	if w.provided != nil {
+		w.take(w.provided)
 	}
 	return w.reduce()
 }
@@ -212,7 +219,7 @@ func (w *work) makeClient() error {
 // nothing of it needs to be on disk. Otherwise the layer is fresh, and the cause says why.
 func (w *work) reuse(name string, types libcnb.LayerTypes, inputs layer.Inputs) (l libcnb.Layer, cause string, err error) {
 	// Metadata of an earlier build that cannot be read is as good as none.
-	l, _ = w.ctx.Layers.Layer(name)
+	l, _ = w.ctx.Layers.Layer(w.layerName(name))
 	if cause = inputs.Cause(l.Metadata); cause != "" {
 		l, err = w.fresh(name, types, inputs)
 		return l, cause, err
@@ -221,8 +228,20 @@ func (w *work) reuse(name string, types libcnb.LayerTypes, inputs layer.Inputs) 
 	return l, "", nil
 }
 
+// layerName gives the name of a layer as the plan's language has it.
+func (w *work) layerName(name string) string {
+	switch {
+	case name == "gantry" || name == w.plan.Runtime.Release.Name:
+		return name
+	case name == modulesLayer && w.plan.Dependencies != nil && w.plan.Dependencies.Layer != "":
+		return w.plan.Dependencies.Layer
+	}
+	return w.plan.LayerPrefix + name
+}
+
 // fresh gives a layer with nothing in it.
 func (w *work) fresh(name string, types libcnb.LayerTypes, inputs layer.Inputs) (libcnb.Layer, error) {
+	name = w.layerName(name)
 	file := filepath.Join(w.ctx.Layers.Path, name)
 	if err := os.Remove(file + ".toml"); err != nil && !os.IsNotExist(err) {
 		return libcnb.Layer{}, problem.Disk("make the layer "+name, err)

@@ -39,7 +39,7 @@ func (w *work) environ() []string {
 	for _, dir := range w.plan.LaunchPath {
 		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
 	}
-	path = append(path, filepath.Join(w.toolchain, "bin"), values["PATH"])
+	path = append(append(path, filepath.Join(w.toolchain, "bin")), append(w.path, values["PATH"])...)
 	values["PATH"] = strings.Join(path, string(os.PathListSeparator))
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {

@@ -67,7 +67,7 @@ func (w *work) dependencies(ctx context.Context) error {
 	}
 	made := in.output
 	// Metadata that cannot be read is as good as none.
-	last, _ := w.ctx.Layers.Layer(modulesLayer)
+	last, _ := w.ctx.Layers.Layer(w.layerName(modulesLayer))
 	if in.NotAtLaunch || in.InPlace {
 		return w.withoutLayer(ctx, in)
 	}
@@ -198,7 +198,7 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 
 // linkModules adds the layer to the result, and links to it to the application.
 func (w *work) linkModules(in installation, l libcnb.Layer, cause string) error {
-	w.tell(modulesLayer, cause)
+	w.tell(w.layerName(modulesLayer), cause)
 	l.LayerTypes = launchOnly
 	w.put(l)
 	return in.trees.link(l.Path, l.Metadata["links"])
@@ -207,10 +207,13 @@ func (w *work) linkModules(in installation, l libcnb.Layer, cause string) error 
 // installation gathers what decides about the packages.
 func (w *work) installation() (installation, error) {
 	d := w.plan.Dependencies
-	line, _, _ := strings.Cut(w.plan.Runtime.Release.Version, ".")
+	line := w.plan.Runtime.ABI
+	if line == "" {
+		line, _, _ = strings.Cut(w.plan.Runtime.Release.Version, ".")
+	}
 	in := installation{
 		Dependencies: d,
-		trees:        trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch},
+		trees:        trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch, omit: d.Omit},
 		builds:       len(w.plan.Before)+len(w.plan.Scripts)+len(d.Hooks) > 0,
 		inputs: layer.Inputs{
 			"architecture":                 w.arch,
@@ -238,10 +241,13 @@ func (w *work) keepCaches() {
 	for _, name := range []string{toolchainCacheLayer, storeLayer, builtLayer, treeLayer, packagesLayer, cacheLayer} {
 		w.keepLayer(name)
 	}
+	if w.plan.Provides != nil {
+		w.providedWork().keepCaches()
+	}
 }
 
 func (w *work) keepLayer(name string) {
-	if l, err := w.ctx.Layers.Layer(name); err == nil && len(l.Metadata) > 0 {
+	if l, err := w.ctx.Layers.Layer(w.layerName(name)); err == nil && len(l.Metadata) > 0 {
 		l.LayerTypes = libcnb.LayerTypes{Cache: true}
 		w.put(l)
 	}
@@ -255,7 +261,9 @@ func (w *work) steps(ctx context.Context, steps []plan.Command) error {
 	if err := w.needToolchain(ctx); err != nil {
 		return err
 	}
-	return w.withCaches(func() error { return w.run(ctx, steps) })
+	return w.withProvided(ctx, func() error {
+		return w.withCaches(func() error { return w.run(ctx, steps) })
+	})
 }
 
 func (w *work) run(ctx context.Context, steps []plan.Command) error {

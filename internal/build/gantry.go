@@ -54,6 +54,9 @@ func (w *work) gantryLayer() error {
 	for i, dir := range w.plan.LaunchPath {
 		inputs[fmt.Sprintf("launch path %d", i+1)] = dir
 	}
+	for name, content := range w.plan.Files {
+		inputs["file "+name] = layer.Digest([]byte(content))
+	}
 	if w.servesFiles() {
 		if inputs["web server for static files"], err = fileDigest(filepath.Join(w.ctx.Buildpack.Path, staticServer)); err != nil {
 			return fmt.Errorf("read the web server: %w", err)
@@ -68,10 +71,10 @@ func (w *work) gantryLayer() error {
 			return err
 		}
 		for name, value := range w.plan.LaunchEnv {
-			l.LaunchEnvironment.Default(name, value)
+			l.LaunchEnvironment.Default(name, w.inImage(value))
 		}
 		for name, value := range w.plan.LaunchOptions {
-			l.LaunchEnvironment.Append(name, " ", strings.ReplaceAll(value, plan.AppDir, w.ctx.ApplicationPath))
+			l.LaunchEnvironment.Append(name, " ", w.inImage(value))
 		}
 		for _, dir := range w.plan.LaunchPath {
 			l.LaunchEnvironment.Prepend("PATH", string(os.PathListSeparator), filepath.Join(w.ctx.ApplicationPath, dir))
@@ -148,6 +151,9 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 			return problem.Disk("write "+crash.WatchFile, err)
 		}
 	}
+	if err := w.writeFiles(dir); err != nil {
+		return err
+	}
 	for _, p := range w.plan.Processes {
 		check := filepath.Join(dir, "exec.d", p.Type, "gantry")
 		err := os.MkdirAll(filepath.Dir(check), 0o755)
@@ -175,6 +181,9 @@ func (w *work) processes(gantry string) {
 		args := slices.Clone(p.Args)
 		if args[0] == plan.StaticServer {
 			args[0] = filepath.Join(filepath.Dir(gantry), "static")
+		}
+		for i := range args {
+			args[i] = w.inImage(args[i])
 		}
 		process := libcnb.Process{Type: p.Type, Command: append(append(command, "--"), args...), Default: p.Default}
 		if p.Dir != "" {

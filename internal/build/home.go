@@ -31,7 +31,7 @@ func (w *work) makeHome() (remove func() error, err error) {
 	var trusted []byte
 	for _, binding := range w.ctx.Platform.Bindings {
 		kind := strings.ToLower(binding.Type)
-		name, known := w.plan.HomeFiles[kind]
+		name, known := w.homeFile(kind)
 		if known {
 			content, err := bound(binding, filepath.Base(name))
 			if err != nil {
@@ -70,6 +70,15 @@ func (w *work) makeHome() (remove func() error, err error) {
 		}
 	}
 	return remove, nil
+}
+
+// homeFile gives the place, in the home folder, of what a type of service binding holds.
+func (w *work) homeFile(kind string) (string, bool) {
+	name, known := w.plan.HomeFiles[kind]
+	if !known && w.plan.Provides != nil {
+		name, known = w.plan.Provides.HomeFiles[kind]
+	}
+	return name, known
 }
 
 // bound reads the file of a binding: by its name, with or without the dot in front, or the only one that there is. libcnb

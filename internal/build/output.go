@@ -45,7 +45,7 @@ func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, err
 		return nil, nil
 	}
 	o = &output{skip: append([]string{".git"}, trees...)}
-	source, err := o.digest(w.ctx.ApplicationPath)
+	source, err := o.source(w.ctx.ApplicationPath, w.plan.Reads)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,22 @@ func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, err
 	o.layer, cause, err = w.reuse(outputLayer, libcnb.LayerTypes{Cache: true}, o.inputs)
 	o.usable = cause == ""
 	return o, err
+}
+
+// source sums up what the steps read of the application: all of it, or some files and folders.
+func (o *output) source(app string, reads []string) (string, error) {
+	if len(reads) == 0 {
+		return o.digest(app)
+	}
+	sum := sha256.New()
+	for _, name := range reads {
+		digest, err := contentDigest(filepath.Join(app, name))
+		if err != nil {
+			return "", problem.Disk("read "+name, err)
+		}
+		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", name, digest)
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func titles(p plan.Plan) []string {

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
@@ -34,7 +36,7 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	if len(r.Launch) == 0 {
 		return nil
 	}
-	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(r.Launch, " "), "symbol tables": "none"}
+	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(slices.Concat(r.Launch, r.NotAtLaunch), " "), "symbol tables": "none"}
 	if tools := toolsAtLaunch(r); len(tools) > 0 {
 		inputs["package manager"] = describeTools(tools)
 	}
@@ -46,6 +48,9 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		if err := w.fillRuntime(ctx, l.Path); err != nil {
 			return err
 		}
+		if err := omit(l.Path, r.NotAtLaunch); err != nil {
+			return err
+		}
 	}
 	w.tell(r.Release.Name, cause)
 	w.put(l)
@@ -53,11 +58,16 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 }
 
 // tools are all programs that come with the runtime or are added to it.
-func tools(r plan.Runtime) []plan.Tool { return append([]plan.Tool{r.Manager}, r.Tools...) }
+func tools(r plan.Runtime) []plan.Tool {
+	if r.Manager.Release.Name == "" {
+		return r.Tools
+	}
+	return append([]plan.Tool{r.Manager}, r.Tools...)
+}
 
 // toolsAtLaunch are those that a process of the image runs.
 func toolsAtLaunch(r plan.Runtime) []plan.Tool {
-	return slices.DeleteFunc(tools(r), func(t plan.Tool) bool { return !slices.Contains(r.Launch, t.Dir) })
+	return slices.DeleteFunc(slices.Clone(tools(r)), func(t plan.Tool) bool { return !slices.Contains(r.Launch, t.Dir) })
 }
 
 func describeTools(tools []plan.Tool) string {
@@ -178,6 +188,60 @@ func (w *work) unpackRuntime(ctx context.Context, dir string, tools []plan.Tool,
 	return w.unpackTools(ctx, dir, tools, wanted)
 }
 
+// unpackBelow unpacks an archive whose root is found by a file in it, at whatever depth that is.
+func unpackBelow(in io.Reader, dir, root string, wanted func(string) bool) error {
+	scratch, err := os.MkdirTemp(dir, "unpacking-")
+	if err != nil {
+		return problem.Disk("unpack the runtime", err)
+	}
+	if err := archive.Gunzip(in, scratch, archive.Options{}); err != nil {
+		return err
+	}
+	found, err := doublestar.Glob(os.DirFS(scratch), "**/"+root, doublestar.WithNoFollow())
+	if err != nil || len(found) == 0 {
+		return &problem.Problem{
+			ID:    "runtime/archive-unknown",
+			Title: "the archive of the runtime does not hold one",
+			Why:   "there is no " + root + " in it",
+			Hints: []string{"Check the address of the archive."},
+		}
+	}
+	base := filepath.Join(scratch, strings.TrimSuffix(found[0], root))
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return problem.Disk("unpack the runtime", err)
+	}
+	for _, entry := range entries {
+		if err := os.Rename(filepath.Join(base, entry.Name()), filepath.Join(dir, entry.Name())); err != nil {
+			return problem.Disk("unpack the runtime", err)
+		}
+	}
+	if err := archive.RemoveAll(scratch); err != nil {
+		return problem.Disk("unpack the runtime", err)
+	}
+	return keepWanted(dir, "", wanted)
+}
+
+// keepWanted removes the files that are not wanted.
+func keepWanted(dir, name string, wanted func(string) bool) error {
+	entries, err := os.ReadDir(filepath.Join(dir, name))
+	if err != nil {
+		return problem.Disk("unpack the runtime", err)
+	}
+	for _, entry := range entries {
+		child := path.Join(name, entry.Name())
+		if entry.IsDir() {
+			err = keepWanted(dir, child, wanted)
+		} else if !wanted(child) {
+			err = os.Remove(filepath.Join(dir, child))
+		}
+		if err != nil {
+			return problem.Disk("unpack the runtime", err)
+		}
+	}
+	return nil
+}
+
 func (w *work) unpackTools(ctx context.Context, dir string, tools []plan.Tool, wanted func(string) bool) error {
 	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
 		return problem.Disk("unpack tools", err)
@@ -289,5 +353,8 @@ func (w *work) fetchInto(ctx context.Context, dir string, file fetch.File, relea
 		return problem.Disk("read the download", err)
 	}
 	defer func() { _ = in.Close() }()
+	if release.Name == w.plan.Runtime.Release.Name && w.plan.Runtime.Root != "" {
+		return unpackBelow(in, dir, w.plan.Runtime.Root, wanted)
+	}
 	return archive.Gunzip(in, dir, archive.Options{Strip: 1, Keep: wanted})
 }

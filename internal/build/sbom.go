@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"slices"
 
@@ -46,7 +47,7 @@ func (w *work) billOfMaterials() error {
 	if packages := w.plan.Dependencies; packages != nil {
 		launch.Roots, build.Roots = packages.DependsOn, packages.DependsOn
 		for _, p := range packages.Packages {
-			c := sbom.Component{Key: p.Key, Type: "npm", Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: p.Needs}
+			c := sbom.Component{Key: p.Key, Type: cmp.Or(packages.PackageType, "npm"), Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: p.Needs}
 			build.Components = append(build.Components, c)
 			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there {
 				launch.Components = append(launch.Components, c)

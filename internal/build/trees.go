@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -23,6 +25,8 @@ type trees struct {
 	dirs []string
 	// scratch are folders in them that hold caches of tools.
 	scratch []string
+	// omit are files in them that the running application does not need; patterns relative to each tree.
+	omit []string
 }
 
 // find gives the trees that there are, relative to the application.
@@ -67,6 +71,9 @@ func (t trees) moveTo(layer string) ([]string, error) {
 				return nil, problem.Disk("remove "+scratch, err)
 			}
 		}
+		if err := omit(filepath.Join(t.app, name), t.omit); err != nil {
+			return nil, err
+		}
 		if err := t.anchorLinks(name); err != nil {
 			return nil, err
 		}
@@ -86,6 +93,22 @@ func (t trees) moveTo(layer string) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// omit removes from a folder what patterns match: https://github.com/bmatcuk/doublestar#patterns.
+func omit(dir string, patterns []string) error {
+	for _, pattern := range patterns {
+		names, err := doublestar.Glob(os.DirFS(dir), pattern, doublestar.WithNoFollow())
+		if err != nil {
+			return fmt.Errorf("omit %s: %w", pattern, err)
+		}
+		for _, name := range names {
+			if err := archive.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return problem.Disk("remove "+name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (t trees) anchorLinks(tree string) error {

@@ -14,7 +14,8 @@ import (
 )
 
 // list is written by hand, one release a line. A Node.js release has the SHA-256 (hex) of the official archive, from the
-// SHASUMS256.txt beside it, and the integrity of the same version's package on the npm registry, where there is one.
+// SHASUMS256.txt beside it, and the integrity of the same version's package on the npm registry, where there is one. A
+// release of Ruby is a portable build, which needs nothing but a C library.
 //
 //go:embed releases.json
 var list []byte
@@ -44,7 +45,13 @@ type file struct {
 		Version      string
 		AMD64, ARM64 pin
 	}
-	Tools []struct{ Name, Version, Arch, Package, Integrity string }
+	// Build is the portable build of a version: https://github.com/bazel-contrib/portable-ruby/releases.
+	Ruby []struct {
+		Version, Build string
+		AMD64, ARM64   pin
+	}
+	RubyLines map[string]line `json:"ruby-lines"`
+	Tools     []struct{ Name, Version, Arch, Package, Integrity string }
 }
 
 // nodeArchs maps Go's names of architectures to those of Node.js.
@@ -79,6 +86,7 @@ func read(text []byte, arch string) (Catalog, error) {
 		}
 		c.Releases = append(c.Releases, release)
 	}
+	c.Releases = append(c.Releases, f.rubies(arch)...)
 	for _, row := range f.Tools {
 		if row.Arch != "" && row.Arch != arch {
 			continue
@@ -91,6 +99,25 @@ func read(text []byte, arch string) (Catalog, error) {
 		}
 	}
 	return c, nil
+}
+
+// rubyArchs maps Go's names of architectures to those of the portable builds.
+var rubyArchs = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
+
+func (f file) rubies(arch string) (list []plan.Release) {
+	for _, row := range f.Ruby {
+		p := map[string]pin{"amd64": row.AMD64, "arm64": row.ARM64}[arch]
+		if len(p.SHA256) != 64 {
+			continue
+		}
+		major, rest, _ := strings.Cut(row.Version, ".")
+		minor, _, _ := strings.Cut(rest, ".")
+		list = append(list, plan.Release{
+			Name: "ruby", Version: row.Version, Arch: arch, SHA256: p.SHA256, EndOfLife: f.RubyLines[major+"."+minor].EndOfLife,
+			URI: fmt.Sprintf("https://github.com/bazel-contrib/portable-ruby/releases/download/%s/ruby-%s.%s_linux.tar.gz", row.Build, row.Version, rubyArchs[arch]),
+		})
+	}
+	return list
 }
 
 // Named gives the releases of a name, in the list's order: newest first.

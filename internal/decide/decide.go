@@ -55,8 +55,22 @@ func Decide(source app.App, lookup func(string) (string, bool), arch string, now
 	if d.Contract, err = declare.Read(source); err != nil {
 		return d, err
 	}
+	d.Contract = certain(d.Contract, d.Plan)
 	d.Plan.Decisions = append(d.Plan.Decisions, config(d.Contract, declare.Undeclared(declare.Scan(source), d.Contract))...)
 	return d, nil
+}
+
+// certain adds what the language knows to be needed to what the application declares, which counts first.
+func certain(c contract.Contract, p plan.Plan) contract.Contract {
+	for _, v := range p.Config {
+		if c.Variable(v.Name) == nil {
+			c.Variables = append(c.Variables, contract.Variable{Name: v.Name, Description: v.Description, Type: v.Type, Required: v.Required, Secret: v.Secret})
+		}
+	}
+	for _, names := range p.AtLeastOne {
+		c.Groups = append(c.Groups, contract.Group{Kind: "at-least-one-of", Names: names})
+	}
+	return c
 }
 
 // maxNamed is how many variables the hint names.

@@ -2,10 +2,13 @@
 package language
 
 import (
+	"cmp"
+
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/node"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/ruby"
 	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
@@ -26,9 +29,49 @@ type Project interface {
 }
 
 // All are the languages, in the order in which they build.
-var All = []Language{nodejs{}}
+var All = []Language{rubyMRI{}, nodejs{}}
 
 type nodejs struct{}
+
+type rubyMRI struct{}
+
+func (rubyMRI) LookedFor() []string { return ruby.LookedFor }
+
+func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
+	project, err := ruby.Read(a, s)
+	if project == nil || err != nil {
+		return nil, err
+	}
+	javascript, err := node.Read(a, s)
+	if err != nil || javascript != nil && !project.Leads() {
+		// A Gemfile for tools, in an application of Node.js.
+		return nil, err
+	}
+	if !project.NeedsNode() {
+		return project, nil
+	}
+	return both{project, cmp.Or(javascript, node.Bare(a, s))}, nil
+}
+
+// both is an application of Ruby whose assets are built with Node.js.
+type both struct {
+	Project
+	javascript *node.Project
+}
+
+func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
+	out, err := b.Project.Plan(releases)
+	if err != nil {
+		return out, err
+	}
+	provided, err := b.javascript.ForBuild(releases)
+	if err != nil {
+		return out, err
+	}
+	out.Provides = &provided
+	out.Decisions = append(out.Decisions, provided.Decisions...)
+	return out, nil
+}
 
 func (nodejs) LookedFor() []string { return node.LookedFor }
 

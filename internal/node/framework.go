@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/pattern"
+	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
 // output is what a framework's build makes, and how that is run: by a command, or served as files.
@@ -151,7 +152,7 @@ func svelteOutput(p *Project) (output, bool) {
 		}
 		return o, true
 	case p.manifest.has("@sveltejs/adapter-node") && out != "":
-		return output{command: "node " + quote(out)}, true
+		return output{command: "node " + plan.Quote(out)}, true
 	default:
 		return output{command: "node build"}, p.manifest.has("@sveltejs/adapter-node")
 	}
@@ -164,7 +165,7 @@ func astroOutput(p *Project) (output, bool) {
 		dir = "dist"
 	}
 	if p.manifest.has("@astrojs/node") {
-		return output{command: "node " + quote(path.Join(dir, "server/entry.mjs")), env: map[string]string{"HOST": "0.0.0.0"}}, true
+		return output{command: "node " + plan.Quote(path.Join(dir, "server/entry.mjs")), env: map[string]string{"HOST": "0.0.0.0"}}, true
 	}
 	return output{static: path.Clean(dir), pages: true, why: "no adapter for a server"}, true
 }
@@ -248,7 +249,7 @@ func angularOutput(p *Project) (output, bool) {
 			return output{static: base, why: "angular.json"}, true
 		}
 		if build.Options.SSR != nil && build.Options.SSR != false {
-			return output{command: "node " + quote(path.Join(base, "server/server.mjs"))}, true
+			return output{command: "node " + plan.Quote(path.Join(base, "server/server.mjs"))}, true
 		}
 		return output{static: path.Join(base, browser), why: "angular.json"}, true
 	}

@@ -10,9 +10,11 @@ import (
 
 	units "github.com/docker/go-units"
 
+	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/semver"
+	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
 // buildEnv makes npm quiet and quick, lets native modules find the headers of the very Node.js that runs them, and has
@@ -38,6 +40,9 @@ func buildEnv(npm plan.Release) map[string]string {
 	return env
 }
 
+// homeFiles are where package managers look for what only the user of a build may know.
+var homeFiles = map[string]string{"npmrc": ".npmrc", "yarnrc": yarnrcFile, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"}
+
 // slicesOf are where applications keep what is served as it is, and where build scripts put what they make.
 var slicesOf = [][]string{
 	{"public", "static", "assets"},
@@ -55,7 +60,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		Decisions: []plan.Decision{version},
 		LaunchEnv: map[string]string{"NODE_ENV": "production"},
 		Caches:    p.caches(),
-		HomeFiles: map[string]string{"npmrc": ".npmrc", "yarnrc": yarnrcFile, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"},
+		HomeFiles: homeFiles,
 		Labels:    p.labels(),
 	}
 	if p.dir != "" {
@@ -108,6 +113,35 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		p.list(d, release.Arch, also)
 	}
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
+	return out, nil
+}
+
+// Bare is an application of which Node.js knows nothing: it only builds something with Node.js.
+func Bare(a app.App, s settings.Settings) *Project {
+	return &Project{app: a, settings: s, manager: manager{kind: kinds[0]}, registry: s.NPMRegistry.Value}
+}
+
+// ForBuild decides what is to be done where Node.js and the packages are for another language's build only.
+func (p *Project) ForBuild(releases catalog.Catalog) (plan.Plan, error) {
+	release, version, err := p.chooseRelease(releases)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	version.Origin += "; for building the assets"
+	out := plan.Plan{Language: "node", Decisions: []plan.Decision{version}, HomeFiles: homeFiles}
+	if out.Runtime, err = p.runtime(release, releases); err != nil {
+		return plan.Plan{}, err
+	}
+	out.Runtime.Launch = nil
+	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
+	if err := p.packages(&out); err != nil {
+		return plan.Plan{}, err
+	}
+	if out.Dependencies != nil {
+		out.Dependencies.NotAtLaunch = true
+		// Its folder of programs is on the PATH of the build.
+		out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})
+	}
 	return out, nil
 }
 

@@ -103,11 +103,3 @@ func scriptName(manager string, args []string, m manifest) (name string, rest []
 	}
 	return name, rest, !strings.HasPrefix(name, "-")
 }
-
-// quote writes a word so that a shell reads it back as it is.
-func quote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

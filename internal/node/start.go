@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -19,7 +18,7 @@ import (
 func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, made output, err error) {
 	add := func(process plan.Process, origin string) {
 		list = append(list, process)
-		decisions = append(decisions, plan.Decision{Subject: process.Type, Value: describe(process), Origin: origin})
+		decisions = append(decisions, plan.Decision{Subject: process.Type, Value: process.String(), Origin: origin})
 	}
 	for _, entry := range p.declared {
 		add(p.declaredProcess(entry), "from "+entry.Where.String())
@@ -101,7 +100,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		where := "from scripts.start in " + p.manifest.where("scripts", "start").String()
 		switch {
 		case develops(q.Args) && known:
-			return p.fromOutput(made), f.name + ", since " + describe(q) + " only serves for development", made
+			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
 		case known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
 			return p.fromOutput(made), f.name + ", " + made.why, made
 		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
@@ -166,11 +165,11 @@ func (p *Project) entry() (text, origin string) {
 		clean := path.Clean(main)
 		for _, file := range []string{clean, clean + ".js", path.Join(clean, "index.js")} {
 			if p.has(file) {
-				return "node " + quote(file), "from main in " + p.manifest.where("main").String()
+				return "node " + plan.Quote(file), "from main in " + p.manifest.where("main").String()
 			}
 		}
 		if len(p.scripts()) > 0 {
-			return "node " + quote(clean), "from main in " + p.manifest.where("main").String() + ", made by the build"
+			return "node " + plan.Quote(clean), "from main in " + p.manifest.where("main").String() + ", made by the build"
 		}
 	}
 	if file := firstOf(p.app, inDir(p.dir, entryFiles)); file != "" {
@@ -263,11 +262,11 @@ func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string
 	seen[key] = true
 	script, within := p.unwrap(script, call.dir, seen)
 	for _, argument := range call.rest {
-		script += " " + quote(argument)
+		script += " " + plan.Quote(argument)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
 		// Variables assigned in front hold for the script as if it stood there; a list of commands needs the export.
-		script = fmt.Sprintf("%s=%s %s", key, quote(c.Env[key]), script)
+		script = fmt.Sprintf("%s=%s %s", key, plan.Quote(c.Env[key]), script)
 		if command.Parse(script).Shell != "" {
 			return text, dir
 		}
@@ -290,22 +289,4 @@ func (p *Project) manifestOf(dir string) manifest {
 		return p.manifest
 	}
 	return p.top
-}
-
-// describe writes a process as one would type it.
-func describe(p plan.Process) string {
-	var words []string
-	for _, key := range slices.Sorted(maps.Keys(p.Env)) {
-		words = append(words, key+"="+quote(p.Env[key]))
-	}
-	if p.Args[0] == plan.StaticServer {
-		return strings.Join(append(words, "static files in "+cmp.Or(path.Join(p.Dir, p.Args[1]), ".")), " ")
-	}
-	for _, argument := range p.Args {
-		words = append(words, quote(argument))
-	}
-	if p.Dir != "" {
-		words = append(words, "(in "+p.Dir+")")
-	}
-	return strings.Join(words, " ")
 }

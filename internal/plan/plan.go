@@ -12,6 +12,11 @@ import (
 type Plan struct {
 	// Language is the language's short name, e.g. "node"; it appears in the build plan.
 	Language string
+	// LayerPrefix stands before the names of layers that every language has, so that two languages can build one image.
+	LayerPrefix string `json:",omitempty"`
+	// Provides is the plan of another language whose runtime and packages the steps of this one need; nothing of them is
+	// in the image.
+	Provides *Plan `json:",omitempty"`
 	// Decisions are what was decided and why, in the order in which people want to read them.
 	Decisions []Decision
 	// Warnings are told once, above everything else.
@@ -38,6 +43,14 @@ type Plan struct {
 	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
 	// they made can be used again.
 	Pure bool `json:",omitempty"`
+	// Reads are the files and folders of the application that the steps of the build read, when they are pure; empty for all.
+	Reads []string `json:",omitempty"`
+	// Config and AtLeastOne are variables that the running application certainly needs, for the config contract; what the
+	// application declares itself counts before them.
+	Config     []Variable `json:",omitempty"`
+	AtLeastOne [][]string `json:",omitempty"`
+	// Files are small files for the running application, by their names in FilesDir.
+	Files map[string]string `json:",omitempty"`
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`
@@ -73,9 +86,19 @@ const (
 	ScratchDir = "{scratch}"
 	// AppDir is the application's folder in the image.
 	AppDir = "{app}"
+	// FilesDir is the folder of Files in the image.
+	FilesDir = "{files}"
 	// StaticServer, as a program, is the web server for static files that comes with Gantry.
 	StaticServer = "{static-server}"
 )
+
+// Variable is a variable that the running application needs.
+type Variable struct {
+	Name, Description string
+	// Type is one of the contract's; empty for a text.
+	Type             string `json:",omitempty"`
+	Required, Secret bool   `json:",omitempty"`
+}
 
 // Decision is one line of the build log: "Node.js  24.18.0  from engines.node in package.json:7:13 (^24)".
 type Decision struct {
@@ -114,6 +137,10 @@ type Runtime struct {
 	// Title is the runtime's name as people write it.
 	Title   string
 	Release Release
+	// ABI is the part of the version on which compiled packages depend; empty for the number before the first dot.
+	ABI string `json:",omitempty"`
+	// Root is a file in the archive by which the runtime's root is found; empty: it is the archive's one folder.
+	Root string `json:",omitempty"`
 	// License is an SPDX expression; CPE are its vendor and product, "VENDOR:PRODUCT", as in https://nvd.nist.gov/products/cpe.
 	License, CPE string
 	// Source is where the release may come from: SourceAny, SourceOfficial or SourceRegistry; SourceSetting names the
@@ -124,6 +151,8 @@ type Runtime struct {
 	// Launch are the files and folders, relative to the archive's root, that the running application needs; none when it
 	// does not need the runtime.
 	Launch []string
+	// NotAtLaunch are files of Launch that the running application does not need; patterns with ** for any folders.
+	NotAtLaunch []string `json:",omitempty"`
 	// Programs are those of Launch that are native programs; their symbol tables are taken off.
 	Programs []string
 	// NotForBuild are those that no build needs; Native are those that only packages with install scripts may need, to
@@ -173,6 +202,11 @@ type Dependencies struct {
 	Manager, Version string
 	// Root is the folder, relative to the application, in which packages are installed; empty for its own.
 	Root string `json:",omitempty"`
+	// Layer is the name of their layer; empty for "modules". PackageType is their type in package URLs; empty for "npm".
+	Layer       string `json:",omitempty"`
+	PackageType string `json:",omitempty"`
+	// Omit are files in them that the running application does not need, relative to each of Dirs; patterns with **.
+	Omit []string `json:",omitempty"`
 	// InPlace: the packages stay in the application's folder, since their places are written into it.
 	InPlace bool `json:",omitempty"`
 	// NotAtLaunch: the running application needs no packages.

@@ -50,6 +50,13 @@ type Settings struct {
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
+	// RubyVersion is a requirement of RubyGems; empty when nobody has chosen.
+	RubyVersion Setting
+	// RubyArchive is the address of a Ruby that the user has built, with "#sha256=" and its checksum; empty for a pinned one.
+	RubyArchive Setting
+	// BundleWithout and BundleBuildGroups are groups of the Gemfile, separated by commas: those that are not installed, and
+	// those that only the build needs.
+	BundleWithout, BundleBuildGroups Setting
 	// StaticDir is the folder of files to serve as they are, without Node.js; empty when nobody has chosen.
 	StaticDir Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
@@ -62,6 +69,8 @@ type Settings struct {
 // definition is one setting: its names, its default, and what a value must look like.
 type definition struct {
 	key, env, fallback string
+	// alias is another buildpack's name of the variable, which counts where env is not set.
+	alias string
 	// list and boolean are the types that project.toml has besides text.
 	list, boolean bool
 	check         func(value string) (why string)
@@ -83,6 +92,11 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.NodePureBuild }},
 	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
 		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
+	{key: "ruby.version", env: "BP_RUBY_VERSION", alias: "BP_MRI_VERSION", target: func(s *Settings) *Setting { return &s.RubyVersion }},
+	{key: "ruby.archive", env: "BP_RUBY_ARCHIVE", check: archive, target: func(s *Settings) *Setting { return &s.RubyArchive }},
+	{key: "ruby.without", env: "BP_BUNDLE_WITHOUT", fallback: "development,test", list: true, target: func(s *Settings) *Setting { return &s.BundleWithout }},
+	{key: "ruby.build-groups", env: "BP_BUNDLE_BUILD_GROUPS", fallback: "assets,build", list: true,
+		target: func(s *Settings) *Setting { return &s.BundleBuildGroups }},
 	{key: "static.dir", env: "BP_STATIC_DIR", check: folder, target: func(s *Settings) *Setting { return &s.StaticDir }},
 	{key: "cache.limit", env: "BP_CACHE_LIMIT", fallback: "500MB", check: size, target: func(s *Settings) *Setting { return &s.CacheLimit }},
 	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
@@ -110,7 +124,12 @@ func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 		return s, err
 	}
 	for _, d := range definitions {
-		value, found := lookup(d.env)
+		name := d.env
+		value, found := lookup(name)
+		if !found && d.alias != "" {
+			name = d.alias
+			value, found = lookup(name)
+		}
 		if !found {
 			continue
 		}
@@ -119,13 +138,13 @@ func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 				return s, &problem.Problem{
 					ID:    "settings/bad-value",
 					Title: "the variable has a value that is not understood",
-					Where: problem.Position{File: d.env},
+					Where: problem.Position{File: name},
 					Why:   why,
-					Hints: []string{"Correct " + d.env + ", or leave it unset" + d.otherwise() + "."},
+					Hints: []string{"Correct " + name + ", or leave it unset" + d.otherwise() + "."},
 				}
 			}
 		}
-		*d.target(&s) = Setting{Value: value, Origin: d.env}
+		*d.target(&s) = Setting{Value: value, Origin: name}
 	}
 	s.NPMRegistry.Value = strings.TrimRight(s.NPMRegistry.Value, "/")
 	return s, nil
@@ -171,6 +190,21 @@ func duration(value string) string {
 		return fmt.Sprintf("%q is not a time such as 30s, 5m or 1h", value)
 	}
 	return ""
+}
+
+// archive accepts an address with a checksum: whoever names the file says what its bytes are.
+func archive(value string) string {
+	address, sum, _ := strings.Cut(value, "#sha256=")
+	if value == "" {
+		return ""
+	}
+	if len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
+		return "it has to end with #sha256= and the archive's checksum, 64 digits"
+	}
+	if strings.HasPrefix(address, "file:///") {
+		return ""
+	}
+	return webAddress(address)
 }
 
 // webAddress does not repeat the value: it may hold a password.

@@ -1,0 +1,92 @@
+package gem
+
+import (
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
+)
+
+// RubyRequest is what a Gemfile asks of Ruby's version. One of Requirement, File and Evaluated says how.
+type RubyRequest struct {
+	// Requirement is as in ParseRequirement; Line is its line, from 1.
+	Requirement string
+	Line        int
+	// File is the file that holds the version: ruby file: ".ruby-version".
+	File string
+	// Evaluated: the version comes of code that only Ruby can run.
+	Evaluated bool
+}
+
+var (
+	rubyCall   = pattern.Lazy(`^\s*ruby[\s(]`)
+	stringPart = pattern.Lazy(`"([^"]*)"|'([^']*)'`)
+	fileOption = pattern.Lazy(`(?:file:|:file\s*=>)\s*["']([^"']+)["']`)
+	options    = pattern.Lazy(`,?\s*(?:engine|engine_version|patchlevel|:engine|:engine_version|:patchlevel)\s*(?::|=>).*$`)
+)
+
+// RubyOf finds the Ruby version in a Gemfile, as https://bundler.io/man/gemfile.5.html writes it. ok is false when it
+// names none.
+func RubyOf(gemfile string) (r RubyRequest, ok bool) {
+	number := 0
+	for line := range strings.Lines(gemfile) {
+		number++
+		code := withoutComment(strings.TrimRight(line, "\r\n"))
+		if !rubyCall().MatchString(code) {
+			continue
+		}
+		r.Line = number
+		if m := fileOption().FindStringSubmatch(code); m != nil {
+			r.File = m[1]
+			return r, true
+		}
+		_, arguments, _ := strings.Cut(code, "ruby")
+		arguments = options().ReplaceAllString(arguments, "")
+		var parts []string
+		for _, m := range stringPart().FindAllStringSubmatch(arguments, -1) {
+			parts = append(parts, m[1]+m[2])
+		}
+		rest := stringPart().ReplaceAllString(arguments, "")
+		if len(parts) == 0 || strings.Trim(rest, " \t(),[]") != "" || strings.Contains(strings.Join(parts, ""), "#{") {
+			r.Evaluated = true
+			return r, true
+		}
+		r.Requirement = strings.Join(parts, ", ")
+		return r, true
+	}
+	return r, false
+}
+
+// withoutComment takes a comment off a line of Ruby; a "#" in a string is none.
+func withoutComment(line string) string {
+	var quote rune
+	for i, c := range line {
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote == 0 && c == '#':
+			return line[:i]
+		}
+	}
+	return line
+}
+
+// Groups gives the groups that a Gemfile names, as far as they are written as symbols.
+func Groups(gemfile string) map[string]bool {
+	found := map[string]bool{}
+	for line := range strings.Lines(gemfile) {
+		code := withoutComment(line)
+		for _, m := range groupCall().FindAllString(code, -1) {
+			for _, name := range symbol().FindAllStringSubmatch(m, -1) {
+				found[name[1]] = true
+			}
+		}
+	}
+	return found
+}
+
+var (
+	groupCall = pattern.Lazy(`(?:\bgroups?:?\s*\(?\s*(?:=>\s*)?\[?)(?:\s*:\w+\s*,?)+`)
+	symbol    = pattern.Lazy(`:(\w+)`)
+)

@@ -1,0 +1,121 @@
+package gem_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/gem"
+)
+
+const lock = `GIT
+  remote: https://github.com/rails/propshaft.git
+  revision: 4e2f
+  branch: main
+  specs:
+    propshaft (1.2.1)
+      rack
+
+PATH
+  remote: engines/shop
+  specs:
+    shop (0.1.0)
+
+GEM
+  remote: https://rubygems.org/
+  specs:
+    nokogiri (1.18.9)
+      mini_portile2 (~> 2.8.2)
+      racc (~> 1.4)
+    nokogiri (1.18.9-x86_64-linux-gnu)
+      racc (~> 1.4)
+    racc (1.8.1)
+    rack (3.1.16)
+
+PLATFORMS
+  ruby
+  x86_64-linux
+
+DEPENDENCIES
+  nokogiri
+  propshaft!
+  rack (~> 3.1)
+  shop!
+
+CHECKSUMS
+  nokogiri (1.18.9-x86_64-linux-gnu) sha256=aa11
+  rack (3.1.16) sha256=bb22
+
+RUBY VERSION
+   ruby 3.4.5p51
+
+BUNDLED WITH
+   2.6.7
+`
+
+func TestParseLock(t *testing.T) {
+	for name, text := range map[string]string{"as it is": lock, "with CRLF": strings.ReplaceAll(lock, "\n", "\r\n"), "with a byte order mark": "\ufeff" + lock} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			l := gem.ParseLock(text)
+			g.Expect(l.Specs).To(HaveLen(6))
+			g.Expect(l.Specs[0]).To(Equal(gem.Spec{Name: "propshaft", Version: "1.2.1", Platform: "ruby", Source: "GIT", Remote: "https://github.com/rails/propshaft.git", Needs: []string{"rack"}}))
+			g.Expect(l.Specs[1].Source).To(Equal("PATH"))
+			g.Expect(l.Specs[3]).To(Equal(gem.Spec{Name: "nokogiri", Version: "1.18.9", Platform: "x86_64-linux-gnu", Source: "GEM", Remote: "https://rubygems.org/", SHA256: "aa11", Needs: []string{"racc"}}))
+			g.Expect(l.Specs[3].FullName()).To(Equal("nokogiri-1.18.9-x86_64-linux-gnu"))
+			g.Expect(l.Specs[2].Needs).To(Equal([]string{"mini_portile2", "racc"}))
+			g.Expect(l.Platforms).To(Equal([]string{"ruby", "x86_64-linux"}))
+			g.Expect(l.Dependencies).To(Equal([]string{"nokogiri", "propshaft", "rack", "shop"}))
+			g.Expect(l.Ruby).To(Equal("3.4.5"))
+			g.Expect(l.Bundler).To(Equal("2.6.7"))
+			g.Expect(l.Version("rack")).To(Equal("3.1.16"))
+			g.Expect(l.Has("rails")).To(BeFalse())
+		})
+	}
+}
+
+func TestRubyInLock(t *testing.T) {
+	for text, want := range map[string]string{"ruby 3.3.8p144": "3.3.8", "ruby 4.0.0.preview2": "4.0.0-preview2", "ruby 3.4.5": "3.4.5", "jruby 9": ""} {
+		NewWithT(t).Expect(gem.ParseLock("RUBY VERSION\n   " + text + "\n").Ruby).To(Equal(want))
+	}
+}
+
+func TestRubyOf(t *testing.T) {
+	for text, want := range map[string]gem.RubyRequest{
+		`ruby "3.4.5"`:                           {Requirement: "3.4.5", Line: 1},
+		"# ruby \"1.9\"\nruby '~> 3.3' # newest": {Requirement: "~> 3.3", Line: 2},
+		`ruby("~> 3.3", ">= 3.3.1")`:             {Requirement: "~> 3.3, >= 3.3.1", Line: 1},
+		`ruby file: ".ruby-version"`:             {File: ".ruby-version", Line: 1},
+		`ruby :file => '.tool-versions'`:         {File: ".tool-versions", Line: 1},
+		`ruby "3.4.5", engine: "ruby"`:           {Requirement: "3.4.5", Line: 1},
+		`  ruby ["~> 3.3", "< 3.5"]`:             {Requirement: "~> 3.3, < 3.5", Line: 1},
+		`ruby ENV["CUSTOM_RUBY"] || "3.4.5"`:     {Evaluated: true, Line: 1},
+		`ruby File.read(".ruby-version").strip`:  {Evaluated: true, Line: 1},
+		`ruby "#{major}.5"`:                      {Evaluated: true, Line: 1},
+	} {
+		r, ok := gem.RubyOf(text)
+		NewWithT(t).Expect(ok).To(BeTrue(), text)
+		NewWithT(t).Expect(r).To(Equal(want), text)
+	}
+	_, ok := gem.RubyOf("source \"https://rubygems.org\"\ngem \"ruby-progressbar\"\nrubyish 1\n")
+	NewWithT(t).Expect(ok).To(BeFalse())
+}
+
+func TestGroups(t *testing.T) {
+	found := gem.Groups("group :development, :test do\ngem 'a', group: :assets\ngem 'b', groups: [:build, :assets]\ngem 'c', :group => :old # group :none\n")
+	NewWithT(t).Expect(found).To(Equal(map[string]bool{"development": true, "test": true, "assets": true, "build": true, "old": true}))
+}
+
+func FuzzParseLock(f *testing.F) {
+	f.Add(lock)
+	f.Fuzz(func(_ *testing.T, text string) { gem.ParseLock(text) })
+}
+
+func FuzzRubyOf(f *testing.F) {
+	f.Add("ruby '~> 3.3', \">= 1\" # x\ngroup :a do")
+	f.Fuzz(func(_ *testing.T, text string) {
+		gem.RubyOf(text)
+		gem.Groups(text)
+	})
+}

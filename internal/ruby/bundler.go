@@ -1,0 +1,166 @@
+package ruby
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/gem"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// bundleDir is where gems are installed, relative to the application.
+const bundleDir = "vendor/bundle"
+
+// vendorCache is where "bundle package" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
+const vendorCache = "vendor/cache"
+
+// platforms are what RubyGems calls a platform for which Gantry builds, by Go's name of the architecture.
+var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
+
+// bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
+func (p *Project) bundlerEnv() map[string]string {
+	return map[string]string{
+		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_RETRY": "3",
+		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
+		"BUNDLE_DISABLE_VERSION_CHECK": "true", "LANG": "C.UTF-8",
+	}
+}
+
+// without are the groups that are not installed, divided by colons.
+func (p *Project) without() string {
+	return strings.ReplaceAll(p.settings.BundleWithout.Value, ",", ":")
+}
+
+// buildGroups are the groups that the build needs and the running application does not.
+func (p *Project) buildGroups() []string {
+	var found []string
+	named := gem.Groups(p.gemfile)
+	for name := range strings.SplitSeq(p.settings.BundleBuildGroups.Value, ",") {
+		if named[name] {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// packages decides how gems are installed.
+func (p *Project) packages(out *plan.Plan) error {
+	arch := out.Runtime.Release.Arch
+	if err := p.fitsPlatform(platforms[arch]); err != nil {
+		return err
+	}
+	local := []string{}
+	if p.app.IsDir(p.in(vendorCache)) {
+		local = []string{"--local"}
+	}
+	d := &plan.Dependencies{
+		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem",
+		Dirs: []string{p.in(bundleDir)}, Inputs: p.inputs(), Lockfile: p.in(lockName),
+		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
+		Omit: []string{
+			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
+			"ruby/*/gems/*/ext/**/*.o", "ruby/*/gems/*/ext/**/*.so", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
+			"ruby/*/bundler/gems/*/.git/**",
+		},
+	}
+	d.Install = plan.Command{
+		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(gemfileName), p.in(lockName)),
+	}
+	d.InstallLaunch = d.Install
+	if groups := p.buildGroups(); len(groups) > 0 {
+		launch := strings.Join(append(strings.Split(p.without(), ":"), groups...), ":")
+		d.Prune = plan.Command{
+			Title: "bundle clean, without " + strings.Join(groups, ", "), Args: []string{"bundle", "clean"}, Dir: p.dir, Env: map[string]string{"BUNDLE_WITHOUT": launch},
+		}
+		out.LaunchEnv["BUNDLE_WITHOUT"] = launch
+	}
+	p.list(d, arch)
+	out.Dependencies = d
+	out.NotInImage = append(out.NotInImage, p.in(vendorCache))
+	return nil
+}
+
+// fitsPlatform refuses a lockfile that was made for other platforms only.
+func (p *Project) fitsPlatform(platform string) error {
+	fits := func(name string) bool {
+		return name == "ruby" || name == platform || name == platform+"-gnu" || strings.HasPrefix(name, platform+"-gnu")
+	}
+	if len(p.lock.Platforms) == 0 || slices.ContainsFunc(p.lock.Platforms, fits) {
+		return nil
+	}
+	return &problem.Problem{
+		ID:    "ruby/lockfile-platform",
+		Title: "Gemfile.lock was made for other platforms only",
+		Where: problem.Position{File: p.in(lockName)},
+		Why:   "it is for " + strings.Join(p.lock.Platforms, ", ") + ", and the image is for " + platform,
+		Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit Gemfile.lock."},
+	}
+}
+
+// inputs are the files that decide which gems are installed.
+func (p *Project) inputs() []string {
+	names := []string{p.in(gemfileName), p.in(lockName)}
+	for _, name := range []string{".bundle/config", ".ruby-version"} {
+		if p.has(name) {
+			names = append(names, p.in(name))
+		}
+	}
+	if p.app.IsDir(p.in(vendorCache)) {
+		names = append(names, p.in(vendorCache))
+	}
+	for _, s := range p.lock.Specs {
+		if s.Source != "PATH" {
+			continue
+		}
+		// Gems in the source: what they need stands in their gemspec.
+		specs, _ := fs.Glob(p.app.FS, path.Join(p.in(s.Remote), "*.gemspec"))
+		names = append(names, specs...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
+func (p *Project) list(d *plan.Dependencies, arch string) {
+	chosen := map[string]gem.Spec{}
+	rank := func(s gem.Spec) int {
+		switch {
+		case s.Platform == platforms[arch] || s.Platform == platforms[arch]+"-gnu":
+			return 2
+		case s.Platform == "ruby":
+			return 1
+		}
+		return 0
+	}
+	for _, s := range p.lock.Specs {
+		if rank(s) > 0 && rank(s) > rank(chosen[s.Name]) && s.Source != "PATH" {
+			chosen[s.Name] = s
+		}
+	}
+	for name, s := range chosen {
+		item := plan.Package{Key: name, Name: name, Version: s.Version}
+		if sum, err := hex.DecodeString(s.SHA256); err == nil && len(sum) == 32 {
+			item.Integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum)
+		}
+		for _, need := range s.Needs {
+			if _, known := chosen[need]; known {
+				item.Needs = append(item.Needs, need)
+			}
+		}
+		d.Packages = append(d.Packages, item)
+		d.AtLaunch = append(d.AtLaunch, name)
+	}
+	slices.SortFunc(d.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
+	slices.Sort(d.AtLaunch)
+	for _, name := range p.lock.Dependencies {
+		if _, known := chosen[name]; known {
+			d.DependsOn = append(d.DependsOn, name)
+		}
+	}
+	slices.Sort(d.DependsOn)
+}

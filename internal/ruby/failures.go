@@ -1,0 +1,114 @@
+package ruby
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// libraries are what gems with native code need of Debian and Ubuntu, to be compiled and to run.
+var libraries = []struct{ gem, build, run string }{
+	{"sqlite3", "libsqlite3-dev", "libsqlite3-0"}, {"pg", "libpq-dev", "libpq5"}, {"mysql2", "default-libmysqlclient-dev", "libmariadb3"}, {"trilogy", "libssl-dev", "libssl3"},
+	{"nokogiri", "libxml2-dev libxslt1-dev", "libxml2 libxslt1.1"}, {"rmagick", "libmagickwand-dev", "libmagickwand-6.q16-6"}, {"ruby-vips", "libvips-dev", "libvips42"},
+	{"psych", "libyaml-dev", "libyaml-0-2"}, {"ffi", "libffi-dev", "libffi8"}, {"charlock_holmes", "libicu-dev", "libicu72"}, {"curb", "libcurl4-openssl-dev", "libcurl4"},
+	{"rugged", "libgit2-dev", "libgit2-1.5"}, {"idn-ruby", "libidn-dev", "libidn12"}, {"snappy", "libsnappy-dev", "libsnappy1v5"}, {"rdkafka", "librdkafka-dev", "librdkafka1"},
+	{"tiny_tds", "freetds-dev", "libsybdb5"}, {"ruby-oci8", "libaio-dev", "libaio1"}, {"zlib", "zlib1g-dev", "zlib1g"}, {"openssl", "libssl-dev", "libssl3"}, {"geos", "libgeos-dev", "libgeos-c1v5"}, {"hiredis", "libhiredis-dev", "libhiredis0.14"},
+}
+
+// failures are what is known to go wrong while Bundler installs; the texts are those of Bundler 2.4 to 4.0.
+func failures(gemfile, lock string) []plan.Failure {
+	list := []plan.Failure{
+		{
+			Shows: "the gemspecs for path gems changed", ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the gemspecs in the source", Where: lock,
+			Hints: []string{"Run `bundle lock`, and commit Gemfile.lock."},
+		},
+		{
+			Shows: "Some dependencies were deleted from", Quote: regexp.MustCompile(`(?m)^(Some dependencies were deleted from .*)$`),
+			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit Gemfile.lock."},
+		},
+		{
+			Shows: "because frozen mode is set", Quote: regexp.MustCompile(`(?m)^\* (.*)$`),
+			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit Gemfile.lock."},
+		},
+		{
+			Shows: "Your bundle only supports platforms", Quote: regexp.MustCompile(`(Your bundle only supports platforms .*)`),
+			ID: "ruby/lockfile-platform", Title: "Gemfile.lock was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit Gemfile.lock."},
+		},
+		{
+			Shows: "Your Ruby version is", Quote: regexp.MustCompile(`(Your Ruby version is .*)`),
+			ID: "ruby/version-refused", Title: "the Gemfile refuses this version of Ruby", Where: gemfile, Hints: []string{"Let the Gemfile and the other sources of the version agree; the log names the one that counted."},
+		},
+		{
+			Shows: "Authentication is required for", Quote: regexp.MustCompile(`Authentication is required for ([^\s]*?)[.\s]`),
+			ID: "ruby/source-unauthorized", Title: "a gem server wants credentials", Where: gemfile,
+			Hints: []string{"Give the build a variable such as BUNDLE_GEMS__EXAMPLE__COM=user:token, or a service binding of type bundle with a file config."},
+		},
+		{
+			Shows: "Bad username or password for",
+			ID:    "ruby/source-unauthorized", Title: "a gem server refuses the credentials", Where: gemfile, Hints: []string{"Check the variable BUNDLE_…, or the service binding of type bundle."},
+		},
+		{
+			Shows: "Could not find gem", Quote: regexp.MustCompile(`(Could not find gem .*)`),
+			ID: "ruby/gem-not-found", Title: "a gem is not where the Gemfile looks for it", Where: gemfile, Hints: []string{"Check its name and version, and the source it comes from."},
+		},
+		{
+			Shows: "checksum mismatch", Quote: regexp.MustCompile(`(?i)(\S+ checksum mismatch.*|Bundler found mismatched checksums.*)`),
+			ID: "ruby/gem-checksum", Title: "a gem is not the one that the lockfile pins", Where: lock, Hints: []string{"If a server or proxy was changed on purpose, run `bundle lock --update` for the gem and commit the lockfile; otherwise do not go on."},
+		},
+		{
+			Shows: "Could not reach host", Quote: regexp.MustCompile(`(Could not reach host .*?)\. `),
+			ID: "ruby/source-unreachable", Title: "a gem server cannot be reached", Where: gemfile, Hints: []string{"Check the network of the build; a mirror is set with a service binding of type bundle."},
+		},
+	}
+	for _, l := range libraries {
+		list = append(list, plan.Failure{
+			Shows: "An error occurred while installing " + l.gem + " (", Quote: regexp.MustCompile(`(?m)^\s*(checking for .*\.\.\. no|.*[^\s:]+\.h: No such file or directory|.*cannot find -l\S+)$`),
+			ID: "ruby/native-library", Title: "the gem " + l.gem + " cannot be compiled", Where: gemfile,
+			Hints: []string{fmt.Sprintf("On Debian and Ubuntu it needs %s in the build image, and %s in the run image.", l.build, l.run)},
+		})
+	}
+	return append(list, plan.Failure{
+		Shows: "Failed to build gem native extension", Quote: regexp.MustCompile(`An error occurred while installing (.*?), and`),
+		ID: "ruby/native-build", Title: "a gem with native code cannot be compiled", Where: gemfile,
+		Hints: []string{"The output above says what is missing: a compiler and make, or a library's -dev package, have to be in the build image."},
+	})
+}
+
+// assetFailures are what is known to go wrong while Rails builds assets.
+func assetFailures(config string) []plan.Failure {
+	return []plan.Failure{
+		{
+			Shows: "ActiveRecord::ConnectionNotEstablished", ID: "ruby/assets-need-database", Title: "building the assets asks the database", Where: config,
+			Hints: []string{"There is none while an image is built: find the initializer or class body that asks it (the stack above), and let it do so later."},
+		},
+		{
+			Shows: "ActiveRecord::NoDatabaseError", ID: "ruby/assets-need-database", Title: "building the assets asks the database", Where: config,
+			Hints: []string{"There is none while an image is built: find the initializer or class body that asks it (the stack above), and let it do so later."},
+		},
+		{
+			Shows: "could not connect to server", ID: "ruby/assets-need-database", Title: "building the assets asks the database", Where: config,
+			Hints: []string{"There is none while an image is built: find the initializer or class body that asks it (the stack above), and let it do so later."},
+		},
+		{
+			Shows: "ActiveSupport::EncryptedFile::MissingKeyError", ID: "ruby/assets-need-credentials", Title: "building the assets reads encrypted credentials", Where: config,
+			Hints: []string{"Give the build RAILS_MASTER_KEY, which is in no image; or set config.require_master_key only where it runs."},
+		},
+		{
+			Shows: "ActiveSupport::MessageEncryptor::InvalidMessage", ID: "ruby/assets-need-credentials", Title: "the encrypted credentials cannot be read with this key", Where: config,
+			Hints: []string{"Check RAILS_MASTER_KEY of the build."},
+		},
+		{
+			Shows: "key not found:", Quote: regexp.MustCompile(`(key not found: "[A-Za-z0-9_]+")`), ID: "ruby/assets-need-variable", Title: "building the assets needs a variable", Where: config,
+			Hints: []string{"Give the build the variable, or let the code do without it: ENV[\"NAME\"] instead of ENV.fetch(\"NAME\")."},
+		},
+		{
+			Shows: "ExecJS::RuntimeUnavailable", ID: "ruby/assets-need-node", Title: "building the assets needs Node.js", Where: config,
+			Hints: []string{"Add a package.json to the application, so that Node.js is there while it is built."},
+		},
+		{
+			Shows: "Don't know how to build task 'assets:precompile'", ID: "ruby/assets-no-task", Title: "the application has no task assets:precompile", Where: "Rakefile",
+			Hints: []string{"Let the Rakefile load Rails' tasks: require_relative \"config/application\", then Rails.application.load_tasks."},
+		},
+	}
+}

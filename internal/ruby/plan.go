@@ -1,0 +1,56 @@
+package ruby
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+
+	units "github.com/docker/go-units"
+
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// Plan decides what is to be done.
+func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
+	release, version, notes, err := p.chooseRelease(releases)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	out := plan.Plan{
+		Language: "ruby", LayerPrefix: "ruby-", Decisions: []plan.Decision{version}, Warnings: notes,
+		BuildEnv: p.bundlerEnv(),
+		LaunchEnv: map[string]string{
+			"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
+			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system",
+		},
+		HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"},
+		Runtime: plan.Runtime{
+			Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version), Source: plan.SourceOfficial,
+			SourceSetting: "BP_RUBY_ARCHIVE", Root: "bin/ruby",
+			Launch: []string{"bin", "lib", "LICENSE", "COPYING", "BSDL"}, Programs: []string{"bin/ruby"},
+			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
+			NotAtLaunch: []string{"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/{rbs,typeprof,debug,repl_type_completor,test-unit,power_assert}-*/{sig,test,core,stdlib,schema,docs}/**"},
+		},
+	}
+	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
+		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
+	}
+	out.Decisions = append(out.Decisions, plan.Decision{
+		Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: "from " + p.in(lockName) + fmt.Sprintf(", %d gems, without %s", len(p.lock.Specs), p.without()),
+	})
+	if p.rails() {
+		maps.Copy(out.LaunchEnv, map[string]string{
+			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
+		})
+	}
+	if err := p.packages(&out); err != nil {
+		return plan.Plan{}, err
+	}
+	p.assets(&out)
+	p.config(&out)
+	if err := p.processes(&out); err != nil {
+		return plan.Plan{}, err
+	}
+	return out, nil
+}

@@ -1,0 +1,156 @@
+package ruby
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/command"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/procfile"
+)
+
+// pumaFile is Gantry's own part of Puma's configuration, read behind the application's.
+const pumaFile = "puma.rb"
+
+// pumaConfig lets Puma end with 0 when it was asked to end and has answered all requests; bound is added where the
+// application says nothing of where to listen. https://puma.io/puma/Puma/DSL.html.
+const (
+	pumaConfig = "raise_exception_on_sigterm false\n"
+	pumaBound  = "port ENV.fetch(\"PORT\", \"8080\")\n"
+)
+
+// processes decides how the application is started.
+func (p *Project) processes(out *plan.Plan) error {
+	add := func(q plan.Process, text, origin string) {
+		if slices.ContainsFunc(out.Processes, func(other plan.Process) bool { return other.Type == q.Type }) {
+			return
+		}
+		q.Default = q.Type == "web"
+		out.Processes = append(out.Processes, q)
+		out.Decisions = append(out.Decisions, plan.Decision{Subject: q.Type, Value: text, Origin: origin})
+	}
+	for _, entry := range p.declared {
+		q := p.declaredProcess(entry, out)
+		add(q, cmp.Or(entry.Command, q.String()), "from "+entry.Where.String())
+	}
+	if text, origin := p.web(); text != "" {
+		add(p.process("web", text, out), text, origin)
+	}
+	for _, job := range []struct{ gem, command string }{
+		{"sidekiq", "bundle exec sidekiq"}, {"good_job", "bundle exec good_job start"}, {"solid_queue", "bundle exec rake solid_queue:start"},
+	} {
+		if p.lock.Has(job.gem) && !p.declares("worker") {
+			add(p.process("worker", job.command, out), job.command, job.gem+" is among the gems")
+		}
+	}
+	if p.rails() {
+		add(p.process("console", "bin/rails console", out), "bin/rails console", "Rails")
+		if p.has("config/database.yml") {
+			add(p.process("release", "bin/rails db:prepare", out), "bin/rails db:prepare", "Rails; it runs when it is asked for")
+		}
+	}
+	if p.lock.Has("rake") && p.has("Rakefile") {
+		add(p.process("rake", "bundle exec rake", out), "bundle exec rake", "Rakefile")
+	}
+	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
+		return &problem.Problem{
+			ID:    "ruby/nothing-to-start",
+			Title: "nothing says how the application is started",
+			Where: problem.Position{File: p.in(gemfileName)},
+			Why:   "there is no Procfile, no config.ru, and no Rails application",
+			Hints: []string{"Write a Procfile, for example: web: bundle exec ruby app.rb"},
+		}
+	}
+	return nil
+}
+
+func (p *Project) declares(kind string) bool {
+	return slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == kind })
+}
+
+// web is the command that answers requests, and why it is that.
+func (p *Project) web() (text, origin string) {
+	if !p.has(rackFile) && !p.rails() {
+		return "", ""
+	}
+	for _, server := range []struct{ gem, command string }{
+		{"puma", "bundle exec puma"}, {"unicorn", "bundle exec unicorn --port ${PORT:-8080}"}, {"falcon", "bundle exec falcon serve --bind http://0.0.0.0:${PORT:-8080}"},
+		{"thin", "bundle exec thin start --address 0.0.0.0 --port ${PORT:-8080}"},
+	} {
+		if !p.lock.Has(server.gem) {
+			continue
+		}
+		if config := "config/" + server.gem + ".rb"; server.gem == "unicorn" && p.has(config) {
+			server.command += " --config-file " + config
+		}
+		return server.command, server.gem + " is among the gems"
+	}
+	if p.rails() {
+		return "bin/rails server --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
+	}
+	if p.lock.Has("rackup") || strings.HasPrefix(p.lock.Version("rack"), "2.") {
+		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
+	}
+	return "", ""
+}
+
+func (p *Project) declaredProcess(entry procfile.Entry, out *plan.Plan) plan.Process {
+	if len(entry.Args) > 0 {
+		return plan.Process{Type: entry.Type, Args: entry.Args, Dir: p.dir}
+	}
+	return p.process(entry.Type, entry.Command, out)
+}
+
+func (p *Project) process(kind, text string, out *plan.Plan) plan.Process {
+	c := command.Parse(text)
+	if c.Shell != "" {
+		return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: p.dir}
+	}
+	return plan.Process{Type: kind, Env: c.Env, Args: p.direct(c.Args, out), Dir: p.dir}
+}
+
+// direct leaves out what only starts a program: "bundle exec puma" costs Bundler's own start, and loading it as a library
+// does the same.
+func (p *Project) direct(args []string, out *plan.Plan) []string {
+	rest := args
+	if len(rest) > 2 && rest[0] == "bundle" && rest[1] == "exec" {
+		rest = rest[2:]
+	} else if len(rest) > 1 && rest[0] == "bin/puma" {
+		rest = append([]string{"puma"}, rest[1:]...)
+	}
+	if rest[0] != "puma" || !p.lock.Has("puma") {
+		return args
+	}
+	if out.Files == nil {
+		out.Files = map[string]string{}
+	}
+	out.Files[pumaFile] = pumaConfig
+	program := path.Join(bundleDir, "ruby", line(out.Runtime.Release.Version)+".0", "bin", "puma")
+	words := append([]string{"ruby", "-rbundler/setup", program}, rest[1:]...)
+	named := slices.ContainsFunc(rest, func(word string) bool {
+		return word == "-C" || word == "--config" || strings.HasPrefix(word, "--config=")
+	})
+	bound := slices.ContainsFunc(rest, func(word string) bool {
+		return word == "-b" || word == "-p" || strings.HasPrefix(word, "--bind") || strings.HasPrefix(word, "--port")
+	})
+	switch own := p.firstOf("config/puma/production.rb", "config/puma.rb"); {
+	case !named && own != "":
+		// With -C, Puma does not look for these itself.
+		words = append(words, "-C", own)
+	case !named && !bound:
+		out.Files[pumaFile] += pumaBound
+	}
+	return append(words, "-C", plan.FilesDir+"/"+pumaFile)
+}
+
+func (p *Project) firstOf(names ...string) string {
+	for _, name := range names {
+		if p.has(name) {
+			return name
+		}
+	}
+	return ""
+}

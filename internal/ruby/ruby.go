@@ -1,0 +1,129 @@
+// Package ruby is all that is known of Ruby applications: which versions they ask for, how their gems are installed, how
+// Rails builds its assets, and how they are started. It reads the source tree and decides; it has no effects.
+package ruby
+
+import (
+	"path"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/gem"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/procfile"
+	"github.com/gantry-buildpack/gantry/internal/project"
+	"github.com/gantry-buildpack/gantry/internal/settings"
+)
+
+const (
+	gemfileName = "Gemfile"
+	lockName    = "Gemfile.lock"
+	rackFile    = "config.ru"
+	railsFile   = "config/application.rb"
+)
+
+// LookedFor are the files by which a Ruby application is recognised.
+var LookedFor = []string{gemfileName}
+
+// Project is a Ruby application as its files describe it.
+type Project struct {
+	app      app.App
+	settings settings.Settings
+	// dir is the application's folder in the source tree.
+	dir string
+	// gemfile and lock are what Gemfile and Gemfile.lock say.
+	gemfile string
+	lock    gem.Lock
+	// declared are the process types of the Procfile and project.toml.
+	declared []procfile.Entry
+}
+
+// Read gives the project in a source tree; nil when it is no Ruby application.
+func Read(a app.App, s settings.Settings) (*Project, error) {
+	dir, _, _ := strings.Cut(s.App.Value, ",")
+	p := &Project{app: a, settings: s, dir: strings.TrimPrefix(path.Clean(dir), ".")}
+	text, found, err := a.Read(p.in(gemfileName))
+	if err != nil || !found {
+		return nil, err
+	}
+	p.gemfile = string(text)
+	lock, found, err := a.Read(p.in(lockName))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, &problem.Problem{
+			ID:    "ruby/lockfile-missing",
+			Title: "there is no Gemfile.lock",
+			Where: problem.Position{File: p.in(gemfileName)},
+			Why:   "without it each build could install other versions of the gems",
+			Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit Gemfile.lock."},
+		}
+	}
+	p.lock = gem.ParseLock(string(lock))
+	p.declared, err = p.readProcesses()
+	return p, err
+}
+
+func (p *Project) readProcesses() ([]procfile.Entry, error) {
+	table, err := project.Read(p.app)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := procfile.Declared(table)
+	if err != nil {
+		return nil, err
+	}
+	text, found, err := p.app.Read(p.in(procfile.Name))
+	if err != nil || !found {
+		return entries, err
+	}
+	more, err := procfile.Parse(p.in(procfile.Name), text)
+	return procfile.Merge(entries, more), err
+}
+
+// in gives the name of a file of the application in the source tree.
+func (p *Project) in(name string) string { return path.Join(p.dir, name) }
+
+func (p *Project) has(name string) bool { return p.app.Has(p.in(name)) }
+
+// read gives a file of the application, empty where there is none that can be read.
+func (p *Project) read(name string) string {
+	text, _, _ := p.app.Read(p.in(name))
+	return string(text)
+}
+
+// rails reports whether it is a Rails application.
+func (p *Project) rails() bool { return p.lock.Has("railties") && p.has(railsFile) }
+
+// Name is what the build plan calls the runtime.
+func (*Project) Name() string { return "ruby" }
+
+// Leads reports whether the application, which is one of Node.js as well, is one of Ruby in the first place: it answers
+// requests with Ruby. Others have a Gemfile for tools.
+func (p *Project) Leads() bool {
+	for _, entry := range p.declared {
+		if entry.Type == "web" {
+			text := entry.Command + " " + strings.Join(entry.Args, " ")
+			for _, word := range []string{"bundle", "rails", "puma", "ruby", "rackup", "unicorn", "falcon", "thin"} {
+				if strings.Contains(text, word) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	return p.has(rackFile) || p.rails()
+}
+
+// NeedsNode reports whether building the assets takes Node.js.
+func (p *Project) NeedsNode() bool {
+	if !p.precompiles() {
+		return false
+	}
+	for _, name := range []string{"execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
+		if p.lock.Has(name) {
+			return !p.lock.Has("mini_racer") || name != "execjs"
+		}
+	}
+	return p.has("package.json")
+}
