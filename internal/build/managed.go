@@ -107,6 +107,11 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		_ = remove()
 		return err
 	}
+	for _, r := range in.Rewrites {
+		if err := in.trees.rewrite(r); err != nil {
+			return err
+		}
+	}
 	for _, name := range in.Traces {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
 			return problem.Disk("remove "+name, err)
@@ -168,5 +173,9 @@ func (m *managed) forLaunch(ctx context.Context, in installation, launch libcnb.
 			return nil, err
 		}
 	}
-	return in.trees.moveTo(launch.Path)
+	links, err := in.trees.moveTo(launch.Path)
+	if err == nil && in.Native {
+		err = w.libraries(launch.Path, ofPackages(in.Packages))
+	}
+	return links, err
 }

@@ -51,6 +51,11 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		if err := omit(l.Path, r.NotAtLaunch); err != nil {
 			return err
 		}
+		if len(r.Essential) > 0 {
+			if err := w.libraries(l.Path, ofRuntime(r)); err != nil {
+				return err
+			}
+		}
 	}
 	w.tell(r.Release.Name, cause)
 	w.put(l)

@@ -8,12 +8,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -109,6 +111,47 @@ func omit(dir string, patterns []string) error {
 		}
 	}
 	return nil
+}
+
+// rewrite changes texts in the trees.
+func (t trees) rewrite(r plan.Rewrite) error {
+	match, err := regexp.Compile(r.Match)
+	if err != nil {
+		return fmt.Errorf("rewrite %s: %w", r.Files, err)
+	}
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, tree := range found {
+		names, err := doublestar.Glob(os.DirFS(filepath.Join(t.app, tree)), r.Files, doublestar.WithNoFollow(), doublestar.WithFilesOnly())
+		if err != nil {
+			return fmt.Errorf("rewrite %s: %w", r.Files, err)
+		}
+		for _, name := range names {
+			if err := rewriteFile(filepath.Join(t.app, tree, name), match, r.With); err != nil {
+				return problem.Disk("change "+name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func rewriteFile(file string, match *regexp.Regexp, with string) error {
+	info, err := os.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	at := match.FindIndex(text)
+	if at == nil {
+		return nil
+	}
+	changed := slices.Concat(text[:at[0]], []byte(with), text[at[1]:])
+	return os.WriteFile(file, changed, info.Mode().Perm())
 }
 
 func (t trees) anchorLinks(tree string) error {

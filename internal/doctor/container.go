@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/crash"
+	"github.com/gantry-buildpack/gantry/internal/library"
 )
 
 func image(p Patient) []Finding {
@@ -77,6 +78,22 @@ func files(p Patient) []Finding {
 		return []Finding{{Check: "files", Status: Warning, Text: "temporary files cannot be written: " + err.Error(), Advice: "Mount a volume (an emptyDir, a tmpfs) at /tmp."}}
 	}
 	return []Finding{{Check: "files", Status: OK, Text: "temporary files can be written in " + os.TempDir()}}
+}
+
+func libraries(p Patient) []Finding {
+	list, err := library.Read(p.Image.Layers)
+	if err != nil {
+		return []Finding{{Check: "libraries", Status: Warning, Text: err.Error()}}
+	}
+	var found []Finding
+	for _, name := range list.Missing(p.Machine.Root, p.Environ["LD_LIBRARY_PATH"]) {
+		found = append(found, Finding{Check: "libraries", Status: Problem, Text: name + " is missing, and " + strings.Join(list[name], ", ") + " needs it",
+			Advice: "Use a run image that has it; on Debian and Ubuntu it is likely the package " + library.Package(name) + "."})
+	}
+	if len(found) == 0 && len(list) > 0 {
+		found = []Finding{{Check: "libraries", Status: OK, Text: fmt.Sprintf("all %d that the application needs are in the run image", len(list))}}
+	}
+	return found
 }
 
 // configuration tells names only.

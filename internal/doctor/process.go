@@ -13,6 +13,9 @@ import (
 const manyFiles = 0.8
 
 func processes(p Patient) []Finding {
+	if p.Image.Runtime != "node" {
+		return nil
+	}
 	list := []Finding{}
 	for _, process := range capture.Processes() {
 		dir := filepath.Join(p.Proc, fmt.Sprint(process.PID))

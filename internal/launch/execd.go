@@ -67,6 +67,15 @@ func (c Check) Run() int {
 	for name, value := range set {
 		env.Values[name] = value
 	}
+	missing, err := c.libraries(env.Values)
+	if err != nil {
+		return fail(c.Log, refused, err)
+	}
+	if missing != "" {
+		_, _ = io.WriteString(c.Log, missing)
+		terminate(c.Termination, missing)
+		return refused
+	}
 	facts := c.Machine.Facts()
 	sized, warnings, err := c.size(facts, env.Values)
 	if err != nil {

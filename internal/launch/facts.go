@@ -21,6 +21,8 @@ type Image struct {
 	Processes []string `json:"processes,omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM; empty: the application is not drained.
 	DrainTimeout string `json:"drain-timeout,omitempty"`
+	// Layers is the folder of the buildpack's layers, from which this was read.
+	Layers string `json:"-"`
 }
 
 // ImageFile is the file's name in the layer.
@@ -37,6 +39,7 @@ func layerOf(program string) string {
 // ReadImage reads what the build said. An image of which it said nothing is no error.
 func ReadImage(program string) (Image, error) {
 	var image Image
+	image.Layers = filepath.Dir(layerOf(program))
 	text, err := os.ReadFile(filepath.Join(layerOf(program), ImageFile))
 	if os.IsNotExist(err) {
 		return image, nil

@@ -13,11 +13,17 @@ type preflightReport struct {
 	OK       bool               `json:"ok"`
 	Checked  int                `json:"checked"`
 	Findings []contract.Finding `json:"findings"`
+	// Missing are the libraries that are not in the run image, one a line.
+	Missing string `json:"missing-libraries,omitempty"`
 }
 
 // Preflight checks the contract of all process types against an environment, without starting any. The exit code is 0
 // when all may start, 1 when one may not, 2 when the question was not understood.
 func Preflight(image Image, arguments, environ []string, out io.Writer) int {
+	missing, err := missingLibraries(image.Layers, "/", variables(environ))
+	if err != nil {
+		return fail(out, 2, err)
+	}
 	asJSON := len(arguments) == 1 && arguments[0] == "--json"
 	if len(arguments) > 0 && !asJSON {
 		_, _ = fmt.Fprintln(out, "usage: gantry preflight [--json]")
@@ -26,7 +32,7 @@ func Preflight(image Image, arguments, environ []string, out io.Writer) int {
 	result := image.Check(environ)
 	problems, warnings := split(result.Findings)
 	code := 0
-	if len(problems) > 0 {
+	if len(problems) > 0 || missing != "" {
 		code = 1
 	}
 	if asJSON {
@@ -34,7 +40,7 @@ func Preflight(image Image, arguments, environ []string, out io.Writer) int {
 		if findings == nil {
 			findings = []contract.Finding{}
 		}
-		text, err := json.MarshalIndent(preflightReport{code == 0, len(image.Contract.Variables), findings}, "", "  ")
+		text, err := json.MarshalIndent(preflightReport{code == 0, len(image.Contract.Variables), findings, missing}, "", "  ")
 		if err != nil {
 			return fail(out, 2, err)
 		}
@@ -44,10 +50,13 @@ func Preflight(image Image, arguments, environ []string, out io.Writer) int {
 	switch {
 	case image.Contract.Empty():
 		_, _ = fmt.Fprintln(out, "The application declares no configuration; there is nothing to check.")
-	case code == 0:
+	case len(problems) == 0:
 		_, _ = fmt.Fprintf(out, "The configuration is complete: %s checked.\n", count(len(image.Contract.Variables), "variable"))
 	default:
 		_, _ = fmt.Fprintf(out, "The configuration is not complete: %s.\n\n%s", count(len(problems), "problem"), describe(problems))
+	}
+	if missing != "" {
+		_, _ = fmt.Fprintf(out, "\nLibraries are missing in the run image:\n\n%s", missing)
 	}
 	if len(warnings) > 0 {
 		_, _ = fmt.Fprintf(out, "\nOld names are in use:\n\n%s", describe(warnings))

@@ -2,6 +2,8 @@ package localbuild
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -25,14 +27,14 @@ import (
 const (
 	ownRunImage = "gantry/run:debian-12"
 	suite       = "bookworm"
-	packages    = "ca-certificates,libstdc++6"
+	packages    = "ca-certificates,libstdc++6,tzdata,libyaml-0-2,libffi8,libgmp10,libssl3,zlib1g,libsqlite3-0,libxml2,libxslt1.1"
 )
 
 // RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
 // label is the name by which image metadata refers to it.
 func RunImage(ctx context.Context, given, cache string, r *report.Report) (base v1.Image, label string, err error) {
 	if given == "" {
-		base, err = ownImage(ctx, filepath.Join(cache, "run-images", suite+"-"+runtime.GOARCH), r)
+		base, err = ownImage(ctx, filepath.Join(cache, "run-images", suite+"-"+runtime.GOARCH+"-"+packagesKey()), r)
 		return base, ownRunImage, err
 	}
 	label = given
@@ -43,6 +45,12 @@ func RunImage(ctx context.Context, given, cache string, r *report.Report) (base 
 		return nil, "", badRunImage(given, err.Error(), err)
 	}
 	return base, label, nil
+}
+
+// packagesKey tells images of other packages apart.
+func packagesKey() string {
+	sum := sha256.Sum256([]byte(packages))
+	return hex.EncodeToString(sum[:4])
 }
 
 func badRunImage(given, why string, err error) error {

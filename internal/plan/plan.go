@@ -153,6 +153,9 @@ type Runtime struct {
 	Launch []string
 	// NotAtLaunch are files of Launch that the running application does not need; patterns with ** for any folders.
 	NotAtLaunch []string `json:",omitempty"`
+	// Essential are files of Launch without whose libraries no application runs, by patterns with **, and what they are called;
+	// none: the runtime needs no more than every run image has.
+	Essential map[string]string `json:",omitempty"`
 	// Programs are those of Launch that are native programs; their symbol tables are taken off.
 	Programs []string
 	// NotForBuild are those that no build needs; Native are those that only packages with install scripts may need, to
@@ -205,6 +208,10 @@ type Dependencies struct {
 	// Layer is the name of their layer; empty for "modules". PackageType is their type in package URLs; empty for "npm".
 	Layer       string `json:",omitempty"`
 	PackageType string `json:",omitempty"`
+	// Native: packages may hold programs that need libraries of the run image.
+	Native bool `json:",omitempty"`
+	// Rewrites change texts in what an installation has made.
+	Rewrites []Rewrite `json:",omitempty"`
 	// Omit are files in them that the running application does not need, relative to each of Dirs; patterns with **.
 	Omit []string `json:",omitempty"`
 	// InPlace: the packages stay in the application's folder, since their places are written into it.
@@ -252,6 +259,14 @@ type Dependencies struct {
 	TracesAtLaunch []string `json:",omitempty"`
 	// Scratch are files and folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
+}
+
+// Rewrite changes the text of files.
+type Rewrite struct {
+	// Files is a pattern, with ** for any folders, relative to each of Dirs.
+	Files string
+	// Match is a regular expression, the first match of which is replaced by With.
+	Match, With string
 }
 
 // Package is one version of one package.

@@ -59,9 +59,12 @@ func (p *Project) packages(out *plan.Plan) error {
 		local = []string{"--local"}
 	}
 	d := &plan.Dependencies{
-		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem",
+		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
 		Dirs: []string{p.in(bundleDir)}, Inputs: p.inputs(), Lockfile: p.in(lockName),
 		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
+		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
+		// of the Ruby that installed them.
+		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
 		Omit: []string{
 			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
 			"ruby/*/gems/*/ext/**/*.o", "ruby/*/gems/*/ext/**/*.so", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",

@@ -29,6 +29,9 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 			Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version), Source: plan.SourceOfficial,
 			SourceSetting: "BP_RUBY_ARCHIVE", Root: "bin/ruby",
 			Launch: []string{"bin", "lib", "LICENSE", "COPYING", "BSDL"}, Programs: []string{"bin/ruby"},
+			Essential: map[string]string{
+				"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
+			},
 			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
 			NotAtLaunch: []string{"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/{rbs,typeprof,debug,repl_type_completor,test-unit,power_assert}-*/{sig,test,core,stdlib,schema,docs}/**"},
 		},
