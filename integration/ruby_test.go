@@ -1,0 +1,289 @@
+package integration
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+)
+
+// rubies serves Rubies and gems to builds. Where the folder with them is not given, the public hosts do.
+type rubies struct {
+	dir string
+	// gems counts what was fetched of the gems themselves.
+	mu   sync.Mutex
+	gems []string
+	url  string
+}
+
+// unpackedGems is the folder of the gem server's files, unpacked once.
+var unpackedGems = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gantry-gems-")
+	if err != nil {
+		return "", err
+	}
+	in, err := os.Open(filepath.Join(os.Getenv("GANTRY_TEST_MIRROR"), "gems.tar.gz"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = in.Close() }()
+	zipped, err := gzip.NewReader(in)
+	if err != nil {
+		return "", err
+	}
+	for reader := tar.NewReader(zipped); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return dir, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		file := filepath.Join(dir, filepath.Clean("/"+header.Name))
+		if header.Typeflag == tar.TypeDir {
+			continue
+		}
+		content, err := io.ReadAll(reader)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(file), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(file, content, 0o644)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+})
+
+// rubyMirror starts a server of Rubies and gems; without the test data the test is skipped unless the public hosts answer.
+func rubyMirror(t *testing.T) *rubies {
+	r := &rubies{dir: os.Getenv("GANTRY_TEST_MIRROR")}
+	if r.dir == "" {
+		response, err := (&http.Client{Timeout: 10 * time.Second}).Get("https://rubygems.org/versions")
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		t.Skip("not tested with Ruby: GANTRY_TEST_MIRROR names no folder with Rubies and gems")
+	}
+	gems, err := unpackedGems()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	files := http.FileServer(http.Dir(filepath.Join(gems, "gemrepo")))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if name := filepath.Base(request.URL.Path); strings.HasPrefix(name, "ruby-3.") && strings.HasSuffix(name, ".tar.gz") {
+			http.ServeFile(w, request, filepath.Join(r.dir, name))
+			return
+		}
+		if strings.HasSuffix(request.URL.Path, ".gem") {
+			r.mu.Lock()
+			r.gems = append(r.gems, filepath.Base(request.URL.Path))
+			r.mu.Unlock()
+		}
+		files.ServeHTTP(w, request)
+	}))
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	return r
+}
+
+// fetched gives the gems that were fetched since the last call, in order.
+func (r *rubies) fetched() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.gems
+	r.gems = nil
+	slices.Sort(list)
+	return list
+}
+
+// use lets a project be built with one of these Rubies, and with these gems in place of rubygems.org.
+func (r *rubies) use(t *testing.T, p *project, version string) {
+	name := "ruby-" + version + "-linux-amd64.tar.gz"
+	content, err := os.ReadFile(filepath.Join(r.dir, name))
+	p.Expect(err).NotTo(HaveOccurred())
+	sum := sha256.Sum256(content)
+	p.env["BP_RUBY_ARCHIVE"] = r.url + "/" + name + "#sha256=" + hex.EncodeToString(sum[:])
+	dir := t.TempDir()
+	p.Expect(os.WriteFile(filepath.Join(dir, "type"), []byte("bundle"), 0o644)).To(Succeed())
+	p.Expect(os.WriteFile(filepath.Join(dir, "config"), []byte("---\nBUNDLE_MIRROR__HTTPS://RUBYGEMS__ORG/: \""+r.url+"/\"\n"), 0o644)).To(Succeed())
+	p.volumes = append(p.volumes, localbuild.Volume{Source: dir, Target: "/platform/bindings/rubygems"})
+}
+
+// A Sinatra application with a gem that is compiled: built, built again, run, asked, stopped while a request is running.
+func TestSinatra(t *testing.T) {
+	r := rubyMirror(t)
+	p := copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Installing puma 6.6.0 with native extensions"))
+	p.Expect(log).To(ContainSubstring("Layer       gems: made, there is none from an earlier build"))
+	first := p.layers()
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix(".gem")))
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("/gem_make.out")))
+	p.Expect(r.fetched()).To(ContainElement("puma-6.6.0.gem"))
+
+	log = p.build()
+	for _, layer := range []string{"gantry", "gems", "ruby"} {
+		p.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
+	}
+	p.Expect(p.layers()).To(Equal(first))
+	p.Expect(r.fetched()).To(BeEmpty())
+
+	// The same source elsewhere, from nothing: the same image.
+	other := copySample(t, "sinatra")
+	r.use(t, other, "3.4.5")
+	other.build()
+	p.Expect(other.layers()).To(Equal(first))
+
+	c := p.start(localbuild.RunOptions{})
+	status, body := c.get("/")
+	p.Expect(status).To(Equal(http.StatusOK))
+	p.Expect(body).To(Equal("Hello from Sinatra on Ruby 3.4.5"))
+	p.Expect(c.out.String()).To(ContainSubstring("+YJIT"))
+	slow := make(chan string, 1)
+	go func() {
+		_, body := c.get("/slow")
+		slow <- body
+	}()
+	time.Sleep(500 * time.Millisecond)
+	code, _ := c.stop()
+	p.Expect(<-slow).To(Equal("slow"), "a running request is answered")
+	p.Expect(code).To(Equal(0))
+}
+
+// A gem is added: it alone is fetched, and nothing is compiled again.
+func TestAnotherGem(t *testing.T) {
+	r := rubyMirror(t)
+	p := copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	p.build()
+	r.fetched()
+	p.edit("Gemfile", `gem "rackup"`, "gem \"rackup\"\ngem \"redis\"")
+	p.edit("Gemfile.lock", "    ruby2_keywords (0.0.5)\n", "    redis (5.3.0)\n      redis-client (>= 0.22.0)\n    redis-client (0.22.2)\n      connection_pool\n    ruby2_keywords (0.0.5)\n")
+	p.edit("Gemfile.lock", "    base64 (0.2.0)\n", "    base64 (0.2.0)\n    connection_pool (2.4.1)\n")
+	p.edit("Gemfile.lock", "  rackup\n", "  rackup\n  redis\n")
+	log := p.build()
+	p.Expect(log).To(MatchRegexp(`Layer       gems: made, Gemfile(\.lock)? changed|Layer       gems: made, Gemfile and`))
+	p.Expect(r.fetched()).To(Equal([]string{"connection_pool-2.4.1.gem", "redis-5.3.0.gem", "redis-client-0.22.2.gem"}))
+}
+
+// Rails with SQLite, Propshaft and import maps.
+func TestRails(t *testing.T) {
+	r := rubyMirror(t)
+	p := copyApp(t, "ruby/rails")
+	r.use(t, p, "3.3.8")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).To(ContainElement(MatchRegexp(`workspace/public/assets/application-[0-9a-f]+\.css$`)))
+
+	c := p.start(localbuild.RunOptions{})
+	code, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(82))
+	p.Expect(c.out.String()).To(ContainSubstring(`
+  SECRET_KEY_BASE  is not set, and it is required
+                   Rails signs and encrypts cookies with it; ` + "`rails secret`" + ` makes one
+`))
+
+	env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3"}
+	c = p.start(localbuild.RunOptions{Env: env})
+	status, body := c.get("/")
+	p.Expect(status).To(Equal(http.StatusOK), c.out.String())
+	p.Expect(body).To(MatchRegexp(`<h1>Hello from Rails</h1><p>SQLite \d+\.`))
+	stylesheet := strings.SplitN(strings.SplitN(body, `<link rel="stylesheet" href="`, 2)[1], `"`, 2)[0]
+	status, body = c.get(stylesheet)
+	p.Expect(status).To(Equal(http.StatusOK))
+	p.Expect(body).To(ContainSubstring("color: green"))
+	code, _ = c.stop()
+	p.Expect(code).To(Equal(0))
+
+	const kept = "what the scripts made comes from the cache"
+	p.Expect(p.build()).To(ContainSubstring(kept))
+	p.edit("app/views/pages/home.html.erb", "Hello from Rails", "Hello again")
+	log = p.build()
+	p.Expect(log).To(ContainSubstring(kept), "a view is no asset")
+	p.Expect(log).To(ContainSubstring("Layer       gems: reused"))
+	p.edit("app/assets/stylesheets/application.css", "green", "red")
+	log = p.build()
+	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
+	p.Expect(log).To(ContainSubstring("Layer       gems: reused"))
+	p.Expect(r.fetched()).NotTo(BeEmpty())
+	c = p.start(localbuild.RunOptions{Env: env})
+	_, body = c.get("/")
+	p.Expect(body).To(ContainSubstring("Hello again"))
+}
+
+// Assets that Node.js makes: it is there for the build, and nothing of it is in the image.
+func TestRailsWithNode(t *testing.T) {
+	r := rubyMirror(t)
+	p := copyApp(t, "ruby/rails")
+	out, err := exec.Command("cp", "-R", "testdata/ruby/rails-css/.", p.dir).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	p.edit("app/views/layouts/application.html.erb", "    <%= javascript_importmap_tags %>\n", "")
+	p.Expect(os.Remove(filepath.Join(p.dir, "config/importmap.rb"))).To(Succeed())
+	p.Expect(os.Remove(filepath.Join(p.dir, "app/assets/stylesheets/application.css"))).To(Succeed())
+	r.use(t, p, "3.3.8")
+	log := p.build()
+	p.Expect(log).To(MatchRegexp(`Node\.js +\d+\.\d+\.\d+ +.*for building the assets`))
+	names, content := p.files(func(name string) bool {
+		return strings.Contains(name, "public/assets/application-") && strings.HasSuffix(name, ".css")
+	})
+	p.Expect(content).To(HaveLen(1))
+	for _, text := range content {
+		p.Expect(string(text)).To(ContainSubstring("made by Node.js v"))
+	}
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("bin/node")))
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("node_modules/")))
+	p.Expect(p.build()).To(ContainSubstring("what the scripts made comes from the cache"))
+}
+
+// A lockfile of Bundler 4, which is not the one that this Ruby brings; and gems that are part of the source.
+func TestBundlerAndVendoredGems(t *testing.T) {
+	r := rubyMirror(t)
+	p := copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	lock, err := os.ReadFile(filepath.Join(p.dir, "Gemfile.lock"))
+	p.Expect(err).NotTo(HaveOccurred())
+	head, _, _ := strings.Cut(string(lock), "BUNDLED WITH\n")
+	p.write("Gemfile.lock", head+"BUNDLED WITH\n  4.0.22\n")
+	p.build()
+	p.Expect(r.fetched()).To(ContainElement("bundler-4.0.22.gem"))
+	c := p.start(localbuild.RunOptions{})
+	_, body := c.get("/")
+	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
+
+	p = copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	gems, err := unpackedGems()
+	p.Expect(err).NotTo(HaveOccurred())
+	for _, name := range []string{
+		"base64-0.2.0", "logger-1.6.4", "mustermann-3.0.0", "nio4r-2.7.3", "puma-6.6.0", "rack-3.1.20", "rack-protection-4.1.1", "rack-session-2.1.1",
+		"rackup-2.1.0", "ruby2_keywords-0.0.5", "sinatra-4.1.1", "tilt-2.4.0", "webrick-1.9.1", "rake-13.2.1",
+	} {
+		content, err := os.ReadFile(filepath.Join(gems, "gemrepo/gems", name+".gem"))
+		p.Expect(err).NotTo(HaveOccurred())
+		p.write("vendor/cache/"+name+".gem", string(content))
+	}
+	p.build()
+	p.Expect(r.fetched()).To(BeEmpty(), "the source has them")
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix(".gem")))
+}
