@@ -199,7 +199,7 @@ func TestRails(t *testing.T) {
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(82))
 	p.Expect(c.out.String()).To(ContainSubstring(`
-  SECRET_KEY_BASE  is not set, and it is required
+  SECRET_KEY_BASE  is not set, and it is required; expected is a text
                    Rails signs and encrypts cookies with it; ` + "`rails secret`" + ` makes one
 `))
 
@@ -246,7 +246,7 @@ func TestRailsWithNode(t *testing.T) {
 	names, content := p.files(func(name string) bool {
 		return strings.Contains(name, "public/assets/application-") && strings.HasSuffix(name, ".css")
 	})
-	p.Expect(content).To(HaveLen(1))
+	p.Expect(content).To(HaveLen(1), log)
 	for _, text := range content {
 		p.Expect(string(text)).To(ContainSubstring("made by Node.js v"))
 	}

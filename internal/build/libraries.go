@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +45,13 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 	if err != nil {
 		return problem.Disk("read the layer", err)
 	}
+	// Packages may be linked with the runtime's own libraries.
+	if w.toolchain != "" {
+		entries, _ := os.ReadDir(filepath.Join(w.toolchain, "lib"))
+		for _, entry := range entries {
+			own[entry.Name()] = true
+		}
+	}
 	for name := range list {
 		// What the layer has itself is found by the place that is written into its programs. The loader and the C library's
 		// parts are in every image in which anything runs; a library of another C library is for another image.
@@ -55,7 +63,7 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 		return problem.Disk("write "+library.File, err)
 	}
 	for _, name := range list.Missing("/", w.variables()["LD_LIBRARY_PATH"]) {
-		w.Report.Warning(fmt.Sprintf("%s needs %s, which the build image does not have: the run image must (on Debian and Ubuntu it is likely the package %s). "+
+		w.Report.Warning(fmt.Sprintf("%s: the library %s is not in the build image. The run image must have it (on Debian and Ubuntu it is likely the package %s). "+
 			"Without it, the application does not start.", strings.Join(list[name], ", "), name, library.Package(name)))
 	}
 	return nil
