@@ -36,7 +36,7 @@ func (p *Project) processes(out *plan.Plan) error {
 		q := p.declaredProcess(entry, out)
 		add(q, cmp.Or(entry.Command, q.String()), "from "+entry.Where.String())
 	}
-	if text, origin := p.web(); text != "" {
+	if text, origin := p.web(); text != "" && !p.declares("web") {
 		add(p.process("web", text, out), text, origin)
 	}
 	for _, job := range []struct{ gem, command string }{
@@ -47,9 +47,9 @@ func (p *Project) processes(out *plan.Plan) error {
 		}
 	}
 	if p.rails() {
-		add(p.process("console", "bin/rails console", out), "bin/rails console", "Rails")
+		add(p.process("console", p.railsCommand("console"), out), p.railsCommand("console"), "Rails")
 		if p.has("config/database.yml") {
-			add(p.process("release", "bin/rails db:prepare", out), "bin/rails db:prepare", "Rails; it runs when it is asked for")
+			add(p.process("release", p.railsCommand("db:prepare"), out), p.railsCommand("db:prepare"), "Rails; it runs when it is asked for")
 		}
 	}
 	if p.lock.Has("rake") && p.has("Rakefile") {
@@ -65,6 +65,14 @@ func (p *Project) processes(out *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// railsCommand is a command of Rails, by the application's own start of it where there is one.
+func (p *Project) railsCommand(command string) string {
+	if p.has("bin/rails") {
+		return "ruby bin/rails " + command
+	}
+	return "bundle exec rails " + command
 }
 
 func (p *Project) declares(kind string) bool {
@@ -89,7 +97,7 @@ func (p *Project) web() (text, origin string) {
 		return server.command, server.gem + " is among the gems"
 	}
 	if p.rails() {
-		return "bin/rails server --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
+		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
 	}
 	if p.lock.Has("rackup") || strings.HasPrefix(p.lock.Version("rack"), "2.") {
 		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
@@ -107,9 +115,23 @@ func (p *Project) declaredProcess(entry procfile.Entry, out *plan.Plan) plan.Pro
 func (p *Project) process(kind, text string, out *plan.Plan) plan.Process {
 	c := command.Parse(text)
 	if c.Shell != "" {
-		return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: p.dir}
+		return plan.Process{Type: kind, Args: []string{"sh", "-c", p.directInShell(c.Shell, out)}, Group: c.Stays, Dir: p.dir}
 	}
 	return plan.Process{Type: kind, Env: c.Env, Args: p.direct(c.Args, out), Dir: p.dir}
+}
+
+// directInShell does the same as direct within a script.
+func (p *Project) directInShell(script string, out *plan.Plan) string {
+	const start = "exec bundle exec puma "
+	options, found := strings.CutPrefix(script, start)
+	if !found || strings.ContainsAny(options, ";&|") {
+		return script
+	}
+	args := p.direct(append([]string{"bundle", "exec", "puma"}, strings.Fields(options)...), out)
+	if args[0] == "bundle" {
+		return script
+	}
+	return "exec " + strings.Join(args, " ")
 }
 
 // direct leaves out what only starts a program: "bundle exec puma" costs Bundler's own start, and loading it as a library

@@ -55,6 +55,12 @@ func (p *Project) reads() []string {
 			names = append(names, p.in(name))
 		}
 	}
+	for _, s := range p.lock.Specs {
+		// Engines in the source bring assets of their own.
+		if dir := p.in(s.Remote); s.Source == "PATH" && p.app.IsDir(dir) && dir != p.in(".") {
+			names = append(names, dir)
+		}
+	}
 	return names
 }
 

@@ -1,0 +1,178 @@
+package ruby_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"golang.org/x/tools/txtar"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/ruby"
+	"github.com/gantry-buildpack/gantry/internal/settings"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// releases are fixed, so that a new release of Ruby changes no golden file.
+var releases = catalog.Catalog{Defaults: map[string]string{"ruby": "~> 3.4.0"}}
+
+func init() {
+	for _, version := range []string{"4.1.0-preview1", "4.0.6", "3.4.10", "3.4.5", "3.3.8", "3.2.9"} {
+		releases.Releases = append(releases.Releases, plan.Release{Name: "ruby", Version: version, Arch: "amd64", URI: "https://ruby.example/" + version, SHA256: "sum"})
+	}
+}
+
+// read plans the application in a txtar archive; its comment may set variables, one NAME=VALUE a line.
+func read(t *testing.T, archive *txtar.Archive) (plan.Plan, error) {
+	dir := t.TempDir()
+	for _, file := range archive.Files {
+		name := filepath.Join(dir, file.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return plan.Plan{}, err
+		}
+		if err := os.WriteFile(name, file.Data, 0o644); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	env := map[string]string{}
+	for line := range strings.SplitSeq(string(archive.Comment), "\n") {
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			env[name] = value
+		}
+	}
+	source := app.Open(dir)
+	s, err := settings.Read(source, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	project, err := ruby.Read(source, s)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return project.Plan(releases)
+}
+
+func each(t *testing.T, pattern string, test func(*WithT, string, *txtar.Archive)) {
+	files, err := filepath.Glob(pattern)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(files).NotTo(BeEmpty())
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			NewWithT(t).Expect(err).NotTo(HaveOccurred())
+			test(NewWithT(t), file, archive)
+		})
+	}
+}
+
+func compare(g *WithT, golden, text string) {
+	if *update {
+		g.Expect(os.WriteFile(golden, []byte(text), 0o644)).To(Succeed())
+	}
+	want, err := os.ReadFile(golden)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(text).To(Equal(string(want)))
+}
+
+// Every file in testdata/plans is an application and, in the file beside it, its plan. "go test ./internal/ruby -update"
+// writes the plans anew; read the difference before it is committed.
+func TestPlans(t *testing.T) {
+	each(t, "testdata/plans/*.txtar", func(g *WithT, file string, archive *txtar.Archive) {
+		p, err := read(t, archive)
+		g.Expect(err).NotTo(HaveOccurred())
+		text, err := json.MarshalIndent(p, "", "  ")
+		g.Expect(err).NotTo(HaveOccurred())
+		compare(g, strings.TrimSuffix(file, ".txtar")+".json", string(text)+"\n")
+	})
+}
+
+// Every file in testdata/errors is an application that cannot be built, and the file beside it says what people read.
+func TestErrorsWordForWord(t *testing.T) {
+	each(t, "testdata/errors/*.txtar", func(g *WithT, file string, archive *txtar.Archive) {
+		_, err := read(t, archive)
+		g.Expect(err).To(HaveOccurred())
+		p := problem.As(err)
+		g.Expect(p.ID).NotTo(Equal("gantry/internal"))
+		g.Expect(p.Hints).NotTo(BeEmpty())
+		compare(g, strings.TrimSuffix(file, ".txtar")+".txt", err.Error()+"\n"+strings.Join(p.Hints, "\n")+"\n")
+	})
+}
+
+// Which source of the version counts, and what is said of the others.
+func TestVersions(t *testing.T) {
+	lock := func(ruby string) string {
+		text := "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.1.20)\n    rackup (2.1.0)\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  rackup\n"
+		if ruby != "" {
+			text += "\nRUBY VERSION\n   ruby " + ruby + "\n"
+		}
+		return text
+	}
+	for name, c := range map[string]struct {
+		env          string
+		files        map[string]string
+		want, origin string
+		warning      string
+	}{
+		"default":            {"", nil, "3.4.10", "the line that is used when nothing asks for another", ""},
+		"variable":           {"BP_RUBY_VERSION=~> 3.3", map[string]string{"Gemfile": "ruby '3.4.5'"}, "3.4.10", "from BP_RUBY_VERSION (~> 3.3)", "BP_RUBY_VERSION asks for Ruby ~> 3.3, and Gemfile:1:1 for 3.4.5: BP_RUBY_VERSION counts."},
+		"another variable":   {"BP_MRI_VERSION=3.2.*", nil, "", "", ""},
+		"older variable":     {"BP_MRI_VERSION=3.2", nil, "3.2.9", "from BP_MRI_VERSION (3.2)", ""},
+		"project.toml":       {"", map[string]string{"project.toml": "[dev.gantry.ruby]\nversion = '3.3.8'\n"}, "3.3.8", "from project.toml:2:1 (3.3.8)", ""},
+		"Gemfile":            {"", map[string]string{"Gemfile": "# comment\nruby '~> 3.3.0'", "Gemfile.lock": lock("3.3.8p144")}, "3.3.8", "from Gemfile:2:1 (~> 3.3.0)", ""},
+		"a file it names":    {"", map[string]string{"Gemfile": "ruby file: '.ruby-version'", ".ruby-version": "ruby-3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
+		"lockfile":           {"", map[string]string{"Gemfile.lock": lock("3.4.5p51"), ".ruby-version": "3.3.8"}, "3.4.5", "from RUBY VERSION in Gemfile.lock (3.4.5)", "RUBY VERSION in Gemfile.lock asks for Ruby 3.4.5, and .ruby-version for 3.3.8: RUBY VERSION in Gemfile.lock counts."},
+		"version file":       {"", map[string]string{".ruby-version": "\n# c\n3.3.8\n"}, "3.3.8", "from .ruby-version (3.3.8)", ""},
+		"a short one":        {"", map[string]string{".ruby-version": "3.4"}, "3.4.10", "from .ruby-version (3.4)", ""},
+		"asdf":               {"", map[string]string{".tool-versions": "nodejs 24\nruby 3.2.9\n"}, "3.2.9", "from .tool-versions (3.2.9)", ""},
+		"mise":               {"", map[string]string{"mise.toml": "[tools]\nruby = '4.0'\n"}, "4.0.6", "from mise.toml (4.0)", ""},
+		"a preview":          {"", map[string]string{".ruby-version": "4.1.0-preview1"}, "4.1.0-preview1", "from .ruby-version (4.1.0-preview1)", ""},
+		"no preview unasked": {"BP_RUBY_VERSION=>= 4", nil, "4.0.6", "from BP_RUBY_VERSION (>= 4)", ""},
+		"code":               {"", map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, "3.3.8", "from .ruby-version (3.3.8)", "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
+		"an own build":       {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), map[string]string{".ruby-version": "3.4.7"}, "3.4.7", "a build of your own, from BP_RUBY_ARCHIVE", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			files := map[string]string{"Gemfile": "gem 'rackup'", "Gemfile.lock": lock(""), "config.ru": "run Hello"}
+			for file, text := range c.files {
+				files[file] = text
+			}
+			archive := &txtar.Archive{Comment: []byte(c.env)}
+			for file, text := range files {
+				archive.Files = append(archive.Files, txtar.File{Name: file, Data: []byte(text)})
+			}
+			p, err := read(t, archive)
+			if c.want == "" {
+				g.Expect(problem.As(err).ID).To(Equal("ruby/version-unparsable"))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(p.Decisions[0]).To(Equal(plan.Decision{Subject: "Ruby", Value: c.want, Origin: c.origin}))
+			if c.warning == "" {
+				g.Expect(p.Warnings).To(BeEmpty())
+			} else {
+				g.Expect(p.Warnings).To(Equal([]string{c.warning}))
+			}
+		})
+	}
+}
+
+func FuzzVersionFile(f *testing.F) {
+	f.Add("ruby-3.4.5\n", "ruby 3.3.8 3.2\n", "[tools]\nruby='3'")
+	f.Fuzz(func(t *testing.T, version, tools, mise string) {
+		_, err := read(t, &txtar.Archive{Files: []txtar.File{
+			{Name: "Gemfile", Data: []byte("gem 'rackup'")}, {Name: "Gemfile.lock", Data: []byte("GEM\n  specs:\n    rackup (2.1.0)\n")}, {Name: "config.ru"},
+			{Name: ".ruby-version", Data: []byte(version)}, {Name: ".tool-versions", Data: []byte(tools)}, {Name: "mise.toml", Data: []byte(mise)},
+		}})
+		if err != nil && problem.As(err).ID == "gantry/internal" {
+			t.Fatalf("not a user's error: %v", err)
+		}
+	})
+}
