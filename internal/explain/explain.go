@@ -2,6 +2,7 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -139,7 +140,7 @@ func Layers(p plan.Plan, c contract.Contract) []Layer {
 	if d != nil {
 		packages = append(slices.Clone(d.Inputs), d.Manager+" "+d.Version, "the line of "+p.Runtime.Title, "the distribution")
 		if !d.NotAtLaunch && !d.InPlace {
-			list = append(list, Layer{Name: "modules", Image: true, Holds: "the packages that the running application needs", RebuiltWhen: append(packages, "what the build writes into them")})
+			list = append(list, Layer{Name: cmp.Or(d.Layer, "modules"), Image: true, Holds: "the packages that the running application needs", RebuiltWhen: append(packages, "what the build writes into them")})
 		}
 	}
 	if len(p.Runtime.Launch) > 0 {

@@ -40,7 +40,7 @@ func failures(gemfile, lock string) []plan.Failure {
 			ID: "ruby/version-refused", Title: "the Gemfile refuses this version of Ruby", Where: gemfile, Hints: []string{"Let the Gemfile and the other sources of the version agree; the log names the one that counted."},
 		},
 		{
-			Shows: "Authentication is required for", Quote: regexp.MustCompile(`Authentication is required for ([^\s]*?)[.\s]`),
+			Shows: "Authentication is required for", Quote: regexp.MustCompile(`Authentication is required for (\S+?)\.?\s`),
 			ID: "ruby/source-unauthorized", Title: "a gem server wants credentials", Where: gemfile,
 			Hints: []string{"Give the build a variable such as BUNDLE_GEMS__EXAMPLE__COM=user:token, or a service binding of type bundle with a file config."},
 		},

@@ -141,7 +141,7 @@ func understood(releases catalog.Catalog) ([]candidate, error) {
 	return list, nil
 }
 
-// chooseRelease picks the newest release that fits the first request.
+// chooseRelease picks the newest release that fits the first request and, as far as that leaves a choice, the others.
 func (p *Project) chooseRelease(releases catalog.Catalog) (plan.Release, plan.Decision, []string, error) {
 	none := plan.Decision{}
 	list, err := understood(releases)
@@ -169,17 +169,37 @@ func (p *Project) chooseRelease(releases catalog.Catalog) (plan.Release, plan.De
 		}
 		return release, plan.Decision{Subject: "Ruby", Value: release.Version, Origin: "a build of your own, from " + archive.Origin}, notes, nil
 	}
-	for _, c := range list {
-		if want.Matches(c.version) && (!c.version.Prerelease() || want.Prerelease()) {
-			for _, other := range asked[min(1, len(asked)):] {
-				if r, err := other.requirement(); err == nil && !r.Matches(c.version) {
-					notes = append(notes, fmt.Sprintf("%s asks for Ruby %s, and %s for %s: %s counts.", first.origin, first.text, other.origin, other.text, first.origin))
-				}
-			}
-			return c.Release, plan.Decision{Subject: "Ruby", Value: c.Version, Origin: origin}, notes, nil
+	fit := fitting(list, want)
+	if len(fit) == 0 {
+		return plan.Release{}, none, nil, first.unsatisfiable(list)
+	}
+	for _, other := range asked[min(1, len(asked)):] {
+		r, err := other.requirement()
+		if err != nil {
+			continue
+		}
+		narrower := fitting(fit, r)
+		switch {
+		case len(narrower) == 0:
+			notes = append(notes, fmt.Sprintf("%s asks for Ruby %s, and %s for %s: %s counts.", first.origin, first.text, other.origin, other.text, first.origin))
+		case narrower[0].Version != fit[0].Version:
+			// What leaves a choice leaves it to those that come behind.
+			fit = narrower
+			origin = fmt.Sprintf("from %s (%s) and %s (%s)", first.origin, first.text, other.origin, other.text)
 		}
 	}
-	return plan.Release{}, none, nil, first.unsatisfiable(list)
+	return fit[0].Release, plan.Decision{Subject: "Ruby", Value: fit[0].Version, Origin: origin}, notes, nil
+}
+
+// fitting gives the releases that fit; a prerelease only when one is asked for.
+func fitting(list []candidate, want gem.Requirement) []candidate {
+	var fit []candidate
+	for _, c := range list {
+		if want.Matches(c.version) && (!c.version.Prerelease() || want.Prerelease()) {
+			fit = append(fit, c)
+		}
+	}
+	return fit
 }
 
 // ownBuild is a Ruby that the user has built: its version is in the archive's name.
