@@ -81,6 +81,10 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 func (m *managed) install(ctx context.Context, in installation, command plan.Command) error {
 	w := m.w
 	inputs := layer.Inputs{in.Manager: in.Version, "architecture": w.arch}
+	if in.Native {
+		// What was compiled is among it.
+		inputs["distribution"], inputs[w.plan.Runtime.Title+" line"] = in.inputs["distribution"], in.inputs[w.plan.Runtime.Title+" line"]
+	}
 	kept, cause, err := w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (w *work) openOutput(packages layer.Inputs, trees []string) (o *output, err
 	if !w.plan.Pure {
 		return nil, nil
 	}
-	o = &output{skip: append([]string{".git"}, trees...)}
+	o = &output{skip: slices.Concat([]string{".git"}, trees, w.plan.NotInImage)}
 	source, err := o.source(w.ctx.ApplicationPath, w.plan.Reads)
 	if err != nil {
 		return nil, err

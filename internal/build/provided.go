@@ -36,9 +36,7 @@ func (w *work) withProvided(ctx context.Context, steps func() error) (err error)
 		return steps()
 	}
 	other := w.providedWork()
-	if err := other.needToolchain(ctx); err != nil {
-		return err
-	}
+	// Packages come first: they decide what the toolchain must have.
 	if other.plan.Dependencies != nil {
 		remove, err := other.packagesForBuild(ctx)
 		if err != nil {
@@ -49,6 +47,9 @@ func (w *work) withProvided(ctx context.Context, steps func() error) (err error)
 				err = removed
 			}
 		}()
+	}
+	if err := other.needToolchain(ctx); err != nil {
+		return err
 	}
 	w.path = append(other.launchPaths(), filepath.Join(other.toolchain, "bin"))
 	err = steps()

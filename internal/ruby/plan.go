@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"strings"
 
 	units "github.com/docker/go-units"
 
@@ -46,6 +47,10 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		maps.Copy(out.LaunchEnv, map[string]string{
 			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
 		})
+	}
+	if strings.Contains(p.read("config/puma.rb"), "tmp/pids") {
+		// That folder is not there, or cannot be written to; older Rails has Puma write its number into it.
+		out.LaunchEnv["PIDFILE"] = "/tmp/puma.pid"
 	}
 	if err := p.packages(&out); err != nil {
 		return plan.Plan{}, err
