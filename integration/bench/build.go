@@ -18,11 +18,12 @@ type project struct {
 	b          *bench
 	dir, cache string
 	env        map[string]string
+	volumes    []localbuild.Volume
 	last       localbuild.Result
 }
 
 func (b *bench) project(sample string) (*project, error) {
-	dir, err := os.MkdirTemp(b.home, sample+"-")
+	dir, err := os.MkdirTemp(b.home, filepath.Base(sample)+"-")
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (p *project) build(ctx context.Context) (float64, string, error) {
 	start := time.Now()
 	p.last, err = localbuild.Build(ctx, localbuild.Options{
 		App: p.dir, Buildpack: buildpack, Lifecycle: filepath.Join(p.b.root, "build/tools"), Cache: p.cache,
-		Home: filepath.Join(cacheDir, "gantry"), Env: p.env, LogLevel: "info",
+		Home: filepath.Join(cacheDir, "gantry"), Env: p.env, LogLevel: "info", Volumes: p.volumes,
 	}, report.New(&log, false), &log, &log)
 	if err != nil {
 		return 0, "", fmt.Errorf("%w\n%s", err, log.String())

@@ -87,29 +87,9 @@ func (b *bench) express(ctx context.Context) error {
 
 // size compares what stands above the run image with what plain tools leave: Node.js' archive unpacked, and the packages.
 func (b *bench) size(ctx context.Context, p *project) error {
-	base, _, err := localbuild.RunImage(ctx, "", p.b.runImages(), report.New(io.Discard, false))
+	above, err := b.above(ctx, p)
 	if err != nil {
 		return err
-	}
-	below, err := base.Layers()
-	if err != nil {
-		return err
-	}
-	layers, err := p.last.Image.Layers()
-	if err != nil {
-		return err
-	}
-	above := 0.0
-	for _, l := range layers[len(below):] {
-		content, err := l.Uncompressed()
-		if err != nil {
-			return err
-		}
-		n, err := io.Copy(io.Discard, content)
-		if err != nil {
-			return err
-		}
-		above += float64(n)
 	}
 	node, err := b.nodeDistribution(ctx)
 	if err != nil {
@@ -131,6 +111,34 @@ func (b *bench) size(ctx context.Context, p *project) error {
 	}
 	b.add("image-express", "everything above the run image, unpacked, against Node.js' distribution with npm, and npm ci --omit=dev", "MB", []float64{above / 1e6}, []float64{(node + packages) / 1e6})
 	return nil
+}
+
+// above gives the bytes, unpacked, of what stands above the run image.
+func (b *bench) above(ctx context.Context, p *project) (above float64, err error) {
+	base, _, err := localbuild.RunImage(ctx, "", b.runImages(), report.New(io.Discard, false))
+	if err != nil {
+		return 0, err
+	}
+	below, err := base.Layers()
+	if err != nil {
+		return 0, err
+	}
+	layers, err := p.last.Image.Layers()
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range layers[len(below):] {
+		content, err := l.Uncompressed()
+		if err != nil {
+			return 0, err
+		}
+		n, err := io.Copy(io.Discard, content)
+		if err != nil {
+			return 0, err
+		}
+		above += float64(n)
+	}
+	return above, nil
 }
 
 func (b *bench) runImages() string {

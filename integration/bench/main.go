@@ -58,7 +58,7 @@ func main() {
 	b := &bench{}
 	pflag.IntVarP(&b.runs, "runs", "n", 3, "counted runs of each side")
 	pflag.StringVar(&b.profile, "profile", "", "write a CPU profile of one build to this file, for go tool pprof, and measure nothing")
-	only := pflag.String("only", "", "measure these alone, separated by commas: detect, install, build, managers, image, launch")
+	only := pflag.String("only", "", "measure these alone, separated by commas: detect, install, build, managers, image, launch, ruby")
 	pflag.Parse()
 	if err := b.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -83,7 +83,7 @@ func (b *bench) run(ctx context.Context, only string) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"detect", b.detect}, {"install", b.installs}, {"build", b.builds}, {"managers", b.managed}, {"image", b.images}, {"launch", b.launch}}
+	}{{"detect", b.detect}, {"install", b.installs}, {"build", b.builds}, {"managers", b.managed}, {"image", b.images}, {"launch", b.launch}, {"ruby", b.rails}}
 	for _, part := range parts {
 		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 			continue

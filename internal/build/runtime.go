@@ -211,7 +211,9 @@ func unpackBelow(in io.Reader, dir, root string, wanted func(string) bool) error
 			Hints: []string{"Check the address of the archive."},
 		}
 	}
-	base := filepath.Join(scratch, strings.TrimSuffix(found[0], root))
+	// The nearest to the archive's root: what a runtime brings along may hold another.
+	nearest := slices.MinFunc(found, func(a, b string) int { return strings.Count(a, "/") - strings.Count(b, "/") })
+	base := filepath.Join(scratch, strings.TrimSuffix(nearest, root))
 	entries, err := os.ReadDir(base)
 	if err != nil {
 		return problem.Disk("unpack the runtime", err)

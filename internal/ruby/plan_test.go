@@ -138,6 +138,7 @@ func TestVersions(t *testing.T) {
 		"no preview unasked":  {"BP_RUBY_VERSION=>= 4", nil, "4.0.6", "from BP_RUBY_VERSION (>= 4)", ""},
 		"code":                {"", map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, "3.3.8", "from .ruby-version (3.3.8)", "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
 		"an own build":        {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), map[string]string{".ruby-version": "3.4.7"}, "3.4.7", "a build of your own, from BP_RUBY_ARCHIVE", ""},
+		"of any line":         {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.3.8-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), nil, "3.3.8", "a build of your own, from BP_RUBY_ARCHIVE", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -163,6 +163,10 @@ func (p *Project) chooseRelease(releases catalog.Catalog) (plan.Release, plan.De
 		return plan.Release{}, none, nil, first.unparsable(list)
 	}
 	if archive := p.settings.RubyArchive; archive.Value != "" {
+		if len(asked) == 0 {
+			// Nobody asks for a line that it could miss.
+			want = nil
+		}
 		release, err := p.ownBuild(want, list)
 		if err != nil {
 			return plan.Release{}, none, nil, err
@@ -212,7 +216,7 @@ func (p *Project) ownBuild(want gem.Requirement, list []candidate) (plan.Release
 		text, _, _ = strings.Cut(text, end)
 	}
 	version, err := gem.Parse(text)
-	if err != nil || !want.Matches(version) {
+	if err != nil || want != nil && !want.Matches(version) {
 		return plan.Release{}, &problem.Problem{
 			ID:    "ruby/archive-version",
 			Title: "the archive of Ruby is not of the version that is asked for",
