@@ -60,7 +60,7 @@ func (t tree) retained(group func(node uint32) uint32, add func(group uint32, by
 func (h *heap) strong(node uint32) []edge { return h.edges[h.first[node]:h.first[node+1]] }
 
 func (h *heap) isStrong(from uint32, e edge) bool {
-	return e.kind != weakEdge && (e.kind != shortcutEdge || from == 0)
+	return e.kind() != weakEdge && (e.kind() != shortcutEdge || from == 0)
 }
 
 // dominators gives the nodes that are reached from the root in reverse postorder, and of each its immediate dominator:
@@ -179,7 +179,7 @@ func (h *heap) scriptOf(node uint32) string {
 func (h *heap) follow(node uint32, names ...uint32) (uint32, bool) {
 	const property, internal = 2, 3
 	for _, e := range h.strong(node) {
-		if slices.Contains(names, e.name) && (e.kind == property || e.kind == internal) {
+		if slices.Contains(names, e.name()) && (e.kind() == property || e.kind() == internal) {
 			return e.to, true
 		}
 	}

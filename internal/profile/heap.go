@@ -25,17 +25,24 @@ type heap struct {
 	proto, constructor, shared, script, oldScript uint32
 }
 
-type edge struct {
-	to, name uint32
-	kind     uint8
-}
+// edge leads to a node; its kind is in the upper bits of named, the index of its name in the others.
+type edge struct{ to, named uint32 }
+
+const kindShift = 29
+
+func (e edge) kind() uint32 { return e.named >> kindShift }
+
+func (e edge) name() uint32 { return e.named &^ (7 << kindShift) }
 
 // systemClass marks classes of objects without a constructor.
 const systemClass = 1 << 31
 
-// maxGraph bounds the nodes and edges that are kept, and with them the memory that reading takes: about 600 MB. Of a larger
+// maxGraph bounds the nodes and edges that are kept, and with them the memory that reading takes: about 800 MB. Of a larger
 // snapshot the sizes are added up, without its edges.
-const maxGraph = 60 << 20
+const maxGraph = 40 << 20
+
+// maxNodes bounds what is prepared for nodes before they are read.
+const maxNodes = 32 << 20
 
 // The kinds of edges that keep nothing alive: https://github.com/v8/v8/blob/main/include/v8-profiler.h.
 const (
@@ -140,9 +147,12 @@ func newHeap(m meta) (*heap, layout, error) {
 		return nil, l, errors.New("its counts are below zero")
 	}
 	if m.NodeCount+m.EdgeCount <= maxGraph {
-		// Not as many as the head says: that may be wrong.
-		h.edges = make([]edge, 0, min(m.EdgeCount, 1<<16))
+		// The head may say too much: what is not filled takes no memory.
+		h.edges = make([]edge, 0, m.EdgeCount)
+		h.first, h.name = make([]uint32, 0, m.NodeCount+1), make([]uint32, 0, m.NodeCount)
 	}
+	count := min(m.NodeCount, maxNodes)
+	h.class, h.size = make([]uint32, 0, count), make([]uint32, 0, count)
 	return h, l, nil
 }
 
@@ -192,7 +202,7 @@ func (h *heap) readEdges(r *scanner, l layout) error {
 		if to >= total || len(h.edges) >= int(h.first[len(h.first)-1]) {
 			return errors.New("its edges lead out of it")
 		}
-		h.edges = append(h.edges, edge{uint32(to), uint32(values[l.edgeName]), uint8(values[l.edgeType])})
+		h.edges = append(h.edges, edge{uint32(to), uint32(values[l.edgeName])&^(7<<kindShift) | uint32(values[l.edgeType]&7)<<kindShift})
 		return nil
 	})
 	if err == nil && h.edges != nil && len(h.edges) != int(h.first[len(h.first)-1]) {
