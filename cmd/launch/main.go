@@ -24,12 +24,20 @@ const usage = `usage:
 looks into the running application:
 ` + capture.Usage + crash.Usage
 
+// revision is the commit that was built, where the image's process type says it.
+var revision string
+
 func main() { os.Exit(run()) }
 
 func run() int {
 	// The launcher starts it as exec.d/TYPE/gantry before a process, with nothing but that name.
 	if strings.Contains(os.Args[0], "/exec.d/") {
 		return launch.ExecD(os.Args[0], os.Environ(), os.NewFile(3, "variables"), os.Stderr)
+	}
+	if len(os.Args) > 1 {
+		if commit, ok := strings.CutPrefix(os.Args[1], launch.RevisionFlag); ok {
+			revision, os.Args = commit, append(os.Args[:1], os.Args[2:]...)
+		}
 	}
 	if len(os.Args) < 2 {
 		fmt.Fprint(os.Stderr, usage)
@@ -65,6 +73,7 @@ func examine(arguments []string) int {
 		fmt.Fprintln(os.Stderr, "gantry:", err)
 		return 2
 	}
+	image.Revision = revision
 	machine := launch.Host()
 	patient := doctor.Patient{Image: image, Machine: machine, Facts: machine.Facts(), Proc: "/proc", Environ: launch.Variables(os.Environ())}
 	return doctor.Run(patient, asJSON, os.Stdout)

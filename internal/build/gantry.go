@@ -192,7 +192,12 @@ func (w *work) processes(gantry string) {
 		w.result.Processes = append(w.result.Processes, process)
 	}
 	// A process type is a command in the image, also for "kubectl exec", which does not pass through the launcher.
-	for kind, command := range map[string][]string{"gantry": {gantry}, "preflight": {gantry, "preflight"}} {
+	// It is told the revision here, and not in its layer, which would be another one with each commit.
+	tool := []string{gantry}
+	if revision := w.plan.Labels["org.opencontainers.image.revision"]; revision != "" {
+		tool = append(tool, launch.RevisionFlag+revision)
+	}
+	for kind, command := range map[string][]string{"gantry": tool, "preflight": {gantry, "preflight"}} {
 		if !slices.ContainsFunc(w.result.Processes, func(p libcnb.Process) bool { return p.Type == kind }) {
 			w.result.Processes = append(w.result.Processes, libcnb.Process{Type: kind, Command: command})
 		}

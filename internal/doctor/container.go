@@ -21,11 +21,14 @@ func image(p Patient) []Finding {
 	if p.Image.Buildpack != "" {
 		text += ", built by Gantry " + p.Image.Buildpack
 	}
+	if p.Image.Revision != "" {
+		text += " from revision " + p.Image.Revision
+	}
 	if len(p.Image.Processes) > 0 {
 		text += "; process types " + strings.Join(p.Image.Processes, ", ")
 	}
 	return []Finding{{Check: "image", Status: OK, Text: text, Facts: map[string]any{
-		"runtime": p.Image.Runtime, "version": p.Image.Version, "buildpack": p.Image.Buildpack, "processes": p.Image.Processes,
+		"runtime": p.Image.Runtime, "version": p.Image.Version, "buildpack": p.Image.Buildpack, "revision": p.Image.Revision, "processes": p.Image.Processes,
 	}}}
 }
 

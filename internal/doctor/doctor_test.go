@@ -32,7 +32,7 @@ func patient(t *testing.T, files map[string]string, environ map[string]string) d
 	}
 	environ["BPL_CRASH_DIR"] = filepath.Join(root, "crashes")
 	return doctor.Patient{Machine: m, Facts: m.Facts(), Proc: "/proc", Environ: environ, Image: launch.Image{
-		Runtime: "node", Version: "24.18.0", Buildpack: "1.2.3", Processes: []string{"web", "worker"},
+		Runtime: "node", Version: "24.18.0", Buildpack: "1.2.3", Revision: "4f2a", Processes: []string{"web", "worker"},
 	}}
 }
 
@@ -65,7 +65,7 @@ func TestChecks(t *testing.T) {
 		environ map[string]string
 		want    doctor.Finding
 	}{
-		"image":      {"image", nil, nil, doctor.Finding{Status: doctor.OK, Text: "Node.js 24.18.0, built by Gantry 1.2.3; process types web, worker"}},
+		"image":      {"image", nil, nil, doctor.Finding{Status: doctor.OK, Text: "Node.js 24.18.0, built by Gantry 1.2.3 from revision 4f2a; process types web, worker"}},
 		"memory":     {"memory", nil, nil, doctor.Finding{Status: doctor.OK, Text: "256 MiB of 512 MiB used (50 %)"}},
 		"memory, v1": {"memory", map[string]string{"sys/fs/cgroup/memory.max": "", "sys/fs/cgroup/memory.current": "", "sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824", "sys/fs/cgroup/memory/memory.usage_in_bytes": "104857600"}, nil, doctor.Finding{Status: doctor.OK, Text: "100 MiB of 1024 MiB used (9 %)"}},
 		"killed": {"memory", map[string]string{"sys/fs/cgroup/memory.events": "oom_kill 2\n"}, nil, doctor.Finding{Status: doctor.Warning,

@@ -21,9 +21,14 @@ type Image struct {
 	Processes []string `json:"processes,omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM; empty: the application is not drained.
 	DrainTimeout string `json:"drain-timeout,omitempty"`
+	// Revision is the commit that was built; empty when it is not known.
+	Revision string `json:"-"`
 	// Layers is the folder of the buildpack's layers, from which this was read.
 	Layers string `json:"-"`
 }
+
+// RevisionFlag, with a commit behind it, is the first word that the process type "gantry" gives the program.
+const RevisionFlag = "--revision="
 
 // ImageFile is the file's name in the layer.
 const ImageFile = "launch.json"

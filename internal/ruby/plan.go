@@ -8,6 +8,7 @@ import (
 
 	units "github.com/docker/go-units"
 
+	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
@@ -25,6 +26,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 			"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
 			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system",
 		},
+		Labels:    p.labels(),
 		HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"},
 		Runtime: plan.Runtime{
 			Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version), Source: plan.SourceOfficial,
@@ -61,4 +63,13 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	return out, nil
+}
+
+// labels describe the image: https://github.com/opencontainers/image-spec/blob/main/annotations.md.
+func (p *Project) labels() map[string]string {
+	const prefix = "org.opencontainers.image."
+	revision, remote := p.app.Git()
+	list := map[string]string{prefix + "revision": revision, prefix + "source": app.WebAddress(remote)}
+	maps.DeleteFunc(list, func(_, value string) bool { return value == "" })
+	return list
 }
