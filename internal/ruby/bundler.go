@@ -67,7 +67,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
 		Omit: []string{
 			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
-			"ruby/*/gems/*/ext/**/*.o", "ruby/*/gems/*/ext/**/*.so", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
+			"ruby/*/gems/*/ext/**/*.{c,h,cc,cpp,hpp,o,a,so}", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
 			"ruby/*/bundler/gems/*/.git/**",
 		},
 	}

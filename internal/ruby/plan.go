@@ -13,6 +13,9 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
+// developmentGems are bundled with Ruby: https://stdgems.org.
+const developmentGems = "rbs,typeprof,debug,test-unit,power_assert,minitest,repl_type_completor"
+
 // Plan decides what is to be done.
 func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	release, version, notes, err := p.chooseRelease(releases)
@@ -36,7 +39,11 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 				"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
 			},
 			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
-			NotAtLaunch: []string{"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/{rbs,typeprof,debug,repl_type_completor,test-unit,power_assert}-*/{sig,test,core,stdlib,schema,docs}/**"},
+			// Gems that come with Ruby for development only: an application that needs one has it in its bundle.
+			NotAtLaunch: []string{
+				"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/*/ext/**",
+				"lib/ruby/gems/*/{gems,specifications}/{" + developmentGems + "}-[0-9]*", "lib/ruby/gems/*/extensions/*/*/{" + developmentGems + "}-[0-9]*",
+			},
 		},
 	}
 	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
