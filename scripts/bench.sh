@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Gantry against plain npm on this machine, in alternating runs: prints a table of medians and ratios, and writes
 # build/bench.json and build/bench.svg. Takes about 20 minutes; the machine should do nothing else meanwhile.
-#   scripts/bench.sh [-n RUNS] [--only detect,install,build,image,launch]
+#   scripts/bench.sh [-n RUNS] [--only detect,install,build,managers,image,launch,ruby]
 #   scripts/bench.sh --profile FILE    a CPU profile of one first build, for: go tool pprof FILE
 set -euo pipefail
 cd "$(dirname "$0")/.."
