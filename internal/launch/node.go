@@ -69,6 +69,10 @@ func (c Check) crashOptions(f Facts, given string, set map[string]string) []stri
 	}
 	set[reportsVariable] = dir
 	options = append(options, "--report-on-fatalerror", "--report-directory="+dir)
+	if parseVersion(c.Image.Version).since(version{20, 13}, version{22, 0}) {
+		// Else the names of all peers are looked up, one after the other, while the application ends.
+		options = append(options, "--report-exclude-network")
+	}
 	if parseVersion(c.Image.Version).since(version{22, 13}, version{23, 3}, version{24, 0}) {
 		options = append(options, "--report-exclude-env")
 	}
