@@ -44,6 +44,11 @@ func run() int {
 		return 2
 	}
 	if capture.Is(os.Args[1]) {
+		if image, err := image(); err == nil && image.Runtime == "ruby" {
+			fmt.Fprintf(os.Stderr, "gantry: %s looks into Node.js, and this application is one of Ruby  [capture/other-runtime]\n"+
+				"  do   `gantry doctor` and `gantry crash` work for both.\n", os.Args[1])
+			return 1
+		}
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
 		return capture.Run(os.Args[1:], launch.MemoryLimit, streams)
