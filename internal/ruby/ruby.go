@@ -46,9 +46,16 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		return nil, err
 	}
 	p.gemfile = string(text)
+	if p.declared, err = p.readProcesses(); err != nil {
+		return nil, err
+	}
 	lock, found, err := a.Read(p.in(lockName))
 	if err != nil {
 		return nil, err
+	}
+	if !found && p.has("package.json") && !p.Leads() {
+		// A Gemfile for tools, in an application of Node.js.
+		return nil, nil
 	}
 	if !found {
 		return nil, &problem.Problem{
@@ -60,8 +67,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		}
 	}
 	p.lock = gem.ParseLock(string(lock))
-	p.declared, err = p.readProcesses()
-	return p, err
+	return p, nil
 }
 
 func (p *Project) readProcesses() ([]procfile.Entry, error) {
@@ -112,7 +118,7 @@ func (p *Project) Leads() bool {
 			return false
 		}
 	}
-	return p.has(rackFile) || p.rails()
+	return p.has(rackFile) || p.has(railsFile)
 }
 
 // NeedsNode reports whether building the assets takes Node.js.

@@ -1,0 +1,60 @@
+package language_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/language"
+	"github.com/gantry-buildpack/gantry/internal/settings"
+)
+
+const lock = "GEM\n  remote: https://rubygems.org/\n  specs:\n    puma (6.6.0)\n    railties (7.2.2)\n    propshaft (1.3.2)\n"
+
+// Which language leads where an application has files of both, and whether the other one comes along for the build.
+func TestTwoLanguages(t *testing.T) {
+	rails := map[string]string{"Gemfile": "gem 'rails'", "Gemfile.lock": lock, "config/application.rb": "", "Rakefile": "", "config.ru": ""}
+	for name, c := range map[string]struct {
+		files    map[string]string
+		more     map[string]string
+		language string
+		provides bool
+	}{
+		"Rails alone":              {rails, nil, "ruby", false},
+		"Rails and packages":       {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true},
+		"execjs without a package": {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n"}, "ruby", true},
+		"mini_racer in its place":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n    mini_racer (0.1)\n"}, "ruby", false},
+		"assets that are built":    {rails, map[string]string{"package.json": `{}`, "public/assets/.manifest.json": "{}"}, "ruby", false},
+		"a Gemfile for tools":      {map[string]string{"Gemfile": "gem 'fastlane'", "Gemfile.lock": "GEM\n  specs:\n    fastlane (2.0)\n", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false},
+		"the same, without a lock": {map[string]string{"Gemfile": "gem 'fastlane'", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false},
+		"a Procfile of Node.js":    {rails, map[string]string{"package.json": `{}`, "server.js": "", "Procfile": "web: node server.js\n"}, "node", false},
+		"Node.js alone":            {map[string]string{"package.json": `{}`, "server.js": ""}, nil, "node", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			source := fstest.MapFS{}
+			for _, files := range []map[string]string{c.files, c.more} {
+				for file, text := range files {
+					source[file] = &fstest.MapFile{Data: []byte(text)}
+				}
+			}
+			a := app.App{FS: source}
+			s, err := settings.Read(a, func(string) (string, bool) { return "", false })
+			g.Expect(err).NotTo(HaveOccurred())
+			project, err := language.Read(a, s)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(project.Name()).To(Equal(c.language))
+			releases, err := catalog.For("amd64")
+			g.Expect(err).NotTo(HaveOccurred())
+			p, err := project.Plan(releases)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(p.Provides != nil).To(Equal(c.provides))
+			if c.provides {
+				g.Expect(p.Provides.Runtime.Launch).To(BeEmpty(), "nothing of it is in the image")
+			}
+		})
+	}
+}
