@@ -42,6 +42,9 @@ func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
 	if project == nil || err != nil {
 		return nil, err
 	}
+	if project.Leads() && !project.NeedsNode() {
+		return project, nil
+	}
 	javascript, err := node.Read(a, s)
 	if err != nil || javascript != nil && !project.Leads() {
 		// A Gemfile for tools, in an application of Node.js.
