@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,7 +39,9 @@ const nearLimit = 0.9
 func memory(p Patient) []Finding {
 	limit, used, kills := p.Facts.Memory, p.Machine.MemoryUsed(), p.Machine.OOMKills()
 	f := Finding{Check: "memory", Status: OK, Text: mebibytes(used) + " used, no limit", Facts: map[string]any{"limit-bytes": limit, "used-bytes": used, "oom-kills": kills}}
-	if limit > 0 {
+	if used == 0 {
+		f.Text = "not known: the container does not see its control group"
+	} else if limit > 0 {
 		f.Text = fmt.Sprintf("%s of %s used (%d %%)", mebibytes(used), mebibytes(limit), used*100/limit)
 	}
 	switch {
@@ -67,10 +70,11 @@ func processors(p Patient) []Finding {
 
 func clock(p Patient) []Finding {
 	facts := p.Facts
-	f := Finding{Check: "clock", Status: OK, Text: fmt.Sprintf("%s, read in %.0f ns without a system call", facts.ClockSource, facts.ClockReading),
+	source := cmp.Or(facts.ClockSource, "a source that is not known")
+	f := Finding{Check: "clock", Status: OK, Text: fmt.Sprintf("%s, read in %.0f ns without a system call", source, facts.ClockReading),
 		Facts: map[string]any{"source": facts.ClockSource, "read-ns": facts.ClockReading, "system-call-ns": facts.SystemCall}}
 	if facts.SlowClock() {
-		f.Status, f.Text = Warning, fmt.Sprintf("%s: each reading is a system call, %.0f ns", facts.ClockSource, facts.ClockReading)
+		f.Status, f.Text = Warning, fmt.Sprintf("%s: each reading is a system call, %.0f ns", source, facts.ClockReading)
 		f.Advice = "The operator of the host can choose tsc or kvm-clock, or another machine type."
 	}
 	return []Finding{f}
