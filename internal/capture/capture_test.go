@@ -217,11 +217,14 @@ const worker = new Worker("function spin() { const end = Date.now() + 50; while 
 worker.once('online', () => console.log('ready'))
 setInterval(() => {}, 1000)
 `, "--inspect-port=0")
-	out, errors, code := run(0, "threads", "--pid", pid)
-	g.Expect(code).To(Equal(0), errors)
-	g.Expect(out).To(MatchRegexp(`(?s)^Thread 0, main thread:\n.*\n\nThread 1, .*[wW]orker 1.*:\n  at spin \(`))
+	// Now and then the worker is between two of its turns.
+	g.Eventually(func() string {
+		out, errors, code := run(0, "threads", "--pid", pid)
+		g.Expect(code).To(Equal(0), errors)
+		return out
+	}, 20*time.Second).Should(MatchRegexp(`(?s)^Thread 0, main thread:\n.*\n\nThread 1, .*[wW]orker 1.*:\n  at spin \(`))
 
-	out, errors, code = run(0, "profile", "cpu", "--for", "500ms", "--thread", "1", "--pid", pid)
+	out, errors, code := run(0, "profile", "cpu", "--for", "500ms", "--thread", "1", "--pid", pid)
 	g.Expect(code).To(Equal(0), errors)
 	g.Expect(out).To(ContainSubstring(`"functionName":"spin"`))
 	_, errors, code = run(0, "profile", "cpu", "--thread", "7", "--pid", pid)
