@@ -42,7 +42,11 @@ func (c *Collector) Watch() {
 	if c.Reports == "" {
 		return
 	}
+	// What an earlier start of the container left is kept, and is not this one's end.
 	c.Collect()
+	c.lock.Lock()
+	c.last = nil
+	c.lock.Unlock()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
 		// What is left is collected when the application ends.

@@ -157,3 +157,17 @@ func FuzzFromException(f *testing.F) {
 		}
 	})
 }
+
+// What an earlier start left is kept, and is not taken for the end of this one.
+func TestLeftFromBefore(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	g.Expect(os.WriteFile(filepath.Join(dir, "exception-7.json"), []byte(`{"chain":[{"message":"Error: old"}]}`), 0o600)).To(Succeed())
+	store := crash.Store(t.TempDir())
+	c := crash.Collector{Reports: dir, Store: store, Secrets: func() []string { return nil }, Limit: func() int64 { return 0 }, Log: &bytes.Buffer{}}
+	c.Watch()
+	names, err := store.Names()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(names).To(HaveLen(1))
+	g.Expect(c.Last()).To(BeNil())
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/crash"
 )
@@ -67,10 +68,14 @@ func (a *afterlife) ended(pid int, status syscall.WaitStatus, termination string
 	case isFault(status.Signal()):
 		a.collector.Killed(pid, a.command, crash.Signal, fmt.Sprintf("the application ended by signal %d (%s)", status.Signal(), status.Signal()))
 	}
-	if last := a.collector.Last(); last != nil {
+	// A worker that crashed long ago, and was replaced, is not why the application has ended.
+	if last := a.collector.Last(); last != nil && (last.PID == pid || time.Since(last.Time) < recent) {
 		terminate(termination, last.Summary())
 	}
 }
+
+// recent is how long before the application's end one of its processes may have crashed to be the cause.
+const recent = 10 * time.Second
 
 // isFault tells the signals of a program's own faults from those that others send to end it.
 func isFault(signal syscall.Signal) bool {
