@@ -4,9 +4,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/versionfile"
 )
 
 // request is a version that somebody asks for: a range or an alias, and where it is written.
@@ -21,9 +20,13 @@ var versionFiles = []struct {
 	name string
 	read func(text string) (version string, line int)
 }{
-	{".nvmrc", firstLine}, {".node-version", firstLine}, {".tool-versions", toolVersions},
+	{".nvmrc", versionfile.FirstLine}, {".node-version", versionfile.FirstLine}, {".tool-versions", toolVersions},
 	{"mise.toml", miseTools}, {".mise.toml", miseTools}, {".config/mise.toml", miseTools},
 }
+
+func toolVersions(text string) (string, int) { return versionfile.ToolVersions(text, "nodejs", "node") }
+
+func miseTools(text string) (string, int) { return versionfile.Mise(text, "node", "nodejs") }
 
 // requested gives the version that the application asks for; ok is false when it asks for none. What the application
 // itself says counts before what the root of its workspaces says.
@@ -79,56 +82,4 @@ func (m manifest) asksFor() (request, bool) {
 		return request{text: m.Volta.Node, origin: "volta.node in " + where.String(), where: where}, true
 	}
 	return request{}, false
-}
-
-// firstLine reads a file that holds nothing but a version: https://github.com/nvm-sh/nvm#nvmrc.
-func firstLine(text string) (version string, number int) {
-	for i, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line != "" {
-			return line, i + 1
-		}
-	}
-	return "", 0
-}
-
-// toolVersions reads asdf's file; of several versions the first counts:
-// https://asdf-vm.com/manage/configuration.html#tool-versions.
-func toolVersions(text string) (version string, number int) {
-	for i, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		words := strings.Fields(line)
-		if len(words) > 1 && (words[0] == "nodejs" || words[0] == "node") && words[1] != "system" {
-			return words[1], i + 1
-		}
-	}
-	return "", 0
-}
-
-// miseTools reads [tools] of mise's file: https://mise.jdx.dev/configuration.html#tools. One that is no TOML says nothing
-// of Node.js; mise itself complains of it.
-func miseTools(text string) (version string, number int) {
-	var file struct{ Tools map[string]any }
-	if toml.Unmarshal([]byte(text), &file) != nil {
-		return "", 0
-	}
-	for _, name := range []string{"node", "nodejs"} {
-		value := file.Tools[name]
-		if list, ok := value.([]any); ok && len(list) > 0 {
-			value = list[0]
-		}
-		if table, ok := value.(map[string]any); ok {
-			value = table["version"]
-		}
-		if version, ok := value.(string); ok && version != "system" {
-			for i, line := range strings.Split(text, "\n") {
-				key, _, _ := strings.Cut(line, "=")
-				if strings.Trim(key, " \t\"'") == name {
-					number = i + 1
-				}
-			}
-			return version, number
-		}
-	}
-	return "", 0
 }

@@ -5,12 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/gem"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/versionfile"
 )
 
 // request is a version that somebody asks for, and where.
@@ -83,35 +82,13 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 
 // rubyVersion reads a file that holds a version, with or without "ruby-" before it.
 func rubyVersion(text string) (version string, line int) {
-	for i, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimPrefix(strings.TrimSpace(line), "ruby-"); line != "" {
-			return line, i + 1
-		}
-	}
-	return "", 0
+	version, line = versionfile.FirstLine(text)
+	return strings.TrimPrefix(version, "ruby-"), line
 }
 
-// toolVersions reads asdf's file: https://asdf-vm.com/manage/configuration.html#tool-versions.
-func toolVersions(text string) (version string, line int) {
-	for i, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if words := strings.Fields(line); len(words) > 1 && words[0] == "ruby" && words[1] != "system" {
-			return words[1], i + 1
-		}
-	}
-	return "", 0
-}
+func toolVersions(text string) (string, int) { return versionfile.ToolVersions(text, "ruby") }
 
-// miseTools reads [tools] of mise's file: https://mise.jdx.dev/configuration.html#tools.
-func miseTools(text string) (version string, line int) {
-	var file struct{ Tools map[string]any }
-	if toml.Unmarshal([]byte(text), &file) != nil {
-		return "", 0
-	}
-	value, _ := file.Tools["ruby"].(string)
-	return value, 1
-}
+func miseTools(text string) (string, int) { return versionfile.Mise(text, "ruby") }
 
 // requirement understands a request. A version of fewer than three numbers, in a file of a version manager, means the
 // newest of its line.
