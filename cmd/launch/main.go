@@ -22,7 +22,7 @@ const usage = `usage:
   gantry doctor [--json]       what stands out in this container: limits, runtime, clock, names, certificates, configuration, crashes
 
 looks into the running application:
-` + capture.Usage + crash.Usage
+` + capture.Usage + crash.Usage + allocationsUsage
 
 // revision is the commit that was built, where the image's process type says it.
 var revision string
@@ -44,11 +44,6 @@ func run() int {
 		return 2
 	}
 	if capture.Is(os.Args[1]) {
-		if image, err := image(); err == nil && image.Runtime == "ruby" {
-			fmt.Fprintf(os.Stderr, "gantry: %s looks into Node.js, and this application is one of Ruby  [capture/other-runtime]\n"+
-				"  do   `gantry doctor` and `gantry crash` work for both.\n", os.Args[1])
-			return 1
-		}
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
 		return capture.Run(os.Args[1:], launch.MemoryLimit, streams)
@@ -58,6 +53,8 @@ func run() int {
 		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
 	case "crash":
 		return crash.Run(os.Args[2:], crash.Open(map[string]string{"BPL_CRASH_DIR": os.Getenv("BPL_CRASH_DIR")}), os.Stdout, os.Stderr)
+	case "allocations":
+		return allocations(os.Args[2:])
 	case "doctor":
 		return examine(os.Args[2:])
 	case "preflight":

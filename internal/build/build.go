@@ -121,6 +121,9 @@ func (w *work) do(ctx context.Context) error {
 	if err := w.runtimeLayer(ctx); err != nil {
 		return err
 	}
+	if err := w.agentLayer(ctx); err != nil {
+		return err
+	}
 	w.processes(filepath.Join(w.ctx.Layers.Path, "gantry", gantryTool))
 	w.labels()
 	w.slices()

@@ -151,7 +151,7 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 			return problem.Disk("write "+crash.WatchFile, err)
 		}
 	}
-	if err := w.writeFiles(dir); err != nil {
+	if err := writeTexts(filepath.Join(dir, filesDir), w.plan.Files); err != nil {
 		return err
 	}
 	for _, p := range w.plan.Processes {

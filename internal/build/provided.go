@@ -2,14 +2,12 @@ package build
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // providedWork is the build of the plan that provides another language: it has layers of its own in the same result.
@@ -97,21 +95,6 @@ func (w *work) launchPaths() []string {
 		list = append(list, filepath.Join(w.ctx.ApplicationPath, dir))
 	}
 	return list
-}
-
-// writeFiles writes the plan's small files for the running application into a folder of the layer.
-func (w *work) writeFiles(dir string) error {
-	for name, content := range w.plan.Files {
-		file := filepath.Join(dir, filesDir, name)
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		if err == nil {
-			err = os.WriteFile(file, []byte(content), 0o644)
-		}
-		if err != nil {
-			return problem.Disk("write "+name, err)
-		}
-	}
-	return nil
 }
 
 // filesDir is the folder of the plan's files in the layer "gantry".

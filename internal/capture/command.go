@@ -5,33 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/rubyprofile"
 )
 
 // Usage are the lines of these commands for the program's usage.
-const Usage = `  gantry ps [--quick]          lists the application's processes of Node.js
-  gantry profile cpu|heap [--for 30s]
-                               a profile of the running process, for gantry report and Chrome DevTools
+const Usage = `  gantry ps [--quick]          lists the application's processes
+  gantry stacks                what every thread is doing right now; also: gantry threads
+  gantry profile cpu [--for 30s]
+                               where processor time goes, for gantry report
   gantry snapshot heap [--force]
-                               all objects of the heap, for the same
+                               all objects of the heap, for gantry report
+
+  Node.js
+  gantry profile heap [--for 30s]
+                               where memory is allocated that is still in use
   gantry report-process        Node.js' diagnostic report, without values of variables
-  gantry threads               what every thread is doing right now, and what it waits for; also: gantry stacks
   gantry lag [--for 10s]       how late the event loop is
   gantry console EXPRESSION    evaluates an expression in the application, where BPL_CONSOLE_ENABLED=true allows it
   gantry logpoint FILE:LINE EXPRESSION [--for 30s]
                                writes an expression's value whenever a line is about to run
   gantry debug [--for 1h]      opens the inspector for a debugger, and says how to attach
 
-  --pid N       the process, where there are several      --all         all of them, one after the other
-  --thread N    a worker thread of it                     --output FILE where to write, a folder with --all
+  Ruby
+  gantry profile allocations [--for 30s] [--exact]
+                               which lines, classes, gems and requests allocate how many objects and bytes
+  gantry gc [--for 10s]        what the garbage collector does meanwhile
+
+  --pid N       the process, where there are several      --all         all of them
+  --thread N    a worker thread of Node.js                --output FILE where to write, a folder with --all
 `
 
 // Limit gives the memory, in bytes, that a container may have whose root folder is given; 0 for no limit.
@@ -49,11 +61,12 @@ type order struct {
 	force  bool
 	quick  bool
 	relay  bool
+	exact  bool
 }
 
 // Is reports whether a word is one of these commands.
 func Is(word string) bool {
-	return slices.Contains([]string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug"}, word)
+	return slices.Contains([]string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug", "gc"}, word)
 }
 
 // Streams are where a command reads and writes. Terminal: what it writes to Out is read by a person.
@@ -92,36 +105,48 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
+// taker takes something from a process and writes it.
+type taker func(ctx context.Context, p Process, out io.Writer) error
+
 // kind is what a command takes from a process.
 type kind struct {
-	take capture
+	// takers take it, by the runtime of the process.
+	takers map[Runtime]taker
 	// what is said meanwhile; extension is that of the file, empty for text that people read.
 	what, extension string
 }
+
+func (k kind) runtimes() []Runtime { return slices.Sorted(maps.Keys(k.takers)) }
 
 func (o order) kind(limit Limit) (kind, error) {
 	if want := map[string]int{"console": 1, "logpoint": 2}[o.name]; len(o.words) != want {
 		return kind{}, usageError(fmt.Sprintf("%s takes %d words behind it, and here are %d; put an expression in quotes", o.name, want, len(o.words)))
 	}
+	node := func(c capture) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(c)} }
+	both := func(c capture, t taker) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(c), Ruby: t} }
 	switch o.name {
 	case "profile cpu":
-		return kind{cpuProfile(o.length), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"}, nil
+		return kind{both(cpuProfile(o.length), rubyProfile(rubyprofile.CPU, o.length, false)), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"}, nil
 	case "profile heap":
-		return kind{heapProfile(o.length), "Taking a heap profile, for " + o.length.String(), "heapprofile"}, nil
+		return kind{node(heapProfile(o.length)), "Taking a heap profile, for " + o.length.String(), "heapprofile"}, nil
+	case "profile allocations":
+		return kind{map[Runtime]taker{Ruby: rubyProfile(rubyprofile.Allocations, o.length, o.exact)}, "Taking a profile of allocations, for " + o.length.String(), "allocations"}, nil
 	case "snapshot heap":
-		return kind{heapSnapshot(limit, o.force), "Taking a heap snapshot, while the application stands still", "heapsnapshot"}, nil
+		return kind{both(heapSnapshot(limit, o.force), rubyHeap(limit, o.force)), "Taking a heap snapshot", "heapsnapshot"}, nil
 	case "report-process":
-		return kind{nodeReport, "Taking a diagnostic report", "json"}, nil
+		return kind{node(nodeReport), "Taking a diagnostic report", "json"}, nil
 	case "stacks", "threads":
-		return kind{take: stacks}, nil
+		return kind{takers: both(stacks, rubyStacks)}, nil
+	case "gc":
+		return kind{takers: map[Runtime]taker{Ruby: rubyGC(o.length)}, what: "Watching the garbage collector, for " + o.length.String()}, nil
 	case "lag":
-		return kind{take: lag(o.length), what: "Watching the event loop, for " + o.length.String()}, nil
+		return kind{takers: node(lag(o.length)), what: "Watching the event loop, for " + o.length.String()}, nil
 	case "console":
-		return kind{take: console(o.words[0])}, nil
+		return kind{takers: node(console(o.words[0]))}, nil
 	case "logpoint":
-		return kind{take: logpoint(o.words[0], o.words[1], o.length), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, nil
+		return kind{takers: node(logpoint(o.words[0], o.words[1], o.length)), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, nil
 	case "debug":
-		return kind{take: debug(o.length)}, nil
+		return kind{takers: node(debug(o.length))}, nil
 	}
 	return kind{}, usageError("there is no command " + o.name)
 }
@@ -141,7 +166,7 @@ func run(ctx context.Context, arguments []string, limit Limit, s Streams) error 
 	if o.all {
 		return o.takeAll(ctx, k, s)
 	}
-	process, err := choose(o.pid)
+	process, err := choose(o.name, o.pid, k.runtimes())
 	if err != nil {
 		return err
 	}
@@ -151,31 +176,37 @@ func run(ctx context.Context, arguments []string, limit Limit, s Streams) error 
 	return o.takeOne(ctx, k, process, s)
 }
 
-// takeAll takes from every process, one after the other: their inspectors share a port.
+// takeAll takes from every process. Those of Node.js come one after the other, since their inspectors share a port; those
+// of Ruby are looked at at once.
 func (o order) takeAll(ctx context.Context, k kind, s Streams) error {
-	processes := Processes()
+	processes := Processes(k.runtimes()...)
 	if len(processes) == 0 {
-		_, err := choose(0)
+		_, err := choose(o.name, 0, k.runtimes())
 		return err
 	}
 	dir := o.file
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	var errs error
-	for _, p := range processes {
+	errs := make([]error, len(processes))
+	var group sync.WaitGroup
+	for i, p := range processes {
 		one := o
 		if k.extension != "" {
 			one.file = one.fileIn(dir, k, p)
 		} else if _, err := fmt.Fprintf(s.Out, "Process %d, %s:\n", p.PID, p.Command); err != nil {
 			return err
 		}
-		errs = errors.Join(errs, one.takeOne(ctx, k, p, s))
-		if ctx.Err() != nil {
+		if p.Runtime == Ruby && k.extension != "" {
+			group.Go(func() { errs[i] = one.takeOne(ctx, k, p, s) })
+			continue
+		}
+		if errs[i] = one.takeOne(ctx, k, p, s); ctx.Err() != nil {
 			break
 		}
 	}
-	return errs
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func (o order) takeOne(ctx context.Context, k kind, p Process, s Streams) error {
@@ -186,13 +217,18 @@ func (o order) takeOne(ctx context.Context, k kind, p Process, s Streams) error 
 		o.file = o.fileIn(os.TempDir(), k, p)
 	}
 	if o.file == "" {
-		return take(ctx, p, o.thread, k.take, s.Out)
+		return k.takers[p.Runtime](ctx, p, s.Out)
 	}
-	return toFile(ctx, p, o.thread, k.take, o.file, s.Err)
+	return toFile(ctx, p, k.takers[p.Runtime], o.file, s.Err)
 }
 
 func (o order) fileIn(dir string, k kind, p Process) string {
 	return fmt.Sprintf("%s/%s-%d.%s", dir, strings.ReplaceAll(o.name, " ", "-"), p.PID, k.extension)
+}
+
+// inspects is a taker for processes of Node.js.
+func (o order) inspects(c capture) taker {
+	return func(ctx context.Context, p Process, out io.Writer) error { return take(ctx, p, o.thread, c, out) }
 }
 
 // take attaches, takes, and detaches, whatever happens in between.
@@ -208,12 +244,12 @@ func take(ctx context.Context, p Process, thread int, c capture, out io.Writer) 
 }
 
 // toFile gives the file its name only when it is whole.
-func toFile(ctx context.Context, p Process, thread int, c capture, file string, progress io.Writer) error {
+func toFile(ctx context.Context, p Process, take taker, file string, progress io.Writer) error {
 	out, err := os.OpenFile(file+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return problem.Disk("write "+file, err)
 	}
-	err = take(ctx, p, thread, c, out)
+	err = take(ctx, p, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, os.Remove(file+".partial"))
 	}
@@ -225,7 +261,7 @@ func toFile(ctx context.Context, p Process, thread int, c capture, file string, 
 }
 
 // lengths are how long commands look when nobody says.
-var lengths = map[string]time.Duration{"lag": 10 * time.Second, "debug": time.Hour}
+var lengths = map[string]time.Duration{"lag": 10 * time.Second, "gc": 10 * time.Second, "debug": time.Hour}
 
 // longest bounds how long a command may look.
 const longest = 24 * time.Hour
@@ -235,14 +271,14 @@ func parse(arguments []string) (order, error) {
 	arguments = arguments[1:]
 	if o.name == "profile" || o.name == "snapshot" {
 		if len(arguments) == 0 || strings.HasPrefix(arguments[0], "-") {
-			return o, usageError("say what of: " + o.name + " heap" + map[bool]string{true: " or profile cpu"}[o.name == "profile"])
+			return o, usageError("say what of: " + o.name + " heap" + map[bool]string{true: ", profile cpu or profile allocations"}[o.name == "profile"])
 		}
 		o.name, arguments = o.name+" "+arguments[0], arguments[1:]
 	}
 	if usual, ok := lengths[o.name]; ok {
 		o.length = usual
 	}
-	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay}
+	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay, "--exact": &o.exact}
 	for len(arguments) > 0 {
 		word := arguments[0]
 		arguments = arguments[1:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // live is what only the process itself can tell. Lag is in milliseconds, Busy the share of the time that the event loop
@@ -28,33 +29,47 @@ const look = `new Promise(resolve => {
 	}, 300)
 })`
 
-// list writes a table of the processes; what a process itself tells is left out when it shall be quick, or when its
-// inspector cannot be opened: then a line below says why.
+// list writes a table of the processes of each runtime; what a process itself tells is left out when it shall be quick, or
+// when it does not answer: then a line below says why.
 func list(ctx context.Context, quick bool, out io.Writer) error {
-	processes := Processes()
-	if len(processes) == 0 {
-		_, err := choose(0)
+	var text, notes strings.Builder
+	nodes, rubies := Processes(Node), Processes(Ruby)
+	if len(nodes)+len(rubies) == 0 {
+		_, err := choose("ps", 0, []Runtime{Node, Ruby})
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "%7s  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", "PID", "NODE", "RUNNING", "MEMORY", "HEAP", "LAG", "BUSY", "COMMAND"); err != nil {
-		return err
+	if len(nodes) > 0 {
+		fmt.Fprintf(&text, "%7s  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", "PID", "NODE", "RUNNING", "MEMORY", "HEAP", "LAG", "BUSY", "COMMAND")
 	}
-	notes := ""
-	for _, p := range processes {
+	for _, p := range nodes {
 		version, heap, lag, busy := "-", "-", "-", "-"
 		if !quick {
 			l, err := p.look(ctx)
 			if err == nil {
 				version, heap, lag, busy = l.Version, size(l.Heap), fmt.Sprintf("%.1f ms", l.Lag), fmt.Sprintf("%.0f %%", l.Busy*100)
 			} else {
-				notes += fmt.Sprintf("Process %d tells nothing of itself: %v\n", p.PID, err)
+				fmt.Fprintf(&notes, "Process %d tells nothing of itself: %v\n", p.PID, err)
 			}
 		}
-		if _, err := fmt.Fprintf(out, "%7d  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, lag, busy, p.Command); err != nil {
-			return err
-		}
+		fmt.Fprintf(&text, "%7d  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, lag, busy, p.Command)
 	}
-	_, err := io.WriteString(out, notes)
+	if len(rubies) > 0 {
+		fmt.Fprintf(&text, "%7s  %9s  %9s  %9s  %8s  %9s  %8s  %5s  %s\n", "PID", "RUBY", "RUNNING", "MEMORY", "HEAP", "OBJECTS", "THREADS", "YJIT", "COMMAND")
+	}
+	for _, p := range rubies {
+		version, heap, objects, threads, yjit := "-", "-", "-", "-", "-"
+		if !quick {
+			f, err := p.rubyFacts(ctx)
+			if err == nil {
+				version, heap, objects, threads = f.text["version"], size(f.number("slot_bytes")), fmt.Sprint(f.number("gc_heap_live_slots")), f.text["threads"]
+				yjit = map[bool]string{true: "on", false: "off"}[f.text["yjit"] == "true"]
+			} else {
+				fmt.Fprintf(&notes, "Process %d tells nothing of itself: %v\n", p.PID, err)
+			}
+		}
+		fmt.Fprintf(&text, "%7d  %9s  %9s  %9s  %8s  %9s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, objects, threads, yjit, p.Command)
+	}
+	_, err := io.WriteString(out, text.String()+notes.String())
 	return err
 }
 

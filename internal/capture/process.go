@@ -1,13 +1,14 @@
-// Package capture takes profiles, snapshots and reports from the application's Node.js processes while they run: the
-// program "gantry" in every image. Nothing is prepared and nothing stays open: SIGUSR1 has Node.js open its inspector on
-// the loopback address (https://nodejs.org/api/debugger.html#inspector-integration-for-nodejs), and when the capture is
-// taken it is closed again.
+// Package capture takes profiles, snapshots and reports from the application's processes while they run: the program
+// "gantry" in every image. Nothing stays open: SIGUSR1 has Node.js open its inspector on the loopback address
+// (https://nodejs.org/api/debugger.html#inspector-integration-for-nodejs), and when the capture is taken it is closed
+// again. In a process of Ruby the script of package agent answers, at a socket of the user's own.
 package capture
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +17,22 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// Process is one running process of Node.js.
+// Runtime is what a process is one of.
+type Runtime string
+
+// The runtimes that can be looked into.
+const (
+	Node Runtime = "Node.js"
+	Ruby Runtime = "Ruby"
+)
+
+// programs are the names of the runtimes' programs.
+var programs = map[Runtime]*regexp.Regexp{Node: regexp.MustCompile(`^node$`), Ruby: regexp.MustCompile(`^ruby[\d.]*$`)}
+
+// Process is one running process of a runtime.
 type Process struct {
-	PID int
+	PID     int
+	Runtime Runtime
 	// Command is its command line, in one line.
 	Command string
 	// Memory is its resident set, in bytes.
@@ -33,13 +47,15 @@ const proc = "/proc"
 // ticks is USER_HZ, in which /proc counts: always 100 on Linux.
 const ticks = 100
 
-// Processes gives the processes of Node.js that can be seen, by their numbers.
-func Processes() []Process {
+// Processes gives the processes of the runtimes that can be seen, by their numbers.
+func Processes(runtimes ...Runtime) []Process {
 	var list []Process
 	files, _ := filepath.Glob(proc + "/[0-9]*/exe")
 	for _, file := range files {
 		program, err := os.Readlink(file)
-		if err != nil || filepath.Base(strings.TrimSuffix(program, " (deleted)")) != "node" {
+		name := filepath.Base(strings.TrimSuffix(program, " (deleted)"))
+		at := slices.IndexFunc(runtimes, func(r Runtime) bool { return programs[r].MatchString(name) })
+		if err != nil || at < 0 {
 			continue
 		}
 		dir := filepath.Dir(file)
@@ -47,7 +63,7 @@ func Processes() []Process {
 		if err != nil {
 			continue
 		}
-		list = append(list, Process{PID: pid, Command: commandLine(dir), Memory: resident(dir), Running: running(dir)})
+		list = append(list, Process{PID: pid, Runtime: runtimes[at], Command: commandLine(dir), Memory: resident(dir), Running: running(dir)})
 	}
 	slices.SortFunc(list, func(a, b Process) int { return a.PID - b.PID })
 	return list
@@ -56,8 +72,12 @@ func Processes() []Process {
 func commandLine(dir string) string {
 	text, _ := os.ReadFile(dir + "/cmdline")
 	words := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+	if len(words) == 1 {
+		// A title that the process has given itself.
+		return strings.TrimSpace(words[0])
+	}
 	words[0] = filepath.Base(words[0])
-	return strings.Join(words, " ")
+	return strings.TrimSpace(strings.Join(words, " "))
 }
 
 func resident(dir string) int64 {
@@ -85,16 +105,17 @@ func running(dir string) time.Duration {
 	return time.Duration((seconds - started/ticks) * float64(time.Second)).Truncate(time.Second)
 }
 
-// choose gives the process to look at: the one that is named, or the only one.
-func choose(pid int) (Process, error) {
-	list := Processes()
+// choose gives the process to look at: the one that is named, or the only one of the runtimes that a command is for.
+func choose(command string, pid int, runtimes []Runtime) (Process, error) {
+	list := Processes(runtimes...)
+	what := names(runtimes)
 	if pid != 0 {
 		if i := slices.IndexFunc(list, func(p Process) bool { return p.PID == pid }); i >= 0 {
 			return list[i], nil
 		}
 		return Process{}, &problem.Problem{
-			ID:    "capture/not-node",
-			Title: fmt.Sprintf("there is no process %d of Node.js", pid),
+			ID:    "capture/no-such-process",
+			Title: fmt.Sprintf("there is no process %d of %s", pid, what),
 			Hints: []string{"`gantry ps` lists those that there are."},
 		}
 	}
@@ -102,9 +123,16 @@ func choose(pid int) (Process, error) {
 	case 1:
 		return list[0], nil
 	case 0:
+		if others := Processes(Node, Ruby); len(others) > 0 {
+			return Process{}, &problem.Problem{
+				ID:    "capture/other-runtime",
+				Title: fmt.Sprintf("%s looks into %s, and what runs here is %s", command, what, others[0].Runtime),
+				Hints: []string{"`gantry` without arguments lists the commands for each."},
+			}
+		}
 		return Process{}, &problem.Problem{
 			ID:    "capture/no-process",
-			Title: "no process of Node.js is running here",
+			Title: "no process of " + what + " is running here",
 			Hints: []string{"Run this in the application's container, as the application's user: kubectl exec POD -- gantry ps"},
 		}
 	}
@@ -114,10 +142,18 @@ func choose(pid int) (Process, error) {
 	}
 	return Process{}, &problem.Problem{
 		ID:    "capture/several-processes",
-		Title: "several processes of Node.js are running",
+		Title: "several processes of " + what + " are running",
 		Why:   "their numbers are " + strings.Join(pids, ", "),
-		Hints: []string{"Choose one with --pid " + pids[0] + ", or take them one after the other with --all."},
+		Hints: []string{"Choose one with --pid " + pids[len(pids)-1] + ", or take them all with --all."},
 	}
+}
+
+func names(runtimes []Runtime) string {
+	var list []string
+	for _, r := range runtimes {
+		list = append(list, string(r))
+	}
+	return strings.Join(list, " or ")
 }
 
 // root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.

@@ -17,7 +17,7 @@ func processes(p Patient) []Finding {
 		return nil
 	}
 	list := []Finding{}
-	for _, process := range capture.Processes() {
+	for _, process := range capture.Processes(capture.Node) {
 		dir := filepath.Join(p.Proc, fmt.Sprint(process.PID))
 		open, _ := os.ReadDir(dir + "/fd")
 		limit := limitOf(dir, "Max open files")
@@ -55,7 +55,7 @@ func heap(p Patient) []Finding {
 	}
 	var list []Finding
 	seen := map[string]bool{}
-	for _, process := range capture.Processes() {
+	for _, process := range capture.Processes(capture.Node) {
 		options, err := process.Variable("NODE_OPTIONS")
 		if err != nil || seen[options] {
 			continue

@@ -1,13 +1,35 @@
 package launch
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/agent"
 )
 
 // yjitMemory is the memory from which on YJIT is worth what its code takes, in bytes:
 // https://docs.ruby-lang.org/en/master/yjit/yjit_md.html.
 const yjitMemory = 512 * mebibyte
+
+// rubyAgent has Ruby load what lets people look into it, before anything else.
+func (c Check) rubyAgent(values, set map[string]string) (warnings []string) {
+	script := filepath.Join(filepath.Dir(c.Layer), agent.Layer, agent.ScriptFile)
+	if _, err := os.Stat(script); err != nil || values["BPL_DIAGNOSTICS"] == "off" {
+		return nil
+	}
+	if strings.ContainsAny(script, " \t") {
+		// RUBYOPT knows no quotes.
+		return []string{"the application cannot be looked into: the folder of the layers has a space in its name"}
+	}
+	dir, err := agent.MakeFolder(os.TempDir())
+	if err != nil {
+		return []string{"the application cannot be looked into: there is no folder for its socket: " + strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	set[agent.Variable] = dir
+	set["RUBYOPT"] = strings.TrimSpace("-r" + script + " " + values["RUBYOPT"])
+	return nil
+}
 
 // rubyVariables has YJIT compile where the memory allows it, and jemalloc allocate where that is asked for.
 func (c Check) rubyVariables(f Facts, values, set map[string]string) (warnings []string) {
@@ -17,6 +39,7 @@ func (c Check) rubyVariables(f Facts, values, set map[string]string) (warnings [
 	case mode == "on" || f.Memory == 0 || f.Memory >= yjitMemory:
 		set["RUBY_YJIT_ENABLE"] = "1"
 	}
+	warnings = c.rubyAgent(values, set)
 	if values["BPL_JEMALLOC"] == "true" && !strings.Contains(values["LD_PRELOAD"], "jemalloc") {
 		found, _ := filepath.Glob(filepath.Join(c.Machine.Root, "usr/lib/*/libjemalloc.so.2"))
 		if len(found) == 0 {

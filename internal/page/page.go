@@ -22,6 +22,8 @@ type Page struct {
 	Stack  []string    `json:"stack,omitempty"`
 	Flame  *Flame      `json:"flame,omitempty"`
 	Tables []Table     `json:"tables"`
+	// Distributions are pictures of measurements, before and after.
+	Distributions []Distribution `json:"distributions,omitempty"`
 }
 
 // Flame is a flame graph: its functions, and its boxes in lists of the same length. Start and Value are in the unit; Before
@@ -63,6 +65,10 @@ func (t *Table) add(values ...any) {
 // Of gives the page of a capture.
 func Of(c *profile.Capture) Page {
 	switch {
+	case c.Requests != nil:
+		return ofRequests(c)
+	case c.Ruby != nil:
+		return ofRuby(ofProfile(c.Name, c.Profile), c)
 	case c.Profile != nil:
 		return ofProfile(c.Name, c.Profile)
 	case c.Snapshot != nil:

@@ -93,6 +93,45 @@ for (const table of data.tables ?? []) {
 }
 
 if (data.flame) flame(data.flame)
+if (data.distributions) distributions(data.distributions)
+
+// Two curves a request: which share of its measurements was at most so much.
+function distributions(list) {
+  const svg = (name, attributes, text) => {
+    const e = document.createElementNS('http://www.w3.org/2000/svg', name)
+    for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value)
+    if (text !== undefined) e.textContent = text
+    return e
+  }
+  const width = 560
+  const height = 180
+  const edge = { left: 44, right: 12, top: 10, bottom: 26 }
+  for (const { title, kind, before, after } of list) {
+    const all = [...(before ?? []), ...(after ?? [])]
+    if (!all.length) continue
+    const low = Math.min(...all)
+    const high = Math.max(...all)
+    const room = Math.max((high - low) * 0.05, Math.abs(high) * 0.001, 1e-9)
+    const x = value => edge.left + ((value - low + room) / (high - low + 2 * room)) * (width - edge.left - edge.right)
+    const y = share => height - edge.bottom - share * (height - edge.top - edge.bottom)
+    const steps = values => values.reduce((path, value, i) => `${path}H${x(value).toFixed(1)}V${y((i + 1) / values.length).toFixed(1)}`, `M${edge.left} ${y(0)}`) + `H${width - edge.right}`
+    const drawing = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}, before and after` })
+    for (const share of [0, 0.5, 1]) {
+      drawing.append(svg('line', { x1: edge.left, x2: width - edge.right, y1: y(share), y2: y(share), class: 'grid' }))
+      drawing.append(svg('text', { x: edge.left - 6, y: y(share) + 4, class: 'end' }, `${share * 100} %`))
+    }
+    drawing.append(svg('text', { x: x(low), y: height - 8 }, show(kind, Math.round(low))))
+    drawing.append(svg('text', { x: x(high), y: height - 8, class: 'end' }, show(kind, Math.round(high))))
+    if (before?.length) drawing.append(svg('path', { d: steps(before), class: 'before' }))
+    if (after?.length) drawing.append(svg('path', { d: steps(after), class: 'after' }))
+    const figure = element('figure')
+    const caption = element('figcaption', `${title} `)
+    caption.append(element('span', 'before', 'before'), ' ', element('span', 'after', 'after'))
+    figure.append(caption, drawing)
+    byId('distributions').append(figure)
+    byId('distributions').hidden = false
+  }
+}
 
 function flame({ unit, total, frames, frame, depth, start, value, before }) {
   const kind = unit === 'bytes' ? 'bytes' : 'time'

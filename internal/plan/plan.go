@@ -51,6 +51,8 @@ type Plan struct {
 	AtLeastOne [][]string `json:",omitempty"`
 	// Files are small files for the running application, by their names in FilesDir.
 	Files map[string]string `json:",omitempty"`
+	// Agent is put beside the application's processes, so that they can be looked into; nil where the runtime needs none.
+	Agent *Agent `json:",omitempty"`
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`
@@ -91,6 +93,15 @@ const (
 	// StaticServer, as a program, is the web server for static files that comes with Gantry.
 	StaticServer = "{static-server}"
 )
+
+// Agent is a layer of small files, and of one that is compiled for the runtime: Compile runs beside Sources, and makes the
+// file Compiled.
+type Agent struct {
+	Files    map[string]string `json:"-"`
+	Sources  map[string]string `json:"-"`
+	Compile  Command
+	Compiled string
+}
 
 // Variable is a variable that the running application needs.
 type Variable struct {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/requests"
+	"github.com/gantry-buildpack/gantry/internal/rubyprofile"
 )
 
 // Unit is what the values of a profile count.
@@ -59,6 +61,9 @@ type Capture struct {
 	Profile  *Profile
 	Snapshot *Snapshot
 	Report   *Report
+	Requests *requests.Result
+	// Ruby is what Profile was made of, when it is one of Ruby.
+	Ruby *rubyprofile.Document
 }
 
 // sniffed is how much of a file tells its format, in bytes.
@@ -77,6 +82,12 @@ func Read(name string, in io.Reader) (*Capture, error) {
 	c := &Capture{Name: name}
 	if isSnapshot(head) {
 		if c.Snapshot, err = readSnapshot(reader); err != nil {
+			return nil, broken(name, err)
+		}
+		return c, nil
+	}
+	if isRubyHeap(head) {
+		if c.Snapshot, err = readRubyHeap(reader); err != nil {
 			return nil, broken(name, err)
 		}
 		return c, nil
@@ -108,7 +119,17 @@ func (c *Capture) parse(text []byte) error {
 		return foreign(c.Name)
 	}
 	var err error
+	var format string
+	_ = json.Unmarshal(keys["format"], &format)
 	switch {
+	case format == rubyprofile.Format:
+		if c.Ruby, err = rubyprofile.Parse(text); err == nil {
+			c.Profile = fromRuby(c.Ruby)
+		}
+	case format == requests.Format:
+		if c.Requests, err = requests.ParseResult(text); err == nil && c.Requests.Profile != nil {
+			c.Ruby, c.Profile = c.Requests.Profile, fromRuby(c.Requests.Profile)
+		}
 	case keys["nodes"] != nil && keys["timeDeltas"] != nil:
 		c.Profile, err = readCPU(text)
 	case keys["head"] != nil:
@@ -143,7 +164,7 @@ func foreign(name string) error {
 	return &problem.Problem{
 		ID:    "report/unknown-format",
 		Title: name + " is no capture that is known",
-		Why:   "it is neither a .cpuprofile, a .heapprofile, a .heapsnapshot, nor a diagnostic report of Node.js",
-		Hints: []string{"`gantry profile cpu`, `profile heap`, `snapshot heap` and `report-process` in a container make them."},
+		Why:   "it is neither a profile, a heap snapshot, a measurement of requests, nor a diagnostic report of Node.js",
+		Hints: []string{"`gantry profile`, `gantry snapshot heap`, `gantry allocations` and `gantry report-process` in a container make them."},
 	}
 }

@@ -84,6 +84,8 @@ func Package(f Frame) string {
 	switch {
 	case strings.HasPrefix(file, "node:"), strings.HasPrefix(file, "internal/"):
 		return "Node.js"
+	case rubyPackage(file) != "":
+		return rubyPackage(file)
 	case file == "" && f.Name == "(garbage collector)":
 		return "garbage collection"
 	case file == "":

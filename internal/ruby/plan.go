@@ -8,6 +8,7 @@ import (
 
 	units "github.com/docker/go-units"
 
+	"github.com/gantry-buildpack/gantry/internal/agent"
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -45,6 +46,12 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 				"lib/ruby/gems/*/{gems,specifications}/{" + developmentGems + "}-[0-9]*", "lib/ruby/gems/*/extensions/*/*/{" + developmentGems + "}-[0-9]*",
 			},
 		},
+	}
+	out.Agent = &plan.Agent{
+		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.RequestsFile: agent.Requests},
+		Sources:  map[string]string{agent.SamplerSource: agent.Sampler},
+		Compile:  plan.Command{Title: "compile the sampler", Args: []string{"ruby", "--disable=gems", "-rrbconfig", "-e", agent.Compile}},
+		Compiled: agent.SamplerFile,
 	}
 	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
 		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)

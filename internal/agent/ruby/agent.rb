@@ -1,0 +1,410 @@
+# frozen_string_literal: true
+
+# Lets `gantry ps`, `gantry profile` and the like look into this process of Ruby. Loaded before the application (RUBYOPT),
+# it waits at a Unix socket that only the process's own user can reach, and does nothing until somebody asks.
+#
+# What it keeps to, since it is a guest in every process:
+# - No gem is loaded, not even one that comes with Ruby: the application's bundle may want another version of it.
+# - No error of it reaches the application, and none of its threads keeps the process alive.
+# - A fork has a socket of its own; a program that replaces this one (exec) starts anew.
+#
+# A request is a line: a command and options "name=value", divided by spaces. The answer is "ok" or "error MESSAGE" in a line,
+# then parts, each with its length in bytes in a line before it, and "0" at the end.
+module GantryAgent
+  DIR = ENV["GANTRY_AGENT"]
+  MOST_CLIENTS = 4
+  LONGEST_REQUEST = 4096
+  PATIENCE = 5
+  # How often in a row the socket is opened again when something of the application has closed it.
+  MOST_RETRIES = 5
+  PART = 64 * 1024
+
+  class << self
+    def start
+      require "socket"
+      @clients = 0
+      @capture = Mutex.new
+      @owner = Process.pid
+      listen
+      Process.singleton_class.prepend(Fork)
+      at_exit { finish }
+    end
+
+    # In a child: the parent's socket is the parent's.
+    def forked
+      @owner = Process.pid
+      @clients = 0
+      @capture = Mutex.new
+      Sampler.forked if const_defined?(:Sampler)
+      @server&.close if ours?
+      listen
+    rescue Exception # rubocop:disable Lint/RescueException -- the application's fork comes first
+      nil
+    end
+
+    # An application that is about to become another program: what measures this one would end that one.
+    def leaving
+      Sampler.quiet if const_defined?(:Sampler)
+    end
+
+    private
+
+    def listen
+      @path = "#{DIR}/#{File.readlink("/proc/self/ns/pid")[/\d+/]}-#{Process.pid}"
+      File.unlink(@path) if File.exist?(@path)
+      @server = UNIXServer.new(@path)
+      File.chmod(0o600, @path)
+      @server.close_on_exec = true
+      @thread = own_thread { serve }
+    end
+
+    def own_thread(&block)
+      thread = Thread.new(&block)
+      thread.name = "gantry"
+      thread.report_on_exception = false
+      thread.abort_on_exception = false
+      thread.thread_variable_set(:gantry, true)
+      # Puma warns of threads that are there before it forks, but for those that say this.
+      thread.thread_variable_set(:fork_safe, true)
+      thread
+    end
+
+    def serve
+      failures = 0
+      begin
+        loop do
+          IO.select([@server])
+          # Whatever closed the socket may have opened one of its own with the same number.
+          raise IOError, "closed" unless ours?
+
+          client = @server.accept_nonblock(exception: false)
+          next if client == :wait_readable
+
+          failures = 0
+          receive(client)
+        end
+      rescue IOError, SystemCallError
+        return if (failures += 1) > MOST_RETRIES || @owner != Process.pid
+
+        sleep 0.2
+        forget
+        @server = UNIXServer.new(@path.tap { |path| File.unlink(path) if File.exist?(path) })
+        File.chmod(0o600, @path)
+        retry
+      end
+    end
+
+    def ours?
+      !@server.closed? && @server.local_address.unix_path == @path
+    rescue IOError, SystemCallError, SocketError
+      false
+    end
+
+    # Leaves a number alone that is not this socket's any more.
+    def forget
+      @server.autoclose = false unless ours?
+    rescue IOError
+      nil
+    end
+
+    def receive(client)
+      if @clients >= MOST_CLIENTS
+        client.close
+        return
+      end
+      @clients += 1
+      own_thread do
+        answer(client)
+      rescue Exception # rubocop:disable Lint/RescueException -- nothing of a request reaches the application
+        nil
+      ensure
+        @clients -= 1
+        client.close unless client.closed?
+      end
+    end
+
+    def answer(client)
+      uid = client.getsockopt(:SOCKET, :PEERCRED).data.unpack("iii")[1]
+      return unless uid == Process.euid || uid.zero?
+
+      command, *words = request(client)&.split(" ")
+      options = words.to_h { |word| word.split("=", 2) }
+      case command
+      when "ps" then reply(client) { |out| out << facts }
+      when "stacks" then reply(client) { |out| out << stacks }
+      when "heap" then exclusive(client) { reply(client) { |out| heap(out) } }
+      when "allocations", "cpu" then exclusive(client) { profile(client, command, options) }
+      end
+    end
+
+    # The first line that arrives in time; nil for what is no request.
+    def request(client)
+      text = +""
+      ends = now + PATIENCE
+      until text.include?("\n")
+        return nil if text.bytesize > LONGEST_REQUEST || !IO.select([client], nil, nil, [ends - now, 0].max)
+
+        part = client.read_nonblock(LONGEST_REQUEST, exception: false)
+        return nil if part.nil?
+
+        text << part unless part == :wait_readable
+      end
+      line = text[/\A[^\n]*/]
+      line if line.match?(/\A[a-z]+( [a-z]+=[\w.\/-]+)*\z/)
+    end
+
+    def exclusive(client)
+      return client.write("error another capture of this process is under way\n") unless @capture.try_lock
+
+      begin
+        yield
+      ensure
+        @capture.unlock
+      end
+    end
+
+    def reply(client)
+      client.write("ok\n")
+      yield Parts.new(client)
+      client.write("0\n")
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+    def facts
+      stat = GC.stat
+      yjit = defined?(RubyVM::YJIT) && RubyVM::YJIT.respond_to?(:enabled?) && RubyVM::YJIT.enabled?
+      lines = {
+        "version" => RUBY_VERSION, "yjit" => yjit, "threads" => Thread.list.count { |t| !t.thread_variable_get(:gantry) },
+        "gc_time_ns" => GC.respond_to?(:total_time) ? GC.total_time : 0, "gc_disabled" => disabled?, "title" => $PROGRAM_NAME,
+        "gc_stress" => GC.stress, "rails" => (Rails.version if defined?(Rails) && Rails.respond_to?(:version)),
+        "yjit_code" => (RubyVM::YJIT.runtime_stats[:code_region_size] if yjit), "sampler" => File.exist?(sampler),
+      }
+      stat.each { |name, value| lines["gc_#{name}"] = value }
+      lines["slot_bytes"] = slot_bytes
+      lines.compact.map { |name, value| "#{name}\t#{value.to_s.tr("\t\r\n", " ")}\n" }.join
+    end
+
+    def disabled?
+      GC.disable.tap { |was| GC.enable unless was }
+    end
+
+    # What the heap's pages take, in bytes: slots of several sizes.
+    def slot_bytes
+      GC.stat_heap.sum { |_, heap| heap[:slot_size] * heap[:heap_eden_slots] }
+    end
+
+    def stacks
+      Thread.list.reject { |t| t.thread_variable_get(:gantry) }.map do |thread|
+        name = thread == Thread.main ? "main" : thread.name.to_s
+        head = ["t", thread.native_thread_id.to_i, thread.status || "dead", thread[:gantry_request], name].map { |part| part.to_s.tr("\t\r\n", " ") }
+        [head.join("\t"), *thread.backtrace&.map { |line| "\t#{line.tr("\t\r\n", " ")}" }].join("\n") << "\n"
+      end.join
+    end
+
+    # A child has the heap as it is now, and writes it down while the application goes on.
+    def heap(out)
+      require "objspace"
+      reader, writer = IO.pipe
+      child = Process.singleton_class.instance_method(:fork).bind_call(Process) do
+        reader.close
+        ObjectSpace.dump_all(output: writer)
+        writer.flush
+        Process.exit!(0)
+      rescue Exception # rubocop:disable Lint/RescueException -- a child that raises would go on as the application
+        Process.exit!(1)
+      end
+      writer.close
+      while (part = reader.read(PART))
+        out << part
+      end
+    ensure
+      reader&.close
+      Process.wait(child) if child
+    end
+
+    def sampler = "#{__dir__}/gantry_sampler.so"
+
+    # Takes samples until the time is over, the client says "stop", or it is gone.
+    def profile(client, kind, options)
+      require "objspace"
+      require sampler
+      install_guards
+      Sampler.tag = -1
+      seconds = options.fetch("seconds", "10").to_f
+      period = kind == "cpu" ? 0.5 : 0.25
+      requests = Requests.new
+      pace = Pace.new(options["exact"] == "1")
+      begin
+        kind == "cpu" ? Sampler.start_time(options.fetch("every", "5000").to_i) : Sampler.start_objects(pace.interval)
+      rescue RuntimeError, NoMemoryError => e
+        return client.write("error #{e.message}\n")
+      end
+      begin
+        reply(client) do |out|
+          requests.watch
+          cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+          start = last = now
+          until now - start >= seconds || IO.select([client], nil, nil, [period * pace.share, seconds - (now - start)].min.clamp(0, period))
+            active = now - last
+            out << Sampler.take
+            if pace.share < 1
+              Sampler.pause(true)
+              over = IO.select([client], nil, nil, period * (1 - pace.share))
+              Sampler.pause(false)
+              break if over
+            end
+            seen, = Sampler.counts
+            out << pace.period(seen, (now - last) / [active, 0.001].max)
+            Sampler.interval = pace.next(seen, active) unless kind == "cpu"
+            last = now
+          end
+          rest = Sampler.stop
+          seen, dropped, collecting, foreign = Sampler.counts
+          out << rest << pace.period(seen, 1)
+          out << "e\t#{((now - start) * 1e6).to_i}\t#{((Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e6).to_i}\t" \
+                 "#{dropped}\t#{collecting}\t#{foreign}\n"
+          out << requests.lines
+        end
+      ensure
+        requests.leave
+        Sampler.stop
+      end
+    end
+
+    def install_guards
+      return if @guarded
+
+      @guarded = true
+      [Kernel, Kernel.singleton_class, Process.singleton_class].each { |place| place.prepend(Exec) }
+    end
+
+    def finish
+      return unless @owner == Process.pid
+
+      File.unlink(@path)
+    rescue SystemCallError
+      nil
+    end
+  end
+
+  # Writes an answer's parts.
+  class Parts
+    def initialize(client)
+      @client = client
+    end
+
+    def <<(text)
+      @client.write("#{text.bytesize}\n", text) unless text.empty?
+      self
+    end
+  end
+
+  # How many objects there are to a sample, so that there are about as many samples in a second as are wanted; and which
+  # share of the time is looked at: noticing a new object costs about 50 ns.
+  class Pace
+    WANTED = 800
+    FIRST = 1000
+    MOST_NOTICED = 400_000
+    attr_reader :interval, :share
+
+    def initialize(exact)
+      @exact = exact
+      @interval = exact ? 1 : FIRST
+      @share = 1.0
+      @seen = 0
+    end
+
+    # The line that says how many objects the samples before it stand for.
+    def period(seen, scale) = "p\t#{((seen - @seen) * scale).round}\n"
+
+    def next(seen, seconds)
+      rate = (seen - @seen) / [seconds, 0.001].max
+      @seen = seen
+      return 1 if @exact
+
+      @share = (MOST_NOTICED / [rate, 1.0].max).clamp(0.1, 1.0)
+      @interval = (rate * @share / WANTED).to_i.clamp(@interval / 4 + 1, @interval * 4)
+    end
+  end
+
+  # Knows which of Rails' actions each thread is in, while a capture is taken.
+  class Requests
+    START = "start_processing.action_controller"
+    FINISH = "process_action.action_controller"
+
+    def initialize
+      @ids = Hash.new { |ids, name| ids[name] = ids.size + 1 }
+      @counts = Hash.new { |counts, id| counts[id] = [0, 0.0] }
+      @lock = Mutex.new
+      @subscribed = []
+    end
+
+    def watch
+      return unless defined?(ActiveSupport::Notifications)
+
+      @subscribed << ActiveSupport::Notifications.subscribe(START) { |*event| enter(event.last) }
+      @subscribed << ActiveSupport::Notifications.monotonic_subscribe(FINISH) { |_, start, finish, _, payload| finished(payload, finish - start) }
+    end
+
+    def leave
+      @subscribed.each { |one| ActiveSupport::Notifications.unsubscribe(one) }
+      @subscribed.clear
+    end
+
+    def lines
+      @lock.synchronize do
+        @ids.map { |name, id| "r\t#{id}\t#{@counts[id][0]}\t#{(@counts[id][1] * 1e6).to_i}\t#{name.tr("\t\r\n", " ")}\n" }.join
+      end
+    end
+
+    private
+
+    # The action, and not the path: that may hold what nobody else is to see.
+    def name(payload) = "#{payload[:method]} #{payload[:controller]}##{payload[:action]}"
+
+    def enter(payload)
+      Sampler.tag = @lock.synchronize { @ids[name(payload)] }
+    rescue StandardError
+      nil
+    end
+
+    def finished(payload, seconds)
+      Sampler.tag = 0
+      @lock.synchronize do
+        count = @counts[@ids[name(payload)]]
+        count[0] += 1
+        count[1] += seconds
+      end
+    rescue StandardError
+      nil
+    end
+  end
+
+  # https://docs.ruby-lang.org/en/master/Process.html#method-c-_fork
+  module Fork
+    def _fork
+      super.tap { |pid| GantryAgent.forked if pid.zero? }
+    end
+
+    def daemon(...)
+      super.tap { GantryAgent.forked }
+    end
+  end
+
+  # In place while there has been a capture.
+  module Exec
+    private
+
+    def exec(...)
+      GantryAgent.leaving
+      super
+    end
+  end
+
+  begin
+    start if DIR && File.directory?(DIR)
+  rescue Exception # rubocop:disable Lint/RescueException -- an application starts without it, too
+    nil
+  end
+end

@@ -1,0 +1,139 @@
+# frozen_string_literal: true
+
+# Boots the Rack application in the working folder once, and sends it requests inside of this process, over and over: what
+# each allocates, and how long it takes. `gantry allocations` starts it; the order is JSON at standard input, the result
+# JSON in file descriptor 3, progress lines in 4.
+module GantryRequests
+  # What a request allocates, and the time it takes, once.
+  Sample = Struct.new(:objects, :bytes, :microseconds)
+
+  class << self
+    def main
+      text = $stdin.read
+      out = IO.for_fd(3, "w")
+      @progress = IO.for_fd(4, "w")
+      app = boot
+      require "json"
+      order = JSON.parse(text)
+      requests = order["requests"]
+      say "booted"
+      order["warmup"].times { requests.each { |request| send_to(app, request) } }
+      result = { ruby: RUBY_VERSION, requests: measure(app, requests, order["times"]), lines: lines(app, requests, order["traced"]) }
+      out.write(JSON.generate(result))
+      out.close
+    end
+
+    private
+
+    def say(text)
+      @progress.write("#{text}\n")
+      @progress.flush
+    end
+
+    def boot
+      require "bundler/setup" if File.exist?(ENV["BUNDLE_GEMFILE"] || "Gemfile")
+      require "rack"
+      require "rack/mock" unless defined?(Rack::MockRequest)
+      built = Rack::Builder.parse_file("config.ru")
+      built.is_a?(Array) ? built.first : built
+    end
+
+    def env_of(request)
+      env = Rack::MockRequest.env_for(request["path"], method: request["method"], input: request["body"] || "")
+      env["HTTP_HOST"] = "localhost"
+      # An application that insists on TLS would answer everything with a redirection.
+      env["HTTP_X_FORWARDED_PROTO"] = "https"
+      env["REMOTE_ADDR"] = "127.0.0.1"
+      (request["headers"] || {}).each do |name, value|
+        key = name.upcase.tr("-", "_")
+        env[%w[CONTENT_TYPE CONTENT_LENGTH].include?(key) ? key : "HTTP_#{key}"] = value
+      end
+      env
+    end
+
+    # Gives the status. The body is read, as a server would.
+    def call(app, env)
+      status, _, body = app.call(env)
+      body.respond_to?(:each) ? body.each { |_| nil } : body.call(StringIO.new)
+      status.to_i
+    ensure
+      body.close if body.respond_to?(:close)
+    end
+
+    def send_to(app, request) = call(app, env_of(request))
+
+    # The requests take turns, so that what changes with time changes all alike.
+    def measure(app, requests, times)
+      results = requests.map { |request| { name: request["name"], statuses: [], objects: [], bytes: [], microseconds: [] } }
+      times.times do |round|
+        requests.each_with_index do |request, i|
+          status, sample = allocations(app, request)
+          results[i][:statuses] |= [status]
+          results[i][:objects] << sample.objects
+          results[i][:bytes] << sample.bytes
+        end
+        say "#{round + 1}/#{times * 2}"
+      end
+      times.times do |round|
+        requests.each_with_index { |request, i| results[i][:microseconds] << time(app, request) }
+        say "#{times + round + 1}/#{times * 2}"
+      end
+      results
+    end
+
+    # Nothing is collected meanwhile, so that every byte is counted.
+    def allocations(app, request)
+      env = env_of(request)
+      GC.start
+      GC.disable
+      before = heap
+      status = call(app, env)
+      after = heap
+      [status, Sample.new(after[0] - before[0], after[1] - before[1])]
+    ensure
+      GC.enable
+    end
+
+    # Objects, and bytes: those of slots, and those that were asked of malloc.
+    def heap
+      objects = GC.stat(:total_allocated_objects)
+      pools = GC.stat_heap
+      slots = pools.sum { |_, pool| pool[:slot_size] * pool.fetch(:total_allocated_objects, 0) }
+      slots = objects * pools.first.last[:slot_size] if slots.zero?
+      [objects, slots + GC.stat(:malloc_increase_bytes)]
+    end
+
+    def time(app, request)
+      env = env_of(request)
+      start = Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond)
+      call(app, env)
+      (Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond) - start) / 1000.0
+    end
+
+    # Where all of it is allocated: every object is looked at.
+    def lines(app, requests, times)
+      sampler = "#{__dir__}/gantry_sampler.so"
+      return "" unless File.exist?(sampler)
+
+      require "objspace"
+      require sampler
+      text = +""
+      GantryAgent::Sampler.tag = -1
+      requests.each_with_index do |request, i|
+        times.times do
+          env = env_of(request)
+          GantryAgent::Sampler.start_objects(1)
+          GantryAgent::Sampler.tag = i + 1
+          call(app, env)
+          GantryAgent::Sampler.tag = -1
+          # Each time numbers functions anew.
+          text << GantryAgent::Sampler.stop << "p\t#{GantryAgent::Sampler.counts.first}\n" << "n\n"
+        end
+      end
+      requests.each_with_index { |request, i| text << "r\t#{i + 1}\t#{times}\t0\t#{request["name"].tr("\t\r\n", " ")}\n" }
+      text << "e\t0\t0\t#{GantryAgent::Sampler.counts[1]}\t0\t0\n"
+    end
+  end
+
+  main
+end
