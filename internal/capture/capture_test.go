@@ -180,7 +180,7 @@ func TestInspectorThatDoesNotOpen(t *testing.T) {
 
 func TestBadCommands(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"profile":                      "gantry: say what of: profile heap or profile cpu\n",
+		"profile":                      "gantry: say what of: profile heap, profile cpu or profile allocations\n",
 		"snapshot":                     "gantry: say what of: snapshot heap\n",
 		"console":                      "gantry: console takes 1 words behind it, and here are 0; put an expression in quotes\n",
 		"logpoint a.js:1 a + b":        "gantry: logpoint takes 2 words behind it, and here are 4; put an expression in quotes\n",
@@ -189,7 +189,7 @@ func TestBadCommands(t *testing.T) {
 		"profile cpu --for -1s":        "gantry: --for is not understood: \"-1s\"\n",
 		"profile cpu --pid":            "gantry: --pid needs a value\n",
 		"stacks --some=yes":            "gantry: there is no option --some\n",
-		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js  [capture/not-node]\n  do   `gantry ps` lists those that there are.\n",
+		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js or Ruby  [capture/no-such-process]\n  do   `gantry ps` lists those that there are.\n",
 	} {
 		_, errors, code := run(0, strings.Fields(arguments)...)
 		NewWithT(t).Expect(code).NotTo(Equal(0))

@@ -18,26 +18,24 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// ask sends a request to the script in a process of Ruby, and gives its answer to read (internal/agent/ruby/agent.rb says
-// in which form). When the context ends, the script is told to stop, and what it has is still read.
+// ask sends a request to the script in a process of Ruby, and gives the parts of its answer to read.
 func (p Process) ask(ctx context.Context, request string, read func(io.Reader) error) error {
-	connection, err := p.connect()
+	return p.request(ctx, request, func(in *bufio.Reader) error { return read(&parts{in: in}) })
+}
+
+// request sends a request (internal/agent/ruby/agent.rb says in which form), and gives what follows the first line of its
+// answer. When the context ends, the script is told to stop, and what it has is still read.
+func (p Process) request(ctx context.Context, request string, read func(*bufio.Reader) error) error {
+	connection, in, status, err := p.send(request)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		// Where the application has closed the script's socket, the script notices it when somebody comes.
+		time.Sleep(reopening)
+		connection, in, status, err = p.send(request)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = connection.Close() }()
-	// A process that is busy with something that cannot be interrupted answers late.
-	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(connection, request+"\n"); err != nil {
-		return p.silent(err)
-	}
-	in := bufio.NewReaderSize(connection, 64<<10)
-	status, err := in.ReadString('\n')
-	if err != nil {
-		return p.silent(err)
-	}
 	if why, failed := strings.CutPrefix(strings.TrimSpace(status), "error "); failed {
 		return &problem.Problem{
 			ID:    "capture/refused",
@@ -51,10 +49,33 @@ func (p Process) ask(ctx context.Context, request string, read func(io.Reader) e
 	}
 	stop := context.AfterFunc(ctx, func() { _, _ = io.WriteString(connection, "stop\n") })
 	defer stop()
-	if err := read(&parts{in: in}); err != nil {
+	if err := read(in); err != nil {
 		return p.broken(err)
 	}
 	return nil
+}
+
+// turn is how long it may take until the script has its turn: each busy thread of the process may run for 100 ms before.
+const turn = 30 * time.Second
+
+// reopening is how long the script takes to open its socket again.
+const reopening = 500 * time.Millisecond
+
+// send gives the connection on which a request was answered, and the answer's first line.
+func (p Process) send(request string) (connection net.Conn, in *bufio.Reader, status string, err error) {
+	if connection, err = p.connect(); err != nil {
+		return nil, nil, "", err
+	}
+	in = bufio.NewReaderSize(connection, 64<<10)
+	if err = connection.SetDeadline(time.Now().Add(turn)); err == nil {
+		if _, err = io.WriteString(connection, request+"\n"); err == nil {
+			status, err = in.ReadString('\n')
+		}
+	}
+	if err != nil {
+		return nil, nil, "", p.silent(errors.Join(err, connection.Close()))
+	}
+	return connection, in, status, nil
 }
 
 // parts reads the parts of an answer: a length in bytes in a line, then as many bytes; 0 at the end.

@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -157,14 +158,37 @@ func rubyHeap(limit Limit, force bool) taker {
 		if err := roomFor(p, f, limit(p.root()), out); err != nil && !force {
 			return err
 		}
-		return p.ask(ctx, "heap", func(in io.Reader) error {
-			n, err := io.Copy(out, in)
-			if err == nil && n == 0 {
-				err = fmt.Errorf("the child that was to write it was ended")
+		return p.request(ctx, "heap", func(in *bufio.Reader) error {
+			whole := &ending{out: out}
+			if _, err := io.Copy(whole, in); err != nil {
+				return err
 			}
-			return err
+			if string(whole.last) != heapEnd {
+				return errors.New("the child that was to write it was ended")
+			}
+			return nil
 		})
 	}
+}
+
+// heapEnd is the last line of a snapshot that is whole; it is not written.
+const heapEnd = `{"type":"END"}` + "\n"
+
+// ending holds the last bytes back.
+type ending struct {
+	out  io.Writer
+	last []byte
+}
+
+func (e *ending) Write(part []byte) (int, error) {
+	e.last = append(e.last, part...)
+	if more := len(e.last) - len(heapEnd); more > 0 {
+		if _, err := e.out.Write(e.last[:more]); err != nil {
+			return 0, err
+		}
+		e.last = append(e.last[:0], e.last[more:]...)
+	}
+	return len(part), nil
 }
 
 func roomFor(p Process, f facts, limit int64, out io.Writer) error {

@@ -104,8 +104,16 @@ func (c *Collector) Collect() {
 	}
 }
 
-// parts tells what a file of the folder is: exception-PID.json, or Node.js' report.DATE.TIME.PID.THREAD.NUMBER.json.
+// RubyReport is the name of the file that Ruby leaves in the folder; it puts the process's number into it.
+const RubyReport = "ruby-%p.crash"
+
+// parts tells what a file of the folder is: exception-PID.json, Ruby's ruby-PID.crash, or Node.js'
+// report.DATE.TIME.PID.THREAD.NUMBER.json.
 func parts(name string) (pid int, read func([]byte) (Record, error)) {
+	if digits, ok := strings.CutPrefix(strings.TrimSuffix(name, ".crash"), "ruby-"); ok && strings.HasSuffix(name, ".crash") {
+		pid, _ = strconv.Atoi(digits)
+		return pid, FromRuby
+	}
 	if digits, ok := strings.CutPrefix(strings.TrimSuffix(name, ".json"), "exception-"); ok && strings.HasSuffix(name, ".json") {
 		pid, _ = strconv.Atoi(digits)
 		return pid, FromException

@@ -1,7 +1,9 @@
 package crash
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +19,8 @@ type left struct {
 	}
 	Report  map[string]any
 	Version string
+	// Runtime and Command are told by the script of Ruby, which makes no report.
+	Runtime, Command string
 }
 
 // FromException reads what watch.cjs left of an exception.
@@ -25,7 +29,7 @@ func FromException(text []byte) (Record, error) {
 	if err := json.Unmarshal(text, &l); err != nil {
 		return Record{}, fmt.Errorf("read what is left of an exception: %w", err)
 	}
-	r := Record{Kind: Exception, Message: "the application ended with an exception that nothing caught", Runtime: "Node.js " + l.Version, Report: l.Report}
+	r := Record{Kind: Exception, Message: "the application ended with an exception that nothing caught", Runtime: cmp.Or(l.Runtime, "Node.js") + " " + l.Version, Report: l.Report}
 	for i, e := range l.Chain {
 		lines := strings.Split(strings.TrimPrefix(e.Stack, e.Message), "\n")
 		first, rest, _ := strings.Cut(e.Message, "\n")
@@ -46,7 +50,33 @@ func FromException(text []byte) (Record, error) {
 			}
 		}
 	}
-	r.Command = r.commandLine()
+	r.Command = cmp.Or(l.Command, r.commandLine())
+	return r, nil
+}
+
+// FromRuby reads what Ruby itself leaves when it crashes (RUBY_CRASH_REPORT):
+// https://docs.ruby-lang.org/en/master/security/bug_triaging_rdoc.html and ruby(1).
+func FromRuby(text []byte) (Record, error) {
+	r := Record{Kind: FatalError}
+	_, cause, found := strings.Cut(string(text), "[BUG] ")
+	if !found {
+		return r, errors.New("it is no crash report of Ruby")
+	}
+	cause, rest, _ := strings.Cut(cause, "\n")
+	r.Message = "the runtime ended the application: " + strings.TrimSpace(cause)
+	if version, _, found := strings.Cut(strings.TrimSpace(rest), " ("); found && strings.HasPrefix(version, "ruby ") {
+		r.Runtime = "Ruby " + strings.TrimPrefix(version, "ruby ")
+	}
+	_, stack, _ := strings.Cut(rest, "-- Ruby level backtrace information")
+	_, stack, _ = strings.Cut(stack, "\n")
+	for line := range strings.Lines(stack) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "--") {
+			break
+		}
+		r.Stack = append(r.Stack, line)
+	}
+	// Ruby names the outermost call first, and stacks are read from the innermost.
+	slices.Reverse(r.Stack)
 	return r, nil
 }
 

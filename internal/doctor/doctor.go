@@ -48,7 +48,7 @@ type Patient struct {
 
 // checks are all checks, in the order in which they are shown. Adding one: a function, and a row here.
 var checks = []func(Patient) []Finding{
-	image, memory, processors, processes, heap, clock, names, certificates, files, libraries, configuration, crashes,
+	image, memory, processors, processes, heap, ruby, clock, names, certificates, files, libraries, configuration, crashes,
 }
 
 // Run examines the container, and gives the exit code: 0, or 1 when there is a problem.

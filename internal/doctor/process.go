@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/capture"
 )
@@ -13,11 +15,12 @@ import (
 const manyFiles = 0.8
 
 func processes(p Patient) []Finding {
-	if p.Image.Runtime != "node" {
+	runtime, known := map[string]capture.Runtime{"node": capture.Node, "ruby": capture.Ruby}[p.Image.Runtime]
+	if !known {
 		return nil
 	}
 	list := []Finding{}
-	for _, process := range capture.Processes(capture.Node) {
+	for _, process := range capture.Processes(runtime) {
 		dir := filepath.Join(p.Proc, fmt.Sprint(process.PID))
 		open, _ := os.ReadDir(dir + "/fd")
 		limit := limitOf(dir, "Max open files")
@@ -26,12 +29,12 @@ func processes(p Patient) []Finding {
 		}}
 		f.Text = fmt.Sprintf("%d  %s, %s, %d of %d files open: %s", process.PID, process.Running, mebibytes(process.Memory), len(open), limit, process.Command)
 		if limit > 0 && float64(len(open)) > manyFiles*float64(limit) {
-			f.Status, f.Advice = Warning, "It is close to its limit of files and connections: raise it (ulimits, nofile), or see what it keeps open: gantry threads."
+			f.Status, f.Advice = Warning, "It is close to its limit of files and connections: raise it (ulimits, nofile), or see what it keeps open: gantry stacks."
 		}
 		list = append(list, f)
 	}
 	if len(list) == 0 {
-		list = append(list, Finding{Check: "processes", Status: Warning, Text: "no process of Node.js can be seen", Advice: "Run this in the application's container, as the application's user."})
+		list = append(list, Finding{Check: "processes", Status: Warning, Text: "no process of " + string(runtime) + " can be seen", Advice: "Run this in the application's container, as the application's user."})
 	}
 	return list
 }
@@ -47,6 +50,40 @@ func limitOf(dir, name string) int64 {
 	}
 	return 0
 }
+
+// ruby tells what each process of Ruby says of itself: whether code is compiled, and how its heap is.
+func ruby(p Patient) []Finding {
+	if p.Image.Runtime != "ruby" {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), rubyPatience)
+	defer stop()
+	var list []Finding
+	for _, process := range capture.Processes(capture.Ruby) {
+		facts, err := process.RubyFacts(ctx)
+		if err != nil {
+			list = append(list, Finding{Check: "ruby", Status: Warning, Text: fmt.Sprintf("%d tells nothing of itself: %v", process.PID, err)})
+			continue
+		}
+		collections := number(facts["gc_count"])
+		share := float64(number(facts["gc_time_ns"])) / max(1, float64(process.Running.Nanoseconds()))
+		f := Finding{Check: "ruby", Status: OK, Facts: map[string]any{
+			"pid": process.PID, "version": facts["version"], "yjit": facts["yjit"] == "true", "threads": number(facts["threads"]), "gc-collections": collections,
+			"gc-share": share, "heap-live-objects": number(facts["gc_heap_live_slots"]), "heap-slots-bytes": number(facts["slot_bytes"]),
+		}}
+		yjit := map[bool]string{true: "with YJIT", false: "without YJIT"}[facts["yjit"] == "true"]
+		f.Text = fmt.Sprintf("%d  Ruby %s %s, %s threads, %s objects in %s, %d collections (%.1f %% of the time)", process.PID, facts["version"], yjit, facts["threads"],
+			facts["gc_heap_live_slots"], mebibytes(number(facts["slot_bytes"])), collections, share*100)
+		if facts["gc_disabled"] == "true" {
+			f.Status, f.Advice = Warning, "The application has disabled the garbage collector (GC.disable): its memory only grows."
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// rubyPatience is how long processes of Ruby may take to answer.
+const rubyPatience = 3 * time.Second
 
 // heap tells the flags that are in force: those that the launch check has added are among them.
 func heap(p Patient) []Finding {

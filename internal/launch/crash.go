@@ -13,6 +13,9 @@ import (
 // reportsVariable names the folder in which a runtime leaves word of its end, for Init to collect.
 const reportsVariable = "GANTRY_REPORTS"
 
+// reportsFolder is that folder's name, in the one for temporary files.
+const reportsFolder = "gantry-reports"
+
 // afterlife is what Init does about a program that crashes.
 type afterlife struct {
 	collector *crash.Collector

@@ -63,7 +63,7 @@ func (c Check) crashOptions(f Facts, given string, set map[string]string) []stri
 	if f.Temporary != nil || strings.Contains(given, "--report-") {
 		return options
 	}
-	dir := filepath.Join(os.TempDir(), "gantry-reports")
+	dir := filepath.Join(os.TempDir(), reportsFolder)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return options
 	}

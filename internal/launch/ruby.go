@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/agent"
+	"github.com/gantry-buildpack/gantry/internal/crash"
 )
 
 // yjitMemory is the memory from which on YJIT is worth what its code takes, in bytes:
@@ -25,6 +26,13 @@ func (c Check) rubyAgent(values, set map[string]string) (warnings []string) {
 	dir, err := agent.MakeFolder(os.TempDir())
 	if err != nil {
 		return []string{"the application cannot be looked into: there is no folder for its socket: " + strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	reports := filepath.Join(os.TempDir(), reportsFolder)
+	if err := os.MkdirAll(reports, 0o700); err == nil {
+		set[reportsVariable] = reports
+		if _, chosen := values["RUBY_CRASH_REPORT"]; !chosen && parseVersion(c.Image.Version).since(version{3, 3}) {
+			set["RUBY_CRASH_REPORT"] = filepath.Join(reports, crash.RubyReport)
+		}
 	}
 	set[agent.Variable] = dir
 	set["RUBYOPT"] = strings.TrimSpace("-r" + script + " " + values["RUBYOPT"])

@@ -17,7 +17,10 @@ module GantryAgent
   PATIENCE = 5
   # How often in a row the socket is opened again when something of the application has closed it.
   MOST_RETRIES = 5
-  PART = 64 * 1024
+  # fcntl(2); Ruby has the names of these in a gem only.
+  F_GETFL = 3
+  F_SETFL = 4
+  HEAP_END = "{\"type\":\"END\"}\n"
 
   class << self
     def start
@@ -32,6 +35,9 @@ module GantryAgent
 
     # In a child: the parent's socket is the parent's.
     def forked
+      # The child of a snapshot has no time for anything else.
+      return if @dumping
+
       @owner = Process.pid
       @clients = 0
       @capture = Mutex.new
@@ -132,7 +138,7 @@ module GantryAgent
       case command
       when "ps" then reply(client) { |out| out << facts }
       when "stacks" then reply(client) { |out| out << stacks }
-      when "heap" then exclusive(client) { reply(client) { |out| heap(out) } }
+      when "heap" then exclusive(client) { heap(client) }
       when "allocations", "cpu" then exclusive(client) { profile(client, command, options) }
       end
     end
@@ -202,25 +208,26 @@ module GantryAgent
       end.join
     end
 
-    # A child has the heap as it is now, and writes it down while the application goes on.
-    def heap(out)
+    # A child has the heap as it is now, and writes it straight to the client while the application goes on. No parts here:
+    # the last line says that it is whole.
+    def heap(client)
       require "objspace"
-      reader, writer = IO.pipe
-      child = Process.singleton_class.instance_method(:fork).bind_call(Process) do
-        reader.close
-        ObjectSpace.dump_all(output: writer)
-        writer.flush
+      client.write("ok\n")
+      @dumping = true
+      child = Process.fork do
+        # It takes what a socket has no room for as an error.
+        client.fcntl(F_SETFL, client.fcntl(F_GETFL) & ~File::NONBLOCK)
+        ObjectSpace.dump_all(output: client)
+        client.write(HEAP_END)
+        client.flush
         Process.exit!(0)
       rescue Exception # rubocop:disable Lint/RescueException -- a child that raises would go on as the application
         Process.exit!(1)
       end
-      writer.close
-      while (part = reader.read(PART))
-        out << part
-      end
+      @dumping = false
+      Process.wait(child)
     ensure
-      reader&.close
-      Process.wait(child) if child
+      @dumping = false
     end
 
     def sampler = "#{__dir__}/gantry_sampler.so"
@@ -279,12 +286,36 @@ module GantryAgent
       [Kernel, Kernel.singleton_class, Process.singleton_class].each { |place| place.prepend(Exec) }
     end
 
+    # The first handler that was added is the last to run: what ends the process then, ends it for good.
     def finish
       return unless @owner == Process.pid
 
+      last_words($!) if $! && !$!.is_a?(SystemExit) && !$!.is_a?(SignalException)
       File.unlink(@path)
-    rescue SystemCallError
+    rescue SystemCallError, IOError
       nil
+    end
+
+    # What `gantry init` makes a record of: the file has its name only when it is whole.
+    def last_words(error)
+      dir = ENV["GANTRY_REPORTS"] or return
+      chain = []
+      while error && chain.size < 5
+        chain << { "message" => "#{error.class}: #{error.message}", "stack" => (error.backtrace || []).first(100).join("\n") }
+        error = error.cause
+      end
+      file = "#{dir}/exception-#{Process.pid}.json"
+      text = json("runtime" => "Ruby", "version" => RUBY_VERSION, "command" => $PROGRAM_NAME, "chain" => chain)
+      File.open("#{file}.partial", "w", 0o600) { |out| out.write(text) }
+      File.rename("#{file}.partial", file)
+    end
+
+    def json(value)
+      case value
+      when Hash then "{#{value.map { |key, part| "#{json(key)}:#{json(part)}" }.join(",")}}"
+      when Array then "[#{value.map { |part| json(part) }.join(",")}]"
+      else "\"#{value.to_s.encode("UTF-8", invalid: :replace, undef: :replace).scrub.gsub(/["\\\x00-\x1f]/) { |c| format("\\u%04x", c.ord) }}\""
+      end
     end
   end
 
@@ -315,8 +346,8 @@ module GantryAgent
       @seen = 0
     end
 
-    # The line that says how many objects the samples before it stand for.
-    def period(seen, scale) = "p\t#{((seen - @seen) * scale).round}\n"
+    # The line that says how many objects the samples before it stand for; each for itself, when every one was looked at.
+    def period(seen, scale) = "p\t#{@exact ? 0 : ((seen - @seen) * scale).round}\n"
 
     def next(seen, seconds)
       rate = (seen - @seen) / [seconds, 0.001].max

@@ -127,7 +127,7 @@ module GantryRequests
           call(app, env)
           GantryAgent::Sampler.tag = -1
           # Each time numbers functions anew.
-          text << GantryAgent::Sampler.stop << "p\t#{GantryAgent::Sampler.counts.first}\n" << "n\n"
+          text << GantryAgent::Sampler.stop << "p\t0\n" << "n\n"
         end
       end
       requests.each_with_index { |request, i| text << "r\t#{i + 1}\t#{times}\t0\t#{request["name"].tr("\t\r\n", " ")}\n" }
