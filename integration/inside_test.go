@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -70,11 +71,13 @@ export class AppController {
 type deployed struct {
 	*docker
 	id, address, termination string
+	// closes has each request have a connection of its own.
+	closes bool
 }
 
 func (d *docker) deploy(t *testing.T, options ...string) *deployed {
 	d = &docker{WithT: NewWithT(t), host: d.host, home: d.home}
-	c := &deployed{docker: d, termination: filepath.Join(t.TempDir(), "termination-log")}
+	c := &deployed{docker: d, closes: true, termination: filepath.Join(t.TempDir(), "termination-log")}
 	d.Expect(os.WriteFile(c.termination, nil, 0o666)).To(Succeed())
 	d.Expect(os.Chmod(c.termination, 0o666)).To(Succeed())
 	args := append([]string{"docker", "run", "-d", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp:mode=1777", "-v", c.termination + ":/dev/termination-log",
@@ -83,11 +86,17 @@ func (d *docker) deploy(t *testing.T, options ...string) *deployed {
 	t.Cleanup(func() { _ = d.try("docker", "rm", "-f", c.id) })
 	c.address = "http://" + strings.TrimSpace(d.run("docker", "port", c.id, "8080/tcp"))
 	d.Eventually(func() error { return c.get("/") }, 30*time.Second, 100*time.Millisecond).Should(Succeed(), func() string { return c.logs() })
+	c.closes = false
 	return c
 }
 
 func (c *deployed) get(path string) error {
-	response, err := http.Get(c.address + path)
+	request, err := http.NewRequest(http.MethodGet, c.address+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = c.closes
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}
@@ -99,8 +108,11 @@ func (c *deployed) get(path string) error {
 }
 
 func (c *deployed) gantry(args ...string) string {
-	out, err := c.command(append([]string{"docker", "exec", c.id, "gantry"}, args...)...).Output()
-	c.Expect(err).NotTo(HaveOccurred(), string(out))
+	cmd := c.command(append([]string{"docker", "exec", c.id, "gantry"}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	c.Expect(err).NotTo(HaveOccurred(), "gantry %v: %s", args, errs.String())
 	return string(out)
 }
 
@@ -116,7 +128,9 @@ func (c *deployed) ended() string {
 }
 
 // load asks until it is stopped, and gives how long answers took, in order, and how many failed.
-func (c *deployed) load() (stop func() (times []time.Duration, failed int)) {
+func (c *deployed) load() (stop func() (times []time.Duration, failed int)) { return c.loadPath("/") }
+
+func (c *deployed) loadPath(path string) (stop func() (times []time.Duration, failed int)) {
 	end := make(chan struct{})
 	var group sync.WaitGroup
 	var lock sync.Mutex
@@ -131,7 +145,7 @@ func (c *deployed) load() (stop func() (times []time.Duration, failed int)) {
 				default:
 				}
 				start := time.Now()
-				err := c.get("/")
+				err := c.get(path)
 				lock.Lock()
 				if times = append(times, time.Since(start)); err != nil {
 					failed++

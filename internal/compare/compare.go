@@ -16,21 +16,25 @@ import (
 // Metric is what is compared.
 type Metric string
 
-// The metrics. Allocations are judged by bytes.
+// The metrics. Allocations are judged by bytes, time by that of the processor: the clock on the wall also tells what else
+// the machine did.
 const (
 	Allocations Metric = "allocations"
 	Objects     Metric = "objects"
 	Time        Metric = "time"
+	Wall        Metric = "wall"
 )
 
 // Metrics are all of them.
-var Metrics = []Metric{Allocations, Objects, Time}
+var Metrics = []Metric{Allocations, Objects, Time, Wall}
 
 func (m Metric) of(r requests.Measured) []float64 {
 	switch m {
 	case Objects:
 		return r.Objects
 	case Time:
+		return r.Processor
+	case Wall:
 		return r.Microseconds
 	}
 	return r.Bytes
@@ -42,7 +46,7 @@ const confidence = 0.95
 // Threshold is the smallest change of a median that counts, as a share: two runs of the same application differ by less.
 // A process is laid out differently each time that it starts, and that changes times more than allocations.
 func (m Metric) Threshold() float64 {
-	if m == Time {
+	if m == Time || m == Wall {
 		return 0.10
 	}
 	return 0.01
@@ -104,7 +108,7 @@ func Results(before, after *requests.Result, metric Metric, threshold float64) [
 			if c.Before > 0 {
 				c.Effect = c.After/c.Before - 1
 			}
-			if metric != Time {
+			if metric == Allocations || metric == Objects {
 				c.Lines = lines(before.Lines(was), after.Lines(i))
 			}
 		}
@@ -207,7 +211,7 @@ func (m Metric) value(v float64) string {
 	switch m {
 	case Objects:
 		return fmt.Sprintf("%.0f objects", v)
-	case Time:
+	case Time, Wall:
 		return fmt.Sprintf("%.2f ms", v/1000)
 	}
 	return fmt.Sprintf("%.1f kB", v/1000)

@@ -49,7 +49,7 @@ func TestFalsePositives(t *testing.T) {
 }
 
 func measured(name string, values ...float64) requests.Measured {
-	return requests.Measured{Name: name, Bytes: values, Objects: values, Microseconds: values}
+	return requests.Measured{Name: name, Bytes: values, Objects: values, Microseconds: values, Processor: values}
 }
 
 func TestVerdicts(t *testing.T) {

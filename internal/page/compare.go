@@ -16,7 +16,7 @@ type Distribution struct {
 
 // Compared is the page of what changed from one measurement of requests to another.
 func Compared(before, after string, metric compare.Metric, changes []compare.Change) Page {
-	kind := map[compare.Metric]string{compare.Allocations: "bytes", compare.Objects: "count", compare.Time: "time"}[metric]
+	kind := map[compare.Metric]string{compare.Allocations: "bytes", compare.Objects: "count", compare.Time: "time", compare.Wall: "time"}[metric]
 	p := Page{Title: "What changed: " + before + " → " + after, Facts: [][2]string{{"Compared", string(metric) + " of each request"}}}
 	t := Table{Title: "Requests", Columns: []string{"Request", "Verdict", "Before", "After", "Change", "p", "Distance"}, Kinds: []string{"text", "text", kind, kind, "share", "text", "text"}}
 	for _, c := range changes {

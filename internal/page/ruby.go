@@ -89,7 +89,9 @@ func linesTable(d *rubyprofile.Document) Table {
 		if len(calls) == 0 {
 			return "", ""
 		}
-		return fmt.Sprintf("%s:%d", calls[0].File, calls[0].Line), calls[0].Function.Name
+		// All that a line calls in C is one: the method that the line is part of.
+		method := slices.IndexFunc(calls, func(c rubyprofile.Call) bool { return c.Function.File != "" })
+		return fmt.Sprintf("%s:%d", calls[0].File, calls[0].Line), calls[max(0, method)].Function.Name
 	})
 	objects, bytes, time := total(list)
 	if d.Kind == rubyprofile.CPU {

@@ -182,8 +182,15 @@ func (r *rubyHeap) summarize() *Snapshot {
 	for _, row := range rows {
 		s.Constructors = append(s.Constructors, *row)
 	}
+	// The interpreter's own come last: code, methods and the like are most of every heap, and seldom what is looked for.
+	own := func(c Constructor) int {
+		if strings.HasPrefix(c.Name, "(") {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(s.Constructors, func(a, b Constructor) int {
-		return cmp.Or(cmp.Compare(b.Retained, a.Retained), cmp.Compare(b.Self, a.Self), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(own(a)-own(b), cmp.Compare(b.Retained, a.Retained), cmp.Compare(b.Self, a.Self), cmp.Compare(a.Name, b.Name))
 	})
 	return s
 }

@@ -29,7 +29,9 @@ type Measured struct {
 	Statuses     []int     `json:"statuses"`
 	Objects      []float64 `json:"objects"`
 	Bytes        []float64 `json:"bytes"`
+	// Microseconds are by the clock on the wall, Processor those of the processor.
 	Microseconds []float64 `json:"microseconds"`
+	Processor    []float64 `json:"processor"`
 }
 
 // ParseResult reads what --save wrote.
@@ -81,6 +83,8 @@ func (r *Result) Text(out io.Writer) error {
 		fmt.Fprintf(&text, "  bytes    %12s         95 %% between %s and %s\n", kilobytes(median), kilobytes(low), kilobytes(high))
 		median, low, high = Median(m.Microseconds)
 		fmt.Fprintf(&text, "  time     %9.2f ms         95 %% between %.2f and %.2f\n", median/1000, low/1000, high/1000)
+		median, low, high = Median(m.Processor)
+		fmt.Fprintf(&text, "  of it    %9.2f ms         of the processor, between %.2f and %.2f\n", median/1000, low/1000, high/1000)
 		lines := r.Lines(i)
 		if len(lines) > 0 {
 			text.WriteString("  allocated in\n")
