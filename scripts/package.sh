@@ -1,8 +1,23 @@
 #!/usr/bin/env bash
-# Packages Gantry for pack: build/gantry-linux-amd64.cnb and build/gantry-linux-arm64.cnb. A package file holds one
+# Packages Gantry for pack and kpack: build/gantry-linux-amd64.cnb and build/gantry-linux-arm64.cnb. A package file holds one
 # architecture (pack reads no second one), so build/gantry.cnb is the one for this machine.
+#
+#   scripts/package.sh [--offline "node=24 ruby=3.4 …"] [--publish REFERENCE] [--insecure]
+#
+# --offline  puts runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
+# --publish  also pushes it to a registry, for both architectures
+# --insecure lets the registry be one without TLS
 set -euo pipefail
 cd "$(dirname "$0")/.."
+offline= reference= insecure=() name=gantry
+while [ $# -gt 0 ]; do
+  case $1 in
+    --offline) offline=$2 name=gantry-offline; shift 2 ;;
+    --publish) reference=$2; shift 2 ;;
+    --insecure) insecure=(--insecure-registry); shift ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
 scripts/tools.sh
 
 out=build/package
@@ -11,20 +26,31 @@ mkdir -p "$out/root"
 cp buildpack.toml LICENSE "$out/root/"
 for arch in amd64 arm64; do
   export GOOS=linux GOARCH=$arch CGO_ENABLED=0
-  bin=$out/root/linux/$arch/bin
-  mkdir -p "$bin"
-  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/" ./cmd/detect ./cmd/build
-  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/gantry" ./cmd/launch
-  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$bin/static" ./cmd/static
-  cp LICENSE "$out/root/linux/$arch/"
+  folder=$out/root/linux/$arch
+  mkdir -p "$folder/bin"
+  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$folder/bin/" ./cmd/detect ./cmd/build
+  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$folder/bin/gantry" ./cmd/launch
+  go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$folder/bin/static" ./cmd/static
+  cp LICENSE "$folder/"
+  # What Gantry itself is made of: a bill of materials, and the licences of all modules in its programs.
+  scripts/licences.sh "$folder/bill-of-materials.cdx.json" "$folder/THIRD-PARTY-LICENCES"
+  if [ -n "$offline" ]; then
+    # shellcheck disable=SC2086 -- several words
+    GOARCH=$(go env GOHOSTARCH) go run ./cmd/offline --output "$folder/dependencies" --arch "$arch" ${BP_NPM_REGISTRY:+--registry "$BP_NPM_REGISTRY"} $offline
+  fi
 done
 unset GOOS GOARCH
 
 # pack prints a file's name for every architecture; it needs no engine for files.
-PACK_HOME=$PWD/$out/home DOCKER_HOST=unix:///nowhere build/tools/pack buildpack package "$out/gantry.cnb" --path "$out/root" --format file --quiet
+export PACK_HOME=$PWD/$out/home
+pack() { DOCKER_HOST=unix:///nowhere build/tools/pack "$@"; }
+pack buildpack package "$out/$name.cnb" --path "$out/root" --format file --quiet
 for arch in amd64 arm64; do
-  mv "$out/gantry-linux-$arch.cnb" "build/gantry-linux-$arch.cnb"
+  mv "$out/$name-linux-$arch.cnb" "build/$name-linux-$arch.cnb"
 done
+cp "build/$name-linux-$(go env GOHOSTARCH).cnb" "build/$name.cnb"
+if [ -n "$reference" ]; then
+  pack buildpack package "$reference" --path "$out/root" --format image --publish --target linux/amd64 --target linux/arm64 "${insecure[@]/--insecure-registry/--insecure-registry=${reference%%/*}}"
+fi
 rm -rf "$out/home"
-cp "build/gantry-linux-$(go env GOHOSTARCH).cnb" build/gantry.cnb
-ls -l build/gantry*.cnb | awk '{printf "%s  %.1f MB\n", $9, $5/1e6}'
+ls -l build/"$name"*.cnb | awk '{printf "%s  %.1f MB\n", $9, $5/1e6}'

@@ -264,7 +264,8 @@ func (w *work) fetchRuntime(ctx context.Context, dir string, wanted func(string)
 		return err
 	}
 	// Of a release that is not pinned, the registry alone publishes a checksum beside the file.
-	if r.Source != plan.SourceRegistry && r.Release.SHA256 != "" {
+	bundled := packaged.URL != "" && w.client.Bundled(packaged) && !w.client.Bundled(official)
+	if r.Source != plan.SourceRegistry && r.Release.SHA256 != "" && !bundled {
 		err := w.fetchInto(ctx, dir, official, r.Release, wanted)
 		if err == nil || r.Source != plan.SourceAny || packaged.URL == "" || !fetch.IsUnavailable(err) {
 			return err

@@ -160,6 +160,19 @@ func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) 
 	return source, err
 }
 
+// Place is where a file lies in the folder of a package that needs no network: SHA256/NAME, or with another checksum in
+// its place.
+func Place(dir string, file File) (string, error) {
+	sum, err := newChecksum(file.Checksum)
+	return filepath.Join(dir, sum.hex(), file.Name()), err
+}
+
+// Bundled reports whether a file came with the buildpack.
+func (c *Client) Bundled(file File) bool {
+	sum, err := newChecksum(file.Checksum)
+	return err == nil && c.bundled(sum, file) != ""
+}
+
 // bundled gives the path of a file that came with the buildpack (an offline package), or "".
 func (c *Client) bundled(sum checksum, file File) string {
 	if c.Offline == "" {

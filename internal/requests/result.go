@@ -25,10 +25,10 @@ type Result struct {
 
 // Measured are the measurements of one request, one a time that it was sent.
 type Measured struct {
-	Name         string    `json:"name"`
-	Statuses     []int     `json:"statuses"`
-	Objects      []float64 `json:"objects"`
-	Bytes        []float64 `json:"bytes"`
+	Name     string    `json:"name"`
+	Statuses []int     `json:"statuses"`
+	Objects  []float64 `json:"objects"`
+	Bytes    []float64 `json:"bytes"`
 	// Microseconds are by the clock on the wall, Processor those of the processor.
 	Microseconds []float64 `json:"microseconds"`
 	Processor    []float64 `json:"processor"`

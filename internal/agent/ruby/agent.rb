@@ -336,7 +336,7 @@ module GantryAgent
   class Pace
     WANTED = 800
     FIRST = 1000
-    MOST_NOTICED = 400_000
+    MOST_NOTICED = 250_000
     attr_reader :interval, :share
 
     def initialize(exact)

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Writes what Gantry's programs are made of, for the platform that GOOS and GOARCH name: scripts/licences.sh BILL LICENCES
+set -euo pipefail
+cd "$(dirname "$0")/.."
+programs=(./cmd/detect ./cmd/build ./cmd/launch ./cmd/static)
+
+# Modules of the programs, with their folders: "PATH VERSION FOLDER".
+modules=$(go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' "${programs[@]}" | sort -u)
+
+{
+  echo "The programs in this folder contain these modules."
+  while read -r path version folder; do
+    printf '\n==== %s %s ====\n\n' "$path" "$version"
+    find "$folder" -maxdepth 1 -iregex '.*/\(licen[sc]e\|copying\|notice\)[^/]*' -type f | sort | xargs -d '\n' cat
+  done <<<"$modules"
+} >"$2"
+
+# https://cyclonedx.org/docs/1.6/json/
+awk -v go="$(go env GOVERSION)" '
+  BEGIN {
+    printf "{\n  \"bomFormat\": \"CycloneDX\",\n  \"specVersion\": \"1.6\",\n  \"version\": 1,\n"
+    printf "  \"metadata\": {\"component\": {\"type\": \"application\", \"name\": \"gantry\", \"licenses\": [{\"license\": {\"id\": \"Apache-2.0\"}}]}},\n  \"components\": [\n"
+    sub(/^go/, "", go); sub(/ .*/, "", go)
+    printf "    {\"type\": \"library\", \"name\": \"std\", \"version\": \"%s\", \"purl\": \"pkg:golang/std@%s\"}", go, go
+  }
+  { printf ",\n    {\"type\": \"library\", \"name\": \"%s\", \"version\": \"%s\", \"purl\": \"pkg:golang/%s@%s\"}", $1, $2, $1, $2 }
+  END { print "\n  ]\n}" }' <<<"$modules" >"$1"
