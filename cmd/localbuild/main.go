@@ -26,6 +26,7 @@ const usage = `Builds an application into an OCI image, without a container engi
   localbuild APP_DIR [options]      build
   localbuild run LAYOUT [options]   start an image that was built, with a read-only root file system
   localbuild prepare                make the run image of Debian packages now, so that the first build finds it
+  localbuild base run|build TAG     make an image for builders (scripts/builder.sh); --output FILE.tar, --publish, --shell
 
 Options:
 `
@@ -50,6 +51,9 @@ func start(ctx context.Context, arguments []string) (int, error) {
 		r := report.New(os.Stdout, report.Colored(os.Stdout))
 		_, _, err := localbuild.RunImage(ctx, "", homeFolder(), r)
 		return 0, err
+	}
+	if len(arguments) > 0 && arguments[0] == "base" {
+		return baseImage(ctx, arguments[1:])
 	}
 	return buildImage(ctx, arguments)
 }

@@ -160,11 +160,16 @@ func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) 
 	return source, err
 }
 
-// Place is where a file lies in the folder of a package that needs no network: SHA256/NAME, or with another checksum in
-// its place.
+// Place is where a file lies in the folder of a package that needs no network: SHA256/NAME, or with the first 64 digits of
+// another checksum in its place: the names of files in packages are USTAR's, of which a part has 155 bytes.
 func Place(dir string, file File) (string, error) {
 	sum, err := newChecksum(file.Checksum)
-	return filepath.Join(dir, sum.hex(), file.Name()), err
+	return place(dir, sum, file), err
+}
+
+func place(dir string, sum checksum, file File) string {
+	digits := sum.hex()
+	return filepath.Join(dir, digits[:min(64, len(digits))], file.Name())
 }
 
 // Bundled reports whether a file came with the buildpack.
@@ -178,7 +183,7 @@ func (c *Client) bundled(sum checksum, file File) string {
 	if c.Offline == "" {
 		return ""
 	}
-	name := filepath.Join(c.Offline, sum.hex(), file.Name())
+	name := place(c.Offline, sum, file)
 	if _, err := os.Stat(name); err != nil {
 		return ""
 	}

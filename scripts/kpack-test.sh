@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# The story of a push, on a real Kubernetes with real kpack, on this machine: commit, image, check, rollout; and what
+# happens when something is missing. The manifests are those of deploy/kpack. Needs root, and the Debian packages etcd-server,
+# containerd, runc and containernetworking-plugins (--setup installs them).
+#
+#   scripts/kpack-test.sh [--setup] [--keep]
+#
+# The programs are compiled once, under a key of their versions (or taken from $GANTRY_KUBERNETES).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+keep=
+for argument in "$@"; do
+  case $argument in
+    --setup) apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl >/dev/null ;;
+    --keep) keep=1 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+work=$(mktemp -d /tmp/gantry-kpack-XXXX)
+. scripts/kpack-cluster.sh
+trap '[ -n "$keep" ] || stop_cluster' EXIT
+begun=$SECONDS
+# shellcheck disable=SC2086 -- several names
+sysctl $kept_sysctls 2>/dev/null >"$work/sysctls" || true
+
+step() { printf '%4d s  %s\n' $((SECONDS - begun)) "$*"; }
+fail() {
+  echo "FAILED: $*" >&2
+  kubectl get pods,builds.kpack.io,images.kpack.io -A >&2 || true
+  exit 1
+}
+
+# latest gives a field of the newest build; built waits for build number N, and prints why it was made.
+latest() { kubectl -n shop get builds.kpack.io --sort-by=.metadata.creationTimestamp -o jsonpath="{.items[-1:]$1}"; }
+built() {
+  local number=$1 wanted=$2
+  await "build $number ends" 180 eval "[ \"\$(latest '.metadata.labels.image\\.kpack\\.io/buildNumber')\" = $number ] && [ -n \"\$(latest '.status.conditions[?(@.type==\"Succeeded\")].status' | grep -v Unknown)\" ]" || fail "build $number"
+  [ "$(latest '.status.conditions[?(@.type=="Succeeded")].status')" = "$wanted" ] || fail "build $number should be $wanted: $(latest .status)"
+  step "build $number: $(latest '.metadata.annotations.image\.kpack\.io/reason'), succeeded: $wanted"
+}
+log_of() { kubectl -n shop logs "$(latest .status.podName)" -c "$1" 2>/dev/null; }
+roll() { (cd deploy/kpack && PATH=$work/shims:$PATH ./roll.sh); }
+ask() { within curl -sf --max-time 5 "http://$(kubectl -n shop get endpoints shop -o jsonpath='{.subsets[0].addresses[0].ip}'):8080/"; }
+commit() { git -C "$work/app" add -A && git -C "$work/app" -c user.name=t -c user.email=t@localhost commit -qm "$1" && git -C "$work/app" push -q "$work/git/shop" HEAD:main; }
+
+compile
+scripts/build.sh >/dev/null
+scripts/tools.sh >/dev/null
+step "programs are there"
+
+start_network
+start_registry
+image pause:1 /pause "$bin/pause=pause"
+start_containerd
+start_kubernetes
+step "Kubernetes $kubernetes is ready"
+start_kpack
+step "kpack $kpack runs"
+
+# What a team publishes: the package (with Node.js inside: nothing here reaches the network), and the stack's images.
+cp -R build/buildpack "$work/buildpack"
+go run ./cmd/offline --output "$work/buildpack/dependencies" ${BP_NPM_REGISTRY:+--registry "$BP_NPM_REGISTRY"} node=24 >/dev/null
+publish() {
+  PACK_HOME=$work/pack within build/tools/pack buildpack package "$registry/team/gantry:$1" --path "$work/buildpack" --format image --publish --target linux/amd64 --quiet
+}
+publish 0.1.0
+within build/localbuild base run "$registry/team/run:debian-12" --publish >/dev/null
+within build/localbuild base build "$registry/team/build:debian-12" --publish >/dev/null
+image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
+within "$bin/crane" mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest" >/dev/null 2>&1
+step "the package and the stack are published"
+
+# The application, in a git server.
+mkdir -p "$work/app" "$work/git" "$work/shims"
+cat >"$work/app/package.json" <<'JSON'
+{ "name": "shop", "version": "1.0.0", "private": true, "scripts": { "start": "node server.js" }, "engines": { "node": "24" } }
+JSON
+cat >"$work/app/server.js" <<'JS'
+require('node:http').createServer((request, response) => response.end('version 1\n')).listen(process.env.PORT)
+JS
+git init -q -b main "$work/app" && git init -q --bare -b main "$work/git/shop"
+# kpack asks for commits by their names.
+git -C "$work/git/shop" config uploadpack.allowAnySHA1InWant true
+commit "first"
+daemon git git daemon --reuseaddr --base-path="$work/git" --export-all --listen="$node" "$work/git"
+
+# kubectl as people have it: for roll.sh.
+printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s %s/bin/kubectl --kubeconfig %s/kubeconfig -n shop "$@"\n' "$namespace" "$work" "$work" >"$work/shims/kubectl"
+chmod +x "$work/shims/kubectl"
+manifest() { sed "s|registry.example|$registry|; s|https://git.example/team|git://$node|" "deploy/kpack/$1"; }
+kubectl create namespace shop >/dev/null
+kubectl label namespace shop pod-security.kubernetes.io/enforce=restricted >/dev/null
+for where in kpack shop; do
+  kubectl -n "$where" create secret docker-registry registry --docker-server="$registry" --docker-username=nobody --docker-password=nothing >/dev/null
+done
+kubectl apply -f - >/dev/null <<'YAML'
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: folders, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}
+provisioner: kubernetes.io/no-provisioner
+YAML
+for i in 1 2 3; do
+  mkdir -p "$work/volumes/$i" && chmod 777 "$work/volumes/$i"
+  printf 'apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: v%s}\nspec: {storageClassName: folders, capacity: {storage: 2Gi}, accessModes: [ReadWriteOnce], hostPath: {path: %s/volumes/%s}}\n' "$i" "$work" "$i" | kubectl apply -f - >/dev/null
+done
+manifest builder.yaml | kubectl apply -f - >/dev/null
+await "the builder is ready" 60 kubectl wait --for=condition=Ready clusterbuilder/gantry --timeout=1s || fail "$(kubectl get clusterbuilder,clusterstack,clusterbuildpack -o yaml)"
+manifest image.yaml | kubectl -n shop apply -f - >/dev/null
+step "the builder is ready, and the image is asked for"
+
+built 1 True
+manifest roll-access.yaml | kubectl -n shop apply -f - >/dev/null
+manifest deployment.yaml | sed "s|image: .*/shop$|image: $(latest .status.latestImage)|" | kubectl -n shop apply -f - >/dev/null
+await "the application is ready" 60 kubectl -n shop rollout status deployment/shop --timeout=1s || fail "$(kubectl -n shop describe pods)"
+[ "$(ask)" = "version 1" ] || fail "the first version does not answer"
+step "a commit became an image, and the Deployment answers"
+
+sed -i 's/version 1/version 2/' "$work/app/server.js"
+commit "second"
+built 2 True
+log_of build | grep -q "Layer       node: reused" || fail "nothing was reused: $(log_of build)"
+# The registry of roll.yaml's kubectl is the cluster's own.
+sed "s|registry.example|$registry|" deploy/kpack/roll.yaml >"$work/roll.yaml"
+cp deploy/kpack/roll.sh "$work/roll.sh"
+roll() { PATH=$work/shims:$PATH "$work/roll.sh"; }
+roll >/dev/null || fail "roll.sh: $(kubectl -n shop describe jobs,pods -l app=shop-roll)"
+[ "$(ask)" = "version 2" ] || fail "the second version does not answer"
+step "a new commit was built with the cache, checked, and rolled"
+
+# A commit that needs a variable that nobody has set: the story of the broken push.
+cat >"$work/app/project.toml" <<'TOML'
+[dev.gantry.config.AUTH_KEY]
+description = "Signs what the shop sends"
+secret = true
+TOML
+sed -i 's/version 2/version 3/' "$work/app/server.js"
+commit "third"
+built 3 True
+(
+  while [ ! -e "$work/enough" ]; do
+    if ! ask >>"$work/answers"; then echo failed >>"$work/answers"; fi
+  done
+) &
+asking=$!
+if roll 2>"$work/refused"; then fail "the rollout went through without AUTH_KEY"; fi
+grep -q "AUTH_KEY" "$work/refused" || fail "it does not say what is missing: $(cat "$work/refused")"
+kubectl -n shop describe pods -l app=shop-roll | grep -q "AUTH_KEY" || fail "kubectl describe does not show AUTH_KEY"
+step "the push that needs AUTH_KEY stopped before the rollout: $(grep -m1 AUTH_KEY "$work/refused" | xargs)"
+# Whoever rolls out past the check meets the one in the container.
+kubectl -n shop set image deployment/shop "web=$(latest .status.latestImage)" >/dev/null
+await "the new pod has ended" 60 eval 'kubectl -n shop describe pods -l app=shop | grep -q "AUTH_KEY"' || fail "kubectl describe does not show AUTH_KEY: $(kubectl -n shop describe pods -l app=shop)"
+step "past the check, the new pod does not start; kubectl describe shows AUTH_KEY"
+kubectl -n shop create secret generic shop --from-literal=AUTH_KEY=canary-of-kpack >/dev/null
+kubectl -n shop delete pods -l app=shop --field-selector=status.phase!=Running >/dev/null 2>&1 || true
+await "the rollout completes" 120 kubectl -n shop rollout status deployment/shop --timeout=1s || fail "$(kubectl -n shop describe pods -l app=shop)"
+touch "$work/enough" && wait "$asking"
+[ "$(ask)" = "version 3" ] || fail "the third version does not answer"
+failed=$(grep -c failed "$work/answers" || true)
+step "AUTH_KEY set, the rollout completed; $(wc -l <"$work/answers") requests meanwhile, $failed failed"
+[ "$failed" = 0 ] || fail "requests failed"
+if kubectl -n shop get pods,builds.kpack.io,jobs -o yaml | grep -q canary-of-kpack; then fail "the secret's value is in the cluster's objects"; fi
+
+# A new buildpack, a new run image, and an application that is none.
+sed -i 's/^version = .*/version = "0.1.1"/' "$work/buildpack/buildpack.toml"
+publish 0.1.1
+kubectl patch clusterbuildpack gantry --type merge -p "{\"spec\":{\"image\":\"$registry/team/gantry:0.1.1\"}}" >/dev/null
+built 4 True
+echo "a change" >"$work/change" && tar -C "$work" -cf "$work/change.tar" change
+within "$bin/crane" append --insecure -b "$registry/team/run:debian-12" -f "$work/change.tar" -t "$registry/team/run:debian-12.1" >/dev/null 2>&1
+kubectl patch clusterstack gantry --type merge -p "{\"spec\":{\"runImage\":{\"image\":\"$registry/team/run:debian-12.1\"}}}" >/dev/null
+built 5 True
+log_of rebase >/dev/null || fail "a new run image did not lead to a rebase"
+git -C "$work/app" rm -q package.json server.js && echo nothing >"$work/app/readme.txt"
+commit "empty"
+built 6 False
+log_of detect | grep -q "Not for Gantry" || fail "detect does not say why: $(log_of detect)"
+step "a new buildpack was built with, a new run image rebased onto, and what is no application was refused by detect"
+echo "All of it works."
