@@ -1,9 +1,6 @@
 package integration
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -113,7 +110,7 @@ func (d *docker) load(image v1.Image, tag string) {
 }
 
 // builder makes a builder of the run image that localbuild uses, the lifecycle, and Gantry's package.
-func (d *docker) builder(t *testing.T) {
+func (d *docker) builder() {
 	base, _, err := localbuild.RunImage(context.Background(), "", homeFolder(), report.New(io.Discard, false))
 	d.Expect(err).NotTo(HaveOccurred())
 	d.load(base, runTag)
@@ -126,7 +123,7 @@ func (d *docker) builder(t *testing.T) {
 	d.load(build, buildTag)
 
 	lifecycle := filepath.Join(d.home, "lifecycle.tgz")
-	d.Expect(os.WriteFile(lifecycle, lifecycleArchive(t), 0o644)).To(Succeed())
+	d.run("../scripts/lifecycle-archive.sh", lifecycle)
 	buildpackage, err := filepath.Abs("../build/gantry.cnb")
 	d.Expect(err).NotTo(HaveOccurred())
 	file := filepath.Join(d.home, "builder.toml")
@@ -144,45 +141,6 @@ image = %q
 uri = %q
 `, buildpackage, buildTag, runTag, lifecycle), 0o644)).To(Succeed())
 	d.run("../build/tools/pack", "builder", "create", builderTag, "--config", file, "--pull-policy", "never")
-}
-
-// lifecycleArchive is the form in which the lifecycle's releases come, made of the programs that were compiled.
-func lifecycleArchive(t *testing.T) []byte {
-	g := NewWithT(t)
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	writer := tar.NewWriter(zipped)
-	add := func(header tar.Header, content []byte) {
-		header.Size, header.ModTime = int64(len(content)), time.Unix(0, 0)
-		g.Expect(writer.WriteHeader(&header)).To(Succeed())
-		_, err := writer.Write(content)
-		g.Expect(err).NotTo(HaveOccurred())
-	}
-	add(tar.Header{Name: "lifecycle.toml", Mode: 0o644}, []byte(`
-[lifecycle]
-version = "0.21.17"
-[api]
-platform = "0.7"
-buildpack = "0.7"
-[apis.buildpack]
-deprecated = []
-supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12"]
-[apis.platform]
-deprecated = []
-supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14", "0.15"]
-`))
-	add(tar.Header{Name: "lifecycle/", Mode: 0o755, Typeflag: tar.TypeDir}, nil)
-	for _, program := range []string{"lifecycle", "launcher"} {
-		content, err := os.ReadFile("../build/tools/" + program)
-		g.Expect(err).NotTo(HaveOccurred())
-		add(tar.Header{Name: "lifecycle/" + program, Mode: 0o755}, content)
-	}
-	for _, phase := range []string{"analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"} {
-		add(tar.Header{Name: "lifecycle/" + phase, Typeflag: tar.TypeSymlink, Linkname: "lifecycle", Mode: 0o777}, nil)
-	}
-	g.Expect(writer.Close()).To(Succeed())
-	g.Expect(zipped.Close()).To(Succeed())
-	return out.Bytes()
 }
 
 func (d *docker) packBuild(app string) string {
@@ -206,7 +164,7 @@ func TestPackAndDocker(t *testing.T) {
 	if out, err := exec.Command("../scripts/package.sh").CombinedOutput(); err != nil {
 		t.Fatalf("scripts/package.sh failed: %v\n%s", err, out)
 	}
-	d.builder(t)
+	d.builder()
 	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", appTag, builderTag) })
 	p := copySample(t, "express")
 

@@ -22,6 +22,9 @@ func TestCommandsInTheDocs(t *testing.T) {
 		"production.env":      "DATABASE_URL=postgres://h/db\n",
 		"slow.cpuprofile":     `{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}}],"samples":[1],"timeDeltas":[10]}`,
 		"memory.heapprofile":  `{"head":{"callFrame":{"functionName":"(root)"}},"samples":[]}`,
+		"repos.allocations":   `{"format":"gantry.ruby-profile/1","kind":"allocations","functions":[],"samples":[]}`,
+		"before.json":         `{"format":"gantry.requests/1","requests":[{"name":"GET /","bytes":[1,2],"objects":[1,2]}]}`,
+		"after.json":          `{"format":"gantry.requests/1","requests":[{"name":"GET /","bytes":[1,2],"objects":[1,2]}]}`,
 		"before.heapsnapshot": emptySnapshot, "after.heapsnapshot": emptySnapshot,
 	})
 	p.build()
@@ -32,7 +35,7 @@ func TestCommandsInTheDocs(t *testing.T) {
 		"kustomize build .", "cat deployment.yaml", "kubectl get deploy,cm -o json", "cat deployment.yaml",
 		"docker exec web gantry profile heap", "cat memory.heapprofile")
 	ran := 0
-	for _, page := range []string{"contract.md", "rollouts.md", "explain.md", "look-inside.md"} {
+	for _, page := range []string{"contract.md", "rollouts.md", "explain.md", "look-inside.md", "allocations.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", page))
 		p.Expect(err).NotTo(HaveOccurred())
 		for line := range strings.Lines(string(text)) {

@@ -117,7 +117,7 @@ start_kubernetes() {
   daemon etcd etcd --data-dir "$work/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 --unsafe-no-fsync
   await "etcd answers" 20 within curl -sf http://127.0.0.1:2379/health
   daemon apiserver "$work/bin/kube-apiserver" --etcd-servers http://127.0.0.1:2379 --cert-dir "$work/keys" --secure-port 443 --advertise-address "$node" \
-    --service-cluster-ip-range 10.96.0.0/16 --token-auth-file "$work/keys/tokens.csv" --authorization-mode RBAC --enable-aggregator-routing \
+    --service-cluster-ip-range 10.96.0.0/16 --token-auth-file "$work/keys/tokens.csv" --authorization-mode RBAC --enable-aggregator-routing --kubelet-preferred-address-types InternalIP \
     --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$work/keys/accounts.key" --service-account-signing-key-file "$work/keys/accounts.key"
   cat >"$work/kubeconfig" <<YAML
 apiVersion: v1

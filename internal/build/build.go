@@ -117,6 +117,11 @@ func (w *work) do(ctx context.Context) error {
 	if err := w.dependencies(ctx); err != nil {
 		return err
 	}
+	if w.requiredForBuild() {
+		if err := w.needToolchain(ctx); err != nil {
+			return err
+		}
+	}
 	// Last, because what the steps above needed of the runtime may already be on disk.
 	if err := w.runtimeLayer(ctx); err != nil {
 		return err
@@ -134,6 +139,12 @@ func (w *work) do(ctx context.Context) error {
 		w.take(w.provided)
 	}
 	return w.reduce()
+}
+
+// requiredForBuild reports whether another buildpack needs the runtime while it builds: it says so in its requirement, as
+// Paketo's do.
+func (w *work) requiredForBuild() bool {
+	return slices.ContainsFunc(w.ctx.Plan.Entries, func(e libcnb.BuildpackPlanEntry) bool { return e.Metadata["build"] == true })
 }
 
 // reduce takes out of the application what the image must not have, or does not need.

@@ -14,6 +14,14 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
+// provided are the names under which other buildpacks may require what Gantry installs, by language: those of Paketo's
+// buildpacks, which others follow (https://github.com/paketo-buildpacks/node-engine#integration and
+// https://github.com/paketo-buildpacks/mri#integration).
+var provided = map[string][]string{
+	"node": {"node", "npm", "node_modules"},
+	"ruby": {"ruby", "mri", "gems"},
+}
+
 // Detect gives the detect phase; out receives the line that says why an application is not for Gantry.
 func Detect(environ []string, out io.Writer) libcnb.DetectFunc {
 	return func(ctx libcnb.DetectContext) (libcnb.DetectResult, error) {
@@ -30,9 +38,12 @@ func Detect(environ []string, out io.Writer) libcnb.DetectFunc {
 			_, _ = fmt.Fprintf(out, "Not for Gantry: there is none of %s in the application's folder\n", strings.Join(language.LookedFor(), ", "))
 			return libcnb.DetectResult{}, nil
 		}
-		return libcnb.DetectResult{Pass: true, Plans: []libcnb.BuildPlan{{
-			Provides: []libcnb.BuildPlanProvide{{Name: project.Name()}},
-			Requires: []libcnb.BuildPlanRequire{{Name: project.Name()}},
-		}}}, nil
+		var offers libcnb.BuildPlan
+		for _, name := range provided[project.Name()] {
+			// What nobody requires must not be provided; so it is required here as well.
+			offers.Provides = append(offers.Provides, libcnb.BuildPlanProvide{Name: name})
+			offers.Requires = append(offers.Requires, libcnb.BuildPlanRequire{Name: name})
+		}
+		return libcnb.DetectResult{Pass: true, Plans: []libcnb.BuildPlan{offers}}, nil
 	}
 }
