@@ -29,7 +29,8 @@ within() { nsenter --net="/run/netns/$namespace" "$@"; }
 daemon() {
   local name=$1
   shift
-  within "$@" >"$work/$name.log" 2>&1 &
+  # Not "within": a function's process would be a shell's, and not the program's.
+  nsenter --net="/run/netns/$namespace" "$@" >"$work/$name.log" 2>&1 &
   echo $! >>"$work/pids"
 }
 
