@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
 done
 scripts/setup.sh
 scripts/build.sh
-scripts/package.sh "${offline[@]}"
+scripts/package.sh --arch "$(go env GOHOSTARCH)" "${offline[@]}"
 package=build/gantry.cnb
 if [ ${#offline[@]} -gt 0 ]; then package=build/gantry-offline.cnb; fi
 

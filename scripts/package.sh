@@ -2,20 +2,22 @@
 # Packages Gantry for pack and kpack: build/gantry-linux-amd64.cnb and build/gantry-linux-arm64.cnb. A package file holds one
 # architecture (pack reads no second one), so build/gantry.cnb is the one for this machine.
 #
-#   scripts/package.sh [--offline "node=24 ruby=3.4 …"] [--publish REFERENCE] [--insecure]
+#   scripts/package.sh [--arch "amd64 arm64"] [--offline "node=24 ruby=3.4 …"] [--publish REFERENCE] [--insecure]
 #
+# --arch     for which architectures; both without it
 # --offline  puts runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
 # --publish  also pushes it to a registry, for both architectures
 # --insecure lets the registry be one without TLS
 set -euo pipefail
 cd "$(dirname "$0")/.."
-offline= reference= insecure=() name=gantry
+archs="amd64 arm64" offline= reference= insecure=() name=gantry
 while [ $# -gt 0 ]; do
   case $1 in
+    --arch) archs=$2; shift 2 ;;
     --offline) offline=$2 name=gantry-offline; shift 2 ;;
     --publish) reference=$2; shift 2 ;;
     --insecure) insecure=(--insecure-registry); shift ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 scripts/tools.sh
@@ -24,7 +26,9 @@ out=build/package
 rm -rf "$out"
 mkdir -p "$out/root"
 cp buildpack.toml LICENSE "$out/root/"
-for arch in amd64 arm64; do
+targets=()
+for arch in $archs; do
+  targets+=(--target "linux/$arch")
   export GOOS=linux GOARCH=$arch CGO_ENABLED=0
   folder=$out/root/linux/$arch
   mkdir -p "$folder/bin"
@@ -44,13 +48,15 @@ unset GOOS GOARCH
 # pack prints a file's name for every architecture; it needs no engine for files.
 export PACK_HOME=$PWD/$out/home
 pack() { DOCKER_HOST=unix:///nowhere build/tools/pack "$@"; }
-pack buildpack package "$out/$name.cnb" --path "$out/root" --format file --quiet
-for arch in amd64 arm64; do
-  mv "$out/$name-linux-$arch.cnb" "build/$name-linux-$arch.cnb"
+pack buildpack package "$out/$name.cnb" --path "$out/root" --format file --quiet "${targets[@]}"
+for arch in $archs; do
+  # Of one architecture the file has no other name.
+  if [ -e "$out/$name-linux-$arch.cnb" ]; then mv "$out/$name-linux-$arch.cnb" "build/$name-linux-$arch.cnb"; else mv "$out/$name.cnb" "build/$name-linux-$arch.cnb"; fi
 done
-cp "build/$name-linux-$(go env GOHOSTARCH).cnb" "build/$name.cnb"
+host=build/$name-linux-$(go env GOHOSTARCH).cnb
+if [ -e "$host" ]; then cp "$host" "build/$name.cnb"; fi
 if [ -n "$reference" ]; then
-  pack buildpack package "$reference" --path "$out/root" --format image --publish --target linux/amd64 --target linux/arm64 "${insecure[@]/--insecure-registry/--insecure-registry=${reference%%/*}}"
+  pack buildpack package "$reference" --path "$out/root" --format image --publish "${targets[@]}" "${insecure[@]/--insecure-registry/--insecure-registry=${reference%%/*}}"
 fi
 rm -rf "$out/home"
 ls -l build/"$name"*.cnb | awk '{printf "%s  %.1f MB\n", $9, $5/1e6}'
