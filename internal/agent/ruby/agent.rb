@@ -253,10 +253,11 @@ module GantryAgent
           cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
           start = last = now
           until now - start >= seconds || IO.select([client], nil, nil, [period * pace.share, seconds - (now - start)].min.clamp(0, period))
+            # What is not looked at is estimated from what is: the time of looking ends with the pause.
+            Sampler.pause(true) if pace.share < 1
             active = now - last
             out << Sampler.take
             if pace.share < 1
-              Sampler.pause(true)
               over = IO.select([client], nil, nil, period * (1 - pace.share))
               Sampler.pause(false)
               break if over
