@@ -42,7 +42,7 @@ func allocations(arguments []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := measure(ctx, f.Arg(0), *times, *warmup, *save); err != nil {
-		complain(problem.As(err))
+		fmt.Fprint(os.Stderr, problem.As(err).Plain())
 		return 1
 	}
 	return 0
@@ -108,22 +108,4 @@ func measure(ctx context.Context, file string, times, warmup int, save string) e
 	}
 	fmt.Fprintf(os.Stderr, "Saved to %s\n", save)
 	return nil
-}
-
-// complain writes a problem for people.
-func complain(p *problem.Problem) {
-	title := p.Title
-	if p.Where.File != "" {
-		title = p.Where.String() + ": " + title
-	}
-	fmt.Fprintf(os.Stderr, "gantry: %s  [%s]\n", title, p.ID)
-	if p.Why != "" {
-		fmt.Fprintf(os.Stderr, "  why  %s\n", p.Why)
-	}
-	for _, hint := range p.Hints {
-		fmt.Fprintf(os.Stderr, "  do   %s\n", hint)
-	}
-	if p.Output != "" {
-		fmt.Fprintf(os.Stderr, "\n%s\n", p.Output)
-	}
 }

@@ -90,14 +90,7 @@ func Run(arguments []string, limit Limit, s Streams) int {
 		fmt.Fprintf(s.Err, "gantry: %s\n%s", string(usage), Usage)
 		return 2
 	}
-	p := problem.As(err)
-	fmt.Fprintf(s.Err, "gantry: %s  [%s]\n", p.Title, p.ID)
-	if p.Why != "" {
-		fmt.Fprintf(s.Err, "  why  %s\n", p.Why)
-	}
-	for _, hint := range p.Hints {
-		fmt.Fprintf(s.Err, "  do   %s\n", hint)
-	}
+	fmt.Fprint(s.Err, problem.As(err).Plain())
 	return 1
 }
 

@@ -82,8 +82,8 @@ func rubyStacks(ctx context.Context, p Process, out io.Writer) error {
 		for lines.Scan() {
 			fields := strings.Split(lines.Text(), "\t")
 			text := "  " + fields[len(fields)-1]
-			if fields[0] == "t" && len(fields) == 5 {
-				text = fmt.Sprintf("Thread %s%s, %s:", fields[1], map[bool]string{true: " " + fields[4]}[fields[4] != ""], statusOf(fields[2]))
+			if fields[0] == "t" && len(fields) == 4 {
+				text = fmt.Sprintf("Thread %s%s, %s:", fields[1], map[bool]string{true: " " + fields[3]}[fields[3] != ""], statusOf(fields[2]))
 			}
 			if _, err := fmt.Fprintln(out, text); err != nil {
 				return err

@@ -69,6 +69,26 @@ func (p *Problem) Error() string {
 	return text + " [" + p.ID + "]"
 }
 
+// Plain gives the problem in lines for a terminal, as the program in the image writes it.
+func (p *Problem) Plain() string {
+	var text strings.Builder
+	title := p.Title
+	if p.Where.File != "" {
+		title = p.Where.String() + ": " + title
+	}
+	fmt.Fprintf(&text, "gantry: %s  [%s]\n", title, p.ID)
+	if p.Why != "" {
+		fmt.Fprintf(&text, "  why  %s\n", p.Why)
+	}
+	for _, hint := range p.Hints {
+		fmt.Fprintf(&text, "  do   %s\n", hint)
+	}
+	if p.Output != "" {
+		fmt.Fprintf(&text, "\n%s\n", p.Output)
+	}
+	return text.String()
+}
+
 // Unwrap gives the underlying error.
 func (p *Problem) Unwrap() error { return p.Err }
 

@@ -36,7 +36,7 @@ module GantryAgent
     # In a child: the parent's socket is the parent's.
     def forked
       # The child of a snapshot has no time for anything else.
-      return if @dumping
+      return if @dumping == Thread.current
 
       @owner = Process.pid
       @clients = 0
@@ -183,12 +183,11 @@ module GantryAgent
       lines = {
         "version" => RUBY_VERSION, "yjit" => yjit, "threads" => Thread.list.count { |t| !t.thread_variable_get(:gantry) },
         "gc_time_ns" => GC.respond_to?(:total_time) ? GC.total_time : 0, "gc_disabled" => disabled?, "title" => $PROGRAM_NAME,
-        "gc_stress" => GC.stress, "rails" => (Rails.version if defined?(Rails) && Rails.respond_to?(:version)),
-        "yjit_code" => (RubyVM::YJIT.runtime_stats[:code_region_size] if yjit), "sampler" => File.exist?(sampler),
+        "sampler" => File.exist?(sampler),
       }
       stat.each { |name, value| lines["gc_#{name}"] = value }
       lines["slot_bytes"] = slot_bytes
-      lines.compact.map { |name, value| "#{name}\t#{value.to_s.tr("\t\r\n", " ")}\n" }.join
+      lines.map { |name, value| "#{name}\t#{value.to_s.tr("\t\r\n", " ")}\n" }.join
     end
 
     def disabled?
@@ -203,7 +202,7 @@ module GantryAgent
     def stacks
       Thread.list.reject { |t| t.thread_variable_get(:gantry) }.map do |thread|
         name = thread == Thread.main ? "main" : thread.name.to_s
-        head = ["t", thread.native_thread_id.to_i, thread.status || "dead", thread[:gantry_request], name].map { |part| part.to_s.tr("\t\r\n", " ") }
+        head = ["t", thread.native_thread_id.to_i, thread.status || "dead", name].map { |part| part.to_s.tr("\t\r\n", " ") }
         [head.join("\t"), *thread.backtrace&.map { |line| "\t#{line.tr("\t\r\n", " ")}" }].join("\n") << "\n"
       end.join
     end
@@ -213,7 +212,8 @@ module GantryAgent
     def heap(client)
       require "objspace"
       client.write("ok\n")
-      @dumping = true
+      # Others may fork meanwhile.
+      @dumping = Thread.current
       child = Process.fork do
         # It takes what a socket has no room for as an error.
         client.fcntl(F_SETFL, client.fcntl(F_GETFL) & ~File::NONBLOCK)
@@ -224,10 +224,9 @@ module GantryAgent
       rescue Exception # rubocop:disable Lint/RescueException -- a child that raises would go on as the application
         Process.exit!(1)
       end
-      @dumping = false
       Process.wait(child)
     ensure
-      @dumping = false
+      @dumping = nil
     end
 
     def sampler = "#{__dir__}/gantry_sampler.so"

@@ -58,10 +58,8 @@ static atomic_flag busy = ATOMIC_FLAG_INIT;
 static __thread int tag;
 #define OWN -1
 
-static void mark_id(VALUE value) { rb_gc_mark(value); }
-
 static int mark_key(st_data_t key, st_data_t value, st_data_t unused) {
-    mark_id((VALUE)key);
+    rb_gc_mark((VALUE)key);
     return ST_CONTINUE;
 }
 
