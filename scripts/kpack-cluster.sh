@@ -197,8 +197,9 @@ stop_cluster() {
   if [ -e "$work/kubeconfig" ]; then kubectl delete pods -A --all --grace-period=0 --force >/dev/null 2>&1; fi
   tac "$work/pids" 2>/dev/null | xargs -r kill 2>/dev/null
   sleep 2
-  pkill -9 -f "containerd-shim.*$work" 2>/dev/null
-  tac "$work/pids" 2>/dev/null | xargs -r kill -9 2>/dev/null
+  # What they started has the folder's name in its command, too.
+  pkill -9 -f "$work"
+  wait 2>/dev/null
   grep -o " $work[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l 2>/dev/null
   ip netns delete "$namespace" 2>/dev/null
   [ -e "$work/sysctls" ] && sysctl -q -p "$work/sysctls"
