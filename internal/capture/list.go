@@ -59,10 +59,10 @@ func list(ctx context.Context, quick bool, out io.Writer) error {
 	for _, p := range rubies {
 		version, heap, objects, threads, yjit := "-", "-", "-", "-", "-"
 		if !quick {
-			f, err := p.rubyFacts(ctx)
+			f, err := p.RubyFacts(ctx)
 			if err == nil {
-				version, heap, objects, threads = f.text["version"], size(f.number("slot_bytes")), fmt.Sprint(f.number("gc_heap_live_slots")), f.text["threads"]
-				yjit = map[bool]string{true: "on", false: "off"}[f.text["yjit"] == "true"]
+				version, heap, objects, threads = f["version"], size(f.Number("slot_bytes")), fmt.Sprint(f.Number("gc_heap_live_slots")), f["threads"]
+				yjit = map[bool]string{true: "on", false: "off"}[f["yjit"] == "true"]
 			} else {
 				fmt.Fprintf(&notes, "Process %d tells nothing of itself: %v\n", p.PID, err)
 			}

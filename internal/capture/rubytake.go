@@ -18,27 +18,23 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/rubyprofile"
 )
 
-// facts are what a process of Ruby tells of itself, by name.
-type facts struct{ text map[string]string }
+// Facts are what a process of Ruby tells of itself, by name: "version", "gc_" and the names of GC.stat, and others.
+type Facts map[string]string
 
-func (f facts) number(name string) int64 {
-	n, _ := strconv.ParseInt(f.text[name], 10, 64)
+// Number gives a fact that is a whole number; 0 for another.
+func (f Facts) Number(name string) int64 {
+	n, _ := strconv.ParseInt(f[name], 10, 64)
 	return n
 }
 
-// RubyFacts gives what a process of Ruby tells of itself: its version, "gc_" and the names of GC.stat, and others.
-func (p Process) RubyFacts(ctx context.Context) (map[string]string, error) {
-	f, err := p.rubyFacts(ctx)
-	return f.text, err
-}
-
-func (p Process) rubyFacts(ctx context.Context) (facts, error) {
-	f := facts{map[string]string{}}
+// RubyFacts asks a process of Ruby for them.
+func (p Process) RubyFacts(ctx context.Context) (Facts, error) {
+	f := Facts{}
 	return f, p.ask(ctx, "ps", func(in io.Reader) error {
 		lines := bufio.NewScanner(in)
 		for lines.Scan() {
 			name, value, _ := strings.Cut(lines.Text(), "\t")
-			f.text[name] = value
+			f[name] = value
 		}
 		return lines.Err()
 	})
@@ -47,11 +43,11 @@ func (p Process) rubyFacts(ctx context.Context) (facts, error) {
 // rubyProfile samples processor time or allocations. The format is that of package rubyprofile.
 func rubyProfile(kind rubyprofile.Kind, length time.Duration, exact bool) taker {
 	return func(ctx context.Context, p Process, out io.Writer) error {
-		f, err := p.rubyFacts(ctx)
+		f, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err
 		}
-		if f.text["sampler"] != "true" {
+		if f["sampler"] != "true" {
 			return &problem.Problem{
 				ID:    "capture/no-sampler",
 				Title: "this image can take no profiles of Ruby",
@@ -68,7 +64,7 @@ func rubyProfile(kind rubyprofile.Kind, length time.Duration, exact bool) taker 
 			if err != nil {
 				return err
 			}
-			d.Ruby, d.PID, d.Exact = f.text["version"], p.PID, exact
+			d.Ruby, d.PID, d.Exact = f["version"], p.PID, exact
 			return d.Write(out)
 		})
 	}
@@ -107,30 +103,30 @@ func statusOf(status string) string {
 // rubyGC compares GC.stat (https://docs.ruby-lang.org/en/master/GC.html#method-c-stat) at two times.
 func rubyGC(length time.Duration) taker {
 	return func(ctx context.Context, p Process, out io.Writer) error {
-		before, err := p.rubyFacts(ctx)
+		before, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err
 		}
 		start := time.Now()
 		wait(ctx, length)
-		after, err := p.rubyFacts(context.WithoutCancel(ctx))
+		after, err := p.RubyFacts(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
 		seconds := time.Since(start).Seconds()
-		more := func(name string) int64 { return after.number(name) - before.number(name) }
+		more := func(name string) int64 { return after.Number(name) - before.Number(name) }
 		took := float64(more("gc_time_ns")) / 1e6
 		lines := [][2]string{
 			{"Collections", fmt.Sprintf("%d (%d of young objects, %d of all)", more("gc_count"), more("gc_minor_gc_count"), more("gc_major_gc_count"))},
 			{"Time of them", fmt.Sprintf("%.1f ms, %.1f %% of %.1f s", took, took/10/seconds, seconds)},
 			{"Allocated", fmt.Sprintf("%d objects, %.0f in a second", more("gc_total_allocated_objects"), float64(more("gc_total_allocated_objects"))/seconds)},
 			{"Freed", fmt.Sprintf("%d objects", more("gc_total_freed_objects"))},
-			{"Alive", fmt.Sprintf("%d objects, %+d", after.number("gc_heap_live_slots"), more("gc_heap_live_slots"))},
-			{"Old objects", fmt.Sprintf("%d, %+d; all are looked at when there are %d", after.number("gc_old_objects"), more("gc_old_objects"), after.number("gc_old_objects_limit"))},
-			{"Heap", fmt.Sprintf("%s in %d pages, %+d pages", size(after.number("slot_bytes")), after.number("gc_heap_eden_pages"), more("gc_heap_eden_pages"))},
-			{"Memory outside of it", fmt.Sprintf("%s since the last collection, which the next one comes at %s of", size(after.number("gc_malloc_increase_bytes")), size(after.number("gc_malloc_increase_bytes_limit")))},
+			{"Alive", fmt.Sprintf("%d objects, %+d", after.Number("gc_heap_live_slots"), more("gc_heap_live_slots"))},
+			{"Old objects", fmt.Sprintf("%d, %+d; all are looked at when there are %d", after.Number("gc_old_objects"), more("gc_old_objects"), after.Number("gc_old_objects_limit"))},
+			{"Heap", fmt.Sprintf("%s in %d pages, %+d pages", size(after.Number("slot_bytes")), after.Number("gc_heap_eden_pages"), more("gc_heap_eden_pages"))},
+			{"Memory outside of it", fmt.Sprintf("%s since the last collection, which the next one comes at %s of", size(after.Number("gc_malloc_increase_bytes")), size(after.Number("gc_malloc_increase_bytes_limit")))},
 		}
-		if after.text["gc_disabled"] == "true" {
+		if after["gc_disabled"] == "true" {
 			lines = append(lines, [2]string{"Note", "the application has disabled the collector (GC.disable)"})
 		}
 		var text strings.Builder
@@ -151,7 +147,7 @@ const dumpedObject, childShare = 220, 0.3
 // application goes on.
 func rubyHeap(limit Limit, force bool) taker {
 	return func(ctx context.Context, p Process, out io.Writer) error {
-		f, err := p.rubyFacts(ctx)
+		f, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err
 		}
@@ -191,7 +187,7 @@ func (e *ending) Write(part []byte) (int, error) {
 	return len(part), nil
 }
 
-func roomFor(p Process, f facts, limit int64, out io.Writer) error {
+func roomFor(p Process, f Facts, limit int64, out io.Writer) error {
 	need := int64(float64(p.Memory) * childShare)
 	free := limit - sum(Processes(Ruby), func(p Process) int64 { return p.Memory })
 	if limit > 0 && need > free {
@@ -207,7 +203,7 @@ func roomFor(p Process, f facts, limit int64, out io.Writer) error {
 	if !ok || unix.Fstatfs(int(file.Fd()), &disk) != nil || disk.Blocks == 0 {
 		return nil
 	}
-	need, free = f.number("gc_heap_live_slots")*dumpedObject, int64(disk.Bavail)*disk.Bsize
+	need, free = f.Number("gc_heap_live_slots")*dumpedObject, int64(disk.Bavail)*disk.Bsize
 	if need > free {
 		return &problem.Problem{
 			ID:    "capture/no-disk",

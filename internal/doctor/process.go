@@ -65,15 +65,15 @@ func ruby(p Patient) []Finding {
 			list = append(list, Finding{Check: "ruby", Status: Warning, Text: fmt.Sprintf("%d tells nothing of itself: %v", process.PID, err)})
 			continue
 		}
-		collections := number(facts["gc_count"])
-		share := float64(number(facts["gc_time_ns"])) / max(1, float64(process.Running.Nanoseconds()))
+		collections := facts.Number("gc_count")
+		share := float64(facts.Number("gc_time_ns")) / max(1, float64(process.Running.Nanoseconds()))
 		f := Finding{Check: "ruby", Status: OK, Facts: map[string]any{
-			"pid": process.PID, "version": facts["version"], "yjit": facts["yjit"] == "true", "threads": number(facts["threads"]), "gc-collections": collections,
-			"gc-share": share, "heap-live-objects": number(facts["gc_heap_live_slots"]), "heap-slots-bytes": number(facts["slot_bytes"]),
+			"pid": process.PID, "version": facts["version"], "yjit": facts["yjit"] == "true", "threads": facts.Number("threads"), "gc-collections": collections,
+			"gc-share": share, "heap-live-objects": facts.Number("gc_heap_live_slots"), "heap-slots-bytes": facts.Number("slot_bytes"),
 		}}
 		yjit := map[bool]string{true: "with YJIT", false: "without YJIT"}[facts["yjit"] == "true"]
 		f.Text = fmt.Sprintf("%d  Ruby %s %s, %s threads, %s objects in %s, %d collections (%.1f %% of the time)", process.PID, facts["version"], yjit, facts["threads"],
-			facts["gc_heap_live_slots"], mebibytes(number(facts["slot_bytes"])), collections, share*100)
+			facts["gc_heap_live_slots"], mebibytes(facts.Number("slot_bytes")), collections, share*100)
 		if facts["gc_disabled"] == "true" {
 			f.Status, f.Advice = Warning, "The application has disabled the garbage collector (GC.disable): its memory only grows."
 		}

@@ -40,16 +40,10 @@ func ParseResult(text []byte) (*Result, error) {
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, err
 	}
-	if r.Profile != nil {
-		encoded, err := json.Marshal(r.Profile)
-		if err != nil {
-			return nil, err
-		}
-		if r.Profile, err = rubyprofile.Parse(encoded); err != nil {
-			return nil, err
-		}
+	if r.Profile == nil {
+		return r, nil
 	}
-	return r, nil
+	return r, r.Profile.Check()
 }
 
 // Median gives the middle of the values, and the bounds between which the true middle is with 95 % confidence: those of

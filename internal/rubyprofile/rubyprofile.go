@@ -106,15 +106,20 @@ func Parse(text []byte) (*Document, error) {
 	if err := json.Unmarshal(text, d); err != nil {
 		return nil, err
 	}
+	return d, d.Check()
+}
+
+// Check makes sure that what samples name is there.
+func (d *Document) Check() error {
 	for i, s := range d.Samples {
 		if len(s.Stack)%2 != 0 || s.Class < -1 || s.Class >= len(d.Classes) || s.Request < -1 || s.Request >= len(d.Requests) {
-			return nil, fmt.Errorf("sample %d does not fit the rest", i+1)
+			return fmt.Errorf("sample %d does not fit the rest", i+1)
 		}
 		for k := 0; k < len(s.Stack); k += 2 {
 			if s.Stack[k] < 0 || s.Stack[k] >= len(d.Functions) {
-				return nil, fmt.Errorf("sample %d names a function that is not there", i+1)
+				return fmt.Errorf("sample %d names a function that is not there", i+1)
 			}
 		}
 	}
-	return d, nil
+	return nil
 }
