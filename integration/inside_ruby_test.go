@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,8 +32,8 @@ func stormy(t *testing.T) (*docker, *project) {
 var railsVariables = []string{"-e", "SECRET_KEY_BASE=" + strings.Repeat("k", 64), "-e", "DATABASE_URL=sqlite3:/tmp/shop.sqlite3", "-e", "RAILS_LOG_LEVEL=warn"}
 
 func (c *deployed) fetch(path string) string {
-	out, err := exec.Command("curl", "-s", "-H", "Connection: close", c.address+path).Output()
-	c.Expect(err).NotTo(HaveOccurred())
+	out, err := exec.Command("curl", "-sS", "-H", "Connection: close", c.address+path).CombinedOutput()
+	c.Expect(err).NotTo(HaveOccurred(), func() string { return string(out) + c.logs() })
 	return string(out)
 }
 
@@ -71,7 +72,7 @@ func TestLookInsideRuby(t *testing.T) {
 // its workers, under load.
 func lookInsideWorkers(t *testing.T, d *docker) {
 	c := d.deploy(t, append([]string{"-m", "512m", "-e", "WEB_CONCURRENCY=2"}, railsVariables...)...)
-	// The nio4r of the test data, which is written in Ruby, works without end once a connection is kept open.
+	// A connection that is kept open would keep a thread.
 	c.closes = true
 	var workers []string
 	c.Eventually(func() int {
@@ -83,7 +84,8 @@ func lookInsideWorkers(t *testing.T, d *docker) {
 	}, 30*time.Second, 500*time.Millisecond).Should(Equal(2))
 	c.Expect(c.fetch("/fork")).To(ContainSubstring("0 executed\n 3.3.8"))
 
-	stop := c.loadPath("/repos")
+	// As many clients as the workers have threads: neither is left without work.
+	stop := c.load("/repos", 6)
 	allocations := c.gantry("profile", "allocations", "--for", "3s", "--pid", workers[0])
 	processor := c.gantry("profile", "cpu", "--for", "2s", "--pid", workers[1])
 	stacks := c.gantry("stacks", "--pid", workers[0])
@@ -103,9 +105,64 @@ func lookInsideWorkers(t *testing.T, d *docker) {
 	c.Expect(collector).To(MatchRegexp(`Allocated +[1-9]\d+ objects`))
 	c.Expect(c.report(t, "repos.heapsnapshot", heap)).To(ContainSubstring("Constructors"))
 
+	// A console is a process like others.
+	console := c.command("docker", "exec", "-i", c.id, "console")
+	input, err := console.StdinPipe()
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(console.Start()).To(Succeed())
+	_, err = io.WriteString(input, "def long_query = sleep(60)\nlong_query\n")
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Eventually(func() string {
+		pid := regexp.MustCompile(`(?m)^ +(\d+) +3\.3\.8 .*rails console`).FindStringSubmatch(c.gantry("ps"))
+		if pid == nil {
+			return "no console"
+		}
+		return c.gantry("stacks", "--pid", pid[1])
+	}, 30*time.Second, time.Second).Should(ContainSubstring("long_query"))
+	_ = input.Close()
+	_ = console.Process.Kill()
+	_ = console.Wait()
+
 	out := c.gantry("doctor")
 	c.Expect(out).To(MatchRegexp(`ruby +\d+  Ruby 3\.3\.8 with YJIT, \d+ threads`))
 	c.Expect(out).To(ContainSubstring("\nNothing stands out.\n"))
+}
+
+// A worker of Sidekiq, with a real Redis: what its jobs allocate, by the job's class.
+func TestLookInsideSidekiq(t *testing.T) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("not tested with Sidekiq: there is no redis-server")
+	}
+	d := engine(t)
+	r := rubyMirror(t)
+	p := copyApp(t, "ruby/sidekiq")
+	r.use(t, p, "3.4.5")
+	p.build()
+	d.load(p.last.Image, insideTag)
+	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", insideTag) })
+
+	dir := t.TempDir()
+	d.Expect(os.Chmod(dir, 0o755)).To(Succeed())
+	socket := filepath.Join(dir, "redis.sock")
+	redis := exec.Command(program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "777", "--dir", dir, "--save", "")
+	d.Expect(redis.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = redis.Process.Kill()
+		_ = redis.Wait()
+	})
+	id := strings.TrimSpace(d.run("docker", "run", "-d", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp:mode=1777", "--network", "none", "-v", dir+":/redis",
+		"-e", "REDIS_URL=unix:///redis/redis.sock", "--entrypoint", "worker", insideTag))
+	t.Cleanup(func() { _ = d.try("docker", "rm", "-f", id) })
+	c := &deployed{docker: d, id: id}
+	c.Eventually(func() string { return c.run("docker", "exec", id, "gantry", "stacks") }, 30*time.Second, time.Second).Should(ContainSubstring("ReportJob#perform"), c.logs)
+
+	text := c.report(t, "jobs.allocations", c.gantry("profile", "allocations", "--for", "3s"))
+	c.Expect(text).To(MatchRegexp(`\nLines\n(.*\n){1,4}  /workspace/jobs\.rb:8 `))
+	c.Expect(text).To(MatchRegexp(`\nRequests\n.*\n  job ReportJob +[1-9]\d* +[2-9]\d\d\d `))
+	c.Expect(c.gantry("ps")).To(MatchRegexp(`3\.4\.5 .*sidekiq 7\.3\.2`))
+	c.run("docker", "stop", id)
+	c.Expect(strings.TrimSpace(c.run("docker", "inspect", "--format", "{{.State.ExitCode}}", id))).To(Equal("0"), c.logs)
 }
 
 // The story: what requests allocate is measured in the image, the library is mended, and both are compared.

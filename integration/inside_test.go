@@ -112,7 +112,7 @@ func (c *deployed) gantry(args ...string) string {
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
-	c.Expect(err).NotTo(HaveOccurred(), "gantry %v: %s", args, errs.String())
+	c.Expect(err).NotTo(HaveOccurred(), func() string { return fmt.Sprintf("gantry %v: %s\n%s", args, errs.String(), c.logs()) })
 	return string(out)
 }
 
@@ -127,16 +127,14 @@ func (c *deployed) ended() string {
 	return string(text)
 }
 
-// load asks until it is stopped, and gives how long answers took, in order, and how many failed.
-func (c *deployed) load() (stop func() (times []time.Duration, failed int)) { return c.loadPath("/") }
-
-func (c *deployed) loadPath(path string) (stop func() (times []time.Duration, failed int)) {
+// load asks with a number of clients until it is stopped, and gives how long answers took, in order, and how many failed.
+func (c *deployed) load(path string, clients int) (stop func() (times []time.Duration, failed int)) {
 	end := make(chan struct{})
 	var group sync.WaitGroup
 	var lock sync.Mutex
 	var times []time.Duration
 	failed := 0
-	for range 2 {
+	for range clients {
 		group.Go(func() {
 			for {
 				select {
@@ -175,7 +173,7 @@ func TestLookInside(t *testing.T) {
 	t.Run("captures under load", func(t *testing.T) {
 		c := d.deploy(t, "-m", "512m")
 		baseline := func() []time.Duration {
-			stop := c.load()
+			stop := c.load("/", 2)
 			time.Sleep(2 * time.Second)
 			times, failed := stop()
 			c.Expect(failed).To(BeZero())
@@ -184,7 +182,7 @@ func TestLookInside(t *testing.T) {
 		baseline()
 		for _, args := range [][]string{{"profile", "cpu", "--for", "2s"}, {"profile", "heap", "--for", "2s"}, {"lag", "--for", "2s"}, {"threads"}, {"ps"}} {
 			before := baseline()
-			stop := c.load()
+			stop := c.load("/", 2)
 			out := c.gantry(args...)
 			during, failed := stop()
 			c.Expect(failed).To(BeZero(), args)
@@ -206,7 +204,7 @@ func TestLookInside(t *testing.T) {
 		c.Expect(string(diff)).To(MatchRegexp(`\n  Basket .* \+2000 `))
 
 		c.Expect(c.gantry("logpoint", "src/app.controller.ts:11", "n", "--for", "1s")).To(BeEmpty(), "nobody asked meanwhile")
-		stop := c.load()
+		stop := c.load("/", 2)
 		c.Expect(c.gantry("logpoint", "src/app.controller.ts:13", "[n, sum > 0]", "--for", "1s")).To(ContainSubstring("[ 50000, true ]\n"))
 		_, failed := stop()
 		c.Expect(failed).To(BeZero())

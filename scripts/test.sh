@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh --docker --browser || echo "Going on without; the tests that need it say so"
+scripts/setup.sh --docker --browser --redis || echo "Going on without; the tests that need it say so"
 scripts/build.sh
 scripts/tools.sh
 
@@ -14,14 +14,5 @@ if [ -n "$unformatted" ]; then
 fi
 go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-# Tests that were skipped are named at the end, with their reasons.
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-status=0
-go test -count=1 -v -timeout 40m ./... "$@" >"$log" 2>&1 || status=$?
-if [ "$status" -ne 0 ]; then
-  grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|    --- PASS|        --- PASS|--- PASS|PASS|\?)' "$log" | tail -200
-  exit "$status"
-fi
-grep -E '^(ok|FAIL)' "$log"
-grep -E -B1 -A6 '^ *--- SKIP' "$log" || true
+# A line for each package, then the tests that failed, with all they said, and those that were skipped, with their reasons.
+go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --format-icons text -- -count=1 -timeout 40m ./... "$@"

@@ -274,7 +274,7 @@ module GantryAgent
           out << requests.lines
         end
       ensure
-        requests.leave
+        requests.forget
         Sampler.stop
       end
     end
@@ -359,10 +359,17 @@ module GantryAgent
     end
   end
 
-  # Knows which of Rails' actions each thread is in, while a capture is taken.
+  # Knows which action of Rails or which job each thread is in, while a capture is taken.
   class Requests
-    START = "start_processing.action_controller"
-    FINISH = "process_action.action_controller"
+    # What Rails tells when work begins, and when it is over: https://guides.rubyonrails.org/active_support_instrumentation.html
+    EVENTS = {
+      "start_processing.action_controller" => "process_action.action_controller",
+      "perform_start.active_job" => "perform.active_job",
+    }.freeze
+
+    class << self
+      attr_accessor :current
+    end
 
     def initialize
       @ids = Hash.new { |ids, name| ids[name] = ids.size + 1 }
@@ -372,13 +379,18 @@ module GantryAgent
     end
 
     def watch
+      Requests.current = self
+      Sidekiq::Processor.prepend(Jobs) if defined?(Sidekiq::Processor) && !Sidekiq::Processor.include?(Jobs)
       return unless defined?(ActiveSupport::Notifications)
 
-      @subscribed << ActiveSupport::Notifications.subscribe(START) { |*event| enter(event.last) }
-      @subscribed << ActiveSupport::Notifications.monotonic_subscribe(FINISH) { |_, start, finish, _, payload| finished(payload, finish - start) }
+      EVENTS.each do |start, finish|
+        @subscribed << ActiveSupport::Notifications.subscribe(start) { |*event| enter(name(event.last)) }
+        @subscribed << ActiveSupport::Notifications.monotonic_subscribe(finish) { |_, from, to, _, payload| leave(name(payload), to - from) }
+      end
     end
 
-    def leave
+    def forget
+      Requests.current = nil
       @subscribed.each { |one| ActiveSupport::Notifications.unsubscribe(one) }
       @subscribed.clear
     end
@@ -389,26 +401,46 @@ module GantryAgent
       end
     end
 
+    def during(name)
+      from = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      enter(name)
+      yield
+    ensure
+      leave(name, Process.clock_gettime(Process::CLOCK_MONOTONIC) - from)
+    end
+
     private
 
     # The action, and not the path: that may hold what nobody else is to see.
-    def name(payload) = "#{payload[:method]} #{payload[:controller]}##{payload[:action]}"
+    def name(payload)
+      payload[:job] ? "job #{payload[:job].class}" : "#{payload[:method]} #{payload[:controller]}##{payload[:action]}"
+    end
 
-    def enter(payload)
-      Sampler.tag = @lock.synchronize { @ids[name(payload)] }
+    def enter(name)
+      Sampler.tag = @lock.synchronize { @ids[name] }
     rescue StandardError
       nil
     end
 
-    def finished(payload, seconds)
+    def leave(name, seconds)
       Sampler.tag = 0
       @lock.synchronize do
-        count = @counts[@ids[name(payload)]]
+        count = @counts[@ids[name]]
         count[0] += 1
         count[1] += seconds
       end
     rescue StandardError
       nil
+    end
+  end
+
+  # Jobs of Sidekiq; those that Active Job wraps tell of themselves. In place once there has been a capture.
+  module Jobs
+    def execute_job(job, arguments)
+      requests = Requests.current
+      return super if requests.nil? || job.class.name.to_s.end_with?("Wrapper")
+
+      requests.during("job #{job.class}") { super }
     end
   end
 
