@@ -24,7 +24,7 @@ func runCompare(_ context.Context, arguments []string) (int, error) {
 	var o compareOptions
 	f := flags("compare")
 	f.StringVar(&o.metric, "metric", string(compare.Allocations), "allocations (in bytes), objects, time (of the processor) or wall (by the clock)")
-	f.Float64Var(&o.threshold, "threshold", 0, "the smallest change of a median that counts, in percent; without it 1 for allocations and objects, 10 for times")
+	f.Float64Var(&o.threshold, "threshold", 0, "the smallest change of a median that counts, in percent; without it 1 for allocations and objects, 15 for times")
 	f.BoolVar(&o.json, "json", false, "print the changes as JSON")
 	f.StringVarP(&o.output, "output", "o", "", "also write a page with both distributions into this file")
 	if code, goOn := parse(f, arguments); !goOn {

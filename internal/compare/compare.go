@@ -16,8 +16,8 @@ import (
 // Metric is what is compared.
 type Metric string
 
-// The metrics. Allocations are judged by bytes, time by that of the processor: the clock on the wall also tells what else
-// the machine did.
+// The metrics. Allocations are judged by bytes. Time is that of the processor, in relation to that of work which is always
+// the same: the clock on the wall also tells what else the machine did, and how fast it was just then.
 const (
 	Allocations Metric = "allocations"
 	Objects     Metric = "objects"
@@ -28,14 +28,15 @@ const (
 // Metrics are all of them.
 var Metrics = []Metric{Allocations, Objects, Time, Wall}
 
-func (m Metric) of(r requests.Measured) []float64 {
+// of gives the values of a request; speed is the time that the reference takes where they are compared.
+func (m Metric) of(r requests.Measured, speed float64) []float64 {
 	switch m {
 	case Objects:
 		return r.Objects
-	case Time:
-		return r.Processor
 	case Wall:
 		return r.Microseconds
+	case Time:
+		return atSpeed(r, speed)
 	}
 	return r.Bytes
 }
@@ -47,7 +48,7 @@ const confidence = 0.95
 // A process is laid out differently each time that it starts, and that changes times more than allocations.
 func (m Metric) Threshold() float64 {
 	if m == Time || m == Wall {
-		return 0.10
+		return 0.15
 	}
 	return 0.01
 }
@@ -62,6 +63,7 @@ const (
 	Shrank  Verdict = "shrank"
 	Added   Verdict = "is new"
 	Removed Verdict = "is gone"
+	Unclear Verdict = "cannot be told"
 )
 
 // Change is what became of one request.
@@ -75,6 +77,8 @@ type Change struct {
 	// Distance and P are those of the Kolmogorov–Smirnov test.
 	Distance float64 `json:"distance"`
 	P        float64 `json:"p"`
+	// Slower is how many times as long the machine took for the same work in the second measurement, where times are compared.
+	Slower float64 `json:"slower,omitempty"`
 	// Lines are those of the source in which most changed.
 	Lines []LineChange `json:"lines,omitempty"`
 	// Values are the measurements, for a picture.
@@ -96,27 +100,36 @@ type LineChange struct {
 // the median moved by the threshold at least.
 func Results(before, after *requests.Result, metric Metric, threshold float64) []Change {
 	var list []Change
+	// Both are told at the speed that the machine had before.
+	was, is := speed(before), speed(after)
+	slower := 0.0
+	if metric == Time && was > 0 {
+		slower = is / was
+	}
 	for i, now := range after.Requests {
-		was := slices.IndexFunc(before.Requests, func(r requests.Measured) bool { return r.Name == now.Name })
-		c := Change{Request: now.Name, Verdict: Added, P: 1, AfterValues: metric.of(now)}
+		index := slices.IndexFunc(before.Requests, func(r requests.Measured) bool { return r.Name == now.Name })
+		c := Change{Request: now.Name, Verdict: Added, P: 1, AfterValues: metric.of(now, was)}
 		c.After, _, _ = requests.Median(c.AfterValues)
-		if was >= 0 {
-			c.BeforeValues = metric.of(before.Requests[was])
+		if index >= 0 {
+			c.BeforeValues = metric.of(before.Requests[index], was)
 			c.Before, _, _ = requests.Median(c.BeforeValues)
 			c.Distance, c.P = KolmogorovSmirnov(c.BeforeValues, c.AfterValues)
-			c.Verdict = Same
+			c.Verdict, c.Slower = Same, slower
+			if slower > steady || slower > 0 && slower < 1/steady {
+				c.Verdict = Unclear
+			}
 			if c.Before > 0 {
 				c.Effect = c.After/c.Before - 1
 			}
 			if metric == Allocations || metric == Objects {
-				c.Lines = lines(before.Lines(was), after.Lines(i))
+				c.Lines = lines(before.Lines(index), after.Lines(i))
 			}
 		}
 		list = append(list, c)
 	}
-	for _, was := range before.Requests {
-		if !slices.ContainsFunc(after.Requests, func(r requests.Measured) bool { return r.Name == was.Name }) {
-			c := Change{Request: was.Name, Verdict: Removed, P: 1, BeforeValues: metric.of(was)}
+	for _, gone := range before.Requests {
+		if !slices.ContainsFunc(after.Requests, func(r requests.Measured) bool { return r.Name == gone.Name }) {
+			c := Change{Request: gone.Name, Verdict: Removed, P: 1, BeforeValues: metric.of(gone, was)}
 			c.Before, _, _ = requests.Median(c.BeforeValues)
 			list = append(list, c)
 		}
@@ -192,6 +205,10 @@ func Text(list []Change, metric Metric, out io.Writer) error {
 		switch c.Verdict {
 		case Added, Removed:
 			fmt.Fprintf(&text, "%s %s\n", c.Request, c.Verdict)
+			continue
+		case Unclear:
+			fmt.Fprintf(&text, "%s of %s cannot be told: the same work took %.2f times as long in the second measurement. Measure both again, one right after the other, on one machine.\n",
+				metric, c.Request, c.Slower)
 			continue
 		case Same:
 			fmt.Fprintf(&text, "%s of %s: no difference (%s → %s, %+.1f %%, p %s)\n", metric, c.Request, metric.value(c.Before), metric.value(c.After), c.Effect*100, equals(c.P))

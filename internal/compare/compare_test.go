@@ -3,6 +3,7 @@ package compare_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -76,4 +77,41 @@ func TestVerdicts(t *testing.T) {
 	var out bytes.Buffer
 	g.Expect(compare.Text(list[1:2], compare.Allocations, &out)).To(Succeed())
 	g.Expect(out.String()).To(Equal("allocations of GET /more grew by 7.0 %: 10.0 kB → 10.7 kB (p < 0.001, D = 1.00)\n"))
+}
+
+// timed is what a machine measures that needs so long for the reference: the application takes five times that.
+func timed(seed uint64, reference float64) *requests.Result {
+	r := measured("GET /", normal(seed, 50, 5*reference, reference/10)...)
+	r.Reference = slices.Repeat([]float64{reference}, 50)
+	return &requests.Result{Requests: []requests.Measured{r}}
+}
+
+// A machine that was slower the second time makes no application slower; one that was much slower tells nothing.
+func TestTimes(t *testing.T) {
+	slowed := timed(3, 400)
+	for i := range slowed.Requests[0].Processor {
+		slowed.Requests[0].Processor[i] *= 1.3
+	}
+	for name, c := range map[string]struct {
+		before, after *requests.Result
+		expected      string
+	}{
+		"the same":                {timed(1, 300), timed(2, 300), "time of GET /: no difference"},
+		"a slower machine":        {timed(1, 300), timed(2, 360), "time of GET /: no difference"},
+		"a faster machine":        {timed(1, 300), timed(2, 250), "time of GET /: no difference"},
+		"a slower application":    {timed(1, 400), slowed, "time of GET / grew by 30.6 %: 1.99 ms → 2.60 ms (p < 0.001, D = 1.00)\n"},
+		"another machine":         {timed(1, 300), timed(2, 468), "time of GET / cannot be told: the same work took 1.56 times as long in the second measurement. Measure both again, one right after the other, on one machine.\n"},
+		"a much faster machine":   {timed(1, 468), timed(2, 300), "time of GET / cannot be told: the same work took 0.6"},
+		"an earlier file, before": {&requests.Result{Requests: []requests.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, timed(2, 300), "time of GET /: no difference"},
+		"an earlier file, after":  {timed(1, 300), &requests.Result{Requests: []requests.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, "time of GET /: no difference"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			list := compare.Results(c.before, c.after, compare.Time, compare.Time.Threshold())
+			var out bytes.Buffer
+			g.Expect(compare.Text(list, compare.Time, &out)).To(Succeed())
+			g.Expect(out.String()).To(HavePrefix(c.expected))
+			g.Expect(compare.Worse(list)).To(Equal(name == "a slower application"))
+		})
+	}
 }

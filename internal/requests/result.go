@@ -32,6 +32,8 @@ type Measured struct {
 	// Microseconds are by the clock on the wall, Processor those of the processor.
 	Microseconds []float64 `json:"microseconds"`
 	Processor    []float64 `json:"processor"`
+	// Reference is the processor time of work that is always the same, done right before each of these, in microseconds.
+	Reference []float64 `json:"reference"`
 }
 
 // ParseResult reads what --save wrote.

@@ -6,6 +6,11 @@
 module GantryRequests
   # What a request allocates, once.
   Sample = Struct.new(:objects, :bytes)
+  # For as many seconds at most is a request called before its time is taken; a sample of time is the median of as many calls
+  # as take so many seconds.
+  SETTLING = 2
+  LONG_ENOUGH = 0.03
+  MOST_CALLS = 9
 
   class << self
     def main
@@ -64,7 +69,7 @@ module GantryRequests
 
     # The requests take turns, so that what changes with time changes all alike.
     def measure(app, requests, times)
-      results = requests.map { |request| { name: request["name"], statuses: [], objects: [], bytes: [], microseconds: [], processor: [] } }
+      results = requests.map { |request| { name: request["name"], statuses: [], objects: [], bytes: [], microseconds: [], processor: [], reference: [] } }
       times.times do |round|
         requests.each_with_index do |request, i|
           status, sample = allocations(app, request)
@@ -74,11 +79,11 @@ module GantryRequests
         end
         say "#{round + 1}/#{times * 2}"
       end
+      calls = requests.map { |request| settle(app, request) }
       times.times do |round|
         requests.each_with_index do |request, i|
-          wall, processor = time(app, request)
-          results[i][:microseconds] << wall
-          results[i][:processor] << processor
+          samples = Array.new(calls[i]) { [*time(app, request), reference] }
+          %i[microseconds processor reference].zip(samples.transpose) { |name, values| results[i][name] << median(values) }
         end
         say "#{times + round + 1}/#{times * 2}"
       end
@@ -106,6 +111,32 @@ module GantryRequests
       slots = objects * pools.first.last[:slot_size] if slots.zero?
       [objects, slots + GC.stat(:malloc_increase_bytes)]
     end
+
+    # The time of work that is always the same: a machine is not always as fast, and never as fast as another. It does what
+    # requests do: it makes strings, arrays and hashes, searches, sorts and joins.
+    def reference
+      start = Process.clock_gettime(Process::CLOCK_THREAD_CPUTIME_ID, :nanosecond)
+      words = Array.new(300) { |i| "word-#{(i * 7919) % 1000}" }
+      counts = Hash.new(0)
+      words.each { |word| counts[word[/\d+/].to_i % 17] += word.length }
+      words.sort.map { |word| word.sub("word", "<b>") }.join(", ")
+      counts.sort.to_h { |key, value| [key.to_s, value] }
+      (Process.clock_gettime(Process::CLOCK_THREAD_CPUTIME_ID, :nanosecond) - start) / 1000.0
+    end
+
+    # Calls until Ruby's compiler has compiled what it will (YJIT does at the thirtieth call), and gives how many calls make a
+    # sample that is long enough to tell.
+    def settle(app, request)
+      50.times { reference }
+      seconds = []
+      ends = now + SETTLING
+      seconds << (time(app, request)[1] / 1e6) until seconds.size >= 60 || (now > ends && seconds.any?)
+      (LONG_ENOUGH / [median(seconds), 1e-6].max).ceil.clamp(1, MOST_CALLS)
+    end
+
+    def median(values) = values.sort[values.size / 2]
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
     # By the clock on the wall, and of the processor: what else the machine does changes the first much more.
     def time(app, request)
