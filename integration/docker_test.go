@@ -143,9 +143,9 @@ uri = %q
 	d.run("../build/tools/pack", "builder", "create", builderTag, "--config", file, "--pull-policy", "never")
 }
 
-func (d *docker) packBuild(app string) string {
-	args := []string{"../build/tools/pack", "build", appTag, "--path", app, "--builder", builderTag, "--pull-policy", "never",
-		"--trust-builder", "--docker-host", "inherit", "--network", "host"}
+func (d *docker) packBuild(app string, options ...string) string {
+	args := append([]string{"../build/tools/pack", "build", appTag, "--path", app, "--builder", builderTag, "--pull-policy", "never",
+		"--docker-host", "inherit", "--network", "host"}, options...)
 	if _, err := os.Stat(certificatesFile); err == nil {
 		// What this machine trusts, the build trusts.
 		args = append(args, "--volume", certificatesFile+":"+certificatesFile+":ro")
@@ -158,23 +158,29 @@ func (d *docker) packBuild(app string) string {
 	return d.run(args...)
 }
 
-// The real thing: pack, an engine, a builder made of Gantry's package; build, rebuild, run, ask, stop.
-func TestPackAndDocker(t *testing.T) {
+// packEngine is an engine with a builder that is made of Gantry's package.
+func packEngine(t *testing.T) *docker {
 	d := engine(t)
 	if out, err := exec.Command("../scripts/package.sh").CombinedOutput(); err != nil {
 		t.Fatalf("scripts/package.sh failed: %v\n%s", err, out)
 	}
 	d.builder()
 	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", appTag, builderTag) })
+	return d
+}
+
+// The real thing: pack, an engine, a builder made of Gantry's package; build, rebuild, run, ask, stop.
+func TestPackAndDocker(t *testing.T) {
+	d := packEngine(t)
 	p := copySample(t, "express")
 
-	log := d.packBuild(p.dir)
+	log := d.packBuild(p.dir, "--trust-builder", "--clear-cache")
 	d.Expect(log).To(ContainSubstring("Layer       modules: made, "))
 	image := strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.Id}} {{.Config.User}}", appTag))
 	d.Expect(image).NotTo(HaveSuffix(" root"))
 	d.Expect(image).NotTo(HaveSuffix(" "))
 
-	log = d.packBuild(p.dir)
+	log = d.packBuild(p.dir, "--trust-builder")
 	for _, layer := range []string{"gantry", "node", "modules"} {
 		d.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
 		d.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:" + layer + "'"))

@@ -1,18 +1,21 @@
 package integration
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
-
-	"bytes"
 
 	"github.com/gantry-buildpack/gantry/internal/localbuild"
 	"github.com/gantry-buildpack/gantry/internal/report"
@@ -102,6 +105,72 @@ func TestDownloadFaults(t *testing.T) {
 			p.Expect(log).To(ContainSubstring(c.want))
 		})
 	}
+}
+
+// npmRegistry is the npm registry with something before it: what that answers is answered.
+func npmRegistry(t *testing.T, answered func(w http.ResponseWriter, r *http.Request) bool) string {
+	at, err := url.Parse(cmp.Or(os.Getenv("GANTRY_NPM_REGISTRY"), "https://registry.npmjs.org"))
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(at)
+		r.Out.Header.Del("Authorization")
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !answered(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// A registry of which every first answer is a fault of some kind: the build takes longer, and is right.
+func TestFlakyRegistry(t *testing.T) {
+	var lock sync.Mutex
+	asked := map[string]int{}
+	faults := map[int]int{}
+	registry := npmRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+		lock.Lock()
+		asked[r.URL.Path]++
+		times, kind := asked[r.URL.Path], len(asked)%5
+		if times == 1 {
+			faults[kind]++
+		}
+		lock.Unlock()
+		if times > 1 {
+			return false
+		}
+		switch kind {
+		case 0:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case 1:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case 2:
+			// The connection is gone before there is an answer, or in the middle of it.
+			panic(http.ErrAbortHandler)
+		case 3:
+			w.Header().Set("Content-Length", "100000")
+			_, _ = w.Write(make([]byte, 1000))
+			panic(http.ErrAbortHandler)
+		default:
+			time.Sleep(time.Second)
+			return false
+		}
+		return true
+	})
+	p := copySample(t, "express")
+	p.env["BP_NPM_REGISTRY"], p.env["BP_NODE_SOURCE"] = registry, "npm-registry"
+	p.build()
+	first := p.layers()
+	p.Expect(faults).To(HaveLen(5))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(ContainSubstring("Hello from Express"))
+
+	steady := copySample(t, "express")
+	steady.env["BP_NODE_SOURCE"] = "npm-registry"
+	steady.build()
+	p.Expect(first).To(Equal(steady.layers()))
 }
 
 // A build that is interrupted ends soon, and the next one works with what was there before.

@@ -141,10 +141,12 @@ func (w *work) do(ctx context.Context) error {
 	return w.reduce()
 }
 
-// requiredForBuild reports whether another buildpack needs the runtime while it builds: it says so in its requirement, as
-// Paketo's do.
-func (w *work) requiredForBuild() bool {
-	return slices.ContainsFunc(w.ctx.Plan.Entries, func(e libcnb.BuildpackPlanEntry) bool { return e.Metadata["build"] == true })
+// requiredForBuild reports whether another buildpack needs something of this one while it builds: it says so in its
+// requirement, as Paketo's do. Without names, it may be anything.
+func (w *work) requiredForBuild(names ...string) bool {
+	return slices.ContainsFunc(w.ctx.Plan.Entries, func(e libcnb.BuildpackPlanEntry) bool {
+		return e.Metadata["build"] == true && (len(names) == 0 || slices.Contains(names, e.Name))
+	})
 }
 
 // reduce takes out of the application what the image must not have, or does not need.

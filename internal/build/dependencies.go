@@ -71,11 +71,11 @@ func (w *work) dependencies(ctx context.Context) error {
 	if in.NotAtLaunch || in.InPlace {
 		return w.withoutLayer(ctx, in)
 	}
-	if !in.builds && in.inputs.Cause(last.Metadata) == "" {
+	if !in.builds && w.neededAnyway(in.inputs.Cause(last.Metadata)) == "" {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
-	if made != nil && made.usable && in.inputs.CauseBut(last.Metadata, builtInput) == "" && w.restoreOutput(made) {
+	if made != nil && made.usable && w.neededAnyway(in.inputs.CauseBut(last.Metadata, builtInput)) == "" && w.restoreOutput(made) {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
@@ -92,6 +92,15 @@ func (w *work) dependencies(ctx context.Context) error {
 		return w.install(ctx, in, w.leaveToManager(in, why), last)
 	}
 	return err
+}
+
+// neededAnyway gives the cause to make the packages, which there is even where nothing changed when another buildpack needs
+// them: what is only for launch is not restored.
+func (w *work) neededAnyway(cause string) string {
+	if cause == "" && w.requiredForBuild("node_modules", "gems") {
+		return "another buildpack needs them while it builds"
+	}
+	return cause
 }
 
 // prepareInstaller runs the application's steps that come before, and gives the installer.
@@ -152,7 +161,7 @@ func (w *work) leaveToManager(in installation, why string) installer {
 // install makes what the image needs of the packages, by way of the application's build where there is one. last is the
 // layer of the last build.
 func (w *work) install(ctx context.Context, in installation, by installer, last libcnb.Layer) error {
-	remake := in.inputs.CauseBut(last.Metadata, builtInput) != ""
+	remake := w.neededAnyway(in.inputs.CauseBut(last.Metadata, builtInput)) != ""
 	l := last
 	var err error
 	if remake {
@@ -176,7 +185,7 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 			return err
 		}
 	}
-	cause := in.inputs.Cause(last.Metadata)
+	cause := w.neededAnyway(in.inputs.Cause(last.Metadata))
 	if cause != "" && !remake {
 		if l, err = w.fresh(modulesLayer, launchOnly, in.inputs); err != nil {
 			return err

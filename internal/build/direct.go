@@ -183,7 +183,11 @@ func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.L
 	}
 	if len(d.tree.Scripts(true)) == 0 {
 		// Nothing is run: the packages go where they stay, while the runtime is on its way.
-		err := together(ctx, d.w.runtimeLayer, func(ctx context.Context) error {
+		runtime := d.w.runtimeLayer
+		if d.w.requiredForBuild() {
+			runtime = d.w.needToolchain
+		}
+		err := together(ctx, runtime, func(ctx context.Context) error {
 			return d.install(ctx, d.target(in, layer))
 		})
 		return d.links(in, layer, err)
