@@ -16,8 +16,9 @@ import (
 
 const usage = `usage:
   gantry preflight [--json]    checks the configuration of all process types against this environment
-  gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
+  gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
                                starts a program as its only child: forwards signals, reaps orphans
+                               with --check, only where the configuration of that process type is complete
 
   gantry doctor [--json]       what stands out in this container: limits, runtime, clock, names, certificates, configuration, crashes
 
@@ -30,10 +31,6 @@ var revision string
 func main() { os.Exit(run()) }
 
 func run() int {
-	// The launcher starts it as exec.d/TYPE/gantry before a process, with nothing but that name.
-	if strings.Contains(os.Args[0], "/exec.d/") {
-		return launch.ExecD(os.Args[0], os.Environ(), os.NewFile(3, "variables"), os.Stderr)
-	}
 	if len(os.Args) > 1 {
 		if commit, ok := strings.CutPrefix(os.Args[1], launch.RevisionFlag); ok {
 			revision, os.Args = commit, append(os.Args[:1], os.Args[2:]...)

@@ -127,8 +127,7 @@ func (w *work) image() launch.Image {
 	return i
 }
 
-// fillGantry writes the layer. The checks are the same program under another name, once for every process type: so that
-// neither a debug shell nor Gantry's own process types are kept from starting.
+// fillGantry writes the layer.
 func (w *work) fillGantry(dir, program string, facts []byte) error {
 	if err := copyFile(program, filepath.Join(dir, gantryTool), 0o755); err != nil {
 		return err
@@ -154,24 +153,15 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 	if err := writeTexts(filepath.Join(dir, filesDir), w.plan.Files); err != nil {
 		return err
 	}
-	for _, p := range w.plan.Processes {
-		check := filepath.Join(dir, "exec.d", p.Type, "gantry")
-		err := os.MkdirAll(filepath.Dir(check), 0o755)
-		if err == nil {
-			err = os.Symlink(filepath.Join("..", "..", gantryTool), check)
-		}
-		if err != nil {
-			return problem.Disk("write the launch check", err)
-		}
-	}
 	return nil
 }
 
-// processes starts every process through the launch program, which is the container's first process: it forwards
-// signals, reaps what nobody waits for, and ends with the application's own exit code.
+// processes starts every process through the launch program, which is the container's first process: it checks the
+// configuration, forwards signals, reaps what nobody waits for, and ends with the application's own exit code. A debug shell
+// and Gantry's own process types do not pass through it, and start whatever the configuration is.
 func (w *work) processes(gantry string) {
 	for _, p := range w.plan.Processes {
-		command := []string{gantry, "init"}
+		command := []string{gantry, "init", "--check", p.Type}
 		if p.Group {
 			command = append(command, "--group")
 		}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,21 +40,24 @@ func machine(t *testing.T, files map[string]string) launch.Machine {
 	}
 }
 
-func check(t *testing.T, image launch.Image, m launch.Machine, environ ...string) (code int, set, log, termination string) {
-	var variables, out bytes.Buffer
+func check(t *testing.T, image launch.Image, m launch.Machine, environ ...string) (ok bool, set, log, termination string) {
+	var out bytes.Buffer
 	file := filepath.Join(t.TempDir(), "termination-log")
 	NewWithT(t).Expect(os.WriteFile(file, nil, 0o644)).To(Succeed())
-	c := launch.Check{Image: image, Process: "web", Environ: environ, Machine: m, Variables: &variables, Log: &out, Termination: file, Layer: "/layers/gantry"}
-	code = c.Run()
+	c := launch.Check{Image: image, Process: "web", Environ: environ, Machine: m, Log: &out, Termination: file, Layer: "/layers/gantry"}
+	variables, ok := c.Run()
 	content, err := os.ReadFile(file)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return code, variables.String(), out.String(), string(content)
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		set += fmt.Sprintf("%s = %q\n", name, variables[name])
+	}
+	return ok, set, out.String(), string(content)
 }
 
 func TestARefusalWordForWord(t *testing.T) {
 	g := NewWithT(t)
-	code, set, log, termination := check(t, shop, machine(t, nil), "LOG_LEVEL=loud", "DATABSE_URL=postgres://canary")
-	g.Expect(code).To(Equal(1))
+	ok, set, log, termination := check(t, shop, machine(t, nil), "LOG_LEVEL=loud", "DATABSE_URL=postgres://canary")
+	g.Expect(ok).To(BeFalse())
 	g.Expect(set).To(BeEmpty())
 	g.Expect(log).To(Equal(`gantry: the configuration is not complete; process web does not start
 
@@ -68,15 +74,15 @@ func TestARefusalWordForWord(t *testing.T) {
 
 func TestModesOfTheCheck(t *testing.T) {
 	g := NewWithT(t)
-	code, _, log, termination := check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=warn", "DATABASE_URL=mysql://canary")
-	g.Expect(code).To(Equal(0))
+	ok, _, log, termination := check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=warn", "DATABASE_URL=mysql://canary")
+	g.Expect(ok).To(BeTrue())
 	g.Expect(log).To(HavePrefix("gantry: the configuration is not complete; process web starts all the same (BPL_CONFIG_CHECK=warn)\n"))
 	g.Expect(log + termination).NotTo(ContainSubstring("canary"))
-	code, _, log, _ = check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=off")
-	g.Expect(code).To(Equal(0))
+	ok, _, log, _ = check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=off")
+	g.Expect(ok).To(BeTrue())
 	g.Expect(log).To(BeEmpty())
-	code, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
-	g.Expect(code).To(Equal(0))
+	ok, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
+	g.Expect(ok).To(BeTrue())
 	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\nNODE_OPTIONS = \"--stack-trace-limit=30 --require=/layers/gantry/watch.cjs --report-signal=SIGUSR2\"\n"))
 	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
 
@@ -118,8 +124,8 @@ func TestSizes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			code, set, log, _ := check(t, launch.Image{Runtime: "node", Version: c.version}, machine(t, c.files), c.environ...)
-			g.Expect(code).To(Equal(0))
+			ok, set, log, _ := check(t, launch.Image{Runtime: "node", Version: c.version}, machine(t, c.files), c.environ...)
+			g.Expect(ok).To(BeTrue())
 			g.Expect(log).To(Equal(c.log))
 			for _, want := range c.want {
 				g.Expect(set).To(ContainSubstring(want))
@@ -137,8 +143,8 @@ func TestWarningsOfTheMachine(t *testing.T) {
 	m.Clock = func() (float64, float64) { return 900, 180 }
 	m.Files = func() uint64 { return 256 }
 	m.Temporary = func() error { return errors.New("read-only") }
-	code, _, log, _ := check(t, launch.Image{}, m, "PORT=http", "BPL_LAUNCH_FACTS=true")
-	g.Expect(code).To(Equal(0), "none of it keeps the application from starting")
+	ok, _, log, _ := check(t, launch.Image{}, m, "PORT=http", "BPL_LAUNCH_FACTS=true")
+	g.Expect(ok).To(BeTrue(), "none of it keeps the application from starting")
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	g.Expect(lines[:4]).To(Equal([]string{
 		"gantry: reading the clock takes a system call here (900 ns; a bare system call takes 180 ns): the clock source is hpet. The operator of the host can choose tsc or kvm-clock, or another machine type",
@@ -171,9 +177,9 @@ func TestValuesFromFilesAndBindings(t *testing.T) {
 	image := launch.Image{Contract: contract.Contract{Variables: []contract.Variable{
 		{Name: "DATABASE_URL", Type: "url", Required: true, Binding: "postgresql/uri"}, {Name: "KEY", Required: true},
 	}}}
-	code, set, log, _ := check(t, image, machine(t, nil), "SERVICE_BINDING_ROOT="+root, "KEY_FILE="+filepath.Join(root, "key"))
+	ok, set, log, _ := check(t, image, machine(t, nil), "SERVICE_BINDING_ROOT="+root, "KEY_FILE="+filepath.Join(root, "key"))
 	g.Expect(log).To(BeEmpty())
-	g.Expect(code).To(Equal(0))
+	g.Expect(ok).To(BeTrue())
 	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://bound\"\nKEY = \"from a file\"\n"))
 }
 
@@ -205,21 +211,21 @@ func TestDebugMode(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		environ  []string
-		code     int
+		ok       bool
 		set, log string
 	}{
-		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, 0, "", ""},
-		"on":        {[]string{"BPL_DEBUG_ENABLED=true"}, 0, " --inspect=127.0.0.1:9229", "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
-		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, 0, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
-		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, 0, " --inspect=0.0.0.0:9229",
+		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, true, "", ""},
+		"on":        {[]string{"BPL_DEBUG_ENABLED=true"}, true, " --inspect=127.0.0.1:9229", "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
+		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, true, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
+		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, true, " --inspect=0.0.0.0:9229",
 			"gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
-		"by the user": {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, 0, " --inspect=127.0.0.1:1234", ""},
-		"no port":     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, 1, "", "gantry: BPL_DEBUG_PORT is \"http\", which is no port: set a number from 1 to 65535, or nothing for 9229\n"},
+		"by the user": {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", ""},
+		"no port":     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, false, "", "gantry: BPL_DEBUG_PORT is \"http\", which is no port: set a number from 1 to 65535, or nothing for 9229\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			code, set, log, _ := check(t, image, machine(t, nil), c.environ...)
-			g.Expect(code).To(Equal(c.code))
+			ok, set, log, _ := check(t, image, machine(t, nil), c.environ...)
+			g.Expect(ok).To(Equal(c.ok))
 			g.Expect(log).To(Equal(c.log))
 			if c.set == "" {
 				g.Expect(set).NotTo(ContainSubstring("--inspect"))

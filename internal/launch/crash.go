@@ -24,29 +24,21 @@ type afterlife struct {
 	command   string
 }
 
-func newAfterlife(command string, environ []string, log io.Writer) *afterlife {
+func newAfterlife(command string, environ []string, image Image, log io.Writer) *afterlife {
 	values := variables(environ)
 	a := &afterlife{machine: Host(), command: command}
 	a.kills = a.machine.OOMKills()
 	a.collector = &crash.Collector{
 		Reports: values[reportsVariable], Store: crash.Open(values), Environ: environ, Log: log,
-		Secrets: declaredSecrets, Limit: func() int64 { return MemoryLimit("/") },
+		Secrets: image.secrets, Limit: func() int64 { return MemoryLimit("/") },
 	}
 	a.collector.Watch()
 	return a
 }
 
-// declaredSecrets are the names of the variables that the contract calls secret.
-func declaredSecrets() (names []string) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil
-	}
-	image, err := ReadImage(program)
-	if err != nil {
-		return nil
-	}
-	for _, v := range image.Contract.Variables {
+// secrets are the names of the variables that the contract calls secret.
+func (i Image) secrets() (names []string) {
+	for _, v := range i.Contract.Variables {
 		if v.Secret {
 			names = append(names, v.Name)
 		}

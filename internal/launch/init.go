@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,13 +31,32 @@ const (
 // A process with the number 1 ignores signals that it has no handler for, and inherits the orphans of the container.
 // Init takes that place, so that the program is an ordinary process. The arguments are:
 //
-//	[--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
+//	[--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
 //
-// With --group, signals go to the program's whole process group, for a shell that does not forward them.
+// With --check, the program is one of that process type, and starts only where its configuration is complete; it is sized for
+// the container's limits. A custom command has no type: so a debug shell starts all the same. With --group, signals go to the program's whole process group, for a shell that does not forward them.
 func Init(arguments, environ []string, stderr io.Writer) int {
 	order, err := parse(arguments, environ)
 	if err != nil {
 		return fail(stderr, notExecutable, err)
+	}
+	tool, err := os.Executable()
+	if err != nil {
+		return fail(stderr, notExecutable, err)
+	}
+	image, err := ReadImage(tool)
+	if err != nil {
+		return fail(stderr, Refused, err)
+	}
+	if order.check != "" {
+		c := Check{Image: image, Process: order.check, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
+		set, ok := c.Run()
+		if !ok {
+			return Refused
+		}
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			order.env = withVariable(order.env, name+"="+set[name])
+		}
 	}
 	program, err := exec.LookPath(order.args[0])
 	if err != nil {
@@ -47,7 +68,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, stderr)
+	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, image, stderr)
 	child, err := start(program, order)
 	if err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
@@ -93,6 +114,7 @@ func drainDelay(environ []string) (time.Duration, error) {
 
 // order is what Init was asked to run.
 type order struct {
+	check string
 	group bool
 	env   []string
 	args  []string
@@ -102,6 +124,9 @@ func parse(arguments, environ []string) (order, error) {
 	o := order{env: environ}
 	for i := 0; i < len(arguments); i++ {
 		switch {
+		case arguments[i] == "--check" && i+1 < len(arguments):
+			i++
+			o.check = arguments[i]
 		case arguments[i] == "--group":
 			o.group = true
 		case arguments[i] == "--env" && i+1 < len(arguments):
@@ -111,7 +136,7 @@ func parse(arguments, environ []string) (order, error) {
 			o.args = arguments[i+1:]
 			return o, nil
 		default:
-			return o, errors.New("usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
+			return o, errors.New("usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
 		}
 	}
 	return o, errors.New("there is no program to run behind --")

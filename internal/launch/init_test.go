@@ -47,8 +47,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--env", "A=b c", "--", "sh", "-c", `echo "$A"`}, 0, "b c\n"},
 		{[]string{"--", "no-such-program"}, 127, "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
 		{[]string{"--", "/"}, 127, "gantry: / cannot be started: is a directory\n"},
-		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{[]string{"--"}, 126, "gantry: usage: gantry init [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{[]string{"--"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
 	} {
 		t.Run(strings.Join(c.arguments, " "), func(t *testing.T) {
 			code, output := run(c.arguments...)

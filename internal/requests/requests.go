@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -25,11 +26,15 @@ type Request struct {
 // maxList bounds a list, in bytes.
 const maxList = 16 << 20
 
-// start is a request's first line; an address may be whole, as editors write it, and its host does not count.
-var start = regexp.MustCompile(`^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)[ \t]+(?:https?://[^/ \t]+)?(/?\S*)(?:[ \t]+HTTP/[0-9.]+)?[ \t]*$`)
-
-// header is a line "Name: value": RFC 9110, 5.1.
-var header = regexp.MustCompile("^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$")
+// Both are compiled when they are needed: this package is part of every container's first process.
+var (
+	// start is a request's first line; an address may be whole, as editors write it, and its host does not count.
+	start = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)[ \t]+(?:https?://[^/ \t]+)?(/?\S*)(?:[ \t]+HTTP/[0-9.]+)?[ \t]*$`)
+	})
+	// header is a line "Name: value": RFC 9110, 5.1.
+	header = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$") })
+)
 
 // ParseList reads a list of requests, in the form of .http files of editors (the HTTP Request in Editor specification): a line
 // "METHOD /path", lines "Name: value", and a body behind an empty line where a header Content-Type says that there is one.
@@ -91,13 +96,13 @@ func (p *parser) line(text string) error {
 	case trimmed == "":
 		p.inBody = p.now != nil && (p.now.Headers["Content-Type"] != "" || p.now.Headers["Content-Length"] != "")
 	case strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, "//"):
-	case start.MatchString(trimmed):
+	case start().MatchString(trimmed):
 		p.end()
-		m := start.FindStringSubmatch(trimmed)
+		m := start().FindStringSubmatch(trimmed)
 		p.now = &Request{Name: p.name, Method: m[1], Path: "/" + strings.TrimPrefix(m[2], "/"), Headers: map[string]string{}}
 		p.name = ""
-	case p.now != nil && header.MatchString(trimmed):
-		m := header.FindStringSubmatch(trimmed)
+	case p.now != nil && header().MatchString(trimmed):
+		m := header().FindStringSubmatch(trimmed)
 		p.now.Headers[textproto.CanonicalMIMEHeaderKey(m[1])] = m[2]
 	default:
 		return p.wrong(p.number, "requests/not-understood", fmt.Sprintf("the line %q is not understood", text),

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // maxLine bounds a line of the agent, in bytes: the deepest stack that it takes fits many times.
@@ -39,10 +40,13 @@ func FromLines(kind Kind, in io.Reader) (*Document, error) {
 }
 
 // passing are the parts of names that are others in each process: addresses of classes without a name, and the numbers that
-// Action View gives the methods of templates.
-var passing = regexp.MustCompile(`:0x[0-9a-f]{8,}|(_(?:erb|haml|slim|builder|ruby))__+\d+_\d+$`)
+// Action View gives the methods of templates. It is compiled when it is needed: this package is part of every container's
+// first process.
+var passing = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`:0x[0-9a-f]{8,}|(_(?:erb|haml|slim|builder|ruby))__+\d+_\d+$`)
+})
 
-func lasting(name string) string { return passing.ReplaceAllString(name, "$1") }
+func lasting(name string) string { return passing().ReplaceAllString(name, "$1") }
 
 // reader puts a profile together.
 type reader struct {
