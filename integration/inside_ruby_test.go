@@ -92,7 +92,7 @@ func lookInsideWorkers(t *testing.T, d *docker) {
 	collector := c.gantry("gc", "--for", "1s", "--pid", workers[1])
 	heap := c.gantry("snapshot", "heap", "--force", "--pid", workers[0])
 	_, failed := stop()
-	c.Expect(failed).To(BeZero())
+	c.Expect(failed).To(BeEmpty())
 
 	text := c.report(t, "repos.allocations", allocations)
 	t.Log("\n" + text)

@@ -189,6 +189,7 @@ func TestRails(t *testing.T) {
 	r := rubyMirror(t)
 	p := copyApp(t, "ruby/rails")
 	r.use(t, p, "3.3.8")
+	p.env["BP_BOOTSNAP_PRECOMPILE"] = "true"
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
 	names, _ := p.files(func(string) bool { return false })
@@ -203,7 +204,7 @@ func TestRails(t *testing.T) {
                    Rails signs and encrypts cookies with it; ` + "`rails secret`" + ` makes one
 `))
 
-	env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3"}
+	env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3", "BOOTSNAP_STATS": "1"}
 	c = p.start(localbuild.RunOptions{Env: env})
 	status, body := c.get("/")
 	p.Expect(status).To(Equal(http.StatusOK), c.out.String())
@@ -214,6 +215,15 @@ func TestRails(t *testing.T) {
 	p.Expect(body).To(ContainSubstring("color: green"))
 	code, _ = c.stop()
 	p.Expect(code).To(Equal(0))
+	p.Expect(c.out.String()).To(MatchRegexp(`bootsnap hit: [1-9]\d\d\d\n`), "the gems' code is compiled")
+
+	// The same source makes the same image, somewhere else and later; but for code that Ruby compiles.
+	p.env["BP_BOOTSNAP_PRECOMPILE"] = "false"
+	p.Expect(p.build()).To(ContainSubstring("Layer       gems: made"))
+	twin := copyApp(t, "ruby/rails")
+	r.use(t, twin, "3.3.8")
+	twin.build()
+	p.Expect(twin.layers()).To(Equal(p.layers()))
 
 	const kept = "what the scripts made comes from the cache"
 	p.Expect(p.build()).To(ContainSubstring(kept))

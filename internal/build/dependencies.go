@@ -202,7 +202,10 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 	if err := in.trees.remove(); err != nil {
 		return err
 	}
-	return w.linkModules(in, l, cause)
+	if err := w.linkModules(in, l, cause); err != nil || cause == "" {
+		return err
+	}
+	return w.compilePackages(ctx, in, l.Path)
 }
 
 // linkModules adds the layer to the result, and links to it to the application.
@@ -231,6 +234,9 @@ func (w *work) installation() (installation, error) {
 			d.Manager:                      d.Version,
 			builtInput:                     nothingWritten,
 		},
+	}
+	if d.Compiled != nil {
+		in.inputs["what is compiled of them"] = d.Compiled.Compile.Title
 	}
 	if d.Production != nil {
 		in.inputs["packages that are run"] = strings.Join(slices.Concat(d.Production.Roots, d.Production.Also), " ")

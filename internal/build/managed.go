@@ -116,6 +116,11 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return err
 		}
 	}
+	for _, c := range in.Copies {
+		if err := in.trees.copy(c); err != nil {
+			return err
+		}
+	}
 	for _, name := range in.Traces {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
 			return problem.Disk("remove "+name, err)

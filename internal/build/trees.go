@@ -137,6 +137,44 @@ func (t trees) rewrite(r plan.Rewrite) error {
 	return nil
 }
 
+// copy puts files of the trees where they are missing.
+func (t trees) copy(c plan.Copy) error {
+	match, err := regexp.Compile(`\A` + c.Match + `\z`)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", c.Match, err)
+	}
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, tree := range found {
+		base := filepath.Join(t.app, tree)
+		err := filepath.WalkDir(base, func(file string, entry fs.DirEntry, err error) error {
+			name := strings.TrimPrefix(file, base+"/")
+			if err != nil || !entry.Type().IsRegular() || !match.MatchString(name) {
+				return err
+			}
+			into := filepath.Join(base, match.ReplaceAllString(name, c.Into))
+			to := filepath.Join(into, match.ReplaceAllString(name, c.Name))
+			if _, err := os.Stat(into); err != nil {
+				return nil
+			}
+			if _, err := os.Lstat(to); err == nil {
+				return nil
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			return copyFile(file, to, info.Mode().Perm())
+		})
+		if err != nil {
+			return problem.Disk("copy compiled files", err)
+		}
+	}
+	return nil
+}
+
 func rewriteFile(file string, match *regexp.Regexp, with string) error {
 	info, err := os.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {

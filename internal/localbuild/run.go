@@ -195,7 +195,7 @@ func unpack(layers []v1.Layer, root string) error {
 	}
 	files := mutate.Extract(image)
 	defer func() { _ = files.Close() }()
-	if err := archive.Extract(files, root, archive.Options{RootFS: true}); err != nil {
+	if err := archive.Extract(files, root, archive.Options{RootFS: true, Times: true}); err != nil {
 		return fmt.Errorf("unpack the image: %w", err)
 	}
 	return nil

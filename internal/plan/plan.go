@@ -223,6 +223,8 @@ type Dependencies struct {
 	Native bool `json:",omitempty"`
 	// Rewrites change texts in what an installation has made.
 	Rewrites []Rewrite `json:",omitempty"`
+	// Copies are files that an installation makes twice, and only once where it takes them from its store.
+	Copies []Copy `json:",omitempty"`
 	// Omit are files in them that the running application does not need, relative to each of Dirs; patterns with **.
 	Omit []string `json:",omitempty"`
 	// InPlace: the packages stay in the application's folder, since their places are written into it.
@@ -260,6 +262,8 @@ type Dependencies struct {
 	// Hooks are the application's own steps that belong to an installation. Install runs them itself; when it is not
 	// used, they are run after it.
 	Hooks []Command `json:",omitempty"`
+	// Compiled is made of the packages for the running application once they are where they stay; nil for nothing.
+	Compiled *Compiled `json:",omitempty"`
 	// Archives is a folder of packages' archives, and Index a file that names those that are needed; the others are removed
 	// when development packages are.
 	Archives string `json:",omitempty"`
@@ -270,6 +274,22 @@ type Dependencies struct {
 	TracesAtLaunch []string `json:",omitempty"`
 	// Scratch are files and folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
+}
+
+// Compiled is what lets the running application load its packages faster: it knows them by the times of their files, which
+// are those of an image by then.
+type Compiled struct {
+	// Dir is its folder, relative to the application, in one of the Dirs.
+	Dir string
+	// Compile makes it.
+	Compile Command
+}
+
+// Copy puts files where they are missing.
+type Copy struct {
+	// Match is a regular expression for a file's whole name, relative to each of Dirs. Into is the folder, where it is there, that
+	// gets a copy, and Name its name in that; $1 and so on stand for groups.
+	Match, Into, Name string
 }
 
 // Rewrite changes the text of files.

@@ -65,6 +65,9 @@ func (p *Project) packages(out *plan.Plan) error {
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
+		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
+		// what was compiled knows the one place.
+		Copies: []plan.Copy{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
 		Omit: []string{
 			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
 			"ruby/*/gems/*/ext/**/*.{c,h,cc,cpp,hpp,o,a,so}", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",

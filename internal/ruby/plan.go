@@ -71,6 +71,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.packages(&out); err != nil {
 		return plan.Plan{}, err
 	}
+	p.bootsnap(&out)
 	p.assets(&out)
 	p.config(&out)
 	if err := p.processes(&out); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/gem"
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
@@ -21,6 +22,27 @@ func (p *Project) precompiles() bool {
 		}
 	}
 	return false
+}
+
+// bootsnapCode runs Bootsnap's own program, whose place in a bundle differs. Ruby's library is somewhere else at launch.
+const bootsnapCode = `require "bootsnap/cli"; exit Bootsnap::CLI.new(["precompile", "--gemfile", "--exclude", "^" + Regexp.escape(RbConfig::CONFIG["prefix"])]).run`
+
+// bootsnap has the gems compiled, where that is asked for and the application loads Bootsnap: its cache knows files by their
+// times and sizes. It is not the rule, since Ruby does not write the same bytes for the same code.
+// The application's own code is left out, for that would have the gems unpacked for every change of it.
+// https://github.com/rails/bootsnap#precompilation
+func (p *Project) bootsnap(out *plan.Plan) {
+	version, err := gem.Parse(p.lock.Version("bootsnap"))
+	known, _ := gem.ParseRequirement(">= 1.16")
+	if p.settings.BootsnapPrecompile.Value != "true" || out.Dependencies == nil || err != nil || !known.Matches(version) || !strings.Contains(p.read("config/boot.rb"), "bootsnap/setup") {
+		return
+	}
+	dir := bundleDir + "/bootsnap"
+	out.Dependencies.Compiled = &plan.Compiled{Dir: p.in(dir), Compile: plan.Command{
+		Title: "bootsnap precompile --gemfile", Args: []string{"ruby", "-rbundler/setup", "-e", bootsnapCode}, Dir: p.dir,
+		Env: map[string]string{"BOOTSNAP_CACHE_DIR": dir, "BUNDLE_WITHOUT": out.LaunchEnv["BUNDLE_WITHOUT"]},
+	}}
+	out.LaunchEnv["BOOTSNAP_CACHE_DIR"] = plan.AppDir + "/" + p.in(dir)
 }
 
 // precompiled gives the manifest of assets that are in the source already, empty without.

@@ -57,6 +57,8 @@ type Settings struct {
 	// BundleWithout and BundleBuildGroups are groups of the Gemfile, separated by commas: those that are not installed, and
 	// those that only the build needs.
 	BundleWithout, BundleBuildGroups Setting
+	// BootsnapPrecompile is true or false.
+	BootsnapPrecompile Setting
 	// StaticDir is the folder of files to serve as they are, without Node.js; empty when nobody has chosen.
 	StaticDir Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
@@ -97,6 +99,8 @@ var definitions = []definition{
 	{key: "ruby.without", env: "BP_BUNDLE_WITHOUT", fallback: "development,test", list: true, target: func(s *Settings) *Setting { return &s.BundleWithout }},
 	{key: "ruby.build-groups", env: "BP_BUNDLE_BUILD_GROUPS", fallback: "assets,build", list: true,
 		target: func(s *Settings) *Setting { return &s.BundleBuildGroups }},
+	{key: "ruby.bootsnap-precompile", env: "BP_BOOTSNAP_PRECOMPILE", fallback: "false", boolean: true, check: oneOf("true", "false"),
+		target: func(s *Settings) *Setting { return &s.BootsnapPrecompile }},
 	{key: "static.dir", env: "BP_STATIC_DIR", check: folder, target: func(s *Settings) *Setting { return &s.StaticDir }},
 	{key: "cache.limit", env: "BP_CACHE_LIMIT", fallback: "500MB", check: size, target: func(s *Settings) *Setting { return &s.CacheLimit }},
 	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
