@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +36,42 @@ func run(arguments ...string) (code int, output string) {
 		return exit.ExitCode(), out.String()
 	}
 	return 0, out.String()
+}
+
+// A process type starts only where its configuration is complete, with what the contract sets; a program without a type starts
+// whatever that is.
+func TestInitChecks(t *testing.T) {
+	layer := t.TempDir()
+	program, err := os.ReadFile(os.Args[0])
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	tool := filepath.Join(layer, "bin", "gantry")
+	NewWithT(t).Expect(os.Mkdir(filepath.Dir(tool), 0o755)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(tool, program, 0o755)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(filepath.Join(layer, launch.ImageFile), []byte(`{"contract": {"variables": [
+		{"name": "DATABASE_URL", "type": "url", "required": true}, {"name": "LEVEL", "values": ["info", "debug"], "default": "info"}]}}`), 0o644)).To(Succeed())
+	for name, c := range map[string]struct {
+		arguments, environ []string
+		code               int
+		output             string
+	}{
+		"complete":          {[]string{"--check", "web"}, []string{"DATABASE_URL=postgres://h"}, 0, "postgres://h info\n"},
+		"of the process":    {[]string{"--check", "web", "--env", "LEVEL=debug"}, []string{"DATABASE_URL=postgres://h"}, 0, "postgres://h debug\n"},
+		"wrong, of its own": {[]string{"--check", "web", "--env", "LEVEL=loud"}, []string{"DATABASE_URL=postgres://h"}, launch.Refused, "gantry: the configuration is not complete; process web does not start\n"},
+		"not complete":      {[]string{"--check", "web"}, nil, launch.Refused, "gantry: the configuration is not complete; process web does not start\n"},
+		"switched off":      {[]string{"--check", "web"}, []string{"BPL_CONFIG_CHECK=off"}, 0, " \n"},
+		"no process type":   {nil, nil, 0, " \n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var out bytes.Buffer
+			cmd := exec.Command(tool, slices.Concat([]string{"init"}, c.arguments, []string{"--", "sh", "-c", `echo "$DATABASE_URL $LEVEL"`})...)
+			cmd.Env = append(c.environ, "PATH="+os.Getenv("PATH"))
+			cmd.Stdout, cmd.Stderr = &out, &out
+			_ = cmd.Run()
+			g.Expect(cmd.ProcessState.ExitCode()).To(Equal(c.code), out.String())
+			g.Expect(out.String()).To(HavePrefix(c.output))
+		})
+	}
 }
 
 func TestExitCodes(t *testing.T) {
