@@ -65,6 +65,17 @@ func TestLookInsideRuby(t *testing.T) {
 		c := d.deploy(t, append([]string{"-e", "RUBYOPT=-W0 -rsecurerandom"}, railsVariables...)...)
 		c.Expect(c.gantry("stacks")).To(ContainSubstring("Thread"))
 	})
+	// Two containers of a pod that share a volume for temporary files: each looks into its own application.
+	t.Run("two in a pod", func(t *testing.T) {
+		shared := t.TempDir()
+		d.Expect(os.Chmod(shared, 0o777)).To(Succeed())
+		options := append([]string{"-v", shared + ":/shared", "-e", "TMPDIR=/shared"}, railsVariables...)
+		first, second := d.deploy(t, options...), d.deploy(t, options...)
+		for _, c := range []*deployed{first, second} {
+			c.Expect(regexp.MustCompile(`(?m)^ +\d+ +3\.3\.8 `).FindAllString(c.gantry("ps"), -1)).To(HaveLen(1))
+			c.Expect(c.gantry("stacks")).To(ContainSubstring("puma srv"))
+		}
+	})
 	t.Run("requests compared", func(t *testing.T) { compareRequests(t, d, p) })
 }
 

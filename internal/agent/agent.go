@@ -1,6 +1,6 @@
 // Package agent holds what Gantry puts beside an application of Ruby, so that it can be looked into while it runs: a
-// script that Ruby loads first, the source of a sampler that is compiled for the image's Ruby, and a script that sends
-// requests to an application inside of its own process. package capture asks the first of them.
+// script that Ruby loads first, with a part that profiles alone need, the source of a sampler that is compiled for the image's
+// Ruby, and a script that sends requests to an application inside of its own process. package capture asks the first of them.
 package agent
 
 import _ "embed" // for the files below
@@ -9,6 +9,7 @@ import _ "embed" // for the files below
 const (
 	Layer         = "ruby-agent"
 	ScriptFile    = "agent.rb"
+	ProfilesFile  = "profiles.rb"
 	RequestsFile  = "requests.rb"
 	SamplerSource = "sampler.c"
 	SamplerFile   = "gantry_sampler.so"
@@ -22,10 +23,12 @@ exec("cc", "-O2", "-fPIC", "-shared", "-s", *headers, "-o", "` + SamplerFile + `
 // Variable names the folder in which the script opens its socket: one that is the user's own, with mode 0700.
 const Variable = "GANTRY_AGENT"
 
-// Script, Requests and Sampler are those files.
+// Script, Profiles, Requests and Sampler are those files.
 var (
 	//go:embed ruby/agent.rb
 	Script string
+	//go:embed ruby/profiles.rb
+	Profiles string
 	//go:embed ruby/requests.rb
 	Requests string
 	//go:embed ruby/sampler.c

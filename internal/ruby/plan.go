@@ -48,7 +48,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		},
 	}
 	out.Agent = &plan.Agent{
-		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.RequestsFile: agent.Requests},
+		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.RequestsFile: agent.Requests},
 		Sources:  map[string]string{agent.SamplerSource: agent.Sampler},
 		Compile:  plan.Command{Title: "compile the sampler", Args: []string{"ruby", "--disable=gems", "-rrbconfig", "-e", agent.Compile}},
 		Compiled: agent.SamplerFile,

@@ -1,0 +1,95 @@
+package build
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// rewrite changes texts in the trees.
+func (t trees) rewrite(r plan.Rewrite) error {
+	match, err := regexp.Compile(r.Match)
+	if err != nil {
+		return fmt.Errorf("rewrite %s: %w", r.Files, err)
+	}
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, tree := range found {
+		names, err := doublestar.Glob(os.DirFS(filepath.Join(t.app, tree)), r.Files, doublestar.WithNoFollow(), doublestar.WithFilesOnly())
+		if err != nil {
+			return fmt.Errorf("rewrite %s: %w", r.Files, err)
+		}
+		for _, name := range names {
+			if err := rewriteFile(filepath.Join(t.app, tree, name), match, r.With); err != nil {
+				return problem.Disk("change "+name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// copy puts files of the trees where they are missing.
+func (t trees) copy(c plan.Copy) error {
+	match, err := regexp.Compile(`\A` + c.Match + `\z`)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", c.Match, err)
+	}
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, tree := range found {
+		base := filepath.Join(t.app, tree)
+		err := filepath.WalkDir(base, func(file string, entry fs.DirEntry, err error) error {
+			name := strings.TrimPrefix(file, base+"/")
+			if err != nil || !entry.Type().IsRegular() || !match.MatchString(name) {
+				return err
+			}
+			into := filepath.Join(base, match.ReplaceAllString(name, c.Into))
+			to := filepath.Join(into, match.ReplaceAllString(name, c.Name))
+			if _, err := os.Stat(into); err != nil {
+				return nil
+			}
+			if _, err := os.Lstat(to); err == nil {
+				return nil
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			return copyFile(file, to, info.Mode().Perm())
+		})
+		if err != nil {
+			return problem.Disk("copy compiled files", err)
+		}
+	}
+	return nil
+}
+
+func rewriteFile(file string, match *regexp.Regexp, with string) error {
+	info, err := os.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	at := match.FindIndex(text)
+	if at == nil {
+		return nil
+	}
+	changed := slices.Concat(text[:at[0]], []byte(with), text[at[1]:])
+	return os.WriteFile(file, changed, info.Mode().Perm())
+}
