@@ -7,12 +7,17 @@ node=10.200.0.1
 registry=$node:5000
 namespace=gantry-kpack
 
-# compile makes the programs once, under a key of their versions.
-compile() {
+# programs names the folder of the programs, under a key of their versions.
+programs() {
   local key
   key=$(cat integration/kubernetes/go.* integration/kubernetes/*.go integration/kubernetes/*/*.go <(echo "$kubernetes $kpack $crane") | sha256sum | cut -c1-16)
-  bin=${GANTRY_KUBERNETES:-$PWD/build/kubernetes-$key}
+  bin=${GANTRY_KUBERNETES:-${XDG_CACHE_HOME:-$HOME/.cache}/gantry/kubernetes-$key}
   export bin
+}
+
+# compile makes the programs once.
+compile() {
+  programs
   if [ -e "$bin/complete" ]; then return; fi
   echo "Compiling Kubernetes $kubernetes and kpack $kpack (once; about twenty minutes of processor time)"
   mkdir -p "$bin"

@@ -5,13 +5,13 @@
 #
 #   scripts/kpack-test.sh [--setup] [--keep]
 #
-# The programs are compiled once, under a key of their versions (or taken from $GANTRY_KUBERNETES).
+# The programs are compiled once and kept in ~/.cache/gantry, under a key of their versions (or taken from $GANTRY_KUBERNETES).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 keep=
 for argument in "$@"; do
   case $argument in
-    --setup) apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl >/dev/null ;;
+    --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl >/dev/null ;;
     --keep) keep=1 ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
