@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -184,6 +185,24 @@ func TestAnotherGem(t *testing.T) {
 	p.Expect(r.fetched()).To(Equal([]string{"connection_pool-2.4.1.gem", "redis-5.3.0.gem", "redis-client-0.22.2.gem"}))
 }
 
+// gemsOf are the gems of which an image has a specification in a folder.
+func gemsOf(names []string, folder string) (gems []string) {
+	spec := regexp.MustCompile(folder + `([^/]+?)-(\d[^/-]*)(?:-x86_64-linux)?\.gemspec$`)
+	for _, name := range names {
+		if m := spec.FindStringSubmatch(name); m != nil {
+			gems = append(gems, m[1]+"@"+m[2])
+		}
+	}
+	return gems
+}
+
+func billedGems(bill string) (gems []string) {
+	for _, m := range regexp.MustCompile(`"purl": ?"pkg:gem/([^?"]+)`).FindAllStringSubmatch(bill, -1) {
+		gems = append(gems, m[1])
+	}
+	return gems
+}
+
 // Rails with SQLite, Propshaft and import maps.
 func TestRails(t *testing.T) {
 	r := rubyMirror(t)
@@ -192,8 +211,15 @@ func TestRails(t *testing.T) {
 	p.env["BP_BOOTSNAP_PRECOMPILE"] = "true"
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
-	names, _ := p.files(func(string) bool { return false })
+	names, bills := p.files(func(name string) bool { return strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json") })
 	p.Expect(names).To(ContainElement(MatchRegexp(`workspace/public/assets/application-[0-9a-f]+\.css$`)))
+	p.Expect(bills).To(HaveLen(1))
+	for _, bill := range bills {
+		installed, withRuby := gemsOf(names, `/vendor/bundle/ruby/[^/]+/specifications/`), gemsOf(names, `/lib/ruby/gems/[^/]+/specifications/default/`)
+		billed := billedGems(string(bill))
+		p.Expect(billed).To(ContainElements(installed), "the bill of materials names what is installed")
+		p.Expect(slices.Concat(installed, withRuby)).To(ContainElements(billed), "and nothing that is not")
+	}
 
 	c := p.start(localbuild.RunOptions{})
 	code, err := c.Wait()
@@ -226,7 +252,9 @@ func TestRails(t *testing.T) {
 	p.Expect(twin.layers()).To(Equal(p.layers()))
 
 	const kept = "what the scripts made comes from the cache"
+	first := p.layers()
 	p.Expect(p.build()).To(ContainSubstring(kept))
+	p.Expect(p.layers()).To(Equal(first))
 	p.edit("app/views/pages/home.html.erb", "Hello from Rails", "Hello again")
 	log = p.build()
 	p.Expect(log).To(ContainSubstring(kept), "a view is no asset")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -154,6 +155,9 @@ func (w *work) reduce() error {
 	for _, name := range w.plan.NotInImage {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
 			return problem.Disk("remove "+name, err)
+		}
+		// A folder that was made for it alone goes, too: where nothing was made, it is not there.
+		for dir := filepath.Dir(name); dir != "." && syscall.Rmdir(filepath.Join(w.ctx.ApplicationPath, dir)) == nil; dir = filepath.Dir(dir) {
 		}
 	}
 	if len(w.plan.Only) == 0 {

@@ -198,6 +198,9 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 		}
 		l.Metadata = in.inputs.Metadata()
 		l.Metadata["links"] = links
+		if missing := w.notInstalled(in, l.Path); len(missing) > 0 {
+			l.Metadata[notInstalled] = missing
+		}
 	}
 	if err := in.trees.remove(); err != nil {
 		return err
@@ -234,6 +237,9 @@ func (w *work) installation() (installation, error) {
 			d.Manager:                      d.Version,
 			builtInput:                     nothingWritten,
 		},
+	}
+	if len(d.Evidence) > 0 {
+		in.inputs["how packages are found"] = strings.Join(d.Evidence, " ")
 	}
 	if d.Compiled != nil {
 		in.inputs["what is compiled of them"] = d.Compiled.Compile.Title

@@ -13,8 +13,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/sbom"
 )
 
-// billOfMaterials writes what the image holds, and what else the build used, from the plan alone: it takes milliseconds
-// and needs nothing on disk. Where it goes: buildpack specification, "Software-Bill-of-Materials".
+// billOfMaterials writes what the image holds, and what else the build used, from the plan and from what is known
+// of the layer: it takes milliseconds and needs nothing on disk. Where it goes: buildpack specification, "Software-Bill-of-Materials".
 func (w *work) billOfMaterials() error {
 	const prefix = "org.opencontainers.image."
 	d := sbom.Document{
@@ -46,10 +46,11 @@ func (w *work) billOfMaterials() error {
 	}
 	if packages := w.plan.Dependencies; packages != nil {
 		launch.Roots, build.Roots = packages.DependsOn, packages.DependsOn
+		missing := w.missing()
 		for _, p := range packages.Packages {
 			c := sbom.Component{Key: p.Key, Type: cmp.Or(packages.PackageType, "npm"), Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: p.Needs}
 			build.Components = append(build.Components, c)
-			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there {
+			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there && !slices.Contains(missing, p.Key) {
 				launch.Components = append(launch.Components, c)
 			}
 		}

@@ -35,6 +35,10 @@ type Dependencies struct {
 	// that the running application needs, and DependsOn those that it needs itself.
 	Packages            []Package `json:"-"`
 	AtLaunch, DependsOn []string  `json:"-"`
+	// Evidence are files of which an installed package has one: patterns with ** and, for the package, {name} and {version},
+	// relative to each of Dirs, or behind ToolchainDir for those that come with the runtime. Empty where AtLaunch is all that
+	// there is to know.
+	Evidence []string `json:",omitempty"`
 	// Inputs are the files and folders that decide what is installed; the tree is made anew when one of them changes.
 	Inputs []string
 	// Lockfile is the one of Inputs that pins every package, relative to Root; empty when there is none.

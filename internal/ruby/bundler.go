@@ -65,6 +65,11 @@ func (p *Project) packages(out *plan.Plan) error {
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
+		// The lockfile does not say which gems are those of a group that is left out.
+		Evidence: []string{
+			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/*/{name}.gemspec",
+			plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
+		},
 		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
 		// what was compiled knows the one place.
 		Copies: []plan.Copy{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},

@@ -1,0 +1,55 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// notInstalled is the name, in a layer's metadata, of the packages that the lockfile names and that are not in it.
+const notInstalled = "not installed"
+
+// notInstalled gives the keys of the packages of which a layer and the runtime have no evidence.
+func (w *work) notInstalled(in installation, layer string) (keys []string) {
+	if len(in.Evidence) == 0 {
+		return nil
+	}
+	for _, p := range in.Packages {
+		there := slices.ContainsFunc(in.Evidence, func(pattern string) bool { return w.found(in, layer, p, pattern) })
+		if !there {
+			keys = append(keys, p.Key)
+		}
+	}
+	return keys
+}
+
+func (w *work) found(in installation, layer string, p plan.Package, pattern string) bool {
+	pattern = strings.NewReplacer("{name}", p.Name, "{version}", p.Version).Replace(pattern)
+	places := []string{w.toolchain}
+	pattern, ofRuntime := strings.CutPrefix(pattern, plan.ToolchainDir+"/")
+	if !ofRuntime {
+		places = nil
+		for _, dir := range in.Dirs {
+			places = append(places, filepath.Join(layer, dir))
+		}
+	}
+	return slices.ContainsFunc(places, func(dir string) bool {
+		names, err := doublestar.Glob(os.DirFS(dir), pattern)
+		return err == nil && len(names) > 0
+	})
+}
+
+// missing gives what the layer of packages says is not in it.
+func (w *work) missing() []string {
+	i := slices.IndexFunc(w.result.Layers, func(l libcnb.Layer) bool { return l.Name == w.layerName(modulesLayer) })
+	if i < 0 {
+		return nil
+	}
+	return asStrings(w.result.Layers[i].Metadata[notInstalled])
+}
