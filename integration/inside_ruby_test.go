@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 )
@@ -85,14 +84,14 @@ func lookInsideWorkers(t *testing.T, d *docker) {
 	c := d.deploy(t, append([]string{"-m", "512m", "-e", "WEB_CONCURRENCY=2"}, railsVariables...)...)
 	// A connection that is kept open would keep a thread.
 	c.closes = true
+	c.eventually(MatchRegexp(`(?s)puma: cluster worker.*puma: cluster worker`), "ps")
 	var workers []string
-	c.Eventually(func() int {
-		workers = nil
-		for _, line := range regexp.MustCompile(`(?m)^ +(\d+) +3\.3\.8 .*puma: cluster worker`).FindAllStringSubmatch(c.gantry("ps"), -1) {
-			workers = append(workers, line[1])
-		}
-		return len(workers)
-	}, 30*time.Second, 500*time.Millisecond).Should(Equal(2))
+	for _, line := range regexp.MustCompile(`(?m)^ +(\d+) +3\.3\.8 .*puma: cluster worker`).FindAllStringSubmatch(c.gantry("ps"), -1) {
+		workers = append(workers, line[1])
+		// It is called so before it has loaded the application.
+		c.eventually(ContainSubstring("puma srv tp"), "stacks", "--pid", line[1])
+	}
+	c.Expect(workers).To(HaveLen(2))
 	c.Expect(c.fetch("/fork")).To(ContainSubstring("0 executed\n 3.3.8"))
 
 	// As many clients as the workers have threads: neither is left without work.
@@ -123,13 +122,9 @@ func lookInsideWorkers(t *testing.T, d *docker) {
 	c.Expect(console.Start()).To(Succeed())
 	_, err = io.WriteString(input, "def long_query = sleep(60)\nlong_query\n")
 	c.Expect(err).NotTo(HaveOccurred())
-	c.Eventually(func() string {
-		pid := regexp.MustCompile(`(?m)^ +(\d+) +3\.3\.8 .*rails console`).FindStringSubmatch(c.gantry("ps"))
-		if pid == nil {
-			return "no console"
-		}
-		return c.gantry("stacks", "--pid", pid[1])
-	}, 30*time.Second, time.Second).Should(ContainSubstring("long_query"))
+	isConsole := `(?m)^ +(\d+) +3\.3\.8 .*rails console`
+	c.eventually(MatchRegexp(isConsole), "ps")
+	c.eventually(ContainSubstring("long_query"), "stacks", "--pid", regexp.MustCompile(isConsole).FindStringSubmatch(c.gantry("ps"))[1])
 	_ = input.Close()
 	_ = console.Process.Kill()
 	_ = console.Wait()
@@ -166,7 +161,7 @@ func TestLookInsideSidekiq(t *testing.T) {
 		"-e", "REDIS_URL=unix:///redis/redis.sock", "--entrypoint", "worker", insideTag))
 	t.Cleanup(func() { _ = d.try("docker", "rm", "-f", id) })
 	c := &deployed{docker: d, id: id}
-	c.Eventually(func() string { return c.run("docker", "exec", id, "gantry", "stacks") }, 30*time.Second, time.Second).Should(ContainSubstring("ReportJob#perform"), c.logs)
+	c.eventually(ContainSubstring("ReportJob#perform"), "stacks")
 
 	text := c.report(t, "jobs.allocations", c.gantry("profile", "allocations", "--for", "3s"))
 	c.Expect(text).To(MatchRegexp(`\nLines\n(.*\n){1,4}  /workspace/jobs\.rb:8 `))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 )
 
 const insideTag = "gantry-test/inside:latest"
@@ -108,12 +109,26 @@ func (c *deployed) get(path string) error {
 }
 
 func (c *deployed) gantry(args ...string) string {
+	out, said, err := c.tryGantry(args...)
+	c.Expect(err).NotTo(HaveOccurred(), func() string { return fmt.Sprintf("gantry %v: %s\n%s", args, said, c.logs()) })
+	return out
+}
+
+// tryGantry is for what is not there yet.
+func (c *deployed) tryGantry(args ...string) (out, said string, err error) {
 	cmd := c.command(append([]string{"docker", "exec", c.id, "gantry"}, args...)...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	c.Expect(err).NotTo(HaveOccurred(), func() string { return fmt.Sprintf("gantry %v: %s\n%s", args, errs.String(), c.logs()) })
-	return string(out)
+	text, err := cmd.Output()
+	return string(text), errs.String(), err
+}
+
+// eventually waits for a text in what a command of gantry prints.
+func (c *deployed) eventually(matcher types.GomegaMatcher, args ...string) {
+	c.Eventually(func() string {
+		out, said, _ := c.tryGantry(args...)
+		return out + said
+	}, time.Minute, 500*time.Millisecond).Should(matcher, c.logs)
 }
 
 func (c *deployed) logs() string { return c.run("docker", "logs", c.id) }
