@@ -59,7 +59,7 @@ func removeNaming(dir, place string) error {
 	if err != nil {
 		return problem.Disk("read what was compiled", err)
 	}
-	return filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
@@ -69,4 +69,8 @@ func removeNaming(dir, place string) error {
 		}
 		return os.Remove(file)
 	})
+	if err != nil {
+		return problem.Disk("leave out what was compiled of the toolchain", err)
+	}
+	return nil
 }

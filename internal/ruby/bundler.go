@@ -67,7 +67,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
 		// The lockfile does not say which gems are those of a group that is left out.
 		Evidence: []string{
-			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/*/{name}.gemspec",
+			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",
 			plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
 		},
 		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
