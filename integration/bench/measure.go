@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,26 @@ func (c command) run(ctx context.Context) (cost, error) {
 		return cost{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, out)
 	}
 	return account(cmd.ProcessState, took), nil
+}
+
+// firstWord runs a program, and gives the seconds until it wrote something.
+func (c command) firstWord(ctx context.Context) (float64, error) {
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append(os.Environ(), c.env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	_, err = out.Read(make([]byte, 1))
+	took := time.Since(start).Seconds()
+	if err := errors.Join(err, cmd.Wait()); err != nil {
+		return 0, fmt.Errorf("%s: %w", strings.Join(c.args, " "), err)
+	}
+	return took, nil
 }
 
 func account(state *os.ProcessState, wall float64) cost {

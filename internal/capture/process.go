@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,8 +25,16 @@ const (
 	Ruby Runtime = "Ruby"
 )
 
-// programs are the names of the runtimes' programs.
-var programs = map[Runtime]*regexp.Regexp{Node: regexp.MustCompile(`^node$`), Ruby: regexp.MustCompile(`^ruby[\d.]*$`)}
+// runtimeOf tells by a program's name which runtime it is, e.g. ruby3.3; empty for none.
+func runtimeOf(program string) Runtime {
+	switch strings.TrimRight(program, "0123456789.") {
+	case "node":
+		return Node
+	case "ruby":
+		return Ruby
+	}
+	return ""
+}
 
 // Process is one running process of a runtime.
 type Process struct {
@@ -54,7 +61,7 @@ func Processes(runtimes ...Runtime) []Process {
 	for _, file := range files {
 		program, err := os.Readlink(file)
 		name := filepath.Base(strings.TrimSuffix(program, " (deleted)"))
-		at := slices.IndexFunc(runtimes, func(r Runtime) bool { return programs[r].MatchString(name) })
+		at := slices.Index(runtimes, runtimeOf(name))
 		if err != nil || at < 0 {
 			continue
 		}

@@ -3,12 +3,12 @@ package capture
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -97,11 +97,12 @@ func open(port int, path string) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{file: file, reader: bufio.NewReaderSize(file, 64<<10)}
-	var key [16]byte
-	_, _ = rand.Read(key[:])
+	// The key and the masks protect proxies between the two (RFC 6455, section 10), of which the loopback address has none.
+	key := make([]byte, 0, 16)
+	key = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(key, rand.Uint64()), rand.Uint64())
 	if err = file.SetDeadline(time.Now().Add(patience)); err == nil {
 		_, err = fmt.Fprintf(file, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-			path, port, base64.StdEncoding.EncodeToString(key[:]))
+			path, port, base64.StdEncoding.EncodeToString(key))
 	}
 	if err == nil {
 		_, err = header(s.reader, "101")
@@ -131,9 +132,8 @@ func (s *socket) write(kind byte, content []byte) error {
 	default:
 		frame = binary.BigEndian.AppendUint64(append(frame, 0x80|127), uint64(n))
 	}
-	var mask [4]byte
-	_, _ = rand.Read(mask[:])
-	frame = append(frame, mask[:]...)
+	mask := binary.LittleEndian.AppendUint32(nil, rand.Uint32())
+	frame = append(frame, mask...)
 	for i, b := range content {
 		frame = append(frame, b^mask[i%4])
 	}

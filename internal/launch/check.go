@@ -6,7 +6,7 @@ import (
 	"maps"
 )
 
-// Check is what happens before a process starts.
+// Check is what happens around a process's start: Run before it, Remark once it has started.
 type Check struct {
 	Image Image
 	// Process is the process type.
@@ -62,20 +62,28 @@ func (c Check) Run() (set map[string]string, ok bool) {
 		terminate(c.Termination, missing)
 		return nil, false
 	}
-	facts := c.Machine.Facts()
-	sized, warnings, err := c.size(facts, env.Values)
+	sized, warnings, err := c.size(c.Machine.room(), env.Values)
 	if err != nil {
 		return nil, c.refuse(err)
 	}
 	maps.Copy(set, sized)
-	maps.Copy(env.Values, sized)
-	for _, warning := range append(warnings, facts.Warnings(env.Values)...) {
-		_, _ = fmt.Fprintf(c.Log, "gantry: %s\n", warning)
-	}
-	if env.Values["BPL_LAUNCH_FACTS"] == "true" {
+	c.warn(warnings)
+	return set, true
+}
+
+// Remark looks at what is worth a warning and keeps nothing from starting: so no start waits for it.
+func (c Check) Remark() {
+	values, facts := variables(c.Environ), c.Machine.Facts()
+	c.warn(facts.Warnings(values))
+	if values["BPL_LAUNCH_FACTS"] == "true" {
 		_, _ = fmt.Fprintf(c.Log, "%s\n", facts.JSON(c.Process, c.Image))
 	}
-	return set, true
+}
+
+func (c Check) warn(warnings []string) {
+	for _, warning := range warnings {
+		_, _ = fmt.Fprintf(c.Log, "gantry: %s\n", warning)
+	}
 }
 
 func (c Check) refuse(err error) (ok bool) {

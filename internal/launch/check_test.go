@@ -46,6 +46,9 @@ func check(t *testing.T, image launch.Image, m launch.Machine, environ ...string
 	NewWithT(t).Expect(os.WriteFile(file, nil, 0o644)).To(Succeed())
 	c := launch.Check{Image: image, Process: "web", Environ: environ, Machine: m, Log: &out, Termination: file, Layer: "/layers/gantry"}
 	variables, ok := c.Run()
+	if ok {
+		c.Remark()
+	}
 	content, err := os.ReadFile(file)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for _, name := range slices.Sorted(maps.Keys(variables)) {

@@ -33,13 +33,8 @@ const RevisionFlag = "--revision="
 // ImageFile is the file's name in the layer.
 const ImageFile = "launch.json"
 
-// layerOf gives the layer that the program was started from: bin/ and exec.d/TYPE/ are in it.
-func layerOf(program string) string {
-	if resolved, err := filepath.EvalSymlinks(program); err == nil {
-		program = resolved
-	}
-	return filepath.Dir(filepath.Dir(program))
-}
+// layerOf gives the layer that a program is in, by its file: bin/gantry.
+func layerOf(program string) string { return filepath.Dir(filepath.Dir(program)) }
 
 // ReadImage reads what the build said. An image of which it said nothing is no error.
 func ReadImage(program string) (Image, error) {

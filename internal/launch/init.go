@@ -48,9 +48,9 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, Refused, err)
 	}
+	check := Check{Image: image, Process: order.check, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
 	if order.check != "" {
-		c := Check{Image: image, Process: order.check, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
-		set, ok := c.Run()
+		set, ok := check.Run()
 		if !ok {
 			return Refused
 		}
@@ -67,11 +67,17 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 		return fail(stderr, notExecutable, err)
 	}
 	signals := make(chan os.Signal, 64)
-	signal.Notify(signals)
-	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, image, stderr)
+	signal.Notify(signals, common...)
 	child, err := start(program, order)
 	if err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
+	}
+	// What follows takes longer than all before, and no start waits for it.
+	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, image, stderr)
+	signal.Notify(signals)
+	if order.check != "" {
+		check.Environ = order.env
+		check.Remark()
 	}
 	target := child
 	if order.group {
@@ -97,6 +103,10 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	return bySignal
 }
+
+// common are the signals that may come at once. The Go runtime takes the thousandth part of a second to listen to all the
+// others: they follow when the program has started.
+var common = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD}
 
 // drainDelay is how long SIGTERM is held back: BPL_DRAIN_DELAY, as in time.ParseDuration.
 func drainDelay(environ []string) (time.Duration, error) {
