@@ -65,6 +65,9 @@ start_network() {
   within ip addr add "$node/32" dev lo
 }
 
+# crane tells of every blob: that is shown where it fails.
+crane() { within "$bin/crane" "$@" >"$work/crane.log" 2>&1 || { cat "$work/crane.log" >&2; return 1; }; }
+
 start_registry() {
   mkdir -p "$work/registry"
   daemon registry "$bin/crane" registry serve --address "$registry" --disk "$work/registry"
@@ -82,8 +85,8 @@ image() {
   done
   mkdir -p "$root/tmp" && chmod 1777 "$root/tmp"
   tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$root.tar" .
-  within "$bin/crane" append --insecure --platform linux/amd64 -f "$root.tar" -t "$registry/$tag" >/dev/null
-  within "$bin/crane" mutate --insecure --set-platform linux/amd64 --entrypoint "$entry" --user 65532 -t "$registry/$tag" "$registry/$tag" >/dev/null
+  crane append --insecure --platform linux/amd64 -f "$root.tar" -t "$registry/$tag"
+  crane mutate --insecure --set-platform linux/amd64 --entrypoint "$entry" --user 65532 -t "$registry/$tag" "$registry/$tag"
   rm -rf "$root" "$root.tar"
 }
 
@@ -185,12 +188,12 @@ lifecycle_image() {
   cp build/tools/lifecycle build/tools/launcher "$root/cnb/lifecycle/"
   for phase in analyzer builder creator detector exporter extender rebaser restorer; do ln -s lifecycle "$root/cnb/lifecycle/$phase"; done
   tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$root.tar" .
-  within "$bin/crane" append --insecure --platform linux/amd64 -f "$root.tar" -t "$registry/kpack/lifecycle:1" >/dev/null
-  within "$bin/crane" mutate --insecure --set-platform linux/amd64 -t "$registry/kpack/lifecycle:1" \
+  crane append --insecure --platform linux/amd64 -f "$root.tar" -t "$registry/kpack/lifecycle:1"
+  crane mutate --insecure --set-platform linux/amd64 -t "$registry/kpack/lifecycle:1" \
     --label 'io.buildpacks.builder.metadata={"lifecycle":{"version":"0.21.17","api":{"buildpack":"0.7","platform":"0.7"}}}' \
     --label io.buildpacks.lifecycle.version=0.21.17 \
     --label 'io.buildpacks.lifecycle.apis={"buildpack":{"deprecated":[],"supported":["0.7","0.8","0.9","0.10","0.11","0.12"]},"platform":{"deprecated":[],"supported":["0.7","0.8","0.9","0.10","0.11","0.12","0.13","0.14","0.15"]}}' \
-    "$registry/kpack/lifecycle:1" >/dev/null
+    "$registry/kpack/lifecycle:1"
   rm -rf "$root" "$root.tar"
 }
 

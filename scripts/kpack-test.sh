@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The story of a push, on a real Kubernetes with real kpack, on this machine: commit, image, check, rollout; and what
 # happens when something is missing. The manifests are those of deploy/kpack. Needs root, and the Debian packages etcd-server,
-# containerd, runc and containernetworking-plugins (--setup installs them).
+# containerd, runc, containernetworking-plugins and mmdebstrap (--setup installs them).
 #
 #   scripts/kpack-test.sh [--setup] [--keep]
 #
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 keep=
 for argument in "$@"; do
   case $argument in
-    --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl >/dev/null ;;
+    --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl mmdebstrap >/dev/null ;;
     --keep) keep=1 ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
@@ -46,7 +46,12 @@ commit() { git -C "$work/app" add -A && git -C "$work/app" -c user.name=t -c use
 compile
 scripts/build.sh >/dev/null
 scripts/tools.sh >/dev/null
-step "programs are there"
+# They are kept: in the cluster's network, which reaches nothing outside, they are pushed.
+for kind in run build; do
+  build/localbuild base "$kind" "team/$kind:debian-12" --output "$work/base.tar" >/dev/null
+  rm "$work/base.tar"
+done
+step "programs and images of Debian packages are there"
 
 start_network
 start_registry
@@ -67,7 +72,7 @@ publish 0.1.0
 within build/localbuild base run "$registry/team/run:debian-12" --publish >/dev/null
 within build/localbuild base build "$registry/team/build:debian-12" --publish >/dev/null
 image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
-within "$bin/crane" mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest" >/dev/null 2>&1
+crane mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest"
 step "the package and the stack are published"
 
 # The application, in a git server.
@@ -166,7 +171,7 @@ publish 0.1.1
 kubectl patch clusterbuildpack gantry --type merge -p "{\"spec\":{\"image\":\"$registry/team/gantry:0.1.1\"}}" >/dev/null
 built 4 True
 echo "a change" >"$work/change" && tar -C "$work" -cf "$work/change.tar" change
-within "$bin/crane" append --insecure -b "$registry/team/run:debian-12" -f "$work/change.tar" -t "$registry/team/run:debian-12.1" >/dev/null 2>&1
+crane append --insecure -b "$registry/team/run:debian-12" -f "$work/change.tar" -t "$registry/team/run:debian-12.1"
 kubectl patch clusterstack gantry --type merge -p "{\"spec\":{\"runImage\":{\"image\":\"$registry/team/run:debian-12.1\"}}}" >/dev/null
 built 5 True
 log_of rebase >/dev/null || fail "a new run image did not lead to a rebase"
