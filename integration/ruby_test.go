@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -167,6 +168,62 @@ func TestSinatra(t *testing.T) {
 	code, _ := c.stop()
 	p.Expect(<-slow).To(Equal("slow"), "a running request is answered")
 	p.Expect(code).To(Equal(0))
+
+	// Under load, while load balancers still send requests: every one of them is answered.
+	c = p.start(localbuild.RunOptions{Env: map[string]string{"BPL_DRAIN_DELAY": "2s"}})
+	c.get("/")
+	ended := make(chan int, 1)
+	answered, failed := underLoad(c.port, 4, func() {
+		go func() {
+			code, _ := c.stop()
+			ended <- code
+		}()
+		time.Sleep(time.Second)
+	})
+	p.Expect(failed).To(BeEmpty())
+	p.Expect(answered).To(BeNumerically(">", 4), "there was load")
+	p.Expect(<-ended).To(Equal(0))
+}
+
+// underLoad has clients ask one request after the other, each by a connection of its own, before and during what happens.
+func underLoad(port, clients int, happens func()) (answered int, failed []error) {
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func() error {
+		response, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadAll(response.Body)
+		if response.StatusCode != http.StatusOK {
+			err = errors.Join(err, errors.New(response.Status))
+		}
+		return errors.Join(err, response.Body.Close())
+	}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	enough := make(chan struct{})
+	for range clients {
+		group.Go(func() {
+			for {
+				select {
+				case <-enough:
+					return
+				default:
+				}
+				err := ask()
+				mu.Lock()
+				if answered++; err != nil {
+					answered, failed = answered-1, append(failed, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	time.Sleep(300 * time.Millisecond)
+	happens()
+	close(enough)
+	group.Wait()
+	return answered, failed
 }
 
 // A gem is added: it alone is fetched, and nothing is compiled again.
@@ -271,14 +328,7 @@ func TestRails(t *testing.T) {
 
 // Assets that Node.js makes: it is there for the build, and nothing of it is in the image.
 func TestRailsWithNode(t *testing.T) {
-	r := rubyMirror(t)
-	p := copyApp(t, "ruby/rails")
-	out, err := exec.Command("cp", "-R", "testdata/ruby/rails-css/.", p.dir).CombinedOutput()
-	p.Expect(err).NotTo(HaveOccurred(), string(out))
-	p.edit("app/views/layouts/application.html.erb", "    <%= javascript_importmap_tags %>\n", "")
-	p.Expect(os.Remove(filepath.Join(p.dir, "config/importmap.rb"))).To(Succeed())
-	p.Expect(os.Remove(filepath.Join(p.dir, "app/assets/stylesheets/application.css"))).To(Succeed())
-	r.use(t, p, "3.3.8")
+	p := railsWithNode(t)
 	log := p.build()
 	p.Expect(log).To(MatchRegexp(`Node\.js +\d+\.\d+\.\d+ +.*for building the assets`))
 	names, content := p.files(func(name string) bool {
@@ -291,6 +341,61 @@ func TestRailsWithNode(t *testing.T) {
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("bin/node")))
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("node_modules/")))
 	p.Expect(p.build()).To(ContainSubstring("what the scripts made comes from the cache"))
+}
+
+// railsEnv is what the Rails application needs to start.
+var railsEnv = map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3"}
+
+// railsWithNode is a Rails application whose stylesheet Node.js makes; the files of other folders lie over it.
+func railsWithNode(t *testing.T, over ...string) *project {
+	r := rubyMirror(t)
+	p := copyApp(t, "ruby/rails")
+	for _, dir := range append([]string{"rails-css"}, over...) {
+		out, err := exec.Command("cp", "-R", "testdata/ruby/"+dir+"/.", p.dir).CombinedOutput()
+		p.Expect(err).NotTo(HaveOccurred(), string(out))
+	}
+	p.edit("app/views/layouts/application.html.erb", "    <%= javascript_importmap_tags %>\n", "")
+	p.Expect(os.Remove(filepath.Join(p.dir, "config/importmap.rb"))).To(Succeed())
+	p.Expect(os.Remove(filepath.Join(p.dir, "app/assets/stylesheets/application.css"))).To(Succeed())
+	r.use(t, p, "3.3.8")
+	return p
+}
+
+// A process of Node.js beside those of Ruby: the image holds Node.js and the packages that it needs, and not those for building.
+func TestRailsWithNodeAtLaunch(t *testing.T) {
+	p := railsWithNode(t, "rails-node")
+	p.write(".npmrc", "//registry.example/:_authToken=npm-6c1f0a\n")
+	log := p.build()
+	p.Expect(log).To(MatchRegexp(`Node\.js +\d+\.\d+\.\d+ +.*in the image, too: render in Procfile runs node`))
+	render := p.start(localbuild.RunOptions{Process: "render", Env: railsEnv})
+	code, err := render.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(BeZero(), render.out.String())
+	p.Expect(render.out.String()).To(MatchRegexp(`rendered by Node\.js v\d+\.\d+\.\d+ in 1 minute, production`))
+	web := p.start(localbuild.RunOptions{Env: railsEnv})
+	status, _ := web.get("/up")
+	p.Expect(status).To(Equal(200))
+
+	inBill, inTree := p.inBill()
+	p.Expect(inTree).To(ConsistOf("ms@2.1.3"))
+	p.Expect(inBill).To(ConsistOf("ms@2.1.3"))
+	p.expectNowhere("npm-6c1f0a")
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("npm-cli.js")))
+	before := p.layers()
+
+	p.Expect(p.build()).To(And(ContainSubstring("modules: reused"), ContainSubstring("what the scripts made comes from the cache")))
+	p.Expect(p.layers()).To(Equal(before), "nothing has changed")
+	p.edit("build.mjs", "blue", "green")
+	log = p.build()
+	p.Expect(log).To(And(ContainSubstring("rails assets:precompile"), ContainSubstring("modules: reused"), ContainSubstring("Layer       node: reused")))
+	p.edit("render.js", "rendered by", "drawn by")
+	p.Expect(p.build()).To(ContainSubstring("modules: reused"))
+
+	p.env["BP_RUBY_NODE_AT_LAUNCH"] = "false"
+	p.build()
+	names, _ = p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(HaveSuffix("bin/node")))
 }
 
 // A lockfile of Bundler 4, which is not the one that this Ruby brings; and gems that are part of the source.

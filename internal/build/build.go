@@ -64,6 +64,9 @@ type work struct {
 	path []string
 	// provided is the build of the plan that provides another language; nil without one.
 	provided *work
+	// beside: this is the build of another language's plan; guest are that one's steps, while packages are there for them.
+	beside bool
+	guest  func() error
 	// mu guards result.
 	mu sync.Mutex
 }
@@ -116,6 +119,9 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	if err := w.dependencies(ctx); err != nil {
+		return err
+	}
+	if err := w.providedAtLaunch(ctx); err != nil {
 		return err
 	}
 	if w.requiredForBuild() {

@@ -71,7 +71,12 @@ func (w *work) dependencies(ctx context.Context) error {
 	if in.NotAtLaunch || in.InPlace {
 		return w.withoutLayer(ctx, in)
 	}
-	if !in.builds && w.neededAnyway(in.inputs.Cause(last.Metadata)) == "" {
+	cause := in.inputs.Cause(last.Metadata)
+	if w.beside {
+		// What another language's steps write is not known where they need not run.
+		cause = in.inputs.CauseBut(last.Metadata, builtInput)
+	}
+	if !in.builds && w.neededAnyway(cause) == "" {
 		w.keepCaches()
 		return w.linkModules(in, last, "")
 	}
@@ -228,8 +233,8 @@ func (w *work) installation() (installation, error) {
 	}
 	in := installation{
 		Dependencies: d,
-		trees:        trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch, omit: d.Omit},
-		builds:       len(w.plan.Before)+len(w.plan.Scripts)+len(d.Hooks) > 0,
+		trees:        w.trees(),
+		builds:       len(w.plan.Before)+len(w.plan.Scripts)+len(d.Hooks) > 0 || w.guest != nil,
 		inputs: layer.Inputs{
 			"architecture":                 w.arch,
 			"distribution":                 w.ctx.TargetDistro.Name + " " + w.ctx.TargetDistro.Version,
@@ -268,6 +273,9 @@ func (w *work) keepCaches() {
 }
 
 func (w *work) keepLayer(name string) {
+	if _, made := w.inResult(name); made {
+		return
+	}
 	if l, err := w.ctx.Layers.Layer(w.layerName(name)); err == nil && len(l.Metadata) > 0 {
 		l.LayerTypes = libcnb.LayerTypes{Cache: true}
 		w.put(l)
@@ -276,15 +284,19 @@ func (w *work) keepLayer(name string) {
 
 // steps runs the application's own steps.
 func (w *work) steps(ctx context.Context, steps []plan.Command) error {
-	if len(steps) == 0 {
+	if len(steps) == 0 && w.guest == nil {
 		return nil
 	}
 	if err := w.needToolchain(ctx); err != nil {
 		return err
 	}
-	return w.withProvided(ctx, func() error {
+	err := w.withProvided(ctx, func() error {
 		return w.withCaches(func() error { return w.run(ctx, steps) })
 	})
+	if err == nil && w.guest != nil {
+		err = w.guest()
+	}
+	return err
 }
 
 func (w *work) run(ctx context.Context, steps []plan.Command) error {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
@@ -47,9 +46,6 @@ func (w *work) found(in installation, layer string, p plan.Package, pattern stri
 
 // missing gives what the layer of packages says is not in it.
 func (w *work) missing() []string {
-	i := slices.IndexFunc(w.result.Layers, func(l libcnb.Layer) bool { return l.Name == w.layerName(modulesLayer) })
-	if i < 0 {
-		return nil
-	}
-	return asStrings(w.result.Layers[i].Metadata[notInstalled])
+	l, _ := w.inResult(modulesLayer)
+	return asStrings(l.Metadata[notInstalled])
 }

@@ -38,15 +38,19 @@ type managed struct {
 
 func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer) ([]plan.Command, error) {
 	w := m.w
-	if err := w.needToolchain(ctx); err != nil {
-		return nil, err
-	}
 	kept, cause, err := w.reuse(treeLayer, libcnb.LayerTypes{Cache: true}, in.inputs.But(builtInput))
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(kept.Path, modulesArchive)
-	if cause == "" && unpackKept(file, w.ctx.ApplicationPath) != nil {
+	file, damaged := filepath.Join(kept.Path, modulesArchive), false
+	err = together(ctx, w.needToolchain, func(context.Context) error {
+		damaged = cause == "" && unpackKept(file, w.ctx.ApplicationPath) != nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if damaged {
 		if err := in.trees.remove(); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -15,11 +16,14 @@ func (w *work) providedWork() *work {
 	if w.provided == nil {
 		w.provided = &work{
 			Builder: w.Builder, ctx: w.ctx, plan: *w.plan.Provides, arch: w.arch, client: w.client, home: w.home, certificates: w.certificates,
-			result: libcnb.NewBuildResult(),
+			result: libcnb.NewBuildResult(), beside: true,
 		}
 	}
 	return w.provided
 }
+
+// atLaunch reports whether the image holds something of it.
+func (w *work) atLaunch() bool { return len(w.plan.Runtime.Launch) > 0 }
 
 // take puts the layers of another build into the result.
 func (w *work) take(other *work) {
@@ -34,6 +38,13 @@ func (w *work) withProvided(ctx context.Context, steps func() error) (err error)
 		return steps()
 	}
 	other := w.providedWork()
+	inPath := func() error {
+		w.path = append(other.launchPaths(), filepath.Join(other.toolchain, "bin"))
+		return steps()
+	}
+	if other.plan.Dependencies != nil && other.atLaunch() {
+		return other.host(ctx, inPath)
+	}
 	// Packages come first: they decide what the toolchain must have.
 	if other.plan.Dependencies != nil {
 		remove, err := other.packagesForBuild(ctx)
@@ -49,12 +60,66 @@ func (w *work) withProvided(ctx context.Context, steps func() error) (err error)
 	if err := other.needToolchain(ctx); err != nil {
 		return err
 	}
-	w.path = append(other.launchPaths(), filepath.Join(other.toolchain, "bin"))
-	err = steps()
+	err = inPath()
 	if failed := other.tasks.Wait(); err == nil {
 		err = failed
 	}
 	return err
+}
+
+// host installs the packages, for launch as well, and has another language's steps run while those for building are there.
+func (w *work) host(ctx context.Context, steps func() error) error {
+	w.guest = steps
+	err := w.dependencies(ctx)
+	w.guest = nil
+	if failed := w.tasks.Wait(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return err
+	}
+	// The links come last: they are not what the steps have made.
+	return w.trees().remove()
+}
+
+func (w *work) trees() trees {
+	d := w.plan.Dependencies
+	return trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch, omit: d.Omit}
+}
+
+// providedAtLaunch puts the other language's runtime and packages into the image, where its plan has something for launch.
+func (w *work) providedAtLaunch(ctx context.Context) error {
+	if w.plan.Provides == nil {
+		return nil
+	}
+	other := w.providedWork()
+	if !other.atLaunch() {
+		return nil
+	}
+	if other.plan.Dependencies != nil {
+		var err error
+		if l, made := other.inResult(modulesLayer); made {
+			err = other.trees().link(l.Path, l.Metadata["links"])
+		} else {
+			err = other.dependencies(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := other.runtimeLayer(ctx); err != nil {
+		return err
+	}
+	return other.tasks.Wait()
+}
+
+// inResult gives a layer that this build has decided about.
+func (w *work) inResult(name string) (libcnb.Layer, bool) {
+	i := slices.IndexFunc(w.result.Layers, func(l libcnb.Layer) bool { return l.Name == w.layerName(name) })
+	if i < 0 {
+		return libcnb.Layer{}, false
+	}
+	return w.result.Layers[i], true
 }
 
 // packagesForBuild installs the packages into the application's folder; remove takes them away again.

@@ -21,18 +21,30 @@ func (w *work) billOfMaterials() error {
 		Name: w.plan.Labels[prefix+"title"], Version: w.plan.Labels[prefix+"version"],
 		Tool: w.ctx.Buildpack.Info.Name, ToolVersion: w.ctx.Buildpack.Info.Version,
 	}
+	launch, build := d, d
+	w.components("", &launch, &build)
+	if w.plan.Provides != nil {
+		w.providedWork().components(w.plan.Provides.Language+" ", &launch, &build)
+	}
+	if err := w.writeBill(launch, w.ctx.Layers.LaunchSBOMPath); err != nil {
+		return err
+	}
+	return w.writeBill(build, w.ctx.Layers.BuildSBOMPath)
+}
+
+// components adds what the image holds, and what the build used, of one language. prefix tells its keys from another one's.
+func (w *work) components(prefix string, launch, build *sbom.Document) {
 	r := w.plan.Runtime
 	runtime := sbom.Component{
-		Key: "runtime", Type: "generic", Name: r.Release.Name, Version: r.Release.Version, Integrity: r.Release.Integrity, License: r.License, Runtime: true,
+		Key: prefix + "runtime", Type: "generic", Name: r.Release.Name, Version: r.Release.Version, Integrity: r.Release.Integrity, License: r.License, Runtime: true,
 	}
 	if r.CPE != "" {
 		runtime.CPE = "cpe:2.3:a:" + r.CPE + ":" + r.Release.Version + ":*:*:*:*:*:*:*"
 	}
 	tool := func(t plan.Tool) sbom.Component {
-		return sbom.Component{Key: "tool " + t.Release.Name, Type: "npm", Name: t.Release.Package, Version: t.Release.Version, Integrity: t.Release.Integrity}
+		return sbom.Component{Key: prefix + "tool " + t.Release.Name, Type: "npm", Name: t.Release.Package, Version: t.Release.Version, Integrity: t.Release.Integrity}
 	}
-	launch, build := d, d
-	if len(r.Launch) > 0 {
+	if w.atLaunch() {
 		if slices.Contains(r.Launch, "bin/"+r.Release.Name) {
 			launch.Components = append(launch.Components, runtime)
 		}
@@ -45,20 +57,26 @@ func (w *work) billOfMaterials() error {
 		build.Components = append(build.Components, tool(t))
 	}
 	if packages := w.plan.Dependencies; packages != nil {
-		launch.Roots, build.Roots = packages.DependsOn, packages.DependsOn
+		keys := func(list []string) (prefixed []string) {
+			for _, key := range list {
+				prefixed = append(prefixed, prefix+key)
+			}
+			return prefixed
+		}
+		roots := keys(packages.DependsOn)
+		build.Roots = append(build.Roots, roots...)
+		if w.atLaunch() {
+			launch.Roots = append(launch.Roots, roots...)
+		}
 		missing := w.missing()
 		for _, p := range packages.Packages {
-			c := sbom.Component{Key: p.Key, Type: cmp.Or(packages.PackageType, "npm"), Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: p.Needs}
+			c := sbom.Component{Key: prefix + p.Key, Type: cmp.Or(packages.PackageType, "npm"), Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: keys(p.Needs)}
 			build.Components = append(build.Components, c)
-			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there && !slices.Contains(missing, p.Key) {
+			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there && w.atLaunch() && !slices.Contains(missing, p.Key) {
 				launch.Components = append(launch.Components, c)
 			}
 		}
 	}
-	if err := w.writeBill(launch, w.ctx.Layers.LaunchSBOMPath); err != nil {
-		return err
-	}
-	return w.writeBill(build, w.ctx.Layers.BuildSBOMPath)
 }
 
 func (w *work) writeBill(d sbom.Document, path func(libcnb.SBOMFormat) string) error {

@@ -133,18 +133,10 @@ func Layers(p plan.Plan, c contract.Contract) []Layer {
 	if !c.Empty() {
 		declared = "the config contract, the process types"
 	}
-	runtime := p.Runtime.Title + " " + p.Runtime.Release.Version
-	list := []Layer{{Name: "gantry", Image: true, Holds: "what starts, checks and shows the application", RebuiltWhen: []string{"Gantry", declared, runtime}}}
-	d := p.Dependencies
-	var packages []string
-	if d != nil {
-		packages = append(slices.Clone(d.Inputs), d.Manager+" "+d.Version, "the line of "+p.Runtime.Title, "the distribution")
-		if !d.NotAtLaunch && !d.InPlace {
-			list = append(list, Layer{Name: cmp.Or(d.Layer, "modules"), Image: true, Holds: "the packages that the running application needs", RebuiltWhen: append(packages, "what the build writes into them")})
-		}
-	}
-	if len(p.Runtime.Launch) > 0 {
-		list = append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: runtime, RebuiltWhen: []string{"its version"}})
+	list := []Layer{{Name: "gantry", Image: true, Holds: "what starts, checks and shows the application", RebuiltWhen: []string{"Gantry", declared, title(p)}}}
+	list = append(list, layersAtLaunch(p)...)
+	if p.Provides != nil {
+		list = append(list, layersAtLaunch(*p.Provides)...)
 	}
 	for _, group := range p.Slices {
 		list = append(list, Layer{Name: "application: " + strings.Join(group[:min(3, len(group))], ", ") + " …", Image: true, Holds: "those of them that there are", RebuiltWhen: []string{"these files"}})
@@ -154,17 +146,50 @@ func Layers(p plan.Plan, c contract.Contract) []Layer {
 		holds, when = "nothing but "+strings.Join(p.Only, ", "), "what the build makes"
 	}
 	list = append(list, Layer{Name: "application", Image: true, Holds: holds, RebuiltWhen: []string{when}})
+	list = append(list, cacheLayers(p)...)
+	if p.Provides != nil {
+		list = append(list, cacheLayers(*p.Provides)...)
+	}
+	return list
+}
+
+// title is the runtime's name and version.
+func title(p plan.Plan) string { return p.Runtime.Title + " " + p.Runtime.Release.Version }
+
+// packagesFrom is what the packages depend on.
+func packagesFrom(p plan.Plan) []string {
+	d := p.Dependencies
+	return append(slices.Clone(d.Inputs), d.Manager+" "+d.Version, "the line of "+p.Runtime.Title, "the distribution")
+}
+
+// layersAtLaunch are those with one language's part of the image.
+func layersAtLaunch(p plan.Plan) (list []Layer) {
+	if len(p.Runtime.Launch) == 0 {
+		return nil
+	}
+	if d := p.Dependencies; d != nil && !d.NotAtLaunch && !d.InPlace {
+		list = append(list, Layer{
+			Name: cmp.Or(d.Layer, p.LayerPrefix+"modules"), Image: true, Holds: "the packages that the running application needs",
+			RebuiltWhen: append(packagesFrom(p), "what the build writes into them"),
+		})
+	}
+	return append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: title(p), RebuiltWhen: []string{"its version"}})
+}
+
+// cacheLayers are those that make one language's part of the next build faster.
+func cacheLayers(p plan.Plan) (list []Layer) {
+	d := p.Dependencies
 	if d != nil && d.Direct && d.NotDirect == "" {
 		list = append(list, Layer{Name: "modules-store", Cache: true, Holds: "the packages' archives, each verified before use", RebuiltWhen: []string{"never as a whole: one archive a package"}})
 	} else if d != nil {
 		list = append(list,
-			Layer{Name: "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packages},
-			Layer{Name: "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
+			Layer{Name: p.LayerPrefix + "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packagesFrom(p)},
+			Layer{Name: p.LayerPrefix + "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
 	}
 	if len(p.Scripts)+len(p.Before) > 0 {
 		list = append(list,
-			Layer{Name: "toolchain-cache", Cache: true, Holds: "one archive of " + runtime + " and its tools", RebuiltWhen: []string{"their versions"}},
-			Layer{Name: "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
+			Layer{Name: p.LayerPrefix + "toolchain-cache", Cache: true, Holds: "one archive of " + title(p) + " and its tools", RebuiltWhen: []string{"their versions"}},
+			Layer{Name: p.LayerPrefix + "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package language
 
 import (
 	"cmp"
+	"maps"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
@@ -42,7 +43,8 @@ func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
 	if project == nil || err != nil {
 		return nil, err
 	}
-	if project.Leads() && !project.NeedsNode() {
+	needed := project.NeedsNode() || project.NodeAtLaunch() != ""
+	if project.Leads() && !needed {
 		return project, nil
 	}
 	javascript, err := node.Read(a, s)
@@ -50,16 +52,18 @@ func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, err
 	}
-	if !project.NeedsNode() {
+	if !needed {
 		return project, nil
 	}
-	return both{project, cmp.Or(javascript, node.Bare(a, s))}, nil
+	return both{project, cmp.Or(javascript, node.Bare(a, s)), project.NodeAtLaunch()}, nil
 }
 
-// both is an application of Ruby whose assets are built with Node.js.
+// both is an application of Ruby that Node.js has a part in: assets are built with it, or the running application starts it.
 type both struct {
 	Project
 	javascript *node.Project
+	// atLaunch says why the running application needs it; empty where the build alone does.
+	atLaunch string
 }
 
 func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
@@ -67,12 +71,17 @@ func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err != nil {
 		return out, err
 	}
-	provided, err := b.javascript.ForBuild(releases)
+	provided, err := b.javascript.Beside(releases, b.atLaunch, out.Processes)
 	if err != nil {
 		return out, err
 	}
 	out.Provides = &provided
-	out.Decisions = append(out.Decisions, provided.Decisions...)
+	out.Decisions, out.Warnings = append(out.Decisions, provided.Decisions...), append(out.Warnings, provided.Warnings...)
+	out.NotInImage = append(out.NotInImage, provided.NotInImage...)
+	if b.atLaunch != "" {
+		maps.Copy(out.LaunchEnv, provided.LaunchEnv)
+		out.LaunchOptions, out.LaunchPath = provided.LaunchOptions, append(out.LaunchPath, provided.LaunchPath...)
+	}
 	return out, nil
 }
 

@@ -22,16 +22,23 @@ func TestTwoLanguages(t *testing.T) {
 		more     map[string]string
 		language string
 		provides bool
+		atLaunch bool
 	}{
-		"Rails alone":              {rails, nil, "ruby", false},
-		"Rails and packages":       {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true},
-		"execjs without a package": {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n"}, "ruby", true},
-		"mini_racer in its place":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n    mini_racer (0.1)\n"}, "ruby", false},
-		"assets that are built":    {rails, map[string]string{"package.json": `{}`, "public/assets/.manifest.json": "{}"}, "ruby", false},
-		"a Gemfile for tools":      {map[string]string{"Gemfile": "gem 'fastlane'", "Gemfile.lock": "GEM\n  specs:\n    fastlane (2.0)\n", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false},
-		"the same, without a lock": {map[string]string{"Gemfile": "gem 'fastlane'", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false},
-		"a Procfile of Node.js":    {rails, map[string]string{"package.json": `{}`, "server.js": "", "Procfile": "web: node server.js\n"}, "node", false},
-		"Node.js alone":            {map[string]string{"package.json": `{}`, "server.js": ""}, nil, "node", false},
+		"Rails alone":               {rails, nil, "ruby", false, false},
+		"Rails and packages":        {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true, false},
+		"execjs without a package":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n"}, "ruby", true, false},
+		"mini_racer in its place":   {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n    mini_racer (0.1)\n"}, "ruby", false, false},
+		"assets that are built":     {rails, map[string]string{"package.json": `{}`, "public/assets/.manifest.json": "{}"}, "ruby", false, false},
+		"a Gemfile for tools":       {map[string]string{"Gemfile": "gem 'fastlane'", "Gemfile.lock": "GEM\n  specs:\n    fastlane (2.0)\n", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false, false},
+		"the same, without a lock":  {map[string]string{"Gemfile": "gem 'fastlane'", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false, false},
+		"a Procfile of Node.js":     {rails, map[string]string{"package.json": `{}`, "server.js": "", "Procfile": "web: node server.js\n"}, "node", false, false},
+		"Node.js alone":             {map[string]string{"package.json": `{}`, "server.js": ""}, nil, "node", false, false},
+		"a process of Node.js":      {rails, map[string]string{"package.json": `{}`, "Procfile": "web: bundle exec puma\nrender: PORT=1 node render.js\n"}, "ruby", true, true},
+		"the same, in Sinatra":      {map[string]string{"Gemfile": "gem 'sinatra'", "Gemfile.lock": "GEM\n  specs:\n    puma (6.6.0)\n", "config.ru": ""}, map[string]string{"Procfile": "web: bundle exec puma\nrender: npx thing\n"}, "ruby", true, true},
+		"a gem that runs it":        {rails, map[string]string{"Gemfile.lock": lock + "    grover (1.2.4)\n", "package.json": `{}`}, "ruby", true, true},
+		"mini_racer in place of it": {rails, map[string]string{"Gemfile.lock": lock + "    react-rails (3.2.1)\n    mini_racer (0.1)\n"}, "ruby", false, false},
+		"it is asked for":           {rails, map[string]string{"project.toml": "[dev.gantry.ruby]\nnode-at-launch = true\n"}, "ruby", true, true},
+		"it is not wanted":          {rails, map[string]string{"package.json": `{}`, "Procfile": "web: bundle exec puma\nrender: node render.js\n", "project.toml": "[dev.gantry.ruby]\nnode-at-launch = false\n"}, "ruby", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -53,7 +60,7 @@ func TestTwoLanguages(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(p.Provides != nil).To(Equal(c.provides))
 			if c.provides {
-				g.Expect(p.Provides.Runtime.Launch).To(BeEmpty(), "nothing of it is in the image")
+				g.Expect(len(p.Provides.Runtime.Launch) > 0).To(Equal(c.atLaunch), "whether the image holds something of it")
 			}
 		})
 	}

@@ -210,6 +210,14 @@ func with(words []string, word string) []string { return slices.Concat(words, []
 
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
 
+// alsoOf are development dependencies that are needed at launch.
+func alsoOf(d *plan.Dependencies) []string {
+	if d.Production == nil {
+		return nil
+	}
+	return d.Production.Also
+}
+
 // list gives the packages of the lockfile; also are development dependencies that are needed at launch.
 func (p *Project) list(d *plan.Dependencies, arch string, also []string) {
 	wanted := func(m manifest, dir string) lockfile.Wanted {

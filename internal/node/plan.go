@@ -10,11 +10,9 @@ import (
 
 	units "github.com/docker/go-units"
 
-	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/semver"
-	"github.com/gantry-buildpack/gantry/internal/settings"
 )
 
 // buildEnv makes npm quiet and quick, lets native modules find the headers of the very Node.js that runs them, and has
@@ -87,12 +85,8 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.buildSteps(&out); err != nil {
 		return plan.Plan{}, err
 	}
-	if out.NotInImage, err = p.withCredentials(); err != nil {
+	if err := p.leaveOutCredentials(&out); err != nil {
 		return plan.Plan{}, err
-	}
-	if len(out.NotInImage) > 0 {
-		out.Warnings = append(out.Warnings, strings.Join(out.NotInImage, ", ")+" holds credentials. It is left out of the image, but whoever reads the source has them: "+
-			"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}.")
 	}
 	out.NotInImage = append(out.NotInImage, p.others()...)
 	if d := out.Dependencies; d != nil {
@@ -106,42 +100,9 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	if d := out.Dependencies; d != nil {
-		var also []string
-		if d.Production != nil {
-			also = d.Production.Also
-		}
-		p.list(d, release.Arch, also)
+		p.list(d, release.Arch, alsoOf(d))
 	}
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
-	return out, nil
-}
-
-// Bare is an application of which Node.js knows nothing: it only builds something with Node.js.
-func Bare(a app.App, s settings.Settings) *Project {
-	return &Project{app: a, settings: s, manager: manager{kind: kinds[0]}, registry: s.NPMRegistry.Value}
-}
-
-// ForBuild decides what is to be done where Node.js and the packages are for another language's build only.
-func (p *Project) ForBuild(releases catalog.Catalog) (plan.Plan, error) {
-	release, version, err := p.chooseRelease(releases)
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	version.Origin += "; for building the assets"
-	out := plan.Plan{Language: "node", Decisions: []plan.Decision{version}, HomeFiles: homeFiles}
-	if out.Runtime, err = p.runtime(release, releases); err != nil {
-		return plan.Plan{}, err
-	}
-	out.Runtime.Launch = nil
-	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
-	if err := p.packages(&out); err != nil {
-		return plan.Plan{}, err
-	}
-	if out.Dependencies != nil {
-		out.Dependencies.NotAtLaunch = true
-		// Its folder of programs is on the PATH of the build.
-		out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})
-	}
 	return out, nil
 }
 
@@ -196,29 +157,48 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 	if p.manifest.has("fastify-cli") {
 		out.LaunchEnv["FASTIFY_ADDRESS"] = "0.0.0.0"
 	}
-	if d != nil {
-		if also := p.also(processes); len(also) > 0 {
-			if d.Production == nil {
-				d.Production = &plan.Production{Roots: p.roots()}
-			}
-			d.Production.Also = also
-			d.InstallLaunch = d.Install
-			out.Warnings = append(out.Warnings, fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
-				"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file))
+	p.packagesAtLaunch(out)
+	return p.managersAtLaunch(out, releases)
+}
+
+// packagesAtLaunch decides which packages the processes need, and how these find them.
+func (p *Project) packagesAtLaunch(out *plan.Plan) {
+	d := out.Dependencies
+	if d == nil {
+		return
+	}
+	if also := p.also(out.Processes); len(also) > 0 {
+		if d.Production == nil {
+			d.Production = &plan.Production{Roots: p.roots()}
 		}
-		if p.manager.name == "npm" {
-			d.NotDirect = p.notDirect(d)
-		}
-		if p.pnp() {
-			p.startWithPnP(out)
-		}
-		for _, q := range processes {
-			if dir := path.Join(q.Dir, packagesDir, ".bin"); q.Dir != "" && !slices.Contains(out.LaunchPath, dir) {
-				out.LaunchPath = append([]string{dir}, out.LaunchPath...)
-			}
+		d.Production.Also = also
+		d.InstallLaunch = d.Install
+		out.Warnings = append(out.Warnings, fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
+			"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file))
+	}
+	if p.manager.name == "npm" {
+		d.NotDirect = p.notDirect(d)
+	}
+	if p.pnp() {
+		p.startWithPnP(out)
+	}
+	for _, q := range out.Processes {
+		if dir := path.Join(q.Dir, packagesDir, ".bin"); q.Dir != "" && !slices.Contains(out.LaunchPath, dir) {
+			out.LaunchPath = append([]string{dir}, out.LaunchPath...)
 		}
 	}
-	return p.managersAtLaunch(out, releases)
+}
+
+// leaveOutCredentials keeps files with credentials out of the image.
+func (p *Project) leaveOutCredentials(out *plan.Plan) error {
+	files, err := p.withCredentials()
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	out.NotInImage = append(out.NotInImage, files...)
+	out.Warnings = append(out.Warnings, strings.Join(files, ", ")+" holds credentials. It is left out of the image, but whoever reads the source has them: "+
+		"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}.")
+	return nil
 }
 
 // managersAtLaunch adds the package managers, and Bun, that a process runs.

@@ -14,8 +14,8 @@ type Plan struct {
 	Language string
 	// LayerPrefix stands before the names of layers that every language has, so that two languages can build one image.
 	LayerPrefix string `json:",omitempty"`
-	// Provides is the plan of another language whose runtime and packages the steps of this one need; nothing of them is
-	// in the image.
+	// Provides is the plan of another language whose runtime and packages the steps of this one need; the image holds them
+	// where that plan's Runtime has something for launch.
 	Provides *Plan `json:",omitempty"`
 	// Decisions are what was decided and why, in the order in which people want to read them.
 	Decisions []Decision

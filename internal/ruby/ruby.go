@@ -120,16 +120,3 @@ func (p *Project) Leads() bool {
 	}
 	return p.has(rackFile) || p.has(railsFile)
 }
-
-// NeedsNode reports whether building the assets takes Node.js.
-func (p *Project) NeedsNode() bool {
-	if !p.precompiles() {
-		return false
-	}
-	for _, name := range []string{"execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
-		if p.lock.Has(name) {
-			return !p.lock.Has("mini_racer") || name != "execjs"
-		}
-	}
-	return p.has("package.json")
-}

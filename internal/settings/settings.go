@@ -59,6 +59,8 @@ type Settings struct {
 	BundleWithout, BundleBuildGroups Setting
 	// BootsnapPrecompile is true or false.
 	BootsnapPrecompile Setting
+	// NodeAtLaunch is true or false: whether the running application, one of Ruby, needs Node.js; empty when nobody has chosen.
+	NodeAtLaunch Setting
 	// StaticDir is the folder of files to serve as they are, without Node.js; empty when nobody has chosen.
 	StaticDir Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
@@ -101,6 +103,7 @@ var definitions = []definition{
 		target: func(s *Settings) *Setting { return &s.BundleBuildGroups }},
 	{key: "ruby.bootsnap-precompile", env: "BP_BOOTSNAP_PRECOMPILE", fallback: "false", boolean: true, check: oneOf("true", "false"),
 		target: func(s *Settings) *Setting { return &s.BootsnapPrecompile }},
+	{key: "ruby.node-at-launch", env: "BP_RUBY_NODE_AT_LAUNCH", boolean: true, check: oneOf("true", "false"), target: func(s *Settings) *Setting { return &s.NodeAtLaunch }},
 	{key: "static.dir", env: "BP_STATIC_DIR", check: folder, target: func(s *Settings) *Setting { return &s.StaticDir }},
 	{key: "cache.limit", env: "BP_CACHE_LIMIT", fallback: "500MB", check: size, target: func(s *Settings) *Setting { return &s.CacheLimit }},
 	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},

@@ -1,0 +1,49 @@
+package ruby
+
+import (
+	"slices"
+	"strings"
+)
+
+// NeedsNode reports whether building the assets takes Node.js.
+func (p *Project) NeedsNode() bool {
+	if !p.precompiles() {
+		return false
+	}
+	for _, name := range []string{"execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
+		if p.lock.Has(name) {
+			return !p.lock.Has("mini_racer") || name != "execjs"
+		}
+	}
+	return p.has("package.json")
+}
+
+// javascriptPrograms are those of Node.js and its package managers.
+var javascriptPrograms = []string{"node", "npm", "npx", "yarn", "pnpm", "pnpx", "bun", "bunx"}
+
+// javascriptGems start Node.js in the running application: they render pages and mails with it, or drive a browser.
+var javascriptGems = []string{"react_on_rails", "react-rails", "grover", "mjml-rails", "nodo", "schmooze", "node-runner"}
+
+// NodeAtLaunch says why the running application needs Node.js and the packages; empty where it does not.
+func (p *Project) NodeAtLaunch() string {
+	if s := p.settings.NodeAtLaunch; s.IsSet() {
+		if s.Value == "true" {
+			return s.Origin
+		}
+		return ""
+	}
+	for _, entry := range p.declared {
+		words := strings.FieldsFunc(entry.Command, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`$\"'", r) })
+		for _, word := range append(words, entry.Args...) {
+			if slices.Contains(javascriptPrograms, word) {
+				return entry.Type + " in " + entry.Where.File + " runs " + word
+			}
+		}
+	}
+	for _, name := range javascriptGems {
+		if p.lock.Has(name) && (p.has("package.json") || !p.lock.Has("mini_racer")) {
+			return name + " is among the gems"
+		}
+	}
+	return ""
+}
