@@ -30,6 +30,8 @@ type Options struct {
 	RootFS bool
 	// Times gives files the times that the archive holds.
 	Times bool
+	// Spread is for trees of thousands of files: see Spread.
+	Spread bool
 }
 
 // Gunzip unpacks a gzipped tar archive into a folder, which must exist.
@@ -48,7 +50,7 @@ func Unzstd(r io.Reader, dir string) error {
 		return damaged(err)
 	}
 	defer zipped.Close()
-	return Extract(zipped, dir, Options{Times: true})
+	return Extract(zipped, dir, Options{Times: true, Spread: true})
 }
 
 // Extract unpacks a tar archive into a folder, which must exist. Files get mode 0644 or, when anyone may execute them,
@@ -58,7 +60,7 @@ func Extract(r io.Reader, dir string, options Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
-	tree := &tree{root: root}
+	tree := &tree{root: root, spread: options.Spread}
 	defer tree.close()
 	reader := tar.NewReader(r)
 	for {
@@ -103,6 +105,8 @@ type tree struct {
 	// at is the folder of the last entry, called dir: the next one is mostly beside it.
 	at  *os.Root
 	dir string
+	// spread: folders are made in places of their own.
+	spread bool
 }
 
 func (t *tree) close() {
@@ -119,7 +123,7 @@ func (t *tree) in(dir string) (*os.Root, error) {
 	}
 	at, err := t.root.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = t.root.MkdirAll(dir, 0o755); err == nil {
+		if err = t.make(dir); err == nil {
 			at, err = t.root.OpenRoot(dir)
 		}
 	}
@@ -131,6 +135,24 @@ func (t *tree) in(dir string) (*os.Root, error) {
 	}
 	t.at, t.dir = at, dir
 	return at, nil
+}
+
+// make makes a folder, and those above it.
+func (t *tree) make(dir string) error {
+	if !t.spread {
+		return t.root.MkdirAll(dir, 0o755)
+	}
+	parent := path.Dir(dir)
+	at, err := t.root.OpenRoot(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = t.make(parent); err == nil {
+			at, err = t.root.OpenRoot(parent)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(spread(at, path.Base(dir)), at.Close())
 }
 
 func (t *tree) extract(content io.Reader, header *tar.Header, name string, options Options) error {

@@ -2,9 +2,11 @@ package archive
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -22,31 +24,46 @@ const topDir = 0x00020000
 // folder is made under another and renamed. A file system that does not know the hint is left as it is.
 func Spread(dir string) error {
 	parent := filepath.Dir(dir)
-	if _, err := os.Lstat(parent); err != nil {
-		if err := os.MkdirAll(parent, 0o777); err != nil {
-			return err
-		}
-		if err := hint(parent); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
 	}
-	made, err := os.MkdirTemp(parent, ".new-")
+	root, err := os.OpenRoot(parent)
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(made, 0o755); err != nil {
-		return err
-	}
-	return os.Rename(made, dir)
+	return errors.Join(spread(root, filepath.Base(dir)), root.Close())
 }
 
-func hint(dir string) error {
-	file, err := os.Open(dir)
+// SpreadIn makes a folder, if there is none, in which others will make folders: those get places of their own, too.
+func SpreadIn(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(hint(root), root.Close())
+}
+
+func spread(parent *os.Root, name string) error {
+	if err := hint(parent); err != nil {
+		return err
+	}
+	first := ".new-" + strconv.FormatUint(rand.Uint64(), 36)
+	if err := parent.Mkdir(first, 0o755); err != nil {
+		return err
+	}
+	return parent.Rename(first, name)
+}
+
+func hint(dir *os.Root) error {
+	file, err := dir.Open(".")
 	if err != nil {
 		return err
 	}
 	fd := int(file.Fd())
-	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil {
+	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil && flags&topDir == 0 {
 		// Where it cannot be given, nothing is lost.
 		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|topDir)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -85,7 +86,9 @@ func copyTree(source, destination string) error {
 		target := filepath.Join(destination, name)
 		switch {
 		case entry.IsDir():
-			err = os.MkdirAll(target, 0o755)
+			if _, missing := os.Lstat(target); missing != nil {
+				err = archive.Spread(target)
+			}
 		case entry.Type()&fs.ModeSymlink != 0:
 			err = copyLink(file, target)
 		case entry.Type().IsRegular():

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -111,9 +112,20 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return problem.Disk("make a temporary folder", err)
 		}
 	}
+	holders := make([]string, len(in.Holders))
+	for i, name := range in.Holders {
+		holders[i] = filepath.Join(w.ctx.ApplicationPath, name)
+		if err := archive.SpreadIn(holders[i]); err != nil {
+			return problem.Disk("make "+name, err)
+		}
+	}
 	if err := w.command(ctx, "Packages", placed(command, in.Env, store, filepath.Join(folder, "scratch"))); err != nil {
 		_ = remove()
 		return err
+	}
+	for _, dir := range slices.Backward(holders) {
+		// Those that are not empty stay.
+		_ = os.Remove(dir)
 	}
 	for _, r := range in.Rewrites {
 		if err := in.trees.rewrite(r); err != nil {

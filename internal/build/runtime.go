@@ -306,5 +306,5 @@ func (w *work) fetchInto(ctx context.Context, dir string, file fetch.File, relea
 	if release.Name == w.plan.Runtime.Release.Name && w.plan.Runtime.Root != "" {
 		return unpackBelow(in, dir, w.plan.Runtime.Root, wanted)
 	}
-	return archive.Gunzip(in, dir, archive.Options{Strip: 1, Keep: wanted})
+	return archive.Gunzip(in, dir, archive.Options{Strip: 1, Keep: wanted, Spread: true})
 }

@@ -88,7 +88,7 @@ func (t trees) moveTo(layer string) ([]string, error) {
 		if err := copyTree(source, target); err != nil {
 			return nil, err
 		}
-		if err := os.RemoveAll(source); err != nil {
+		if err := archive.RemoveAll(source); err != nil {
 			return nil, problem.Disk("remove "+name, err)
 		}
 	}

@@ -20,7 +20,7 @@ func unpackBelow(in io.Reader, dir, root string, wanted func(string) bool) error
 	if err != nil {
 		return problem.Disk("unpack the runtime", err)
 	}
-	if err := archive.Gunzip(in, scratch, archive.Options{}); err != nil {
+	if err := archive.Gunzip(in, scratch, archive.Options{Spread: true}); err != nil {
 		return err
 	}
 	found, err := doublestar.Glob(os.DirFS(scratch), "**/"+root, doublestar.WithNoFollow())

@@ -28,7 +28,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	m := p.manager
 	d := &plan.Dependencies{
 		Manager: m.name, Version: out.Runtime.Manager.Release.Version, Root: p.root,
-		Dirs: []string{path.Join(p.root, packagesDir)}, Scratch: slices.Clone(scratch), Lockfile: m.lockfile,
+		Dirs: inDir(p.root, []string{packagesDir}), Holders: inDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch), Lockfile: m.lockfile,
 	}
 	if m.name != "npm" {
 		d.Version = out.Runtime.Tools[len(out.Runtime.Tools)-1].Release.Version

@@ -115,7 +115,7 @@ func (p *Project) yarn(d *plan.Dependencies) {
 	d.InstallLaunch = d.Install
 	if p.pnp() {
 		// The places of packages are written into .pnp.cjs, so that they stay where they are.
-		d.InPlace = true
+		d.InPlace, d.Holders = true, nil
 		d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, ".pnp.cjs")
 		d.Dirs = inDir(p.root, []string{".yarn/unplugged", ".pnp.cjs", ".pnp.loader.mjs", ".yarn/install-state.gz"})
 		if !p.app.IsDir(d.Archives) {

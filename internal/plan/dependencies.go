@@ -27,6 +27,8 @@ type Dependencies struct {
 	// Dirs are the folders, relative to the application, that may hold installed packages: "node_modules", and with
 	// workspaces one in each of them.
 	Dirs []string
+	// Holders are folders, relative to the application, in which the package manager makes a folder for each package.
+	Holders []string `json:",omitempty"`
 	// Workspaces are the folders, relative to Root, of packages that the application holds itself.
 	Workspaces []string `json:",omitempty"`
 	// Env is set for Install, InstallLaunch and Prune.

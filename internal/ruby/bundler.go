@@ -60,7 +60,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	d := &plan.Dependencies{
 		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
-		Dirs: []string{p.in(bundleDir)}, Inputs: p.inputs(), Lockfile: p.in(lockName),
+		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(path.Join(bundleDir, "ruby", line(out.Runtime.Release.Version)+".0", "gems"))}, Inputs: p.inputs(), Lockfile: p.in(lockName),
 		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
