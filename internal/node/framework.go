@@ -50,6 +50,7 @@ var frameworks = []framework{
 	{"React Router", []string{"@react-router/dev"}, reactRouterOutput, nil},
 	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil},
 	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}},
+	{"Nitro", []string{"nitro", "nitropack"}, nitroOutput, nil},
 	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}},
 	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}},
 	{"VitePress", []string{"vitepress"}, vitepressOutput, nil},
@@ -139,6 +140,13 @@ func nuxtOutput(p *Project) (output, bool) {
 		}
 	}
 	return output{command: "node .output/server/index.mjs", alone: []string{".output"}, env: map[string]string{"HOST": "0.0.0.0"}}, true
+}
+
+// nitroOutput: https://nitro.build/deploy/runtimes/node. Other presets are for other places.
+func nitroOutput(p *Project) (output, bool) {
+	preset := option(p.config("nitro.config")+p.config("vite.config"), "preset")
+	o := output{command: "node .output/server/index.mjs", alone: []string{".output"}, env: map[string]string{"HOST": "0.0.0.0"}}
+	return o, len(p.scripts()) > 0 && slices.Contains([]string{"", "node", "node-server", "node_server"}, preset)
 }
 
 func svelteOutput(p *Project) (output, bool) {
