@@ -101,7 +101,7 @@ func (w *work) labels() {
 		add(key, w.plan.Labels[key])
 	}
 	r := w.plan.Runtime
-	if len(r.Launch) > 0 {
+	if w.atLaunch() {
 		add("io.gantry.runtime", r.Release.Name+"@"+r.Release.Version)
 	}
 	if d := w.plan.Dependencies; d != nil {
@@ -118,8 +118,11 @@ func (w *work) image() launch.Image {
 		Contract: w.contract, Runtime: w.plan.Runtime.Release.Name, Version: w.plan.Runtime.Release.Version, DrainTimeout: w.plan.DrainTimeout,
 		Buildpack: w.ctx.Buildpack.Info.Version,
 	}
-	if len(w.plan.Runtime.Launch) == 0 {
+	if !w.atLaunch() {
 		i.Runtime, i.Version = "", ""
+	}
+	if other := w.plan.Provides; other != nil && len(other.Runtime.Launch) > 0 {
+		i.Beside = map[string]string{other.Runtime.Release.Name: other.Runtime.Release.Version}
 	}
 	for _, p := range w.plan.Processes {
 		i.Processes = append(i.Processes, p.Type)
@@ -145,7 +148,7 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 			return problem.Disk("write "+launch.DrainFile, err)
 		}
 	}
-	if w.image().Runtime == "node" {
+	if i := w.image(); i.Runtime == "node" || i.Beside["node"] != "" {
 		if err := os.WriteFile(filepath.Join(dir, crash.WatchFile), []byte(crash.WatchScript), 0o644); err != nil {
 			return problem.Disk("write "+crash.WatchFile, err)
 		}

@@ -9,9 +9,9 @@ import (
 // Check is what happens around a process's start: Run before it, Remark once it has started.
 type Check struct {
 	Image Image
-	// Process is the process type.
-	Process string
-	Environ []string
+	// Process is the process type, and Program what it starts.
+	Process, Program string
+	Environ          []string
 	// Machine answers questions about limits and clocks.
 	Machine Machine
 	// Log receives what people read.

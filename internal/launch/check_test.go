@@ -186,6 +186,23 @@ func TestValuesFromFilesAndBindings(t *testing.T) {
 	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://bound\"\nKEY = \"from a file\"\n"))
 }
 
+// A process of Node.js in an image of Ruby is sized as one of Node.js; the others are not.
+func TestAnotherRuntimeBeside(t *testing.T) {
+	image := launch.Image{Runtime: "ruby", Version: "3.4.5", Beside: map[string]string{"node": "24.18.0"}}
+	limited := machine(t, map[string]string{"sys/fs/cgroup/memory.max": "1073741824\n"})
+	set := func(program string) map[string]string {
+		c := launch.Check{Image: image, Process: "render", Program: program, Machine: limited, Log: &bytes.Buffer{}, Layer: "/layers/gantry"}
+		variables, ok := c.Run()
+		NewWithT(t).Expect(ok).To(BeTrue())
+		return variables
+	}
+	g := NewWithT(t)
+	g.Expect(set("node")).To(HaveKeyWithValue("NODE_OPTIONS", ContainSubstring("--max-old-space-size-percentage=75")))
+	g.Expect(set("node")).NotTo(HaveKey("RUBY_YJIT_ENABLE"))
+	g.Expect(set("ruby")).NotTo(HaveKey("NODE_OPTIONS"))
+	g.Expect(set("ruby")).To(HaveKey("RUBY_YJIT_ENABLE"))
+}
+
 func TestPreflight(t *testing.T) {
 	g := NewWithT(t)
 	var out bytes.Buffer

@@ -48,7 +48,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, Refused, err)
 	}
-	check := Check{Image: image, Process: order.check, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
+	check := Check{Image: image, Process: order.check, Program: order.args[0], Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
 	if order.check != "" {
 		set, ok := check.Run()
 		if !ok {
