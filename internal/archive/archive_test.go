@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,4 +138,29 @@ func TestRemoveAllLeavesWhatLinksLeadTo(t *testing.T) {
 	g.Expect(filepath.Join(dir, "kept", "file")).To(BeAnExistingFile())
 	g.Expect(archive.RemoveAll(dir)).To(Succeed())
 	g.Expect(dir).NotTo(BeADirectory())
+}
+
+// What an image holds does not depend on the umask of the process that builds it.
+func TestModesWithoutTheUmask(t *testing.T) {
+	g := NewWithT(t)
+	source, target := t.TempDir(), t.TempDir()
+	g.Expect(os.MkdirAll(filepath.Join(source, "modules/a/lib"), 0o755)).To(Succeed())
+	g.Expect(os.WriteFile(filepath.Join(source, "modules/a/lib/run"), nil, 0o755)).To(Succeed())
+	file := filepath.Join(t.TempDir(), "kept.tar.zst")
+	g.Expect(archive.Zstd(file, source, "modules")).To(Succeed())
+	usual := syscall.Umask(0o077)
+	defer syscall.Umask(usual)
+	in, err := os.Open(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = in.Close() }()
+	g.Expect(archive.Unzstd(in, target)).To(Succeed())
+	g.Expect(archive.Spread(filepath.Join(target, "modules/b"))).To(Succeed())
+	for _, name := range []string{"modules", "modules/a", "modules/a/lib", "modules/a/lib/run", "modules/b"} {
+		info, err := os.Stat(filepath.Join(target, name))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o755)), name)
+	}
+	left, err := filepath.Glob(filepath.Join(target, "modules/.new-*"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeEmpty())
 }

@@ -53,6 +53,10 @@ func spread(parent *os.Root, name string) error {
 	if err := parent.Mkdir(first, 0o755); err != nil {
 		return err
 	}
+	// The process's umask must not decide about the image.
+	if err := parent.Chmod(first, 0o755); err != nil {
+		return err
+	}
 	return parent.Rename(first, name)
 }
 
