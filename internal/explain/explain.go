@@ -113,6 +113,9 @@ func steps(p plan.Plan) []plan.Command {
 			list = append(list, d.InstallLaunch)
 		}
 	}
+	if p.Provides != nil {
+		list = append(list, steps(*p.Provides)...)
+	}
 	return append(list, p.Scripts...)
 }
 

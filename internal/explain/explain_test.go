@@ -46,7 +46,13 @@ func TestText(t *testing.T) {
 	static := map[string]string{
 		"package.json": `{"engines": {"node": "24.18.0"}, "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}`, "index.html": "", "pnpm-lock.yaml": "lockfileVersion: '9.0'\n",
 	}
-	for name, files := range map[string]map[string]string{"server": shop, "static": static} {
+	both := map[string]string{
+		"Gemfile": "gem 'rails'\n", ".ruby-version": "3.4.5\n", "config/application.rb": "", "Rakefile": "", "config.ru": "",
+		"Gemfile.lock": "GEM\n  remote: https://rubygems.org/\n  specs:\n    puma (6.6.0)\n    railties (7.2.2)\n    propshaft (1.3.2)\n\nPLATFORMS\n  x86_64-linux\n\nDEPENDENCIES\n  rails\n\nBUNDLED WITH\n   2.5.22\n",
+		"package.json": `{"engines": {"node": "24.18.0"}, "dependencies": {"ms": "2"}}`, "package-lock.json": `{"lockfileVersion": 3, "packages": {}}`,
+		"Procfile": "web: bundle exec puma\nrender: node render.js\n",
+	}
+	for name, files := range map[string]map[string]string{"server": shop, "static": static, "both": both} {
 		text := write(t, files, nil, false)
 		golden := "testdata/" + name + ".txt"
 		if *update {
