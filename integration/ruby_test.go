@@ -2,8 +2,10 @@ package integration
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -136,9 +138,15 @@ func TestSinatra(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Installing puma 6.6.0 with native extensions"))
 	p.Expect(log).To(ContainSubstring("Layer       gems: made, there is none from an earlier build"))
 	first := p.layers()
-	names, _ := p.files(func(string) bool { return false })
+	names, compiled := p.files(func(name string) bool { return strings.HasSuffix(name, "/puma_http11.so") })
 	p.Expect(names).NotTo(ContainElement(HaveSuffix(".gem")))
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("/gem_make.out")))
+	p.Expect(compiled).NotTo(BeEmpty())
+	for name, content := range compiled {
+		library, err := elf.NewFile(bytes.NewReader(content))
+		p.Expect(err).NotTo(HaveOccurred())
+		p.Expect(library.Section(".debug_info")).To(BeNil(), name)
+	}
 	p.Expect(r.fetched()).To(ContainElement("puma-6.6.0.gem"))
 
 	log = p.build()

@@ -246,6 +246,9 @@ func (w *work) installation() (installation, error) {
 	if len(d.Evidence) > 0 {
 		in.inputs["how packages are found"] = strings.Join(d.Evidence, " ")
 	}
+	if len(d.CompiledFiles) > 0 {
+		in.inputs["symbol tables"] = "none"
+	}
 	if d.Compiled != nil {
 		in.inputs["what is compiled of them"] = d.Compiled.Compile.Title
 	}

@@ -137,6 +137,9 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return err
 		}
 	}
+	if err := in.trees.strip(in.CompiledFiles); err != nil {
+		return err
+	}
 	for _, name := range in.Traces {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
 			return problem.Disk("remove "+name, err)

@@ -39,6 +39,29 @@ func (t trees) rewrite(r plan.Rewrite) error {
 	return nil
 }
 
+// strip takes off compiled files of the trees what only debuggers read.
+func (t trees) strip(patterns []string) error {
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	for _, tree := range found {
+		base := filepath.Join(t.app, tree)
+		for _, pattern := range patterns {
+			names, err := doublestar.Glob(os.DirFS(base), pattern, doublestar.WithNoFollow(), doublestar.WithFilesOnly())
+			if err != nil {
+				return fmt.Errorf("strip %s: %w", pattern, err)
+			}
+			for _, name := range names {
+				if err := stripSymbols(filepath.Join(base, name)); err != nil {
+					return problem.Disk("take the symbol table off "+name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // copy puts files of the trees where they are missing.
 func (t trees) copy(c plan.Copy) error {
 	match, err := regexp.Compile(`\A` + c.Match + `\z`)

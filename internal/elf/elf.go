@@ -37,7 +37,7 @@ func Strip(source, destination string) (stripped bool, err error) {
 		return false, nil
 	}
 	cut, names, ok := layout(f)
-	if !ok {
+	if !ok || appended(in, f, info.Size()) {
 		return false, nil
 	}
 	out, err := os.OpenFile(destination, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
@@ -85,6 +85,21 @@ func layout(f *elf.File) (cut uint64, names *elf.Section, ok bool) {
 		}
 	}
 	return cut, names, true
+}
+
+// appended reports whether something stands behind all that ELF knows of, as in programs that unpack themselves.
+func appended(in io.ReaderAt, f *elf.File, size int64) bool {
+	place := make([]byte, 8)
+	if _, err := in.ReadAt(place, offsetOfTable); err != nil {
+		return true
+	}
+	end := binary.LittleEndian.Uint64(place) + uint64(len(f.Sections))*sectionSize
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_NOBITS {
+			end = max(end, s.Offset+s.FileSize)
+		}
+	}
+	return uint64(size) > end
 }
 
 func write(out io.Writer, in io.ReaderAt, f *elf.File, cut uint64, names *elf.Section) error {

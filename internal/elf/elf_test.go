@@ -42,6 +42,10 @@ func TestStrip(t *testing.T) {
 
 	g.Expect(gantry.Strip(stripped, filepath.Join(dir, "again"))).To(BeFalse(), "nothing is left to take off")
 	g.Expect(gantry.Strip(source, filepath.Join(dir, "text"))).To(BeFalse(), "not a program")
+	payload, err := os.ReadFile(program)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(program, append(payload, "what it unpacks"...), 0o755)).To(Succeed())
+	g.Expect(gantry.Strip(program, filepath.Join(dir, "unpacks"))).To(BeFalse(), "something stands behind the program")
 	g.Expect(filepath.Join(dir, "text")).NotTo(BeAnExistingFile())
 }
 

@@ -15,6 +15,8 @@ type Dependencies struct {
 	Rewrites []Rewrite `json:",omitempty"`
 	// Copies are files that an installation makes twice, and only once where it takes them from its store.
 	Copies []Copy `json:",omitempty"`
+	// CompiledFiles, by patterns relative to each of Dirs, lose what only debuggers read of them.
+	CompiledFiles []string `json:",omitempty"`
 	// Omit are files in them that the running application does not need, relative to each of Dirs; patterns with **.
 	Omit []string `json:",omitempty"`
 	// InPlace: the packages stay in the application's folder, since their places are written into it.

@@ -73,6 +73,8 @@ func (p *Project) packages(out *plan.Plan) error {
 		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
 		// what was compiled knows the one place.
 		Copies: []plan.Copy{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
+		// Ruby has compilers write for debuggers (-ggdb3), which makes several times as much of a file.
+		CompiledFiles: []string{"ruby/*/{gems,extensions,bundler/gems}/**/*.so"},
 		Omit: []string{
 			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
 			"ruby/*/gems/*/ext/**/*.{c,h,cc,cpp,hpp,o,a,so}", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
