@@ -54,8 +54,10 @@ static struct {
 } state;
 
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-/* What the thread is busy with, as agent.rb numbers it; OWN for the agent's own threads, which are not looked at. */
-static __thread int tag;
+/* What the thread is busy with, as agent.rb numbers it; OWN for the agent's own threads, which are not looked at. It is in
+ * the memory that a thread is born with: else its first use allocates, and that may be in the handler, which has just
+ * interrupted an allocation (https://maskray.me/blog/2021-02-14-all-about-thread-local-storage). */
+static __thread int tag __attribute__((tls_model("initial-exec")));
 #define OWN -1
 
 static int mark_key(st_data_t key, st_data_t value, st_data_t unused) {
