@@ -256,7 +256,7 @@ func TestSourceMaps(t *testing.T) {
 	g.Expect(code).To(Equal(1))
 	g.Expect(errors).To(MatchRegexp("gantry: the application has not loaded src/orders.ts:99  \\[capture/no-such-line\\]\n  why  none of its \\d+ scripts, nor a source in their source maps, has that name and a line 99 that runs\n"))
 	_, errors, code = run(0, "logpoint", "orders", "total", "--pid", pid)
-	g.Expect(code).To(Equal(2))
+	g.Expect(code).To(Equal(2), errors)
 	g.Expect(errors).To(ContainSubstring("gantry: the place is not understood: \"orders\"; it is FILE:LINE, such as src/orders.ts:42\n"))
 	out, errors, code = run(0, "console", "Object.keys(globalThis).filter(name => name.includes('antry')).length + Object.getOwnPropertySymbols(globalThis).filter(s => String(s).includes('gantry')).length", "--pid", pid)
 	g.Expect(code).To(Equal(0), errors)

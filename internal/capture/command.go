@@ -137,7 +137,8 @@ func (o order) kind(limit Limit) (kind, error) {
 	case "console":
 		return kind{takers: node(console(o.words[0]))}, nil
 	case "logpoint":
-		return kind{takers: node(logpoint(o.words[0], o.words[1], o.length)), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, nil
+		take, err := logpoint(o.words[0], o.words[1], o.length)
+		return kind{takers: node(take), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, err
 	case "debug":
 		return kind{takers: node(debug(o.length))}, nil
 	}

@@ -131,13 +131,13 @@ const binding = "__gantryLogpoint"
 
 // logpoint writes an expression's value whenever a line is about to run, without stopping there: the condition of a
 // breakpoint, which is never true.
-func logpoint(place, expression string, d time.Duration) capture {
+func logpoint(place, expression string, d time.Duration) (capture, error) {
+	name, digits, _ := cutLast(place, ":")
+	line, err := strconv.Atoi(digits)
+	if err != nil || line < 1 || name == "" {
+		return nil, usageError(fmt.Sprintf("the place is not understood: %q; it is FILE:LINE, such as src/orders.ts:42", place))
+	}
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
-		name, digits, _ := cutLast(place, ":")
-		line, err := strconv.Atoi(digits)
-		if err != nil || line < 1 || name == "" {
-			return usageError(fmt.Sprintf("the place is not understood: %q; it is FILE:LINE, such as src/orders.ts:42", place))
-		}
 		scripts, err := i.scripts(ctx)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func logpoint(place, expression string, d time.Duration) capture {
 			}
 		}
 		return errors.Join(err, i.uproot())
-	}
+	}, nil
 }
 
 // plant sets the breakpoints, and the function that they call.
