@@ -31,12 +31,26 @@ const opening = 10 * time.Second
 
 // attach opens a process's inspector, or takes the one that is open.
 func attach(ctx context.Context, p Process) (*inspector, error) {
+	i, found, err := tryAttach(ctx, p)
+	if err != nil && found && ctx.Err() == nil {
+		// It was open because of another capture, which was just closing it.
+		time.Sleep(closing)
+		i, _, err = tryAttach(ctx, p)
+	}
+	return i, err
+}
+
+// closing is how long an inspector may take to close.
+const closing = 300 * time.Millisecond
+
+// tryAttach is attach, once; found tells that the inspector was open already.
+func tryAttach(ctx context.Context, p Process) (attached *inspector, found bool, err error) {
 	i := &inspector{process: p, event: ignore}
 	path := ""
 	if i.port, path = find(p); path == "" {
 		if !p.handles(int(syscall.SIGUSR1)) {
 			// Without a handler the signal would end the process.
-			return nil, &problem.Problem{
+			return nil, false, &problem.Problem{
 				ID:    "capture/inspector-disabled",
 				Title: fmt.Sprintf("process %d does not open its inspector", p.PID),
 				Why:   "it has no handler for SIGUSR1: Node.js was started with --disable-sigusr1, or is just starting",
@@ -44,7 +58,7 @@ func attach(ctx context.Context, p Process) (*inspector, error) {
 			}
 		}
 		if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
-			return nil, &problem.Problem{
+			return nil, false, &problem.Problem{
 				ID:    "capture/not-permitted",
 				Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
 				Why:   err.Error(),
@@ -59,18 +73,17 @@ func attach(ctx context.Context, p Process) (*inspector, error) {
 		}
 	}
 	if path == "" {
-		return nil, &problem.Problem{
+		return nil, false, &problem.Problem{
 			ID:    "capture/inspector-closed",
 			Title: fmt.Sprintf("process %d did not open its inspector within %s", p.PID, opening),
 			Why:   "the application uses SIGUSR1 itself, or the port of the inspector (9229, or that of --inspect-port) is in use",
 			Hints: []string{"Look at the application's log: Node.js says there when the port is in use.", "With BPL_DEBUG_ENABLED=true and BPL_DEBUG_PORT the inspector is open from the start, and is found here as well."},
 		}
 	}
-	var err error
 	if i.socket, err = open(i.port, path); err != nil {
-		return nil, i.lost(err)
+		return nil, !i.opened, i.lost(err)
 	}
-	return i, nil
+	return i, !i.opened, nil
 }
 
 // find gives the port of a process's open inspector, and the path of its main thread; the path is empty when none is open.
