@@ -322,7 +322,7 @@ func TestRails(t *testing.T) {
 	twin := copyApp(t, "ruby/rails")
 	r.use(t, twin, "3.3.8")
 	twin.build()
-	p.Expect(twin.layers()).To(Equal(p.layers()))
+	p.Expect(twin.layers()).To(Equal(p.layers()), func() string { return "gems: " + strings.Join(differing(p, twin, "/gems/vendor/"), " ") })
 
 	const kept = "what the scripts made comes from the cache"
 	first := p.layers()
@@ -340,6 +340,25 @@ func TestRails(t *testing.T) {
 	c = p.start(localbuild.RunOptions{Env: env})
 	_, body = c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello again"))
+}
+
+// differing gives the files in a folder of two images that are not the same.
+func differing(one, other *project, folder string) (names []string) {
+	inside := func(name string) bool { return strings.Contains(name, folder) }
+	_, first := one.files(inside)
+	_, second := other.files(inside)
+	for name, content := range first {
+		if found, there := second[name]; !there || !bytes.Equal(found, content) {
+			names = append(names, name)
+		}
+	}
+	for name := range second {
+		if _, there := first[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Assets that Node.js makes: it is there for the build, and nothing of it is in the image.
