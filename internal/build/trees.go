@@ -59,7 +59,7 @@ func (t trees) remove() error {
 }
 
 // moveTo puts the trees into a layer, less their scratch folders, and gives the places where the application needs
-// links. Links that lead from a tree to the application's own files are made absolute, since they leave the layer.
+// links.
 func (t trees) moveTo(layer string) ([]string, error) {
 	found, err := t.find()
 	if err != nil {
@@ -74,8 +74,8 @@ func (t trees) moveTo(layer string) ([]string, error) {
 		if err := omit(filepath.Join(t.app, name), t.omit); err != nil {
 			return nil, err
 		}
-		if err := t.anchorLinks(name); err != nil {
-			return nil, err
+		if err := settle(filepath.Join(t.app, name)); err != nil {
+			return nil, problem.Disk("prepare "+name+" for its layer", err)
 		}
 		source, target := filepath.Join(t.app, name), filepath.Join(layer, name)
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
@@ -111,29 +111,46 @@ func omit(dir string, patterns []string) error {
 	return nil
 }
 
-func (t trees) anchorLinks(tree string) error {
-	root := filepath.Join(t.app, tree)
-	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Type()&fs.ModeSymlink == 0 {
+// settle makes a tree fit to leave the application. Links that lead to the application's own files become absolute. Files
+// can be read by everybody and written by their owner alone, whatever the umask was when they were made: asking Ruby for
+// its umask sets it to 0 for a moment, in which another of Bundler's threads may make a file.
+func settle(root string) error {
+	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
-		target, err := os.Readlink(file)
-		if err != nil || filepath.IsAbs(target) {
+		if entry.Type()&fs.ModeSymlink != 0 {
+			return anchor(file, root)
+		}
+		info, err := entry.Info()
+		if err != nil {
 			return err
 		}
-		full := filepath.Join(filepath.Dir(file), target)
-		if strings.HasPrefix(full, root+string(filepath.Separator)) {
+		mode := info.Mode().Perm()&^0o022 | 0o444
+		if entry.IsDir() {
+			mode = 0o755
+		}
+		if mode == info.Mode().Perm() {
 			return nil
 		}
-		if err := os.Remove(file); err != nil {
-			return err
-		}
-		return os.Symlink(full, file)
+		return os.Chmod(file, mode)
 	})
-	if err != nil {
-		return problem.Disk("adjust links in "+tree, err)
+}
+
+// anchor makes a link absolute that leads out of the tree at root.
+func anchor(link, root string) error {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.IsAbs(target) {
+		return err
 	}
-	return nil
+	full := filepath.Join(filepath.Dir(link), target)
+	if strings.HasPrefix(full, root+string(filepath.Separator)) {
+		return nil
+	}
+	if err := os.Remove(link); err != nil {
+		return err
+	}
+	return os.Symlink(full, link)
 }
 
 // link puts links to a layer's trees into the application. names is a []string, or what TOML made of one.
