@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"context"
 	"io"
 	"io/fs"
@@ -113,7 +114,7 @@ func (b *bench) size(ctx context.Context, p *project) error {
 	return nil
 }
 
-// above gives the bytes, unpacked, of what stands above the run image.
+// above gives the bytes of the files above the run image.
 func (b *bench) above(ctx context.Context, p *project) (above float64, err error) {
 	base, _, err := localbuild.RunImage(ctx, "", b.runImages(), report.New(io.Discard, false))
 	if err != nil {
@@ -132,11 +133,16 @@ func (b *bench) above(ctx context.Context, p *project) (above float64, err error
 		if err != nil {
 			return 0, err
 		}
-		n, err := io.Copy(io.Discard, content)
-		if err != nil {
-			return 0, err
+		for files := tar.NewReader(content); ; {
+			header, err := files.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return 0, err
+			}
+			above += float64(header.Size)
 		}
-		above += float64(n)
 	}
 	return above, nil
 }

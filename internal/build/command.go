@@ -66,7 +66,7 @@ func (w *work) variables() map[string]string {
 		if _, set := values[name]; set {
 			continue
 		}
-		value = strings.ReplaceAll(value, plan.ToolchainDir, w.toolchain)
+		value = w.inImage(strings.ReplaceAll(value, plan.ToolchainDir, w.toolchain))
 		if value == plan.CACertificates {
 			if value = certificates(values["SSL_CERT_FILE"]); value == "" {
 				continue

@@ -132,13 +132,13 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return err
 		}
 	}
-	for _, c := range in.Copies {
-		if err := in.trees.copy(c); err != nil {
-			return err
-		}
-	}
 	if err := in.trees.strip(in.CompiledFiles); err != nil {
 		return err
+	}
+	for _, twin := range in.Twins {
+		if err := in.trees.join(twin); err != nil {
+			return err
+		}
 	}
 	for _, name := range in.Traces {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -62,8 +63,8 @@ func (t trees) strip(patterns []string) error {
 	return nil
 }
 
-// copy puts files of the trees where they are missing.
-func (t trees) copy(c plan.Copy) error {
+// join has files of the trees that belong to two places there once, and linked to from the other.
+func (t trees) join(c plan.Twin) error {
 	match, err := regexp.Compile(`\A` + c.Match + `\z`)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", c.Match, err)
@@ -84,17 +85,24 @@ func (t trees) copy(c plan.Copy) error {
 			if _, err := os.Stat(into); err != nil {
 				return nil
 			}
-			if _, err := os.Lstat(to); err == nil {
-				return nil
+			if other, err := entryDigest(to); err == nil {
+				if own, err := entryDigest(file); err != nil || own != other {
+					return err
+				}
+			} else if !os.IsNotExist(err) {
+				return err
 			}
-			info, err := entry.Info()
+			target, err := filepath.Rel(filepath.Dir(to), file)
 			if err != nil {
 				return err
 			}
-			return copyFile(file, to, info.Mode().Perm())
+			if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.RemoveAll(to)); err != nil {
+				return err
+			}
+			return os.Symlink(target, to)
 		})
 		if err != nil {
-			return problem.Disk("copy compiled files", err)
+			return problem.Disk("link compiled files", err)
 		}
 	}
 	return nil

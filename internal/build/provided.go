@@ -84,7 +84,7 @@ func (w *work) host(ctx context.Context, steps func() error) error {
 
 func (w *work) trees() trees {
 	d := w.plan.Dependencies
-	return trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch, omit: d.Omit}
+	return trees{app: w.ctx.ApplicationPath, dirs: d.Dirs, scratch: d.Scratch, omit: d.Omit, variants: d.Variants}
 }
 
 // providedAtLaunch puts the other language's runtime and packages into the image, where its plan has something for launch.

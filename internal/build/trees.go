@@ -14,6 +14,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -27,6 +28,8 @@ type trees struct {
 	scratch []string
 	// omit are files in them that the running application does not need; patterns relative to each tree.
 	omit []string
+	// variants are folders of which it needs one alone.
+	variants []plan.Variant
 }
 
 // find gives the trees that there are, relative to the application.
@@ -74,6 +77,11 @@ func (t trees) moveTo(layer string) ([]string, error) {
 		if err := omit(filepath.Join(t.app, name), t.omit); err != nil {
 			return nil, err
 		}
+		for _, v := range t.variants {
+			if err := keepVariant(filepath.Join(t.app, name), v); err != nil {
+				return nil, err
+			}
+		}
 		if err := settle(filepath.Join(t.app, name)); err != nil {
 			return nil, problem.Disk("prepare "+name+" for its layer", err)
 		}
@@ -105,6 +113,34 @@ func omit(dir string, patterns []string) error {
 		for _, name := range names {
 			if err := archive.RemoveAll(filepath.Join(dir, name)); err != nil {
 				return problem.Disk("remove "+name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// keepVariant removes the folders beside those that were chosen.
+func keepVariant(dir string, v plan.Variant) error {
+	chosen, err := doublestar.Glob(os.DirFS(dir), v.Keep, doublestar.WithNoFollow())
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", v.Keep, err)
+	}
+	for _, name := range chosen {
+		beside := filepath.Join(dir, filepath.Dir(name))
+		entries, err := os.ReadDir(beside)
+		if err != nil {
+			return problem.Disk("read "+filepath.Dir(name), err)
+		}
+		for _, entry := range entries {
+			other, err := filepath.Match(v.Others, entry.Name())
+			if err != nil {
+				return fmt.Errorf("keep %s: %w", v.Keep, err)
+			}
+			if !other || !entry.IsDir() || entry.Name() == filepath.Base(name) {
+				continue
+			}
+			if err := archive.RemoveAll(filepath.Join(beside, entry.Name())); err != nil {
+				return problem.Disk("remove "+entry.Name(), err)
 			}
 		}
 	}

@@ -13,12 +13,14 @@ type Dependencies struct {
 	Native bool `json:",omitempty"`
 	// Rewrites change texts in what an installation has made.
 	Rewrites []Rewrite `json:",omitempty"`
-	// Copies are files that an installation makes twice, and only once where it takes them from its store.
-	Copies []Copy `json:",omitempty"`
+	// Twins are files that an installation makes twice, or once where it takes them from its store.
+	Twins []Twin `json:",omitempty"`
 	// CompiledFiles, by patterns relative to each of Dirs, lose what only debuggers read of them.
 	CompiledFiles []string `json:",omitempty"`
 	// Omit are files in them that the running application does not need, relative to each of Dirs; patterns with **.
 	Omit []string `json:",omitempty"`
+	// Variants are folders of which it needs one alone.
+	Variants []Variant `json:",omitempty"`
 	// InPlace: the packages stay in the application's folder, since their places are written into it.
 	InPlace bool `json:",omitempty"`
 	// NotAtLaunch: the running application needs no packages.
@@ -83,11 +85,18 @@ type Compiled struct {
 	Compile Command
 }
 
-// Copy puts files where they are missing.
-type Copy struct {
+// Twin is a file that belongs to two places: the second becomes a link to the first.
+type Twin struct {
 	// Match is a regular expression for a file's whole name, relative to each of Dirs. Into is the folder, where it is there, that
-	// gets a copy, and Name its name in that; $1 and so on stand for groups.
+	// gets the link, and Name its name in that; $1 and so on stand for groups.
 	Match, Into, Name string
+}
+
+// Variant is a folder that was chosen among others.
+type Variant struct {
+	// Keep is a pattern, with ** for any folders, relative to each of Dirs. Others is one for the names of those beside each
+	// folder that Keep matches; they go.
+	Keep, Others string
 }
 
 // Rewrite changes the text of files.

@@ -16,6 +16,10 @@ import (
 // bundleDir is where gems are installed, relative to the application.
 const bundleDir = "vendor/bundle"
 
+// gemHome is where RubyGems finds what Bundler installed, relative to the Gemfile:
+// https://guides.rubygems.org/command-reference/#gem-environment.
+func gemHome(ruby string) string { return path.Join(bundleDir, "ruby", line(ruby)+".0") }
+
 // vendorCache is where "bundle package" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
 const vendorCache = "vendor/cache"
 
@@ -23,11 +27,11 @@ const vendorCache = "vendor/cache"
 var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
 
 // bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
-func (p *Project) bundlerEnv() map[string]string {
+func (p *Project) bundlerEnv(gems string) map[string]string {
 	return map[string]string{
 		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_RETRY": "3",
 		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
-		"BUNDLE_DISABLE_VERSION_CHECK": "true", "LANG": "C.UTF-8",
+		"BUNDLE_DISABLE_VERSION_CHECK": "true", "GEM_PATH": plan.AppDir + "/" + gems, "LANG": "C.UTF-8",
 	}
 }
 
@@ -60,7 +64,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	d := &plan.Dependencies{
 		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
-		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(path.Join(bundleDir, "ruby", line(out.Runtime.Release.Version)+".0", "gems"))}, Inputs: p.inputs(), Lockfile: p.in(lockName),
+		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(lockName),
 		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
@@ -72,15 +76,11 @@ func (p *Project) packages(out *plan.Plan) error {
 		},
 		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
 		// what was compiled knows the one place.
-		Copies: []plan.Copy{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
+		Twins: []plan.Twin{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
 		// Ruby has compilers write for debuggers (-ggdb3), which makes several times as much of a file.
 		CompiledFiles: []string{"ruby/*/{gems,extensions,bundler/gems}/**/*.so"},
-		Omit: []string{
-			"ruby/*/cache/**", "ruby/*/doc/**", "ruby/*/build_info/**", "ruby/*/extensions/**/gem_make.out", "ruby/*/extensions/**/mkmf.log",
-			"ruby/*/gems/*/ext/**/*.{c,h,cc,cpp,hpp,o,a,so}", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
-			"ruby/*/bundler/gems/*/.git/**",
-		},
 	}
+	d.Omit, d.Variants = p.leftOut(out.Runtime.Release.Version)
 	d.Install = plan.Command{
 		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(gemfileName), p.in(lockName)),
 	}

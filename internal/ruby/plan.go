@@ -14,21 +14,21 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
-// developmentGems are bundled with Ruby: https://stdgems.org.
-const developmentGems = "rbs,typeprof,debug,test-unit,power_assert,minitest,repl_type_completor"
-
 // Plan decides what is to be done.
 func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	release, version, notes, err := p.chooseRelease(releases)
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	gems := p.in(gemHome(release.Version))
 	out := plan.Plan{
 		Language: "ruby", LayerPrefix: "ruby-", Decisions: []plan.Decision{version}, Warnings: notes,
-		BuildEnv: p.bundlerEnv(),
+		BuildEnv: p.bundlerEnv(gems),
+		// Programs of gems, and gems, are found without Bundler, too.
+		LaunchPath: []string{gems + "/bin"},
 		LaunchEnv: map[string]string{
 			"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
-			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system",
+			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system", "GEM_PATH": plan.AppDir + "/" + gems,
 		},
 		Labels:    p.labels(),
 		HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"},
@@ -40,11 +40,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 				"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
 			},
 			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
-			// Gems that come with Ruby for development only: an application that needs one has it in its bundle.
-			NotAtLaunch: []string{
-				"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/*/ext/**",
-				"lib/ruby/gems/*/{gems,specifications}/{" + developmentGems + "}-[0-9]*", "lib/ruby/gems/*/extensions/*/*/{" + developmentGems + "}-[0-9]*",
-			},
+			NotAtLaunch: rubyLeftOut,
 		},
 	}
 	out.Agent = &plan.Agent{

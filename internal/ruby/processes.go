@@ -150,7 +150,7 @@ func (p *Project) direct(args []string, out *plan.Plan) []string {
 		out.Files = map[string]string{}
 	}
 	out.Files[pumaFile] = pumaConfig
-	program := path.Join(bundleDir, "ruby", line(out.Runtime.Release.Version)+".0", "bin", "puma")
+	program := path.Join(gemHome(out.Runtime.Release.Version), "bin", "puma")
 	words := append([]string{"ruby", "-rbundler/setup", program}, rest[1:]...)
 	named := slices.ContainsFunc(rest, func(word string) bool {
 		return word == "-C" || word == "--config" || strings.HasPrefix(word, "--config=")
