@@ -143,8 +143,15 @@ func TestSinatra(t *testing.T) {
 	})
 	p.Expect(names).NotTo(ContainElement(HaveSuffix(".gem")))
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("/gem_make.out")))
-	p.Expect(len(compiled)).To(BeNumerically(">", 1))
+	p.Expect(compiled).To(HaveLen(3))
+	links := 0
 	for name, content := range compiled {
+		if len(content) == 0 {
+			// RubyGems' second place for a compiled file.
+			p.Expect(name).To(HaveSuffix("/gems/puma-6.6.0/lib/puma/puma_http11.so"))
+			links++
+			continue
+		}
 		library, err := elf.NewFile(bytes.NewReader(content))
 		p.Expect(err).NotTo(HaveOccurred())
 		p.Expect(library.Section(".debug_info")).To(BeNil(), name)
@@ -155,6 +162,7 @@ func TestSinatra(t *testing.T) {
 			p.Expect(symbol.Name).NotTo(Equal("__tls_get_addr"), name)
 		}
 	}
+	p.Expect(links).To(Equal(1))
 	p.Expect(r.fetched()).To(ContainElement("puma-6.6.0.gem"))
 
 	log = p.build()
