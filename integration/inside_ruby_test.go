@@ -65,6 +65,20 @@ func TestLookInsideRuby(t *testing.T) {
 		c := d.deploy(t, append([]string{"-e", "RUBYOPT=-W0 -rsecurerandom"}, railsVariables...)...)
 		c.Expect(c.gantry("stacks")).To(ContainSubstring("Thread"))
 	})
+	t.Run("jemalloc", func(t *testing.T) {
+		libraries, _ := filepath.Glob("/usr/lib/*/libjemalloc.so.2")
+		if len(libraries) == 0 {
+			t.Skip("not tested with jemalloc: libjemalloc2 is not installed")
+		}
+		c := d.deploy(t, append([]string{"-v", libraries[0] + ":" + libraries[0] + ":ro", "-e", "BPL_JEMALLOC=true"}, railsVariables...)...)
+		c.eventually(ContainSubstring("puma srv tp"), "stacks")
+		c.Expect(d.run("docker", "exec", c.id, "sh", "-c", "grep -l libjemalloc /proc/[0-9]*/maps")).To(MatchRegexp(`^/proc/\d+/maps\n`))
+		stop := c.load("/repos", 2)
+		processor := c.gantry("profile", "cpu", "--for", "2s")
+		_, failed := stop()
+		c.Expect(failed).To(BeEmpty())
+		c.Expect(c.report(t, "jemalloc.cpuprofile", processor)).To(ContainSubstring("labels.rb:6"))
+	})
 	// Two containers of a pod that share a volume for temporary files: each looks into its own application.
 	t.Run("two in a pod", func(t *testing.T) {
 		shared := t.TempDir()
