@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -13,8 +14,12 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// workers is how many packages are fetched and unpacked at a time: enough to hide the network's latency.
-const workers = 24
+// downloads and unpackings are how many packages are fetched and unpacked at a time: enough to hide the network's latency,
+// and the disk's.
+const (
+	downloads  = 64
+	unpackings = 24
+)
 
 // Project is an application whose packages are to be installed.
 type Project struct {
@@ -154,9 +159,6 @@ func (t *Tree) Install(ctx context.Context, store string, download Download, tar
 		if trees[i], err = t.prepare(target.OmitDev); err != nil {
 			return Result{}, err
 		}
-		if err := trees[i].spread(target.Dir); err != nil {
-			return Result{}, err
-		}
 		for _, n := range trees[i].tarballs() {
 			packages[n.key] = true
 			j := jobs[n.Integrity]
@@ -170,10 +172,30 @@ func (t *Tree) Install(ctx context.Context, store string, download Download, tar
 	}
 	var fetched, bytes atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(workers)
+	group.SetLimit(downloads)
+	// Folders are made while the first packages are on their way.
+	folders := sync.OnceValue(func() error {
+		for i, target := range targets {
+			if err := trees[i].spread(target.Dir); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	group.Go(folders)
+	unpacking := make(chan struct{}, unpackings)
 	for _, j := range order {
 		group.Go(func() error {
-			size, err := j.run(ctx, store, download)
+			file, size, err := j.fetch(ctx, store, download)
+			if err != nil {
+				return err
+			}
+			if err := folders(); err != nil {
+				return err
+			}
+			unpacking <- struct{}{}
+			defer func() { <-unpacking }()
+			err = j.unpack(file)
 			if size > 0 {
 				fetched.Add(1)
 				bytes.Add(size)

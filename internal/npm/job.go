@@ -34,32 +34,38 @@ func (t *Tree) source(n *node) fetch.File {
 	return fetch.File{URL: place, Checksum: n.Integrity, Authorization: t.project.Config.authorization(place)}
 }
 
-// run unpacks the tarball; size is that of the download, 0 when it was in the store.
-func (j *job) run(ctx context.Context, store string, download Download) (size int64, err error) {
+// fetch sees to it that the store has the tarball, and gives its file; size is that of the download, 0 when it was there.
+func (j *job) fetch(ctx context.Context, store string, download Download) (file string, size int64, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	name, err := storeName(j.node.Integrity)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
-	file := filepath.Join(store, name)
-	if j.verify(file) != nil {
-		// Not there, or not what it should be any more.
-		if size, err = download(ctx, j.source, file); err != nil {
-			if j.node.isOptional && ctx.Err() == nil {
-				// npm ci goes on without an optional package that cannot be had, and without all that only it needs.
-				return 0, unsupported("the optional package %s cannot be had", j.node.title())
-			}
-			return 0, j.tree.explain(j.node, err)
+	file = filepath.Join(store, name)
+	if j.verify(file) == nil {
+		return file, 0, nil
+	}
+	// Not there, or not what it should be any more.
+	if size, err = download(ctx, j.source, file); err != nil {
+		if j.node.isOptional && ctx.Err() == nil {
+			// npm ci goes on without an optional package that cannot be had, and without all that only it needs.
+			return "", 0, unsupported("the optional package %s cannot be had", j.node.title())
 		}
+		return "", 0, j.tree.explain(j.node, err)
 	}
+	return file, size, nil
+}
+
+// unpack puts the tarball's files into the package's folders.
+func (j *job) unpack(file string) error {
 	in, err := os.Open(file)
 	if err != nil {
-		return 0, problem.Disk("read the store of packages", err)
+		return problem.Disk("read the store of packages", err)
 	}
 	defer func() { _ = in.Close() }()
-	return size, j.tree.explain(j.node, unpack(in, j.folders))
+	return j.tree.explain(j.node, unpack(in, j.folders))
 }
 
 // verify reads a tarball of the store. It must be known to be whole before anything is unpacked: what is in a package's
