@@ -68,7 +68,7 @@ func NewClient(userAgent string) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 8 * time.Second}).DialContext
 	transport.ResponseHeaderTimeout = 30 * time.Second
-	transport.MaxIdleConnsPerHost, transport.MaxConnsPerHost = 32, 32
+	transport.MaxIdleConnsPerHost = 64
 	// The files are compressed; asking for more makes some mirrors change their bytes.
 	transport.DisableCompression = true
 	return &Client{
