@@ -35,8 +35,6 @@ type Builder struct {
 	// Environ is the process's environment.
 	Environ []string
 	Report  *report.Report
-	// HTTP changes how downloads are made; nil means as usual.
-	HTTP func(*fetch.Client)
 }
 
 // work is one build while it happens.
@@ -234,9 +232,6 @@ func (w *work) makeClient() error {
 	w.client.Offline = w.ctx.Buildpack.Path + "/dependencies"
 	w.client.Retrying = func(_, why string, wait time.Duration) {
 		w.Report.Line("", fmt.Sprintf("%s; trying again in %.0f s", why, max(1, wait.Seconds())))
-	}
-	if w.HTTP != nil {
-		w.HTTP(w.client)
 	}
 	return nil
 }

@@ -2,11 +2,9 @@ package build
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,9 +118,7 @@ func (w *work) trust(more []byte) (all []byte, err error) {
 			Hints: []string{"Put certificates into it as text that begins with -----BEGIN CERTIFICATE-----."},
 		}
 	}
-	if transport, ok := w.client.HTTP.Transport.(*http.Transport); ok {
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
+	w.client.Trust(pool)
 	if bundle := certificates(w.variables()["SSL_CERT_FILE"]); bundle != "" {
 		if all, err = os.ReadFile(bundle); err != nil {
 			return nil, problem.Disk("read "+bundle, err)

@@ -61,6 +61,8 @@ type Client struct {
 	Idle time.Duration
 	// Retrying is told of every fault that is followed by another try.
 	Retrying func(url, why string, wait time.Duration)
+
+	transport *http.Transport
 }
 
 // NewClient gives a client with the usual limits.
@@ -72,7 +74,7 @@ func NewClient(userAgent string) *Client {
 	// The files are compressed; asking for more makes some mirrors change their bytes.
 	transport.DisableCompression = true
 	return &Client{
-		HTTP: &http.Client{Transport: transport}, UserAgent: userAgent,
+		HTTP: &http.Client{Transport: &shared{Transport: transport}}, transport: transport, UserAgent: userAgent,
 		Tries: 4, Pause: 500 * time.Millisecond, Idle: 60 * time.Second,
 		Retrying: func(string, string, time.Duration) {},
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -200,4 +203,37 @@ func TestOfflinePackage(t *testing.T) {
 	c.Offline = dir
 	_, _, err := c.Save(context.Background(), fetch.File{URL: "http://127.0.0.1:1/x/a.tgz", Checksum: sha256Of(content)}, filepath.Join(dir, "f"))
 	g.Expect(err).NotTo(HaveOccurred())
+}
+
+// With HTTP/2, many downloads at once need one connection; a server that cannot be reached is tried for each of them.
+func TestOneConnectionCarriesAll(t *testing.T) {
+	g := NewWithT(t)
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, content) }))
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	c := client()
+	c.Trust(roots)
+	all := func(c *fetch.Client) error {
+		dir, group := t.TempDir(), errgroup.Group{}
+		for i := range 40 {
+			group.Go(func() error {
+				_, _, err := c.Save(context.Background(), fetch.File{URL: server.URL + "/a.tgz", Checksum: sha256Of(content)}, filepath.Join(dir, fmt.Sprint(i)))
+				return err
+			})
+		}
+		return group.Wait()
+	}
+	g.Expect(all(c)).To(Succeed())
+	g.Expect(connections.Load()).To(Equal(int32(1)))
+	server.Close()
+	g.Expect(all(client())).NotTo(Succeed())
 }
