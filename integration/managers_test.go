@@ -24,6 +24,18 @@ func copyApp(t *testing.T, dir string) *project {
 // files gives the names of all files in the image, and the content of those that are asked for.
 func (p *project) files(wanted func(name string) bool) (names []string, content map[string][]byte) {
 	content = map[string][]byte{}
+	p.entries(func(header *tar.Header, in io.Reader) (err error) {
+		names = append(names, header.Name)
+		if wanted(header.Name) {
+			content[header.Name], err = io.ReadAll(in)
+		}
+		return err
+	})
+	return names, content
+}
+
+// entries visits everything in the image's layers, in their order.
+func (p *project) entries(visit func(header *tar.Header, in io.Reader) error) {
 	layers, err := p.last.Image.Layers()
 	p.Expect(err).NotTo(HaveOccurred())
 	for _, layer := range layers {
@@ -36,14 +48,9 @@ func (p *project) files(wanted func(name string) bool) (names []string, content 
 				break
 			}
 			p.Expect(err).NotTo(HaveOccurred())
-			names = append(names, header.Name)
-			if wanted(header.Name) {
-				content[header.Name], err = io.ReadAll(reader)
-				p.Expect(err).NotTo(HaveOccurred())
-			}
+			p.Expect(visit(header, reader)).To(Succeed(), header.Name)
 		}
 	}
-	return names, content
 }
 
 // inBill gives the npm packages that the image's bill of materials names, and inTree those that are in its layers.

@@ -3,12 +3,14 @@
 # the tool gantry. With --prepare it makes the run image meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/quiet.sh
 export CGO_ENABLED=0
 
 lifecycle=0.21.17
 flags=(-trimpath -ldflags "-s -w")
 
 mkdir -p build/buildpack/bin build/tools
+if [ ! -e build/localbuild ]; then echo "Compiling Gantry (the first time it takes a minute)"; fi
 cp buildpack.toml LICENSE build/buildpack/
 go build "${flags[@]}" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
 go build "${flags[@]}" -o build/buildpack/bin/gantry ./cmd/launch
@@ -18,7 +20,7 @@ go build "${flags[@]}" -o build/ ./cmd/localbuild
 # Mostly waiting for the network: it costs nothing beside the compiler.
 prepare=
 if [ "${1:-}" = --prepare ]; then
-  build/localbuild prepare &
+  build/localbuild prepare 2>&3 &
   prepare=$!
 fi
 

@@ -2,6 +2,7 @@
 # Compiles pack, which packaging and the Docker tests use, into build/tools/ (once; about a minute).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/quiet.sh
 pack=0.40.3
 stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/tools.sh | sha256sum | cut -c1-16)
 mkdir -p build/tools

@@ -246,8 +246,8 @@ func (w *work) installation() (installation, error) {
 	if len(d.Evidence) > 0 {
 		in.inputs["how packages are found"] = strings.Join(d.Evidence, " ")
 	}
-	if files := fmt.Sprint(d.CompiledFiles, d.Twins, d.Omit, d.Variants); files != "[] [] [] []" {
-		in.inputs["what is kept of their files"] = layer.Digest([]byte(files))
+	if len(d.CompiledFiles)+len(d.Twins)+len(d.Omit)+len(d.Variants) > 0 {
+		in.inputs["what is kept of their files"] = layer.Digest(fmt.Append(nil, d.CompiledFiles, d.Twins, d.Omit, d.Variants))
 	}
 	if d.Compiled != nil {
 		in.inputs["what is compiled of them"] = d.Compiled.Compile.Title

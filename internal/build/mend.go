@@ -64,10 +64,10 @@ func (t trees) strip(patterns []string) error {
 }
 
 // join has files of the trees that belong to two places there once, and linked to from the other.
-func (t trees) join(c plan.Twin) error {
-	match, err := regexp.Compile(`\A` + c.Match + `\z`)
+func (t trees) join(twin plan.Twin) error {
+	match, err := regexp.Compile(`\A` + twin.Match + `\z`)
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", c.Match, err)
+		return fmt.Errorf("link %s: %w", twin.Match, err)
 	}
 	found, err := t.find()
 	if err != nil {
@@ -80,8 +80,8 @@ func (t trees) join(c plan.Twin) error {
 			if err != nil || !entry.Type().IsRegular() || !match.MatchString(name) {
 				return err
 			}
-			into := filepath.Join(base, match.ReplaceAllString(name, c.Into))
-			to := filepath.Join(into, match.ReplaceAllString(name, c.Name))
+			into := filepath.Join(base, match.ReplaceAllString(name, twin.Into))
+			to := filepath.Join(into, match.ReplaceAllString(name, twin.Name))
 			if _, err := os.Stat(into); err != nil {
 				return nil
 			}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func npms(t *testing.T) map[string][]string {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("not compared with npm: there is no node on PATH")
+		t.Skip("not compared with npm, which trees are installed: there is no node on PATH")
 	}
 	releases, err := catalog.For("amd64")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

@@ -56,8 +56,8 @@ type Plan struct {
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`
-	// BuildEnv is set for installing and for Scripts, where the platform has not set it. ToolchainDir and CACertificates
-	// may stand in a value.
+	// BuildEnv is set for installing and for Scripts, where the platform has not set it. AppDir, ToolchainDir and
+	// CACertificates may stand in a value.
 	BuildEnv map[string]string `json:",omitempty"`
 	// LaunchEnv is set for the running application, where the user has not set it.
 	LaunchEnv map[string]string `json:",omitempty"`

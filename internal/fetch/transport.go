@@ -8,17 +8,17 @@ import (
 	"sync"
 )
 
+// Trust has the client trust these certificates alone. It must not have been used before.
+func (c *Client) Trust(roots *x509.CertPool) {
+	c.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
 // shared lets the first request to a host have its connection before others ask for theirs. With HTTP/2 that one carries
 // them all; net/http would make one for each, and throw all but one away.
 type shared struct {
 	*http.Transport
 	// hosts has a channel for each, closed once there is a connection, or will be none.
 	hosts sync.Map
-}
-
-// Trust has the client trust these certificates alone. It must not have been used before.
-func (c *Client) Trust(roots *x509.CertPool) {
-	c.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
 // RoundTrip is that of http.RoundTripper.
