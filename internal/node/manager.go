@@ -36,7 +36,7 @@ type manager struct {
 	kind
 	// lockfile is relative to the root of the packages; empty when there is none.
 	lockfile string
-	// text is the lockfile's content.
+	// text is the lockfile's content. npm's is read for the plan alone: it may be large, and decides nothing before.
 	text []byte
 	// asked is the version that is asked for, by an exact version or a range; empty when nobody asks.
 	asked request
@@ -75,8 +75,10 @@ func (p *Project) chooseManager() (manager, error) {
 	if file := firstOf(p.app, inDir(p.root, m.lockfiles)); file != "" {
 		m.lockfile = strings.TrimPrefix(strings.TrimPrefix(file, p.root), "/")
 		m.origin = cmp.Or(m.origin, m.lockfile+" is there")
-		if m.text, _, err = p.app.Read(file); err != nil {
-			return m, err
+		if m.name != "npm" {
+			if m.text, _, err = p.app.Read(file); err != nil {
+				return m, err
+			}
 		}
 	} else if named && len(there) > 0 {
 		return m, p.lockfileOfAnother(m, there[0])

@@ -46,6 +46,12 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	switch m.name {
 	case "npm":
+		if m.lockfile != "" {
+			var err error
+			if p.manager.text, _, err = p.app.Read(path.Join(p.root, m.lockfile)); err != nil {
+				return err
+			}
+		}
 		p.npm(d)
 	case "yarn":
 		p.yarn(d)
