@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -35,9 +34,10 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 		}
 		needed, self := elf.Needed(file)
 		own[self] = true
-		for _, library := range needed {
-			if !slices.Contains(list[library], user) {
-				list[library] = append(list[library], user)
+		for _, need := range needed {
+			list.Add(need.Library, "", user)
+			for _, version := range need.Versions {
+				list.Add(need.Library, version, user)
 			}
 		}
 		return nil
@@ -52,19 +52,17 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 			own[entry.Name()] = true
 		}
 	}
-	for name := range list {
-		// What the layer has itself is found by the place that is written into its programs. The loader and the C library's
-		// parts are in every image in which anything runs; a library of another C library is for another image.
-		if own[name] || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "libc.musl") {
-			delete(list, name)
-		}
-	}
+	// What the layer has itself is found by the place that is written into its programs. The loader is in every image in
+	// which anything runs; a library of another C library is for another image.
+	list.Drop(func(name string) bool {
+		return own[name] || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "libc.musl")
+	})
 	if err := list.Write(dir); err != nil {
 		return problem.Disk("write "+library.File, err)
 	}
-	for _, name := range list.Missing("/", w.variables()["LD_LIBRARY_PATH"]) {
-		w.Report.Warning(fmt.Sprintf("%s: the library %s is not in the build image. The run image must have it (on Debian and Ubuntu it is likely the package %s). "+
-			"Without it, the application does not start.", strings.Join(list[name], ", "), name, library.Package(name)))
+	for _, lack := range list.Missing("/", w.variables()["LD_LIBRARY_PATH"]) {
+		w.Report.Warning(fmt.Sprintf("%s: %s is not in the build image. The run image must have it (%s). Without it, the application does not start.",
+			strings.Join(lack.Users, ", "), lack.What(), lack.Source()))
 	}
 	return nil
 }

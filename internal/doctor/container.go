@@ -93,12 +93,12 @@ func libraries(p Patient) []Finding {
 		return []Finding{{Check: "libraries", Status: Warning, Text: err.Error()}}
 	}
 	var found []Finding
-	for _, name := range list.Missing(p.Machine.Root, p.Environ["LD_LIBRARY_PATH"]) {
-		found = append(found, Finding{Check: "libraries", Status: Problem, Text: name + " is missing, and " + strings.Join(list[name], ", ") + " needs it",
-			Advice: "Use a run image that has it; on Debian and Ubuntu it is likely the package " + library.Package(name) + "."})
+	for _, lack := range list.Missing(p.Machine.Root, p.Environ["LD_LIBRARY_PATH"]) {
+		found = append(found, Finding{Check: "libraries", Status: Problem, Text: lack.What() + " is missing, and " + strings.Join(lack.Users, ", ") + " needs it",
+			Advice: "Use a run image that has it; " + lack.Source() + "."})
 	}
 	if len(found) == 0 && len(list) > 0 {
-		found = []Finding{{Check: "libraries", Status: OK, Text: fmt.Sprintf("all %d that the application needs are in the run image", len(list))}}
+		found = []Finding{{Check: "libraries", Status: OK, Text: fmt.Sprintf("all %d that the application needs are in the run image", list.Libraries())}}
 	}
 	return found
 }

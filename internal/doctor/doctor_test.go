@@ -15,6 +15,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/crash"
 	"github.com/gantry-buildpack/gantry/internal/doctor"
 	"github.com/gantry-buildpack/gantry/internal/launch"
+	"github.com/gantry-buildpack/gantry/internal/library"
 )
 
 func patient(t *testing.T, files map[string]string, environ map[string]string) doctor.Patient {
@@ -52,6 +53,28 @@ func findings(t *testing.T, p doctor.Patient, check string) (list []doctor.Findi
 }
 
 const certificates = "-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n"
+
+// What the application needs and the run image lacks is told with who needs it.
+func TestLibraries(t *testing.T) {
+	g := NewWithT(t)
+	p := patient(t, map[string]string{"lib/libyaml-0.so.2": ""}, nil)
+	p.Image.Layers = t.TempDir()
+	list := library.List{"libyaml-0.so.2": {"Ruby"}}
+	keep := func() {
+		g.Expect(os.MkdirAll(filepath.Join(p.Image.Layers, "gems"), 0o755)).To(Succeed())
+		g.Expect(list.Write(filepath.Join(p.Image.Layers, "gems"))).To(Succeed())
+	}
+	keep()
+	found, _ := findings(t, p, "libraries")
+	g.Expect(found).To(Equal([]doctor.Finding{{Check: "libraries", Status: doctor.OK, Text: "all 1 that the application needs are in the run image"}}))
+
+	list.Add("libpq.so.5", "", "pg")
+	keep()
+	found, code := findings(t, p, "libraries")
+	g.Expect(code).To(Equal(1))
+	g.Expect(found).To(Equal([]doctor.Finding{{Check: "libraries", Status: doctor.Problem, Text: "libpq.so.5 is missing, and pg needs it",
+		Advice: "Use a run image that has it; on Debian and Ubuntu it is likely the package libpq5."}}))
+}
 
 func TestChecks(t *testing.T) {
 	healthy := map[string]string{

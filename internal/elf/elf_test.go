@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -66,4 +67,32 @@ func FuzzStrip(f *testing.F) {
 		_ = os.WriteFile(filepath.Join(dir, "a"), content, 0o600)
 		_, _ = gantry.Strip(filepath.Join(dir, "a"), filepath.Join(dir, "b"))
 	})
+}
+
+// What a program needs of a library is the newest version alone: the others are there with it.
+func TestNeeded(t *testing.T) {
+	g := NewWithT(t)
+	shell, err := exec.LookPath("bash")
+	g.Expect(err).NotTo(HaveOccurred())
+	f, err := elf.Open(shell)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = f.Close() }()
+	needs, err := f.DynamicVersionNeeds()
+	g.Expect(err).NotTo(HaveOccurred())
+	of := map[string]int{}
+	for _, need := range needs {
+		of[need.Name] = len(need.Needs)
+	}
+	g.Expect(of["libc.so.6"]).To(BeNumerically(">", 1))
+
+	list, own := gantry.Needed(shell)
+	g.Expect(own).To(BeEmpty())
+	i := slices.IndexFunc(list, func(n gantry.Need) bool { return n.Library == "libc.so.6" })
+	g.Expect(i).To(BeNumerically(">=", 0))
+	g.Expect(list[i].Versions).To(HaveLen(1))
+	g.Expect(list[i].Versions[0]).To(MatchRegexp(`^GLIBC_2\.[1-9][0-9]$`))
+
+	list, own = gantry.Needed(os.DevNull)
+	g.Expect(list).To(BeEmpty())
+	g.Expect(own).To(BeEmpty())
 }

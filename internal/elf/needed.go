@@ -1,18 +1,80 @@
 package elf
 
-import "debug/elf"
+import (
+	"cmp"
+	"debug/elf"
+	"strconv"
+	"strings"
+)
 
-// Needed gives the names of the shared libraries that a program or library needs itself (DT_NEEDED), and its own name
-// (DT_SONAME), empty without one. A file that is none, or is for another machine than this one, needs nothing.
-func Needed(file string) (names []string, own string) {
+// Need is a library that a program or another library needs, by its name (DT_NEEDED).
+type Need struct {
+	Library string
+	// Versions are those of its symbols that it must define (DT_VERNEED): of each name the newest, such as GLIBC_2.38.
+	Versions []string
+}
+
+// Needed gives the shared libraries that a program or library needs itself, and its own name (DT_SONAME), empty without
+// one. A file that is none, or is damaged, needs nothing.
+func Needed(file string) (needs []Need, own string) {
 	f, err := elf.Open(file)
 	if err != nil {
 		return nil, ""
 	}
 	defer func() { _ = f.Close() }()
-	names, _ = f.DynString(elf.DT_NEEDED)
+	names, _ := f.DynString(elf.DT_NEEDED)
 	if self, err := f.DynString(elf.DT_SONAME); err == nil && len(self) > 0 {
 		own = self[0]
 	}
-	return names, own
+	versions := map[string][]string{}
+	if list, err := f.DynamicVersionNeeds(); err == nil {
+		for _, of := range list {
+			versions[of.Name] = newest(of.Needs)
+		}
+	}
+	for _, name := range names {
+		needs = append(needs, Need{name, versions[name]})
+	}
+	return needs, own
+}
+
+// newest leaves of versions that differ in their numbers alone the newest: libraries that have it have the older ones,
+// too. Those that a program can do without (VER_FLG_WEAK) are none.
+func newest(needs []elf.DynamicVersionDep) (list []string) {
+	at := map[string]int{}
+	for _, need := range needs {
+		if need.Flags&elf.VER_FLG_WEAK != 0 {
+			continue
+		}
+		name, numbers, _ := strings.Cut(need.Dep, "_")
+		if numbers == "" || numbers[0] < '0' || numbers[0] > '9' {
+			name = need.Dep
+		}
+		i, known := at[name]
+		switch {
+		case !known:
+			at[name] = len(list)
+			list = append(list, need.Dep)
+		case compare(need.Dep, list[i]) > 0:
+			list[i] = need.Dep
+		}
+	}
+	return list
+}
+
+// compare orders two versions of the same name by their numbers.
+func compare(a, b string) int {
+	_, a, _ = strings.Cut(a, "_")
+	_, b, _ = strings.Cut(b, "_")
+	for a != "" || b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		m, _ := strconv.Atoi(x)
+		n, _ := strconv.Atoi(y)
+		if m != n {
+			return cmp.Compare(m, n)
+		}
+	}
+	return 0
 }

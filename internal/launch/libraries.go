@@ -15,9 +15,13 @@ func missingLibraries(layers, root string, values map[string]string) (string, er
 	if err != nil || len(list) == 0 {
 		return "", err
 	}
+	all, width := list.Missing(root, values["LD_LIBRARY_PATH"]), 0
+	for _, lack := range all {
+		width = max(width, len(lack.What()))
+	}
 	var out strings.Builder
-	for _, name := range list.Missing(root, values["LD_LIBRARY_PATH"]) {
-		fmt.Fprintf(&out, "  %-20s  is needed by %s; on Debian and Ubuntu it is likely the package %s\n", name, strings.Join(list[name], ", "), library.Package(name))
+	for _, lack := range all {
+		fmt.Fprintf(&out, "  %-*s  is needed by %s; %s\n", width, lack.What(), strings.Join(lack.Users, ", "), lack.Source())
 	}
 	return out.String(), nil
 }

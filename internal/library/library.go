@@ -15,8 +15,43 @@ import (
 // File is the name of the list in a layer: each library by its name, with what needs it.
 const File = "libraries.json"
 
-// List is who needs a library, by the library's name (DT_NEEDED, such as "libpq.so.5").
+// List is who needs a library, by the library's name (DT_NEEDED, such as "libpq.so.5"), and who needs a version of its
+// symbols (DT_VERNEED), by both names, such as "libstdc++.so.6(GLIBCXX_3.4.32)".
 type List map[string][]string
+
+// Add notes that someone needs a library; with a version, that of its symbols.
+func (l List) Add(name, version, user string) {
+	if version != "" {
+		name += "(" + version + ")"
+	}
+	if !slices.Contains(l[name], user) {
+		l[name] = append(l[name], user)
+	}
+}
+
+// Drop removes what is kept of some libraries.
+func (l List) Drop(which func(library string) bool) {
+	maps.DeleteFunc(l, func(key string, _ []string) bool {
+		name, _ := parts(key)
+		return which(name)
+	})
+}
+
+// parts are the library and the version of its symbols that a key of a list names; most name no version.
+func parts(key string) (name, version string) {
+	name, version, _ = strings.Cut(key, "(")
+	return name, strings.TrimSuffix(version, ")")
+}
+
+// Libraries is how many libraries a list names.
+func (l List) Libraries() int {
+	names := map[string]bool{}
+	for key := range l {
+		name, _ := parts(key)
+		names[name] = true
+	}
+	return len(names)
+}
 
 // Write keeps the list in a layer; an empty one needs no file.
 func (l List) Write(layer string) error {
@@ -56,8 +91,32 @@ func Read(layers string) (List, error) {
 // folders are where the loader looks: ld.so(8), with the folders of Debian and Ubuntu.
 var folders = []string{"lib/*-linux-gnu", "usr/lib/*-linux-gnu", "lib64", "usr/lib64", "lib", "usr/lib", "usr/local/lib", "usr/local/lib/*-linux-gnu"}
 
-// Missing gives the libraries that are not in an image, in order. root is the image's root folder; path is LD_LIBRARY_PATH.
-func (l List) Missing(root, path string) []string {
+// Lack is what an image does not have: a library, or a version of a library's symbols.
+type Lack struct {
+	Library, Version string
+	// Users are who needs it.
+	Users []string
+}
+
+// What names what is missing.
+func (k Lack) What() string {
+	if k.Version != "" {
+		return k.Version + " of " + k.Library
+	}
+	return k.Library
+}
+
+// Source says where it may be had.
+func (k Lack) Source() string {
+	if k.Version != "" {
+		return "a newer release of the distribution has it"
+	}
+	return "on Debian and Ubuntu it is likely the package " + Package(k.Library)
+}
+
+// Missing gives what is not in an image, in order of the libraries' names. root is the image's root folder; path is
+// LD_LIBRARY_PATH.
+func (l List) Missing(root, path string) []Lack {
 	var places []string
 	for _, dir := range filepath.SplitList(path) {
 		places = append(places, filepath.Join(root, dir))
@@ -66,14 +125,21 @@ func (l List) Missing(root, path string) []string {
 		found, _ := filepath.Glob(filepath.Join(root, pattern))
 		places = append(places, found...)
 	}
-	var missing []string
-	for _, name := range slices.Sorted(maps.Keys(l)) {
-		there := func(dir string) bool {
-			_, err := os.Stat(filepath.Join(dir, name))
-			return err == nil
+	find := func(name string) string {
+		for _, dir := range places {
+			file := filepath.Join(dir, name)
+			if _, err := os.Stat(file); err == nil {
+				return file
+			}
 		}
-		if !slices.ContainsFunc(places, there) {
-			missing = append(missing, name)
+		return ""
+	}
+	var missing []Lack
+	for _, key := range slices.Sorted(maps.Keys(l)) {
+		name, version := parts(key)
+		file := find(name)
+		if version == "" && file == "" || version != "" && file != "" && !defines(file, version) {
+			missing = append(missing, Lack{name, version, l[key]})
 		}
 	}
 	return missing

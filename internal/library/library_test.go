@@ -1,8 +1,11 @@
 package library_test
 
 import (
+	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -35,6 +38,86 @@ func TestMissing(t *testing.T) {
 	all, err := library.Read(layers)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(all["libyaml-0.so.2"]).To(Equal([]string{"a", "z", "Ruby"}))
-	g.Expect(all.Missing(root, "")).To(Equal([]string{"libpq.so.5", "libyaml-0.so.2"}))
-	g.Expect(all.Missing(root, "/opt/lib")).To(Equal([]string{"libyaml-0.so.2"}))
+	yaml := library.Lack{Library: "libyaml-0.so.2", Users: []string{"a", "z", "Ruby"}}
+	g.Expect(all.Missing(root, "")).To(Equal([]library.Lack{{Library: "libpq.so.5", Users: []string{"pg"}}, yaml}))
+	g.Expect(all.Missing(root, "/opt/lib")).To(Equal([]library.Lack{yaml}))
+	g.Expect(all.Libraries()).To(Equal(3))
+}
+
+// A library that is there may be older than the one that a program was linked with.
+func TestMissingVersions(t *testing.T) {
+	g := NewWithT(t)
+	own, none := library.List{}, library.List{}
+	for _, version := range versions(t, "libc.so.6") {
+		own.Add("libc.so.6", version, "json")
+	}
+	g.Expect(len(own)).To(BeNumerically(">", 10))
+	g.Expect(own.Missing("/", "")).To(BeEmpty())
+	g.Expect(own.Libraries()).To(Equal(1))
+
+	newer := library.List{}
+	newer.Add("libc.so.6", "", "sass")
+	newer.Add("libc.so.6", "GLIBC_9.99", "sass")
+	newer.Add("libc.so.6", "GLIBC_9.99", "sass")
+	want := library.Lack{Library: "libc.so.6", Version: "GLIBC_9.99", Users: []string{"sass"}}
+	g.Expect(newer.Missing("/", "")).To(Equal([]library.Lack{want}))
+	g.Expect(want.What() + " is needed; " + want.Source()).To(Equal("GLIBC_9.99 of libc.so.6 is needed; a newer release of the distribution has it"))
+
+	none.Add("libnone.so.1", "", "pg")
+	none.Add("libnone.so.1", "NONE_1", "pg")
+	g.Expect(none.Missing("/", "")).To(Equal([]library.Lack{{Library: "libnone.so.1", Users: []string{"pg"}}}), "a missing library is named once")
+
+	newer.Drop(func(name string) bool { return name == "libc.so.6" })
+	g.Expect(newer).To(BeEmpty())
+}
+
+// The loader takes a library without versions, and so does the check one that it cannot read.
+func TestVersionsOfOtherFiles(t *testing.T) {
+	g := NewWithT(t)
+	root := t.TempDir()
+	g.Expect(os.MkdirAll(filepath.Join(root, "lib"), 0o755)).To(Succeed())
+	for _, content := range [][]byte{nil, []byte("text"), []byte("\x7fELF\x02\x01 and no more"), slices.Concat([]byte("\x7fELF\x02\x01"), slices.Repeat([]byte{0xff}, 200))} {
+		g.Expect(os.WriteFile(filepath.Join(root, "lib/libodd.so.1"), content, 0o644)).To(Succeed())
+		list := library.List{}
+		list.Add("libodd.so.1", "ODD_1", "odd")
+		g.Expect(list.Missing(root, "")).To(BeEmpty())
+	}
+}
+
+// versions are those that the standard library finds in a library of this machine.
+func versions(t *testing.T, name string) (list []string) {
+	g := NewWithT(t)
+	found, err := filepath.Glob("/lib/*-linux-gnu/" + name)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found).NotTo(BeEmpty())
+	f, err := elf.Open(found[0])
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = f.Close() }()
+	all, err := f.DynamicVersions()
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, v := range all {
+		list = append(list, v.Name)
+	}
+	return list
+}
+
+// Damaged libraries of a run image never end a start.
+func FuzzMissing(f *testing.F) {
+	f.Add([]byte("\x7fELF\x02\x01"))
+	if found, _ := filepath.Glob("/lib/*-linux-gnu/libdl.so.2"); len(found) > 0 {
+		if content, err := os.ReadFile(found[0]); err == nil {
+			f.Add(content)
+		}
+	}
+	root := f.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "lib"), 0o755); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		name := fmt.Sprintf("lib%d.so.1", os.Getpid())
+		if err := os.WriteFile(filepath.Join(root, "lib", name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		library.List{name + "(A_1)": {"a"}}.Missing(root, "")
+	})
 }
