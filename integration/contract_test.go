@@ -238,6 +238,7 @@ func (c *cluster) get(t *testing.T, path string) (int, string) {
 
 // The checks do not stand in the way of a debug shell or of Gantry's own process types; preflight tells all at once.
 func TestPreflightAndShells(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"server.js": "", "Procfile": "web: node server.js\nworker: node server.js\n",
 		"project.toml": "[dev.gantry.config.KEY]\nsecret = true\n[dev.gantry.config.QUEUE]\nprocesses = [\"worker\"]\n",
@@ -272,6 +273,7 @@ func TestPreflightAndShells(t *testing.T) {
 
 // A contract that contradicts itself fails the build, with its place.
 func TestAWrongContractFailsTheBuild(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{"server.js": "", "project.toml": "[dev.gantry.config.A]\ntpye = \"int\"\n"})
 	log, err := p.tryBuild()
 	p.Expect(err).To(HaveOccurred())

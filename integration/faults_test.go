@@ -23,6 +23,7 @@ import (
 
 // What is nothing for Gantry fails detection, in one line.
 func TestNothingForGantry(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{"main.py": ""})
 	log, err := p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
@@ -31,6 +32,7 @@ func TestNothingForGantry(t *testing.T) {
 
 // What is broken stops the build in its own words, and the cache of the last good build stays as it was.
 func TestBrokenInputKeepsTheCache(t *testing.T) {
+	t.Parallel()
 	good := map[string]string{
 		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
 		"server.js":    `require('http').createServer((q, r) => r.end('ok')).listen(process.env.PORT)`,

@@ -12,6 +12,7 @@ import (
 
 // Next.js' standalone server: alone in the image, on all addresses, with what the build keeps to be faster.
 func TestNextStandalone(t *testing.T) {
+	t.Parallel()
 	p := copyApp(t, "frameworks/next")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring(`HOSTNAME=0.0.0.0 node .next/standalone/server.js  Next.js, output: "standalone" in next.config`))
@@ -29,6 +30,7 @@ func TestNextStandalone(t *testing.T) {
 
 // A single-page application: no Node.js in the image, and every page is the start page.
 func TestVite(t *testing.T) {
+	t.Parallel()
 	p := copyApp(t, "frameworks/vite")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("static files in dist  Vite, files to serve"))
@@ -48,6 +50,7 @@ func TestVite(t *testing.T) {
 
 // What the framework's build should have made is not there.
 func TestOutputMissing(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{"package.json": `{"scripts": {"build": "true"}}`, "project.toml": "[dev.gantry.static]\ndir = \"site\"\n"})
 	log, err := p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
@@ -56,6 +59,7 @@ func TestOutputMissing(t *testing.T) {
 
 // Bindings: the package managers find what they hold, and it is nowhere else.
 func TestBindings(t *testing.T) {
+	t.Parallel()
 	const canary = "canary-77ab01"
 	p := newProject(t, map[string]string{
 		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"const h=process.env.HOME,f=require('fs');f.writeFileSync('seen',['.npmrc','.yarnrc.yml','.bunfig.toml'].map(n=>f.readFileSync(h+'/'+n,'utf8').length).join())\""}, "dependencies": {"is-number": "7.0.0"}}`,

@@ -33,8 +33,18 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "scripts/build.sh failed: %v\n%s", err, out)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	var err error
+	if scratch, err = os.MkdirTemp("", "gantry-integration-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
 }
+
+// scratch is a folder for what several tests share.
+var scratch string
 
 // project is an application that is built again and again, with a cache of its own.
 type project struct {

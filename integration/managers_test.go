@@ -91,10 +91,12 @@ func (p *project) inBill() (inBill, inTree []string) {
 // Every package manager: the build has the development packages, the image none of them; an unchanged rebuild installs
 // nothing and makes no layer; the bill of materials names what is installed.
 func TestPackageManagers(t *testing.T) {
+	t.Parallel()
 	for name, title := range map[string]string{
 		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-11": "pnpm 11.28.11", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := copyApp(t, "managers/"+name)
 			log := p.build()
 			p.Expect(log).To(ContainSubstring("packages  " + title))
@@ -122,8 +124,10 @@ func TestPackageManagers(t *testing.T) {
 
 // One application of several: what it needs of the others is built and in the image, everything else is not.
 func TestOneOfSeveral(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"npm", "yarn", "yarn-node-modules", "pnpm", "bun"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := copyApp(t, "managers/workspace-"+name)
 			_, err := p.tryBuild()
 			p.Expect(err).To(HaveOccurred(), "nothing says which one to build")
@@ -147,6 +151,7 @@ func TestOneOfSeveral(t *testing.T) {
 
 // A lockfile that does not fit package.json fails, in the same words for every manager, with what the manager says.
 func TestLockfileOutOfDate(t *testing.T) {
+	t.Parallel()
 	for name, why := range map[string]string{
 		"yarn":              "",
 		"yarn-node-modules": `-"is-odd@npm:3.0.1"; +"is-odd@npm:3.0.0"`,
@@ -154,6 +159,7 @@ func TestLockfileOutOfDate(t *testing.T) {
 		"bun":               "",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := copyApp(t, "managers/"+name)
 			p.edit("package.json", `"is-odd": "3.0.1"`, `"is-odd": "3.0.0"`)
 			log, err := p.tryBuild()
@@ -168,6 +174,7 @@ func TestLockfileOutOfDate(t *testing.T) {
 
 // Bun as the runtime: the image holds it, and no Node.js.
 func TestBunAsRuntime(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"package.json": `{"packageManager": "bun@1.3.14", "scripts": {"start": "bun run server.ts"}}`,
 		"server.ts":    "const port: number = Number(process.env.PORT)\nBun.serve({ port, fetch: () => new Response('served by Bun ' + Bun.version) })\n",

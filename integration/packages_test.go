@@ -30,6 +30,7 @@ func packageArchive(t *testing.T, files map[string]string) (content, integrity s
 
 // Workspaces: links to the application's own folders work at run time, from layers too.
 func TestWorkspaces(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"package.json": `{"name": "mono", "workspaces": ["packages/*"], "scripts": {"start": "node packages/web/server.js"},
 			"dependencies": {"is-number": "7.0.0"}}`,
@@ -54,6 +55,7 @@ func TestWorkspaces(t *testing.T) {
 
 // Install scripts are run by npm, once; what they made is in the image, and is kept for the next build.
 func TestInstallScripts(t *testing.T) {
+	t.Parallel()
 	content, integrity := packageArchive(t, map[string]string{
 		"package.json": `{"name": "native", "version": "1.0.0", "scripts": {"install": "node make.js"}}`,
 		"make.js":      `require('fs').writeFileSync('made.js', 'module.exports = ' + JSON.stringify('made by ' + process.env.npm_lifecycle_event))`,
@@ -88,6 +90,7 @@ func TestInstallScripts(t *testing.T) {
 
 // What is not known to come out like npm's is left to npm, and the log says why.
 func TestLeftToNPM(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
 		"server.js":    `require('http').createServer((q, r) => r.end(String(require('is-number')(5)))).listen(process.env.PORT)`,
@@ -102,6 +105,7 @@ func TestLeftToNPM(t *testing.T) {
 
 // A pure build is not run again while the source, the packages and the variables are the same.
 func TestPureBuild(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"package.json": `{"scripts": {"start": "node out/server.js", "build": "node build.js"}, "dependencies": {"is-number": "7.0.0"}}`,
 		"project.toml": "[dev.gantry.node]\npure-build = true\n",
@@ -140,6 +144,7 @@ func TestPureBuild(t *testing.T) {
 
 // Static files and what a build makes are layers of their own: an edit of the source exports neither.
 func TestSlices(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"server.js":          `require('http').createServer((q, r) => r.end(require('fs').readFileSync('public/page'))).listen(process.env.PORT)`,
 		"public/page":        "a page",
@@ -156,6 +161,7 @@ func TestSlices(t *testing.T) {
 
 // A development dependency that the start script runs is kept, with all that it needs, and no other.
 func TestStartedByADevelopmentDependency(t *testing.T) {
+	t.Parallel()
 	content, _ := packageArchive(t, map[string]string{
 		"package.json": `{"name": "runner", "version": "1.0.0", "bin": "runner.js", "dependencies": {"is-odd": "3.0.1"}}`,
 		"runner.js":    "#!/usr/bin/env node\nglobalThis.odd = require('is-odd'); require(require('path').resolve(process.argv[2]))",
@@ -174,6 +180,7 @@ func TestStartedByADevelopmentDependency(t *testing.T) {
 
 // Heroku's hooks: before packages are installed, in place of build, and at the end; what the tools keep is there again.
 func TestHooksAndCaches(t *testing.T) {
+	t.Parallel()
 	const note = `node -e \"require('fs').appendFileSync('notes', '%s ')\"`
 	scripts := ""
 	for _, name := range []string{"heroku-prebuild", "heroku-build", "build", "heroku-postbuild"} {

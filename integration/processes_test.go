@@ -28,6 +28,7 @@ func (p *project) lock(packages ...string) {
 
 // Each line of a Procfile is a process type; shells step aside or pass signals on; exit codes are the program's own.
 func TestProcfile(t *testing.T) {
+	t.Parallel()
 	p := newProject(t, map[string]string{
 		"package.json": `{"scripts": {"start": "node never.js", "job": "GREETING=hi node job.js"}}`,
 		"Procfile": "web: node server.js --port $PORT\n" +

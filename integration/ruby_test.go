@@ -38,10 +38,7 @@ type rubies struct {
 
 // unpackedGems is the folder of the gem server's files, unpacked once.
 var unpackedGems = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gantry-gems-")
-	if err != nil {
-		return "", err
-	}
+	dir := filepath.Join(scratch, "gems")
 	in, err := os.Open(filepath.Join(os.Getenv("GANTRY_TEST_MIRROR"), "gems.tar.gz"))
 	if err != nil {
 		return "", err
@@ -131,6 +128,7 @@ func (r *rubies) use(t *testing.T, p *project, version string) {
 
 // A Sinatra application with a gem that is compiled: built, built again, run, asked, stopped while a request is running.
 func TestSinatra(t *testing.T) {
+	t.Parallel()
 	r := rubyMirror(t)
 	p := copySample(t, "sinatra")
 	r.use(t, p, "3.4.5")
@@ -252,6 +250,7 @@ func underLoad(port, clients int, happens func()) (answered int, failed []error)
 
 // A gem is added: it alone is fetched, and nothing is compiled again.
 func TestAnotherGem(t *testing.T) {
+	t.Parallel()
 	r := rubyMirror(t)
 	p := copySample(t, "sinatra")
 	r.use(t, p, "3.4.5")
@@ -286,6 +285,7 @@ func billedGems(bill string) (gems []string) {
 
 // Rails with SQLite, Propshaft and import maps.
 func TestRails(t *testing.T) {
+	t.Parallel()
 	r := rubyMirror(t)
 	p := copyApp(t, "ruby/rails")
 	r.use(t, p, "3.3.8")
@@ -382,6 +382,7 @@ func differing(one, other *project, folder string) (lines []string) {
 
 // Assets that Node.js makes: it is there for the build, and nothing of it is in the image.
 func TestRailsWithNode(t *testing.T) {
+	t.Parallel()
 	p := railsWithNode(t)
 	log := p.build()
 	p.Expect(log).To(MatchRegexp(`Node\.js +\d+\.\d+\.\d+ +.*for building the assets`))
@@ -417,6 +418,7 @@ func railsWithNode(t *testing.T, over ...string) *project {
 
 // A process of Node.js beside those of Ruby: the image holds Node.js and the packages that it needs, and not those for building.
 func TestRailsWithNodeAtLaunch(t *testing.T) {
+	t.Parallel()
 	p := railsWithNode(t, "rails-node")
 	p.write(".npmrc", "//registry.example/:_authToken=npm-6c1f0a\n")
 	log := p.build()
@@ -454,6 +456,7 @@ func TestRailsWithNodeAtLaunch(t *testing.T) {
 
 // A lockfile of Bundler 4, which is not the one that this Ruby brings; and gems that are part of the source.
 func TestBundlerAndVendoredGems(t *testing.T) {
+	t.Parallel()
 	r := rubyMirror(t)
 	p := copySample(t, "sinatra")
 	r.use(t, p, "3.4.5")
@@ -487,6 +490,7 @@ func TestBundlerAndVendoredGems(t *testing.T) {
 
 // A private gem server: it wants credentials, which the build has and the image has not.
 func TestPrivateGems(t *testing.T) {
+	t.Parallel()
 	r := rubyMirror(t)
 	gems, err := unpackedGems()
 	g := NewWithT(t)

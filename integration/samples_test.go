@@ -9,6 +9,7 @@ import (
 
 // The Express sample: built, rebuilt without a change, after a changed line and after an added dependency; started.
 func TestExpress(t *testing.T) {
+	t.Parallel()
 	p := copySample(t, "express")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring(`from engines.node in package.json:9:13 (>=22)`))
@@ -50,6 +51,7 @@ func TestExpress(t *testing.T) {
 
 // The TypeScript sample: the build has its development dependencies, the image has none of them.
 func TestTypeScript(t *testing.T) {
+	t.Parallel()
 	p := copySample(t, "typescript")
 	p.env["NODE_ENV"] = "production"
 	log := p.build()
@@ -74,6 +76,7 @@ func TestTypeScript(t *testing.T) {
 
 // An application without dependencies: as user 1000, on a read-only root file system, with a temporary folder.
 func TestPlain(t *testing.T) {
+	t.Parallel()
 	p := copySample(t, "plain")
 	p.build()
 	output, code := p.run("node", "-e", `

@@ -13,6 +13,7 @@ import (
 
 // A canary in every place where a build is given secrets: it is in no output, no layer, no label, and no cache.
 func TestSecretsStayOutOfEverything(t *testing.T) {
+	t.Parallel()
 	const canary = "canary-4f1c9a"
 	p := newProject(t, map[string]string{
 		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"require('fs').writeFileSync('built', String(process.env.TOKEN.length))\""}, "dependencies": {"is-number": "7.0.0"}}`,
