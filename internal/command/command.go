@@ -49,6 +49,31 @@ func Words(text string) ([]string, bool) {
 	return c.Args, c.Shell == "" && len(c.Env) == 0
 }
 
+// List gives the commands of a text that is nothing but commands joined by &&, each of them a program and its words; nil
+// for any other text.
+func List(text string) []string {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
+	if err != nil || len(file.Stmts) != 1 {
+		return nil
+	}
+	return joined(file.Stmts[0], text)
+}
+
+func joined(s *syntax.Stmt, text string) []string {
+	switch cmd := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		if plain(s) {
+			return []string{text[s.Pos().Offset():s.End().Offset()]}
+		}
+	case *syntax.BinaryCmd:
+		left, right := joined(cmd.X, text), joined(cmd.Y, text)
+		if cmd.Op == syntax.AndStmt && plain(s) && left != nil && right != nil {
+			return append(left, right...)
+		}
+	}
+	return nil
+}
+
 // literal takes apart a statement that means the same without a shell: assignments, then words that no expansion,
 // redirection, pipe or job control touches.
 func literal(statement *syntax.Stmt) (Command, bool) {

@@ -36,6 +36,24 @@ func TestParse(t *testing.T) {
 	NewWithT(t).Expect(broken.Shell).To(Equal(`node "a`))
 }
 
+func TestList(t *testing.T) {
+	for text, want := range map[string][]string{
+		"node a.js":                               {"node a.js"},
+		"npm run build && A=1 node  'b c'.js":     {"npm run build", "A=1 node  'b c'.js"},
+		"rm -rf dist && tsc -p . && node dist $A": {"rm -rf dist", "tsc -p .", "node dist $A"},
+		"tsc && node a || node b":                 nil,
+		"tsc; node a":                             nil,
+		"tsc > log && node a":                     nil,
+		"tsc && node a &":                         nil,
+		"tsc && (node a)":                         nil,
+		"! tsc && node a":                         nil,
+		"tsc && node 'a":                          nil,
+		"":                                        nil,
+	} {
+		t.Run(text, func(t *testing.T) { NewWithT(t).Expect(command.List(text)).To(Equal(want)) })
+	}
+}
+
 // What is executed directly must be what a shell would have executed.
 func TestWordsAreThoseOfAShell(t *testing.T) {
 	shell, err := exec.LookPath("sh")
@@ -55,5 +73,8 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`A=1 node "x" 'y'`, "a && b", "a | b; c &", "$(", "<<E\n"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(_ *testing.T, text string) { command.Parse(text) })
+	f.Fuzz(func(_ *testing.T, text string) {
+		command.Parse(text)
+		command.List(text)
+	})
 }

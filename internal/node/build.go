@@ -90,6 +90,10 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		out.Scripts = append(out.Scripts, step)
 		decide(step, "from "+p.manifest.where("scripts", name).String())
 	}
+	for _, step := range p.startBuilds() {
+		out.Scripts = append(out.Scripts, step)
+		decide(step, "the start script builds first: that is done now")
+	}
 	return nil
 }
 

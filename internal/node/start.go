@@ -51,10 +51,7 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 }
 
 func (p *Project) declaredProcess(entry procfile.Entry) plan.Process {
-	dir := p.dir
-	if path.Base(entry.Where.File) == procfile.Name {
-		dir = strings.TrimPrefix(path.Dir(entry.Where.File), ".")
-	}
+	dir := p.folderOf(entry)
 	if len(entry.Args) > 0 {
 		return plan.Process{Type: entry.Type, Args: entry.Args, Dir: dir}
 	}
@@ -203,7 +200,7 @@ func (p *Project) nothingToStart() error {
 // process turns a command's text into the program to execute: package managers that only run a script are replaced by
 // what the script runs, since they neither forward signals nor leave.
 func (p *Project) process(kind, text, dir string) plan.Process {
-	text, dir = p.unwrap(text, dir, map[string]bool{})
+	text, dir = p.unwrap(text, dir, &way{})
 	c := command.Parse(text)
 	if c.Shell == "" {
 		env, args := p.withoutWrappers(c.Env, c.Args)
@@ -245,9 +242,8 @@ func (p *Project) installed(program string) bool {
 }
 
 // unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of a
-// workspace are run in its folder. seen holds the scripts on the way, so that one that calls itself is left to the
-// package manager.
-func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string) {
+// workspace are run in its folder. What a start script builds first is left to the build.
+func (p *Project) unwrap(text, dir string, w *way) (string, string) {
 	c := command.Parse(text)
 	call, ok := p.scriptCall(c.Args, dir)
 	m := p.manifestOf(call.dir)
@@ -255,12 +251,18 @@ func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string
 	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
 		script = "node server.js"
 	}
-	key := call.dir + " " + call.name
-	if !ok || script == "" || seen[key] || c.Shell != "" {
+	if !ok || script == "" || c.Shell != "" || slices.Contains(w.scripts, call.dir+" "+call.name) {
 		return text, dir
 	}
-	seen[key] = true
-	script, within := p.unwrap(script, call.dir, seen)
+	w.scripts = append(w.scripts, call.dir+" "+call.name)
+	before := ""
+	if p.manager.runsBefore() {
+		before = m.Scripts["pre"+call.name]
+	}
+	if call.dir == p.dir && (call.name == "start" || strings.HasPrefix(call.name, "start:")) {
+		before, script = p.withoutBuilds(w, before, script)
+	}
+	script, within := p.unwrap(script, call.dir, w)
 	for _, argument := range call.rest {
 		script += " " + plan.Quote(argument)
 	}
@@ -271,7 +273,7 @@ func (p *Project) unwrap(text, dir string, seen map[string]bool) (string, string
 			return text, dir
 		}
 	}
-	if before := m.Scripts["pre"+call.name]; before != "" && (p.manager.name == "npm" || p.manager.name == "bun" || p.manager.name == "yarn" && !p.manager.berry) {
+	if before != "" {
 		if within != call.dir {
 			return text, dir
 		}
