@@ -23,6 +23,7 @@ type manifest struct {
 	License        any               `json:"license"`
 	Repository     any               `json:"repository"`
 	Main           string            `json:"main"`
+	Module         string            `json:"module"`
 	Scripts        map[string]string `json:"scripts"`
 	Engines        engines           `json:"engines"`
 	DevEngines     devEngines        `json:"devEngines"`

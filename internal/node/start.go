@@ -158,6 +158,9 @@ func (p *Project) entry() (text, origin string) {
 	if p.has("server.js") {
 		return "node server.js", "server.js is there"
 	}
+	if text, origin := p.bunEntry(); text != "" {
+		return text, origin
+	}
 	if main := p.manifest.Main; main != "" {
 		clean := path.Clean(main)
 		for _, file := range []string{clean, clean + ".js", path.Join(clean, "index.js")} {
