@@ -61,9 +61,19 @@ func failures(gemfile, lock string) []plan.Failure {
 			ID: "ruby/source-unreachable", Title: "a gem server cannot be reached", Where: gemfile, Hints: []string{"Check the network of the build; a mirror is set with a service binding of type bundle."},
 		},
 	}
+	list = append(list, plan.Failure{
+		// Of mini_portile2.
+		Shows: "retrie(s) left for ", Quote: regexp.MustCompile(`(?m)^\s*0 retrie\(s\) left for (.*)$`),
+		ID: "ruby/gem-download", Title: "a gem fetches the source of a library while it is compiled, and does not get it", Where: lock,
+		Hints: []string{
+			"Let the lockfile name the gem as it comes compiled: `bundle lock --add-platform x86_64-linux`, then commit it.",
+			"Or have it use the system's library: give the build a variable such as BUNDLE_BUILD__NOKOGIRI=--use-system-libraries.",
+		},
+	})
 	for _, l := range libraries {
 		list = append(list, plan.Failure{
-			Shows: "An error occurred while installing " + l.gem + " (", Quote: regexp.MustCompile(`(?m)^\s*(checking for .*\.\.\. no|.*[^\s:]+\.h: No such file or directory|.*cannot find -l\S+)$`),
+			// Not what is asked of the compiler: "checking for whether -Wconversion is accepted".
+			Shows: "An error occurred while installing " + l.gem + " (", Quote: regexp.MustCompile(`(?m)^\s*(checking for (?:[^w]|w[^h]).*\.\.\. no|.*[^\s:]+\.h: No such file or directory|.*cannot find -l\S+)$`),
 			ID: "ruby/native-library", Title: "the gem " + l.gem + " cannot be compiled", Where: gemfile,
 			Hints: []string{fmt.Sprintf("On Debian and Ubuntu it needs %s in the build image, and %s in the run image.", l.build, l.run)},
 		})

@@ -28,6 +28,13 @@ func TestFailuresWordForWord(t *testing.T) {
 	}{
 		"a header is missing": {install, "checking for libpq-fe.h... no\n\nAn error occurred while installing pg (1.5.9), and Bundler cannot continue.\n",
 			"Gemfile: the gem pg cannot be compiled: checking for libpq-fe.h... no [ruby/native-library]\nOn Debian and Ubuntu it needs libpq-dev in the build image, and libpq5 in the run image.\n"},
+		"not what the compiler takes": {install, "checking for whether -Wconversion is accepted as CFLAGS... no\nchecking for mysql.h... no\nAn error occurred while installing mysql2 (0.5.6), and Bundler cannot continue.\n",
+			"Gemfile: the gem mysql2 cannot be compiled: checking for mysql.h... no [ruby/native-library]\nOn Debian and Ubuntu it needs default-libmysqlclient-dev in the build image, and libmariadb3 in the run image.\n"},
+		"a library's source": {install, "checking for whether -Wconversion is accepted as CFLAGS... no\n1 retrie(s) left for libxml2-2.13.9.tar.xz (Failed to open TCP connection to download.gnome.org:443)\n" +
+			"0 retrie(s) left for libxml2-2.13.9.tar.xz (Failed to open TCP connection to download.gnome.org:443)\nAn error occurred while installing nokogiri (1.19.4), and Bundler cannot continue.\n",
+			"Gemfile.lock: a gem fetches the source of a library while it is compiled, and does not get it: libxml2-2.13.9.tar.xz (Failed to open TCP connection to download.gnome.org:443) [ruby/gem-download]\n" +
+				"Let the lockfile name the gem as it comes compiled: `bundle lock --add-platform x86_64-linux`, then commit it.\n" +
+				"Or have it use the system's library: give the build a variable such as BUNDLE_BUILD__NOKOGIRI=--use-system-libraries.\n"},
 		"a gem without a name here": {install, "ERROR: Failed to build gem native extension.\nAn error occurred while installing strange (1.0), and Bundler cannot continue.\n",
 			"Gemfile: a gem with native code cannot be compiled: strange (1.0) [ruby/native-build]\nThe output above says what is missing: a compiler and make, or a library's -dev package, have to be in the build image.\n"},
 		"the lockfile is older": {install, "The dependencies in your gemfile changed, but the lockfile can't be updated\nbecause frozen mode is set\n\nYou have added to the Gemfile:\n* rake\n* redis\n",
