@@ -52,19 +52,47 @@ func (p *Project) leadingBuilds(steps []string) (n int) {
 		switch {
 		case p.isBuild(step):
 			n = i + 1
-		case !strings.HasPrefix(step, "rimraf ") && !strings.HasPrefix(step, "rm -rf "):
+		case !p.clears(step):
 			return n
 		}
 	}
 	return n
 }
 
-// isRun reports whether the build runs the script, or what it consists of, anyway.
+// clearing are commands that remove what a build made.
+var clearing = []string{"rimraf", "rm", "shx rm", "del", "del-cli", "lb-clean"}
+
+func (p *Project) clears(step string) bool {
+	args := command.Parse(step).Args
+	call, ok := p.scriptCall(args, p.dir)
+	return ok && call.name == "clean" || leads(args, clearing)
+}
+
+// leads reports whether a command begins with one of a list.
+func leads(args, list []string) bool {
+	return len(args) > 0 && slices.Contains(list, args[0]) || len(args) > 1 && slices.Contains(list, args[0]+" "+args[1])
+}
+
+// isRun reports whether the build runs a command anyway, as a script, or as what a script consists of.
 func (p *Project) isRun(step string) bool {
+	run := func(step string) bool {
+		call, ok := p.scriptCall(command.Parse(step).Args, p.dir)
+		return slices.ContainsFunc(p.scripts(), func(name string) bool {
+			return ok && call.dir == p.dir && call.name == name || p.manifest.Scripts[name] == step
+		})
+	}
+	return run(step) || p.consistsOf(step, run)
+}
+
+// consistsOf reports whether a command is a script that does nothing but what is asked for, and clear the place for it.
+func (p *Project) consistsOf(step string, what func(step string) bool) bool {
 	call, ok := p.scriptCall(command.Parse(step).Args, p.dir)
-	return slices.ContainsFunc(p.scripts(), func(name string) bool {
-		return ok && call.dir == p.dir && call.name == name || p.manifest.Scripts[name] == step
-	})
+	if !ok || call.dir != p.dir || len(call.rest) > 0 {
+		return false
+	}
+	steps := command.List(p.manifest.Scripts[call.name])
+	other := func(step string) bool { return !what(step) && !p.clears(step) }
+	return slices.ContainsFunc(steps, what) && !slices.ContainsFunc(steps, other)
 }
 
 // compilers are commands that build and end.
@@ -77,12 +105,20 @@ var compilers = []string{
 // staying are the words with which such commands do not end.
 var staying = pattern.Lazy(`watch|(?:^|\s)(?:-w|(?:--)?serve)(?:[\s=:]|$)`)
 
-// isBuild reports whether a command builds: a script of that name, or a compiler. Where a setting names the scripts to run,
-// no others do.
+// isBuild reports whether a command builds: it compiles, or is a script that does nothing else. Where a setting names the
+// scripts to run, no others do.
 func (p *Project) isBuild(step string) bool {
 	if p.settings.NodeRunScripts.IsSet() || p.isRun(step) {
 		return p.isRun(step)
 	}
+	return p.compiles(step) || p.consistsOf(step, p.compiles)
+}
+
+// building are what scripts that build are called, alone or in front of a colon.
+var building = []string{"build", "compile", "transpile", "bundle"}
+
+// compiles reports whether a command is a compiler, or a script that is called so.
+func (p *Project) compiles(step string) bool {
 	c := command.Parse(step)
 	if c.Shell != "" || staying().MatchString(step) {
 		return false
@@ -90,10 +126,10 @@ func (p *Project) isBuild(step string) bool {
 	if call, ok := p.scriptCall(c.Args, p.dir); ok {
 		script := p.manifest.Scripts[call.name]
 		name, _, _ := strings.Cut(call.name, ":")
-		return call.dir == p.dir && len(call.rest) == 0 && script != "" && (name == "build" || name == "compile") && !staying().MatchString(script)
+		return call.dir == p.dir && len(call.rest) == 0 && script != "" && slices.Contains(building, name) && !staying().MatchString(script)
 	}
 	_, args := p.withoutWrappers(c.Env, c.Args)
-	return slices.Contains(compilers, args[0]) || len(args) > 1 && slices.Contains(compilers, args[0]+" "+args[1])
+	return leads(args, compilers)
 }
 
 // startBuilds are the steps of the build that stand in front of start scripts.

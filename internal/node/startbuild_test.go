@@ -31,6 +31,11 @@ func TestBuildsInStartScripts(t *testing.T) {
 		"prestart":                 {scripts: scripts{"build": "tsc", "prestart": "npm run build", "start": "node dist"}, built: []string{"npm run build"}, started: "node dist"},
 		"prestart of another": {scripts: scripts{"build": "tsc", "start": "npm run start:prod", "prestart:prod": "rimraf dist && npm run build", "start:prod": "node dist"},
 			built: []string{"npm run build"}, started: "node dist"},
+		"prestart that calls others": {scripts: scripts{"clean": "lb-clean dist", "build": "lb-tsc", "rebuild": "npm run clean && npm run build", "prestart": "npm run rebuild", "start": "node -r source-map-support/register ."},
+			built: []string{"npm run build"}, started: "node -r source-map-support/register ."},
+		"prestart that compiles and calls": {scripts: scripts{"clean": "rimraf dist", "tsc": "npm run clean && tsc", "prestart": "npm run tsc", "start": "node dist"}, built: []string{"npm run tsc"}, started: "node dist"},
+		"a script that does more": {scripts: scripts{"build": "tsc", "prepare:db": "npm run build && node migrate.js", "start": "npm run prepare:db && node dist"},
+			built: []string{"npm run build"}, started: "sh -c 'npm run prepare:db && exec node dist'"},
 		"named by a Procfile": {scripts: scripts{"start": "tsc && node dist"}, procfile: "web: npm start\nworker: npm run start\n", built: []string{"tsc"}, started: "node dist"},
 
 		"a migration":            {scripts: scripts{"build": "tsc", "start": "prisma migrate deploy && node dist"}, built: []string{"npm run build"}, started: "sh -c 'prisma migrate deploy && exec node dist'"},
