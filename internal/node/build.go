@@ -99,7 +99,7 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 
 func (p *Project) script(name, dir string) plan.Command {
 	step := runs(p.manager.name, "run", name)
-	step.Dir = dir
+	step.Dir, step.Failures = dir, p.scriptFailures()
 	return step
 }
 
@@ -120,14 +120,14 @@ func (p *Project) orchestrated(script string) (step plan.Command, origin string,
 				words = append(words, "--filter="+name)
 			}
 			step = runs(words...)
-			step.Dir = p.root
+			step.Dir, step.Failures = p.root, p.scriptFailures()
 			step.Env = map[string]string{"TURBO_TELEMETRY_DISABLED": "1"}
 			return step, file + " is there", true
 		}
 	}
 	if file := path.Join(p.root, "nx.json"); p.top.has("nx") && p.manifest.Name != "" && p.app.Has(file) {
 		step = runs("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
-		step.Dir = p.root
+		step.Dir, step.Failures = p.root, p.scriptFailures()
 		step.Env = map[string]string{"NX_DAEMON": "false"}
 		return step, file + " is there", true
 	}

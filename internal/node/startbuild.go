@@ -146,7 +146,7 @@ func (p *Project) startBuilds() (steps []plan.Command) {
 	for _, text := range w.builds {
 		c := command.Parse(text)
 		env, args := p.withoutWrappers(c.Env, c.Args)
-		steps = append(steps, plan.Command{Title: text, Args: args, Env: env, Dir: p.dir})
+		steps = append(steps, plan.Command{Title: text, Args: args, Env: env, Dir: p.dir, Failures: p.scriptFailures()})
 	}
 	return steps
 }

@@ -225,7 +225,7 @@ type Command struct {
 
 // Failure explains a command's failure that its output gives away.
 type Failure struct {
-	// Shows is the text in the output by which it is recognised.
+	// Shows is the text in the output by which it is recognised; empty where Quote does that.
 	Shows string
 	// Quote finds what the problem repeats of the output, in its first group; nil for nothing.
 	Quote *regexp.Regexp

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -78,7 +79,7 @@ func failure(command plan.Command, output string, err error) error {
 		p.Hints = []string{"When the signal is \"killed\", the build ran out of memory: give it more."}
 	}
 	for _, known := range command.Failures {
-		if strings.Contains(output, known.Shows) {
+		if strings.Contains(output, known.Shows) && (known.Shows != "" || known.Quote.MatchString(output)) {
 			p.ID, p.Title, p.Hints = known.ID, known.Title, known.Hints
 			p.Where = problem.Position{File: known.Where}
 			p.Why = strings.Join(quoted(output, known.Quote), "; ")
@@ -91,18 +92,19 @@ func failure(command plan.Command, output string, err error) error {
 // maxQuoted is how many lines of output an error repeats.
 const maxQuoted = 5
 
-// quoted gives the parts of lines that a pattern's first group matches.
+// quoted gives the parts of lines that a pattern's first group matches, each once.
 func quoted(output string, pattern *regexp.Regexp) []string {
 	if pattern == nil {
 		return nil
 	}
 	var parts []string
-	matches := pattern.FindAllStringSubmatch(output, -1)
-	for _, match := range matches[:min(len(matches), maxQuoted)] {
-		parts = append(parts, match[1])
+	for _, match := range pattern.FindAllStringSubmatch(output, -1) {
+		if !slices.Contains(parts, match[1]) {
+			parts = append(parts, match[1])
+		}
 	}
-	if len(matches) > maxQuoted {
-		parts = append(parts, fmt.Sprintf("and %d more", len(matches)-maxQuoted))
+	if more := len(parts) - maxQuoted; more > 0 {
+		parts = append(parts[:maxQuoted], fmt.Sprintf("and %d more", more))
 	}
 	return parts
 }

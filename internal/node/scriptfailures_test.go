@@ -1,0 +1,65 @@
+package node_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"golang.org/x/tools/txtar"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/run"
+)
+
+// What tools print when a build fails, and what people read of it.
+func TestFailuresOfScriptsWordForWord(t *testing.T) {
+	const variables = "[node/build-needs-variable]\nGive the build the variable, as with pack build --env NAME=VALUE; it is not kept in the image.\n"
+	p, err := read(txtar.Parse([]byte("-- package.json --\n{\"scripts\": {\"build\": \"x\", \"start\": \"node a.js\"}}\n-- package-lock.json --\n{\"lockfileVersion\": 3, \"packages\": {\"\": {}}}\n")), t.TempDir())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for name, c := range map[string]struct{ output, want string }{
+		"Rollup": {"Error: Cannot find module @rollup/rollup-linux-x64-gnu. npm has a bug related to optional dependencies\n", "package-lock.json: the lockfile lacks a package for Linux: @rollup/rollup-linux-x64-gnu [node/lockfile-of-another-system]\n"},
+		"esbuild": {"Error: The package \"@esbuild/linux-x64\" could not be found, and is needed by esbuild.\n", "package-lock.json: the lockfile lacks a package for Linux: @esbuild/linux-x64 [node/lockfile-of-another-system]\n" +
+			"npm leaves it out when it finds packages of another system in place: delete node_modules and package-lock.json, run `npm install`, and commit the lockfile.\n"},
+		"Lightning CSS": {"Error: Cannot find module '../lightningcss.linux-x64-gnu.node'\nRequire stack:\n", "package-lock.json: the lockfile lacks a package for Linux: ../lightningcss.linux-x64-gnu.node [node/lockfile-of-another-system]\n"},
+		"a program, for Debian's shell": {"> vite build\n\nsh: 1: vite: not found\n", "package.json: a script runs a program that is not there: vite [node/build-program-missing]\n" +
+			"Add the package that it comes in to devDependencies and commit the lockfile; a program of the system has to be in the build image.\n"},
+		"a program, for Bash":    {"sh: line 1: vite: command not found\n", "package.json: a script runs a program that is not there: vite [node/build-program-missing]\n"},
+		"a program, for BusyBox": {"/bin/sh: vite: not found\n", "package.json: a script runs a program that is not there: vite [node/build-program-missing]\n"},
+		"t3-env": {"❌ Invalid environment variables: [\n  {\n    code: 'invalid_type',\n    path: [ 'DATABASE_URL' ],\n  },\n  {\n    path: [ 'AUTH_SECRET' ],\n  }\n", "package.json: building the application needs variables: DATABASE_URL; AUTH_SECRET " + variables +
+			"Or let the build do without: with @t3-oss/env, SKIP_ENV_VALIDATION=1 where the code looks at that.\n"},
+		"t3-env, before": {"❌ Invalid environment variables: { DATABASE_URL: [ 'Required' ],\n  AUTH_SECRET: [ 'Required' ] }\n", "package.json: building the application needs variables: DATABASE_URL; AUTH_SECRET " + variables},
+		"Prisma":         {"error: Environment variable not found: DATABASE_URL.\n", "package.json: building the application needs variables: DATABASE_URL " + variables},
+		"Prisma 7":       {"PrismaConfigEnvError: Missing required environment variable: DATABASE_URL\n", "package.json: building the application needs variables: DATABASE_URL " + variables},
+		"OpenSSL":        {"  code: 'ERR_OSSL_EVP_UNSUPPORTED'\n", "package.json: the application is built with an old webpack, which asks OpenSSL for what it has no more [node/build-openssl]\nMove to webpack 5; until then, give the build NODE_OPTIONS=--openssl-legacy-provider.\n"},
+		"memory": {"FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory\n", "package.json: building the application takes more memory than Node.js may use [node/build-memory]\n" +
+			"Give the build NODE_OPTIONS=--max-old-space-size=4096 (in MiB), and the machine that it runs on as much.\n"},
+		"Git": {"fatal: not a git repository (or any of the parent directories): .git\n", "package.json: building the application asks git, and a build has no repository [node/build-needs-git]\n" +
+			"Give the build what it asks for as a variable, such as the revision, and let the script read that.\n"},
+		"the network": {"getaddrinfo ENOTFOUND fonts.googleapis.com\nRetrying 1/3...\ngetaddrinfo ENOTFOUND fonts.googleapis.com\n", "package.json: building the application did not reach a host: fonts.googleapis.com [node/build-needs-network]\n" +
+			"A build has no databases and services beside it: let the code ask them when it runs.\nWhat is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).\n"},
+		"a database":     {"Error: connect ECONNREFUSED 127.0.0.1:5432\n", "package.json: building the application did not reach a host: 127.0.0.1:5432 [node/build-needs-network]\n"},
+		"something else": {"src/main.ts(3,1): error TS2304: Cannot find name 'x'.\nModule not found: a\n", "npm run build failed: it ended with exit code 5 [run/failed]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			file := filepath.Join(t.TempDir(), "output")
+			g.Expect(os.WriteFile(file, []byte(c.output), 0o644)).To(Succeed())
+			command := p.Scripts[0]
+			command.Args = []string{"/bin/sh", "-c", "cat " + file + "; exit 5"}
+			err := run.Runner{Dir: t.TempDir(), Output: io.Discard}.Run(context.Background(), command)
+			g.Expect(err).To(HaveOccurred())
+			text := err.Error() + "\n"
+			if strings.Count(c.want, "\n") > 1 {
+				text += strings.Join(problem.As(err).Hints, "\n") + "\n"
+			}
+			if strings.HasSuffix(c.want, variables) {
+				text = strings.Join(strings.SplitAfter(text, "\n")[:2], "")
+			}
+			g.Expect(text).To(Equal(c.want))
+		})
+	}
+}
