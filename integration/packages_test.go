@@ -7,9 +7,13 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/launch"
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
 )
 
 // packageArchive is a package as a file of the application, and the integrity that a lockfile has of it.
@@ -86,6 +90,41 @@ func TestInstallScripts(t *testing.T) {
 			p.Expect(log).To(ContainSubstring("Layer       modules: reused"))
 		})
 	}
+}
+
+// A native module that was linked with a library which the run image lacks: the build says so, and nothing is started that
+// would fail at the first line that needs it.
+func TestNativeModuleWithoutItsLibrary(t *testing.T) {
+	t.Parallel()
+	content, integrity := packageArchive(t, map[string]string{
+		"package.json": `{"name": "@example/db", "version": "1.0.0", "scripts": {"install": "sh make.sh"}}`,
+		"make.sh": `set -e
+mkdir -p build/Release prebuilds/linux-x64
+echo 'int gone() { return 1; }' > gone.c
+echo 'int gone(); int f() { return gone(); }' > f.c
+cc -shared -fPIC -o libgone.so -Wl,-soname,libgone.so.7 gone.c
+cc -shared -fPIC -o build/Release/db.node f.c -L. -lgone
+cp build/Release/db.node prebuilds/linux-x64/other.node
+rm libgone.so gone.c f.c
+`,
+	})
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"@example/db": "file:db.tgz"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end('up')).listen(process.env.PORT)`,
+		"db.tgz":       content,
+		"package-lock.json": fmt.Sprintf(`{"lockfileVersion": 3, "requires": true, "packages": {"": {"dependencies": {"@example/db": "file:db.tgz"}},
+			"node_modules/@example/db": {"version": "1.0.0", "resolved": "file:db.tgz", "integrity": %q, "hasInstallScript": true}}}`, integrity),
+	})
+	log := strings.Join(strings.Fields(p.build()), " ")
+	p.Expect(log).To(ContainSubstring("Warning: @example/db: libgone.so.7 is not in the build image. The run image must have it " +
+		"(on Debian and Ubuntu it is likely the package libgone7). Without it, the application does not start."))
+	c := p.start(runDefault)
+	code, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(launch.Refused))
+	p.Expect(c.out.String()).To(ContainSubstring("\n  libgone.so.7  is needed by @example/db; on Debian and Ubuntu it is likely the package libgone7\n"))
+	_, body := p.start(localbuild.RunOptions{Env: map[string]string{"BPL_LIBRARY_CHECK": "warn"}}).get("/")
+	p.Expect(body).To(Equal("up"))
 }
 
 // What is not known to come out like npm's is left to npm, and the log says why.

@@ -177,7 +177,15 @@ func (d *direct) changes(in installation) (names, gone []string, err error) {
 }
 
 func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {
-	layer := launch.Path
+	links, err := d.place(ctx, in, launch.Path)
+	if err == nil && len(d.tree.Scripts(true)) > 0 {
+		err = d.w.packageLibraries(in, launch.Path)
+	}
+	return links, err
+}
+
+// place puts the tree for running into its layer.
+func (d *direct) place(ctx context.Context, in installation, layer string) ([]string, error) {
 	if in.builds {
 		return d.afterBuild(ctx, in, layer)
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -25,7 +26,7 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 		}
 		name := entry.Name()
 		own[name] = true
-		if !strings.HasSuffix(name, ".so") && !strings.Contains(name, ".so.") && !strings.Contains(filepath.Dir(file), "/bin") {
+		if !slices.Contains([]string{".so", ".node"}, filepath.Ext(name)) && !strings.Contains(name, ".so.") && !strings.Contains(filepath.Dir(file), "/bin") {
 			return nil
 		}
 		user := who(strings.TrimPrefix(file, dir+"/"))
@@ -73,6 +74,40 @@ func ofRuntime(r plan.Runtime) func(string) string {
 		for pattern, part := range r.Essential {
 			if ok, _ := doublestar.Match(pattern, name); ok {
 				return part
+			}
+		}
+		return ""
+	}
+}
+
+// packageLibraries does that for the packages of a tree.
+func (w *work) packageLibraries(in installation, layer string) error {
+	switch {
+	case len(in.NativeFiles) > 0:
+		return w.libraries(layer, ofFolders(filepath.Base(in.Dirs[0]), in.NativeFiles))
+	case in.Native:
+		return w.libraries(layer, ofPackages(in.Packages))
+	}
+	return nil
+}
+
+// ofFolders gives the package that a file belongs to by the last folder of packages on its way, and where it fits one of
+// the patterns: "node_modules/@scope/name/…".
+func ofFolders(holder string, patterns []string) func(string) string {
+	return func(name string) string {
+		i := strings.LastIndex("/"+name, "/"+holder+"/")
+		if i < 0 {
+			return ""
+		}
+		pkg, rest, _ := strings.Cut(name[i+len(holder)+1:], "/")
+		if strings.HasPrefix(pkg, "@") {
+			var own string
+			own, rest, _ = strings.Cut(rest, "/")
+			pkg += "/" + own
+		}
+		for _, pattern := range patterns {
+			if ok, _ := doublestar.Match(pattern, rest); ok {
+				return pkg
 			}
 		}
 		return ""

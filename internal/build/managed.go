@@ -202,8 +202,8 @@ func (m *managed) forLaunch(ctx context.Context, in installation, launch libcnb.
 		}
 	}
 	links, err := in.trees.moveTo(launch.Path)
-	if err == nil && in.Native {
-		err = w.libraries(launch.Path, ofPackages(in.Packages))
+	if err == nil {
+		err = w.packageLibraries(in, launch.Path)
 	}
 	return links, err
 }

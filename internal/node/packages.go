@@ -20,6 +20,10 @@ var scratch = []string{".cache", ".vite", ".vite-temp"}
 // hasPackages reports whether anything is to be installed.
 func (p *Project) hasPackages() bool { return p.top.hasDependencies() || len(p.members) > 0 }
 
+// nativeFiles are where node-gyp, prebuild-install and node-pre-gyp put native modules. Those that a package brings for
+// several systems are elsewhere.
+var nativeFiles = []string{"**/build/Release/*.node", "lib/binding/**/*.node"}
+
 // packages adds how the application's packages are installed.
 func (p *Project) packages(out *plan.Plan) error {
 	if !p.hasPackages() {
@@ -29,6 +33,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	d := &plan.Dependencies{
 		Manager: m.name, Version: out.Runtime.Manager.Release.Version, Root: p.root,
 		Dirs: inDir(p.root, []string{packagesDir}), Holders: inDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch), Lockfile: m.lockfile,
+		NativeFiles: nativeFiles,
 	}
 	if m.name != "npm" {
 		d.Version = out.Runtime.Tools[len(out.Runtime.Tools)-1].Release.Version

@@ -11,6 +11,9 @@ type Dependencies struct {
 	PackageType string `json:",omitempty"`
 	// Native: packages may hold programs that need libraries of the run image.
 	Native bool `json:",omitempty"`
+	// NativeFiles are those that are compiled while packages are installed, and may need libraries of the run image: patterns
+	// with **, relative to a package's folder. Empty where that holds for all programs of the packages.
+	NativeFiles []string `json:",omitempty"`
 	// Rewrites change texts in what an installation has made.
 	Rewrites []Rewrite `json:",omitempty"`
 	// Twins are files that an installation makes twice, or once where it takes them from its store.
