@@ -51,6 +51,7 @@ var frameworks = []framework{
 	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil},
 	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}},
 	{"Nitro", []string{"nitro", "nitropack"}, nitroOutput, nil},
+	{"NestJS", []string{"@nestjs/core"}, nestOutput, nil},
 	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}},
 	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}},
 	{"VitePress", []string{"vitepress"}, vitepressOutput, nil},
@@ -277,7 +278,7 @@ var developing = []string{
 	"react-scripts start", "vite", "vite dev", "vite serve", "vite preview", "ng serve", "astro dev", "astro preview", "next dev", "nuxt dev",
 	"nuxi dev", "nuxt preview", "nuxi preview", "svelte-kit dev", "vue-cli-service serve", "remix dev", "remix vite:dev", "react-router dev",
 	"gatsby develop", "gatsby serve", "docusaurus start", "docusaurus serve", "vitepress dev", "vitepress preview", "eleventy --serve", "parcel",
-	"parcel serve", "webpack serve", "webpack-dev-server",
+	"parcel serve", "webpack serve", "webpack-dev-server", "nest start",
 }
 
 // develops reports whether a command is one of those.

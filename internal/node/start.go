@@ -213,7 +213,7 @@ func (p *Project) process(kind, text, dir string) plan.Process {
 }
 
 // withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
-// between: cross-env, env, npx, and the runners of package managers.
+// between: cross-env, env, npx, the runners of package managers, and what starts a program anew when its files change.
 func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
 	env = maps.Clone(env)
 	for len(args) > 1 {
@@ -228,6 +228,12 @@ func (p *Project) withoutWrappers(env map[string]string, args []string) (map[str
 			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
 				return env, args
 			}
+		case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
+			return env, []string{"node", args[1]}
+		case args[0] == "tsx" && args[1] == "watch" && len(args) > 2:
+			return env, append([]string{"tsx"}, args[2:]...)
+		case args[0] == "node" && args[1] == "--watch" && len(args) > 2:
+			return env, append([]string{"node"}, args[2:]...)
 		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
 		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
 			rest = rest[1:]
