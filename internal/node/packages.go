@@ -191,7 +191,7 @@ func (p *Project) shellWords(text string, seen map[string]bool) []string {
 var programs = map[string]string{
 	"nest": "@nestjs/cli", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "dotenv": "dotenv-cli",
 	"tsc": "typescript", "babel-node": "@babel/node", "nuxi": "nuxt", "swc-node": "@swc-node/register", "ts-node-dev": "ts-node-dev",
-	"ts-node-esm": "ts-node", "ts-node-transpile-only": "ts-node", "cross-env-shell": "cross-env",
+	"ts-node-esm": "ts-node", "ts-node-transpile-only": "ts-node", "cross-env-shell": "cross-env", "pm2-runtime": "pm2",
 }
 
 // packageOf gives the package that a word of a command needs: the one that a program comes in, or one that Node.js is

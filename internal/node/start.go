@@ -213,10 +213,11 @@ func (p *Project) process(kind, text, dir string) plan.Process {
 }
 
 // withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
-// between: cross-env, env, npx, the runners of package managers, and what starts a program anew when its files change.
+// between: cross-env, env, npx, and the runners of package managers.
 func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
 	env = maps.Clone(env)
 	for len(args) > 1 {
+		args = inForeground(args)
 		rest := args[1:]
 		switch {
 		case args[0] == "cross-env" || args[0] == "env" && strings.Contains(args[1], "="):
@@ -228,12 +229,6 @@ func (p *Project) withoutWrappers(env map[string]string, args []string) (map[str
 			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
 				return env, args
 			}
-		case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
-			return env, []string{"node", args[1]}
-		case args[0] == "tsx" && args[1] == "watch" && len(args) > 2:
-			return env, append([]string{"tsx"}, args[2:]...)
-		case args[0] == "node" && args[1] == "--watch" && len(args) > 2:
-			return env, append([]string{"node"}, args[2:]...)
 		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
 		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
 			rest = rest[1:]
@@ -243,6 +238,22 @@ func (p *Project) withoutWrappers(env map[string]string, args []string) (map[str
 		args = rest
 	}
 	return env, args
+}
+
+// inForeground gives the form of a command that a container runs: one that does not wait for files to change, and does not
+// leave its program to a daemon, with which the container would end (https://pm2.keymetrics.io/docs/usage/docker-pm2-nodejs/).
+func inForeground(args []string) []string {
+	switch first := args[0] + " " + args[1]; {
+	case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
+		return []string{"node", args[1]}
+	case (first == "tsx watch" || first == "node --watch") && len(args) > 2:
+		return append([]string{args[0]}, args[2:]...)
+	case first == "pm2 start":
+		return append([]string{"pm2-runtime"}, args[1:]...)
+	case first == "forever start" && len(args) > 2:
+		return append([]string{"forever"}, args[2:]...)
+	}
+	return args
 }
 
 // installed reports whether a program comes with a package of the application, or with Node.js.

@@ -77,3 +77,25 @@ func TestBuildsInStartScripts(t *testing.T) {
 		})
 	}
 }
+
+// What waits for files to change, or leaves the program to a daemon, is for other places than a container.
+func TestInForeground(t *testing.T) {
+	for script, want := range map[string]string{
+		"nodemon server.js":                         "node server.js",
+		"nodemon --exec ts-node server.ts":          "nodemon --exec ts-node server.ts",
+		"tsx watch --clear-screen=false server.ts":  "tsx --clear-screen=false server.ts",
+		"node --watch server.js":                    "node server.js",
+		"NODE_ENV=production pm2 start a.js -i max": "NODE_ENV=production pm2-runtime start a.js -i max",
+		"npx pm2 start ecosystem.config.js":         "pm2-runtime start ecosystem.config.js",
+		"forever start -m 5 server.js":              "forever -m 5 server.js",
+		"pm2-runtime start a.js":                    "pm2-runtime start a.js",
+	} {
+		t.Run(script, func(t *testing.T) {
+			g := NewWithT(t)
+			manifest := fmt.Sprintf(`{"scripts": {"start": %q}, "dependencies": {"pm2": "6.0.0"}}`, script)
+			p, err := read(&txtar.Archive{Files: []txtar.File{{Name: "package.json", Data: []byte(manifest)}}}, t.TempDir())
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(p.Processes[0].String()).To(Equal(want))
+		})
+	}
+}
