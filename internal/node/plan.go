@@ -102,6 +102,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if d := out.Dependencies; d != nil {
 		p.list(d, release.Arch, alsoOf(d))
 	}
+	out.Warnings = append(out.Warnings, p.fetchedAtStart(out)...)
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	return out, nil
 }

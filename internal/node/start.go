@@ -98,6 +98,8 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		switch {
 		case develops(q.Args) && known:
 			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
+		case known && made.static != "" && p.serves(q.Args, made.static):
+			return p.fromOutput(made), f.name + ", since " + q.String() + " is fetched at every start", made
 		case known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
 			return p.fromOutput(made), f.name + ", " + made.why, made
 		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
