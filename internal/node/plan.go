@@ -99,6 +99,10 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.start(&out, releases); err != nil {
 		return plan.Plan{}, err
 	}
+	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "pm2-runtime") }) {
+		// It writes there, and the home folder may be missing, or not to be written.
+		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
+	}
 	if d := out.Dependencies; d != nil {
 		p.list(d, release.Arch, alsoOf(d))
 	}

@@ -96,6 +96,11 @@ func TestInForeground(t *testing.T) {
 			p, err := read(&txtar.Archive{Files: []txtar.File{{Name: "package.json", Data: []byte(manifest)}}}, t.TempDir())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(p.Processes[0].String()).To(Equal(want))
+			if strings.Contains(want, "pm2-runtime") {
+				g.Expect(p.LaunchEnv).To(HaveKeyWithValue("PM2_HOME", "/tmp/.pm2"))
+			} else {
+				g.Expect(p.LaunchEnv).NotTo(HaveKey("PM2_HOME"))
+			}
 		})
 	}
 }
