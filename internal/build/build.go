@@ -164,6 +164,11 @@ func (w *work) reduce() error {
 		for dir := filepath.Dir(name); dir != "." && syscall.Rmdir(filepath.Join(w.ctx.ApplicationPath, dir)) == nil; dir = filepath.Dir(dir) {
 		}
 	}
+	for _, name := range w.plan.Folders {
+		if err := os.MkdirAll(filepath.Join(w.ctx.ApplicationPath, name), 0o755); err != nil {
+			return problem.Disk("make "+name, err)
+		}
+	}
 	if len(w.plan.Only) == 0 {
 		return nil
 	}

@@ -47,6 +47,10 @@ func (c Check) rubyVariables(f Facts, values, set map[string]string) (warnings [
 	case mode == "on" || f.Memory == 0 || f.Memory >= yjitMemory:
 		set["RUBY_YJIT_ENABLE"] = "1"
 	}
+	// One that is left of a container that was killed would keep "rails server" from starting: it has the same number again.
+	if file := values["PIDFILE"]; filepath.Dir(file) == "/tmp" {
+		_ = os.Remove(file)
+	}
 	warnings = c.rubyAgent(values, set)
 	if values["BPL_JEMALLOC"] == "true" && !strings.Contains(values["LD_PRELOAD"], "jemalloc") {
 		found, _ := filepath.Glob(filepath.Join(c.Machine.Root, "usr/lib/*/libjemalloc.so.2"))

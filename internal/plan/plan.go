@@ -40,6 +40,8 @@ type Plan struct {
 	// NotInImage are files and folders of the application that the image must not have, because they hold secrets for the
 	// build or belong to another application of the same repository; they are removed when the build is done.
 	NotInImage []string `json:",omitempty"`
+	// Folders of the application are in the image, if empty: a program wants them, and may not make them there.
+	Folders []string `json:",omitempty"`
 	// Pure: the steps of the build read nothing but the application, its packages and the build's variables, so that what
 	// they made can be used again.
 	Pure bool `json:",omitempty"`

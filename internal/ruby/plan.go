@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	units "github.com/docker/go-units"
@@ -11,6 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/agent"
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -62,7 +64,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	}
 	if strings.Contains(p.read("config/puma.rb"), "tmp/pids") {
 		// That folder is not there, or cannot be written to; older Rails has Puma write its number into it.
-		out.LaunchEnv["PIDFILE"] = "/tmp/puma.pid"
+		out.LaunchEnv["PIDFILE"] = pidFile
 	}
 	if err := p.packages(&out); err != nil {
 		return plan.Plan{}, err
@@ -73,8 +75,20 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.processes(&out); err != nil {
 		return plan.Plan{}, err
 	}
+	if p.rails() && slices.ContainsFunc(out.Processes, startsRailsServer) {
+		// It makes them first of all, and writes its number: railties, lib/rails/commands/server/server_command.rb.
+		out.Folders = []string{p.in("tmp/cache"), p.in("tmp/pids"), p.in("tmp/sockets")}
+		out.LaunchEnv["PIDFILE"] = pidFile
+	}
 	return out, nil
 }
+
+// pidFile is where a server writes the number of its process.
+const pidFile = "/tmp/puma.pid"
+
+var railsServer = pattern.Lazy(`(?:^|[\s/'])rails'? +'?s(?:erver)?(?:['\s]|$)`)
+
+func startsRailsServer(q plan.Process) bool { return railsServer().MatchString(q.String()) }
 
 // labels describe the image: https://github.com/opencontainers/image-spec/blob/main/annotations.md.
 func (p *Project) labels() map[string]string {
