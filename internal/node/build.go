@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -54,8 +55,16 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		out.Before = append(out.Before, step)
 		decide(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")
 	}
+	_, _, made := p.web()
+	maps.Copy(out.BuildEnv, made.buildEnv)
+	if made.before != nil {
+		step := *made.before
+		step.Dir = p.dir
+		out.Scripts = append(out.Scripts, step)
+	}
 	names := p.scripts()
-	if p.selected() && (len(names) > 0 || len(p.more) > 0) {
+	text, from := p.builtBy()
+	if p.selected() && (len(names) > 0 || text != "" || len(p.more) > 0) {
 		script := "build"
 		if len(names) > 0 {
 			script = names[0]
@@ -64,6 +73,10 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 			out.Scripts = append(out.Scripts, step)
 			decide(step, origin)
 			names = names[min(1, len(names)):]
+			if step.Args[0] == "nx" {
+				// It builds what has no script, too.
+				text = ""
+			}
 		} else {
 			for _, m := range p.needs(p.roots(), true) {
 				dir := path.Join(p.root, m.dir)
@@ -89,6 +102,11 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		step := p.script(name, p.dir)
 		out.Scripts = append(out.Scripts, step)
 		decide(step, "from "+p.manifest.where("scripts", name).String())
+	}
+	if text != "" {
+		step := plan.Command{Title: text, Args: strings.Fields(text), Dir: p.dir, Failures: p.scriptFailures()}
+		out.Scripts = append(out.Scripts, step)
+		decide(step, from)
 	}
 	for _, step := range p.startBuilds() {
 		out.Scripts = append(out.Scripts, step)

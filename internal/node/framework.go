@@ -1,8 +1,6 @@
 package node
 
 import (
-	"encoding/json"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/procfile"
 )
 
 // output is what a framework's build makes, and how that is run: by a command, or served as files.
@@ -25,10 +24,21 @@ type output struct {
 	pages bool
 	// alone: the command needs neither node_modules nor anything beside these folders.
 	alone []string
-	// after is a shell script to run when the build is done.
-	after string
-	why   string
+	// instead is how a start script begins that cannot start what is made.
+	instead string
+	// before is what the build needs to be done first, after a shell script to run when it is done.
+	before *plan.Command
+	after  string
+	// dir is the folder of all this, where it is not the application's.
+	dir string
+	// buildEnv is for the build's steps, launchEnv for the running application where nobody else sets these variables.
+	buildEnv, launchEnv map[string]string
+	warning             string
+	// hint is what to do where the framework does not say how it is started.
+	hint, why string
 }
+
+func (o output) empty() bool { return o.command == "" && o.static == "" }
 
 // framework is a tool that decides how an application is started.
 type framework struct {
@@ -39,27 +49,36 @@ type framework struct {
 	run func(p *Project) (o output, ok bool)
 	// caches are where its tools keep what makes their next run faster.
 	caches []string
+	// build is the command that builds, for applications without a script that does.
+	build string
 }
 
 // frameworks in the order in which they are looked for: those that use others come first.
 var frameworks = []framework{
-	{"Next.js", []string{"next"}, nextOutput, []string{".next/cache"}},
-	{"Nuxt", []string{"nuxt", "nuxt3"}, nuxtOutput, []string{".nuxt/cache", "node_modules/.cache"}},
-	{"SvelteKit", []string{"@sveltejs/kit"}, svelteOutput, nil},
-	{"Astro", []string{"astro"}, astroOutput, []string{".astro", "node_modules/.astro"}},
-	{"React Router", []string{"@react-router/dev"}, reactRouterOutput, nil},
-	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil},
-	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}},
-	{"Nitro", []string{"nitro", "nitropack"}, nitroOutput, nil},
-	{"NestJS", []string{"@nestjs/core"}, nestOutput, nil},
-	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}},
-	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}},
-	{"VitePress", []string{"vitepress"}, vitepressOutput, nil},
-	{"Eleventy", []string{"@11ty/eleventy"}, pages("_site"), []string{".cache"}},
-	{"Create React App", []string{"react-scripts"}, served("build"), nil},
-	{"Vue CLI", []string{"@vue/cli-service"}, served("dist"), nil},
-	{"Vite", []string{"vite"}, viteOutput, nil},
-	{"Parcel", []string{"parcel"}, served("dist"), []string{".parcel-cache"}},
+	{"Next.js", []string{"next"}, nextOutput, []string{".next/cache"}, "next build"},
+	{"Nuxt", []string{"nuxt", "nuxt3"}, nuxtOutput, []string{".nuxt/cache", "node_modules/.cache"}, "nuxt build"},
+	{"SvelteKit", []string{"@sveltejs/kit"}, svelteOutput, nil, "vite build"},
+	{"Astro", []string{"astro"}, astroOutput, []string{".astro", "node_modules/.astro"}, "astro build"},
+	{"React Router", []string{"@react-router/dev"}, reactRouterOutput, nil, "react-router build"},
+	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil, "remix vite:build"},
+	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}, "ng build"},
+	{"Nitro", []string{"nitro", "nitropack"}, nitroOutput, nil, ""},
+	{"TanStack Start", []string{"@tanstack/react-start", "@tanstack/solid-start"}, tanstackOutput, nil, "vite build"},
+	{"NestJS", []string{"@nestjs/core"}, nestOutput, nil, ""},
+	{"AdonisJS", []string{"@adonisjs/core"}, adonisOutput, nil, "node ace build"},
+	{"Expo", []string{"expo"}, expoOutput, []string{".expo/web/cache"}, "expo export --platform web"},
+	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}, "gatsby build"},
+	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}, "docusaurus build"},
+	{"VitePress", []string{"vitepress"}, vitepressOutput, nil, ""},
+	{"Eleventy", []string{"@11ty/eleventy"}, pages("_site"), []string{".cache"}, "eleventy"},
+	{"Hexo", []string{"hexo"}, pages("public"), nil, "hexo generate"},
+	{"Create React App", []string{"react-scripts"}, served("build"), nil, "react-scripts build"},
+	{"Vue CLI", []string{"@vue/cli-service"}, served("dist"), nil, "vue-cli-service build"},
+	{"Ember", []string{"ember-cli"}, served("dist"), nil, "ember build --environment=production"},
+	{"Nx", []string{"nx"}, nxOutput, nil, ""},
+	{"Rsbuild", []string{"@rsbuild/core"}, served("dist"), nil, "rsbuild build"},
+	{"Vite", []string{"vite"}, viteOutput, nil, "vite build"},
+	{"Parcel", []string{"parcel"}, parcelOutput, []string{".parcel-cache"}, ""},
 }
 
 // framework gives the one that the application uses.
@@ -77,7 +96,7 @@ func (p *Project) framework() (framework, bool) {
 // served is for frameworks whose build makes files to be served as they are.
 func served(dir string) func(*Project) (output, bool) {
 	return func(p *Project) (output, bool) {
-		return output{static: dir, why: "files to serve"}, len(p.scripts()) > 0
+		return output{static: dir, why: "files to serve"}, p.builds()
 	}
 }
 
@@ -88,6 +107,35 @@ func pages(dir string) func(*Project) (output, bool) {
 		o.pages = true
 		return o, ok
 	}
+}
+
+// builds reports whether there is a build: a script, or the framework's own where no setting says that there is none.
+func (p *Project) builds() bool { return len(p.scripts()) > 0 || !p.settings.NodeRunScripts.IsSet() }
+
+// builtBy is the command with which the framework builds what is started, where no script does.
+func (p *Project) builtBy() (text, origin string) {
+	f, known := p.framework()
+	if !known || f.build == "" || len(p.scripts()) > 0 || !p.builds() || len(p.startBuilds()) > 0 {
+		return "", ""
+	}
+	for _, name := range []string{"preinstall", "install", "postinstall", "prepare"} {
+		if strings.Contains(p.manifest.Scripts[name], "build") {
+			return "", ""
+		}
+	}
+	if slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) {
+		return "", ""
+	}
+	_, _, made := p.web()
+	if made.empty() || made.dir != "" || p.settings.StaticDir.Value != "" || p.hasFolder(made.static, ".next", ".output") {
+		return "", ""
+	}
+	return f.build, f.name + ", since there is no script that builds"
+}
+
+// hasFolder reports whether the application has one of some folders.
+func (p *Project) hasFolder(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return name != "" && p.app.IsDir(p.in(name)) })
 }
 
 // config gives the text of a configuration file in any of the languages that it may be written in.
@@ -113,9 +161,13 @@ func option(config, key string) string {
 var comments = pattern.Lazy(`(?m)^\s*//.*$|/\*(?s:.*?)\*/`)
 
 func nextOutput(p *Project) (output, bool) {
+	if !p.selected() && len(p.members) > 0 && p.config("next.config") == "" && !p.hasFolder("app", "pages", "src/app", "src/pages") {
+		// The root of a repository often lists what its applications share.
+		return output{}, false
+	}
 	switch option(p.config("next.config"), "output") {
 	case "export":
-		return output{static: "out", pages: true, why: `output: "export" in next.config`}, true
+		return output{static: "out", pages: true, instead: "next start", why: `output: "export" in next.config`}, true
 	case "standalone":
 		// The server's folder in a workspace is that of the application: https://nextjs.org/docs/app/api-reference/config/next-config-js/output.
 		script := `cd .next/standalone
@@ -162,9 +214,26 @@ func svelteOutput(p *Project) (output, bool) {
 		return o, true
 	case p.manifest.has("@sveltejs/adapter-node") && out != "":
 		return output{command: "node " + plan.Quote(out)}, true
+	case p.manifest.has("@sveltejs/adapter-node"):
+		return output{command: "node build"}, true
 	default:
-		return output{command: "node build"}, p.manifest.has("@sveltejs/adapter-node")
+		return adapterAuto, p.manifest.has("@sveltejs/adapter-auto")
 	}
+}
+
+// adapterAuto takes adapter-node where a variable says so, and would let the package manager install it, which changes what
+// is installed: https://svelte.dev/docs/kit/adapter-auto. It is installed beside the packages, and kept for the next build.
+var adapterAuto = output{
+	command: "node build", buildEnv: map[string]string{"GCP_BUILDPACKS": "gantry"},
+	before: &plan.Command{Title: "@sveltejs/adapter-node, for adapter-auto", Args: []string{"sh", "-c", `cache=node_modules/.cache/adapter-node
+if [ ! -e "$cache/node_modules/@sveltejs/adapter-node" ]; then
+  npm install --prefix "$cache" --no-save --no-package-lock --legacy-peer-deps --ignore-scripts @sveltejs/adapter-node@5
+fi
+mkdir -p node_modules/@sveltejs
+ln -sfn ../.cache/adapter-node/node_modules/@sveltejs/adapter-node node_modules/@sveltejs/adapter-node`}},
+	why: "adapter-auto, which takes adapter-node here",
+	warning: "SvelteKit's adapter-auto takes @sveltejs/adapter-node here, in its newest version: two builds of the same source can differ. " +
+		"Add @sveltejs/adapter-node to devDependencies, and name it in svelte.config.js.",
 }
 
 func astroOutput(p *Project) (output, bool) {
@@ -180,8 +249,13 @@ func astroOutput(p *Project) (output, bool) {
 }
 
 func reactRouterOutput(p *Project) (output, bool) {
-	if regexp.MustCompile(`\bssr\s*:\s*false`).MatchString(p.config("react-router.config")) {
-		return output{static: "build/client", why: "ssr: false in react-router.config"}, true
+	config := comments().ReplaceAllString(p.config("react-router.config"), "")
+	if regexp.MustCompile(`\bssr\s*:\s*false`).MatchString(config) {
+		dir := option(config, "buildDirectory")
+		if dir == "" || !isBelow(dir) {
+			dir = "build"
+		}
+		return output{static: path.Join(dir, "client"), instead: "react-router-serve", why: "ssr: false in react-router.config"}, true
 	}
 	return output{command: "react-router-serve ./build/server/index.js"}, p.manifest.has("@react-router/serve")
 }
@@ -201,7 +275,7 @@ func vitepressOutput(p *Project) (output, bool) {
 }
 
 func viteOutput(p *Project) (output, bool) {
-	if !p.has("index.html") || len(p.scripts()) == 0 {
+	if !p.has("index.html") || !p.builds() {
 		return output{}, false
 	}
 	dir := option(p.config("vite.config"), "outDir")
@@ -211,89 +285,8 @@ func viteOutput(p *Project) (output, bool) {
 	return output{static: path.Clean(dir), why: "files to serve"}, true
 }
 
+func parcelOutput(p *Project) (output, bool) {
+	return output{static: "dist", why: "files to serve"}, len(p.scripts()) > 0
+}
+
 func isBelow(dir string) bool { return !strings.HasPrefix(path.Clean(dir), "..") && !path.IsAbs(dir) }
-
-// angularOutput reads angular.json: https://angular.dev/reference/configs/workspace-config.
-func angularOutput(p *Project) (output, bool) {
-	text, found, err := p.app.Read(p.in("angular.json"))
-	if err != nil || !found {
-		return output{}, false
-	}
-	var workspace struct {
-		Projects map[string]struct {
-			ProjectType string
-			Architect   struct {
-				Build struct {
-					Builder string
-					Options struct {
-						OutputPath  any
-						SSR, Server any
-					}
-				}
-			}
-		}
-	}
-	if json.Unmarshal(text, &workspace) != nil {
-		return output{}, false
-	}
-	for _, name := range slices.Sorted(maps.Keys(workspace.Projects)) {
-		project := workspace.Projects[name]
-		if project.ProjectType != "application" {
-			continue
-		}
-		build := project.Architect.Build
-		base, browser := path.Join("dist", name), "browser"
-		switch value := build.Options.OutputPath.(type) {
-		case string:
-			base = value
-		case map[string]any:
-			if text, ok := value["base"].(string); ok {
-				base = text
-			}
-			if text, ok := value["browser"].(string); ok {
-				browser = text
-			}
-		}
-		if strings.HasSuffix(build.Builder, ":browser") {
-			return output{static: base, why: "angular.json"}, true
-		}
-		if build.Options.SSR != nil && build.Options.SSR != false {
-			return output{command: "node " + plan.Quote(path.Join(base, "server/server.mjs"))}, true
-		}
-		return output{static: path.Join(base, browser), why: "angular.json"}, true
-	}
-	return output{}, false
-}
-
-var allowedHosts = pattern.Lazy(`"allowedHosts"\s*:\s*\[\s*"`)
-
-// allowsHosts reports whether the security options of angular.json name hosts.
-func (p *Project) allowsHosts() bool {
-	text, _, err := p.app.Read(p.in("angular.json"))
-	return err == nil && allowedHosts().Match(text)
-}
-
-// developing are commands that serve an application while it is being written: no image is started with one.
-var developing = []string{
-	"react-scripts start", "vite", "vite dev", "vite serve", "vite preview", "ng serve", "astro dev", "astro preview", "next dev", "nuxt dev",
-	"nuxi dev", "nuxt preview", "nuxi preview", "svelte-kit dev", "vue-cli-service serve", "remix dev", "remix vite:dev", "react-router dev",
-	"gatsby develop", "gatsby serve", "docusaurus start", "docusaurus serve", "vitepress dev", "vitepress preview", "eleventy --serve", "parcel",
-	"parcel serve", "webpack serve", "webpack-dev-server", "nest start",
-}
-
-// develops reports whether a command is one of those.
-func develops(args []string) bool {
-	if len(args) == 0 {
-		return false
-	}
-	if args[0] == "npx" {
-		args = args[1:]
-	}
-	if len(args) == 1 || strings.HasPrefix(args[1], "-") && args[0] != "eleventy" {
-		return slices.Contains(developing, args[0])
-	}
-	if args[0] == "vite" || args[0] == "parcel" {
-		return args[1] != "build"
-	}
-	return slices.Contains(developing, args[0]+" "+args[1])
-}

@@ -69,6 +69,9 @@ func (p *Project) chooseManager() (manager, error) {
 		m.kind = there[0]
 	case p.hasPNPMWorkspace():
 		m.kind, m.origin = kinds[2], pnpmWorkspace+" is there"
+	case p.namedByEngines() != nil:
+		m.kind = *p.namedByEngines()
+		m.origin = "from engines." + m.name + " in " + p.top.where("engines", m.name).String()
 	default:
 		m.kind, m.origin = kinds[0], "there is no lockfile"
 	}
@@ -83,14 +86,32 @@ func (p *Project) chooseManager() (manager, error) {
 	} else if named && len(there) > 0 {
 		return m, p.lockfileOfAnother(m, there[0])
 	}
-	if version := p.top.Engines[m.name]; m.asked.text == "" && version != "" {
+	if m.name == "yarn" {
+		if m, err = p.readYarn(m); err != nil {
+			return m, err
+		}
+	}
+	// The Yarn that engines names hands over to the one that yarnPath names.
+	if version := p.top.Engines[m.name]; m.asked.text == "" && version != "" && m.rc.YarnPath == "" {
 		where := p.top.where("engines", m.name)
 		m.asked = request{text: version, origin: "engines." + m.name + " in " + where.String(), where: where}
-	}
-	if m.name == "yarn" {
-		return p.readYarn(m)
+		m.berry = m.berry || m.name == "yarn" && m.lockfile == "" && !asksForClassic(version)
 	}
 	return m, nil
+}
+
+// namedByEngines is the package manager other than npm that engines names, where no lockfile tells; nil for none, or several.
+func (p *Project) namedByEngines() *kind {
+	var named []kind
+	for _, k := range kinds[1:] {
+		if p.top.Engines[k.name] != "" {
+			named = append(named, k)
+		}
+	}
+	if len(named) != 1 {
+		return nil
+	}
+	return &named[0]
 }
 
 func (p *Project) hasPNPMWorkspace() bool {
@@ -230,6 +251,9 @@ func (m manager) versionUnparsable() error {
 }
 
 func (m manager) versionUnsatisfiable(list []candidate) error {
+	if m.name == "yarn" && m.lockfile != "" && m.berry == asksForClassic(m.asked.text) {
+		return m.lockfileOfOtherYarn()
+	}
 	return &problem.Problem{
 		ID:    "node/manager-version-unsatisfiable",
 		Title: fmt.Sprintf("no release of %s fits %q", m.title, m.asked.text),

@@ -136,6 +136,10 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 	}
 	out.Processes, out.Decisions = processes, append(out.Decisions, decisions...)
 	d := out.Dependencies
+	maps.Copy(out.LaunchEnv, made.launchEnv)
+	if made.warning != "" {
+		out.Warnings = append(out.Warnings, made.warning)
+	}
 	if made.after != "" {
 		out.Scripts = append(out.Scripts, plan.Command{Title: "what the server needs beside it", Args: []string{"sh", "-c", made.after}, Dir: p.dir})
 	}
@@ -188,7 +192,7 @@ func (p *Project) packagesAtLaunch(out *plan.Plan) {
 		p.startWithPnP(out)
 	}
 	for _, q := range out.Processes {
-		if dir := path.Join(q.Dir, packagesDir, ".bin"); q.Dir != "" && !slices.Contains(out.LaunchPath, dir) {
+		if dir := path.Join(q.Dir, packagesDir, ".bin"); q.Dir != "" && p.app.IsDir(q.Dir) && !slices.Contains(out.LaunchPath, dir) {
 			out.LaunchPath = append([]string{dir}, out.LaunchPath...)
 		}
 	}

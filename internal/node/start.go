@@ -100,8 +100,12 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
 		case known && made.static != "" && p.serves(q.Args, made.static):
 			return p.fromOutput(made), f.name + ", since " + q.String() + " is fetched at every start", made
-		case known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
+		case known && made.instead != "" && strings.HasPrefix(strings.Join(q.Args, " ")+" ", made.instead+" "),
+			known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
 			return p.fromOutput(made), f.name + ", " + made.why, made
+		case known && made.dir != "" && len(q.Args) > 1 && q.Args[0] == "node" && !p.has(q.Args[1]):
+			q.Dir = made.dir
+			return &q, where + ", in " + made.dir + ", which the build makes", made
 		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
 			q.Env = merge(made.env, q.Env)
 			return &q, where, made
@@ -139,6 +143,9 @@ func (p *Project) fromOutput(o output) *plan.Process {
 	}
 	q := p.process("web", o.command, p.dir)
 	q.Env = merge(o.env, q.Env)
+	if o.dir != "" {
+		q.Dir = o.dir
+	}
 	return &q
 }
 
@@ -186,8 +193,10 @@ func (p *Project) nothingToStart() error {
 		where = p.manifest.where("scripts")
 	}
 	var first []string
-	if p.manifest.has("@sveltejs/adapter-auto") {
-		first = append(first, "SvelteKit's adapter-auto makes no server here: use @sveltejs/adapter-node, or @sveltejs/adapter-static for a site without one.")
+	if f, known := p.framework(); known {
+		if o, _ := f.run(p); o.hint != "" {
+			first = append(first, o.hint)
+		}
 	}
 	return &problem.Problem{
 		ID:    "node/nothing-to-start",

@@ -67,6 +67,26 @@ func releaseOf(yarnPath string) string {
 	return ""
 }
 
+// asksForClassic reports whether a range includes releases of Yarn 1.
+func asksForClassic(text string) bool {
+	wanted, err := semver.ParseRange(text)
+	return err == nil && wanted.Matches(semver.Version{Major: 1, Minor: 22, Patch: 22})
+}
+
+func (m manager) lockfileOfOtherYarn() error {
+	format := map[bool]string{false: "1", true: "2 or later"}[m.berry]
+	return &problem.Problem{
+		ID:    "node/lockfile-of-other-yarn",
+		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.asked.text, m.lockfile, format),
+		Where: m.asked.place(),
+		Why:   "another Yarn would want to write the lockfile anew, which a build must not do",
+		Hints: []string{
+			"Ask for the Yarn that you use, for example \"packageManager\": \"yarn@" + map[bool]string{false: "1.22.22", true: example["yarn"]}[m.berry] + "\".",
+			"Or run `yarn install` with the Yarn that is asked for, and commit " + m.lockfile + ".",
+		},
+	}
+}
+
 var yarnFormat = pattern.Lazy(`(?m)^__metadata:\r?\n  version: (\d+)`)
 
 // usualYarn: another Yarn would want to change the lockfile's format, which a build must not.

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// npms gives the npm of every pinned Node.js release, by version: how to call it.
+// npms gives the npm of every pinned Node.js release, by version: how to call it. Trees of npm 8 are left to it.
 func npms(t *testing.T) map[string][]string {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -39,7 +39,7 @@ func npms(t *testing.T) map[string][]string {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	found := map[string][]string{}
 	for _, release := range releases.Releases {
-		if release.Name != "npm" {
+		if release.Name != "npm" || strings.HasPrefix(release.Version, "8.") {
 			continue
 		}
 		dir := filepath.Join("../../build/npm", release.Version)

@@ -57,6 +57,10 @@ func rules() map[string]rule {
 			app:   app(`{"name": "x", "version": "0.1.0", "dependencies": {"a": "2", "b": "~1.2"}}`),
 			packs: []pack{a1, a2, b},
 		},
+		"tags": {
+			app:   app(`{"dependencies": {"a": "latest", "b": "latest"}}`),
+			packs: []pack{a1, a2, b},
+		},
 		// A package whose turn came late once took away what had been unpacked below it.
 		"a package that arrives after those below it": late(a1, a2),
 		"dev, optional, peer and their overlaps": {

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
@@ -25,7 +26,7 @@ func (b *builder) fits(e *edge) (bool, error) {
 }
 
 // satisfies is Arborist's dep-valid: https://github.com/npm/cli/blob/latest/workspaces/arborist/lib/dep-valid.js.
-// Specifications of git repositories, tags and workspace protocols are left to npm.
+// Specifications of git repositories and workspace protocols are left to npm.
 func satisfies(from, to *node, spec string) (bool, error) {
 	if alias, ok := strings.CutPrefix(spec, "npm:"); ok {
 		at := strings.LastIndexByte(alias, '@')
@@ -45,6 +46,10 @@ func satisfies(from, to *node, spec string) (bool, error) {
 		return true, nil
 	}
 	r, err := semver.ParseRange(spec)
+	if err != nil && isTag(spec) && to.target == nil && isWeb(to.Resolved) {
+		// The lockfile says what was tagged so when it was written.
+		return true, nil
+	}
 	if err != nil {
 		return false, unsupported("the specification %s@%s is not a version range", to.title(), spec)
 	}
@@ -54,6 +59,11 @@ func satisfies(from, to *node, spec string) (bool, error) {
 	}
 	return r.Matches(v), nil
 }
+
+var tagName = pattern.Lazy(`^[\w.!~*'()-]+$`)
+
+// isTag reports whether a specification can be a tag: https://github.com/npm/npm-package-arg/blob/main/lib/npa.js.
+func isTag(spec string) bool { return tagName().MatchString(spec) }
 
 // bundles are the names of the packages that come inside of a package. What an application or workspace bundles is for
 // publishing it.

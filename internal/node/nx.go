@@ -1,0 +1,73 @@
+package node
+
+import (
+	"cmp"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// nxProject is what matters of a project.json: https://nx.dev/reference/project-configuration.
+type nxProject struct {
+	dir     string
+	Name    string
+	Targets struct {
+		Build struct {
+			Executor string
+			Options  struct{ OutputPath, OutputFileName, Main string }
+		}
+	}
+}
+
+// nxOutput is what the build target makes of the project that "nx serve" serves while it is being written.
+func nxOutput(p *Project) (output, bool) {
+	if len(p.scripts()) == 0 {
+		return output{}, false
+	}
+	project, ok := p.nxServed()
+	build := project.Targets.Build
+	if !ok || build.Options.OutputPath == "" {
+		return output{}, false
+	}
+	dir := path.Clean(strings.NewReplacer("{workspaceRoot}", ".", "{projectRoot}", cmp.Or(project.dir, ".")).Replace(build.Options.OutputPath))
+	file := cmp.Or(build.Options.OutputFileName, "main.js")
+	_, executor, _ := strings.Cut(build.Executor, ":")
+	switch executor {
+	case "esbuild", "webpack", "rspack", "rollup":
+	case "tsc", "swc":
+		file = strings.TrimSuffix(strings.TrimPrefix(build.Options.Main, project.dir+"/"), ".ts") + ".js"
+	default:
+		return output{}, false
+	}
+	return output{command: "node " + plan.Quote(path.Join(dir, file)), why: "the build target of " + project.Name}, isBelow(dir)
+}
+
+// nxServed finds the project that the start script serves, or the only one.
+func (p *Project) nxServed() (nxProject, bool) {
+	words := strings.FieldsFunc(p.manifest.Scripts["start"], func(r rune) bool { return r == ' ' || r == ':' })
+	var all []nxProject
+	for _, glob := range []string{"project.json", "apps/*/project.json", "packages/*/project.json"} {
+		files, _ := doublestar.Glob(p.app.FS, p.in(glob), doublestar.WithNoFollow())
+		for _, file := range files {
+			project := nxProject{dir: strings.TrimPrefix(path.Dir(file), ".")}
+			text, _, err := p.app.Read(file)
+			if err != nil || json.Unmarshal(text, &project) != nil {
+				continue
+			}
+			project.Name = cmp.Or(project.Name, path.Base(project.dir))
+			if slices.Contains(words, project.Name) || project.dir == p.dir {
+				return project, true
+			}
+			all = append(all, project)
+		}
+	}
+	if len(all) == 1 {
+		return all[0], true
+	}
+	return nxProject{}, false
+}
