@@ -33,8 +33,8 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 		return "the setting " + p.settings.NodeInstaller.Origin + " asks for it"
 	case p.manager.lockfile == "":
 		return "there is no lockfile"
-	case err != nil || version.Major < 10 || version.Major > 11:
-		return "Gantry makes the trees of npm 10 and 11"
+	case err != nil || version.Major < 9 || version.Major > 11:
+		return "Gantry makes the trees of npm 9 to 11"
 	case d.Production != nil && len(d.Production.Also) > 0:
 		return "the application is started with a development dependency"
 	}

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
 // downloads and unpackings are how many packages are fetched and unpacked at a time: enough to hide the network's latency,
@@ -44,9 +43,6 @@ type Tree struct {
 
 // Read makes the tree of an application. An error for which IsUnsupported holds means that npm must install it.
 func Read(p Project) (*Tree, error) {
-	if v, err := semver.Parse(p.Host.NPM); err == nil && v.Major < 9 {
-		return nil, unsupported("npm %s makes other trees than the versions after it", p.Host.NPM)
-	}
 	lockText, err := os.ReadFile(filepath.Join(p.Dir, p.Lockfile))
 	if err != nil {
 		return nil, problem.Disk("read "+p.Lockfile, err)

@@ -1,6 +1,6 @@
 // Package npm installs packages from npm's lockfile without npm: it makes the tree that "npm ci" makes, byte for byte.
 // What it does not know how to do in the same way it refuses with a reason, and npm does it instead. The rules are those
-// of npm 10 and 11: of Arborist, pacote and bin-links, https://github.com/npm/cli/tree/latest/workspaces/arborist.
+// of npm 9 to 11: of Arborist, pacote and bin-links, https://github.com/npm/cli/tree/latest/workspaces/arborist.
 package npm
 
 import (

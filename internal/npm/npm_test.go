@@ -65,13 +65,6 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 	}
 }
 
-func TestTreesOfNPM8AreLeftToIt(t *testing.T) {
-	_, err := read(simple(t, newRegistry(t, packageA()), ""), "", "8.19.4")
-	why, unsupported := npm.IsUnsupported(err)
-	NewWithT(t).Expect(unsupported).To(BeTrue(), "%v", err)
-	NewWithT(t).Expect(why).To(Equal("npm 8.19.4 makes other trees than the versions after it"))
-}
-
 // Failures of a registry, word for word; credentials are sent to the host that they are for, and never shown.
 func TestRegistryFaultsWordForWord(t *testing.T) {
 	r := newRegistry(t, packageA())
