@@ -20,6 +20,9 @@ type RubyRequest struct {
 var (
 	rubyCall   = pattern.Lazy(`^\s*ruby[\s(]`)
 	stringPart = pattern.Lazy(`"([^"]*)"|'([^']*)'`)
+	// fileRead is the idiom that was usual before the option.
+	fileRead = pattern.Lazy(`^[\s(]*(?:File|IO)\.read[\s(]+(?:File\.(?:join|expand_path)\(\s*)?(?:__dir__\s*,\s*)?["'](?:\./|#\{__dir__\}/)?([\w.-]+)["']` +
+		`(?:\s*,\s*__dir__)?[\s)]*(?:\.(?:strip|chomp))*[\s)]*$`)
 	fileOption = pattern.Lazy(`(?:file:|:file\s*=>)\s*["']([^"']+)["']`)
 	options    = pattern.Lazy(`,?\s*(?:engine|engine_version|patchlevel|:engine|:engine_version|:patchlevel)\s*(?::|=>).*$`)
 )
@@ -40,6 +43,10 @@ func RubyOf(gemfile string) (r RubyRequest, ok bool) {
 			return r, true
 		}
 		_, arguments, _ := strings.Cut(code, "ruby")
+		if m := fileRead().FindStringSubmatch(arguments); m != nil {
+			r.File = m[1]
+			return r, true
+		}
 		arguments = options().ReplaceAllString(arguments, "")
 		var parts []string
 		for _, m := range stringPart().FindAllStringSubmatch(arguments, -1) {

@@ -83,16 +83,22 @@ func TestRubyInLock(t *testing.T) {
 
 func TestRubyOf(t *testing.T) {
 	for text, want := range map[string]gem.RubyRequest{
-		`ruby "3.4.5"`:                           {Requirement: "3.4.5", Line: 1},
-		"# ruby \"1.9\"\nruby '~> 3.3' # newest": {Requirement: "~> 3.3", Line: 2},
-		`ruby("~> 3.3", ">= 3.3.1")`:             {Requirement: "~> 3.3, >= 3.3.1", Line: 1},
-		`ruby file: ".ruby-version"`:             {File: ".ruby-version", Line: 1},
-		`ruby :file => '.tool-versions'`:         {File: ".tool-versions", Line: 1},
-		`ruby "3.4.5", engine: "ruby"`:           {Requirement: "3.4.5", Line: 1},
-		`  ruby ["~> 3.3", "< 3.5"]`:             {Requirement: "~> 3.3, < 3.5", Line: 1},
-		`ruby ENV["CUSTOM_RUBY"] || "3.4.5"`:     {Evaluated: true, Line: 1},
-		`ruby File.read(".ruby-version").strip`:  {Evaluated: true, Line: 1},
-		`ruby "#{major}.5"`:                      {Evaluated: true, Line: 1},
+		`ruby "3.4.5"`:                                                     {Requirement: "3.4.5", Line: 1},
+		"# ruby \"1.9\"\nruby '~> 3.3' # newest":                           {Requirement: "~> 3.3", Line: 2},
+		`ruby("~> 3.3", ">= 3.3.1")`:                                       {Requirement: "~> 3.3, >= 3.3.1", Line: 1},
+		`ruby file: ".ruby-version"`:                                       {File: ".ruby-version", Line: 1},
+		`ruby :file => '.tool-versions'`:                                   {File: ".tool-versions", Line: 1},
+		`ruby "3.4.5", engine: "ruby"`:                                     {Requirement: "3.4.5", Line: 1},
+		`  ruby ["~> 3.3", "< 3.5"]`:                                       {Requirement: "~> 3.3, < 3.5", Line: 1},
+		`ruby ENV["CUSTOM_RUBY"] || "3.4.5"`:                               {Evaluated: true, Line: 1},
+		`ruby File.read(".ruby-version").strip`:                            {File: ".ruby-version", Line: 1},
+		`ruby IO.read('.ruby-version') # one`:                              {File: ".ruby-version", Line: 1},
+		`ruby(File.read("#{__dir__}/.rv").chomp)`:                          {File: ".rv", Line: 1},
+		`ruby File.read(File.join(__dir__, ".ruby-version")).strip`:        {File: ".ruby-version", Line: 1},
+		`ruby File.read(File.expand_path(".ruby-version", __dir__)).strip`: {File: ".ruby-version", Line: 1},
+		`ruby File.read("../.ruby-version").strip`:                         {Evaluated: true, Line: 1},
+		`ruby File.read(".ruby-version").split("-").last`:                  {Evaluated: true, Line: 1},
+		`ruby "#{major}.5"`:                                                {Evaluated: true, Line: 1},
 	} {
 		r, ok := gem.RubyOf(text)
 		NewWithT(t).Expect(ok).To(BeTrue(), text)

@@ -109,7 +109,7 @@ func TestErrorsWordForWord(t *testing.T) {
 // Which source of the version counts, and what is said of the others.
 func TestVersions(t *testing.T) {
 	lock := func(ruby string) string {
-		text := "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.1.20)\n    rackup (2.1.0)\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  rackup\n"
+		text := "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.1.20)\n    rackup (2.1.0)\n    webrick (1.9.1)\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  rackup\n"
 		if ruby != "" {
 			text += "\nRUBY VERSION\n   ruby " + ruby + "\n"
 		}
@@ -121,24 +121,26 @@ func TestVersions(t *testing.T) {
 		want, origin string
 		warning      string
 	}{
-		"default":             {"", nil, "3.4.10", "the line that is used when nothing asks for another", ""},
-		"variable":            {"BP_RUBY_VERSION=~> 3.3.0", map[string]string{"Gemfile": "ruby '3.4.5'"}, "3.3.8", "from BP_RUBY_VERSION (~> 3.3.0)", "BP_RUBY_VERSION asks for Ruby ~> 3.3.0, and Gemfile:1:1 for 3.4.5: BP_RUBY_VERSION counts."},
-		"another variable":    {"BP_MRI_VERSION=3.2.*", nil, "", "", ""},
-		"older variable":      {"BP_MRI_VERSION=3.2", nil, "3.2.9", "from BP_MRI_VERSION (3.2)", ""},
-		"project.toml":        {"", map[string]string{"project.toml": "[dev.gantry.ruby]\nversion = '3.3.8'\n"}, "3.3.8", "from project.toml:2:1 (3.3.8)", ""},
-		"Gemfile":             {"", map[string]string{"Gemfile": "# comment\nruby '~> 3.3.0'", "Gemfile.lock": lock("3.3.8p144")}, "3.3.8", "from Gemfile:2:1 (~> 3.3.0)", ""},
-		"a range, and a lock": {"", map[string]string{"Gemfile": "ruby '~> 3.4.0'", "Gemfile.lock": lock("3.4.5p51")}, "3.4.5", "from Gemfile:1:1 (~> 3.4.0) and RUBY VERSION in Gemfile.lock (3.4.5)", ""},
-		"a file it names":     {"", map[string]string{"Gemfile": "ruby file: '.ruby-version'", ".ruby-version": "ruby-3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
-		"lockfile":            {"", map[string]string{"Gemfile.lock": lock("3.4.5p51"), ".ruby-version": "3.3.8"}, "3.4.5", "from RUBY VERSION in Gemfile.lock (3.4.5)", "RUBY VERSION in Gemfile.lock asks for Ruby 3.4.5, and .ruby-version for 3.3.8: RUBY VERSION in Gemfile.lock counts."},
-		"version file":        {"", map[string]string{".ruby-version": "\n# c\n3.3.8\n"}, "3.3.8", "from .ruby-version (3.3.8)", ""},
-		"a short one":         {"", map[string]string{".ruby-version": "3.4"}, "3.4.10", "from .ruby-version (3.4)", ""},
-		"asdf":                {"", map[string]string{".tool-versions": "nodejs 24\nruby 3.2.9\n"}, "3.2.9", "from .tool-versions (3.2.9)", ""},
-		"mise":                {"", map[string]string{"mise.toml": "[tools]\nruby = '4.0'\n"}, "4.0.6", "from mise.toml (4.0)", ""},
-		"a preview":           {"", map[string]string{".ruby-version": "4.1.0-preview1"}, "4.1.0-preview1", "from .ruby-version (4.1.0-preview1)", ""},
-		"no preview unasked":  {"BP_RUBY_VERSION=>= 4", nil, "4.0.6", "from BP_RUBY_VERSION (>= 4)", ""},
-		"code":                {"", map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, "3.3.8", "from .ruby-version (3.3.8)", "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
-		"an own build":        {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), map[string]string{".ruby-version": "3.4.7"}, "3.4.7", "a build of your own, from BP_RUBY_ARCHIVE", ""},
-		"of any line":         {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.3.8-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), nil, "3.3.8", "a build of your own, from BP_RUBY_ARCHIVE", ""},
+		"default":              {"", nil, "3.4.10", "the line that is used when nothing asks for another", ""},
+		"variable":             {"BP_RUBY_VERSION=~> 3.3.0", map[string]string{"Gemfile": "ruby '3.4.5'"}, "3.3.8", "from BP_RUBY_VERSION (~> 3.3.0)", "BP_RUBY_VERSION asks for Ruby ~> 3.3.0, and Gemfile:1:1 for 3.4.5: BP_RUBY_VERSION counts."},
+		"another variable":     {"BP_MRI_VERSION=3.2.*", nil, "", "", ""},
+		"older variable":       {"BP_MRI_VERSION=3.2", nil, "3.2.9", "from BP_MRI_VERSION (3.2)", ""},
+		"project.toml":         {"", map[string]string{"project.toml": "[dev.gantry.ruby]\nversion = '3.3.8'\n"}, "3.3.8", "from project.toml:2:1 (3.3.8)", ""},
+		"Gemfile":              {"", map[string]string{"Gemfile": "# comment\nruby '~> 3.3.0'", "Gemfile.lock": lock("3.3.8p144")}, "3.3.8", "from Gemfile:2:1 (~> 3.3.0)", ""},
+		"a range, and a lock":  {"", map[string]string{"Gemfile": "ruby '~> 3.4.0'", "Gemfile.lock": lock("3.4.5p51")}, "3.4.5", "from Gemfile:1:1 (~> 3.4.0) and RUBY VERSION in Gemfile.lock (3.4.5)", ""},
+		"a file it names":      {"", map[string]string{"Gemfile": "ruby file: '.ruby-version'", ".ruby-version": "ruby-3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
+		"lockfile":             {"", map[string]string{"Gemfile.lock": lock("3.4.5p51"), ".ruby-version": "3.3.8"}, "3.4.5", "from RUBY VERSION in Gemfile.lock (3.4.5)", "RUBY VERSION in Gemfile.lock asks for Ruby 3.4.5, and .ruby-version for 3.3.8: RUBY VERSION in Gemfile.lock counts."},
+		"version file":         {"", map[string]string{".ruby-version": "\n# c\n3.3.8\n"}, "3.3.8", "from .ruby-version (3.3.8)", ""},
+		"a short one":          {"", map[string]string{".ruby-version": "3.4"}, "3.4.10", "from .ruby-version (3.4)", ""},
+		"asdf":                 {"", map[string]string{".tool-versions": "nodejs 24\nruby 3.2.9\n"}, "3.2.9", "from .tool-versions (3.2.9)", ""},
+		"mise":                 {"", map[string]string{"mise.toml": "[tools]\nruby = '4.0'\n"}, "4.0.6", "from mise.toml (4.0)", ""},
+		"mise's newest":        {"", map[string]string{"mise.toml": "[tools]\nruby = 'latest'\n"}, "4.0.6", "from mise.toml (latest)", ""},
+		"a file that it reads": {"", map[string]string{"Gemfile": "ruby File.read('.ruby-version').strip", ".ruby-version": "3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
+		"a preview":            {"", map[string]string{".ruby-version": "4.1.0-preview1"}, "4.1.0-preview1", "from .ruby-version (4.1.0-preview1)", ""},
+		"no preview unasked":   {"BP_RUBY_VERSION=>= 4", nil, "4.0.6", "from BP_RUBY_VERSION (>= 4)", ""},
+		"code":                 {"", map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, "3.3.8", "from .ruby-version (3.3.8)", "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
+		"an own build":         {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), map[string]string{".ruby-version": "3.4.7"}, "3.4.7", "a build of your own, from BP_RUBY_ARCHIVE", ""},
+		"of any line":          {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.3.8-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), nil, "3.3.8", "a build of your own, from BP_RUBY_ARCHIVE", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -170,7 +172,7 @@ func FuzzVersionFile(f *testing.F) {
 	f.Add("ruby-3.4.5\n", "ruby 3.3.8 3.2\n", "[tools]\nruby='3'")
 	f.Fuzz(func(t *testing.T, version, tools, mise string) {
 		_, err := read(t, &txtar.Archive{Files: []txtar.File{
-			{Name: "Gemfile", Data: []byte("gem 'rackup'")}, {Name: "Gemfile.lock", Data: []byte("GEM\n  specs:\n    rackup (2.1.0)\n")}, {Name: "config.ru"},
+			{Name: "Gemfile", Data: []byte("gem 'rackup'")}, {Name: "Gemfile.lock", Data: []byte("GEM\n  specs:\n    rackup (2.1.0)\n    webrick (1.9.1)\n")}, {Name: "config.ru"},
 			{Name: ".ruby-version", Data: []byte(version)}, {Name: ".tool-versions", Data: []byte(tools)}, {Name: "mise.toml", Data: []byte(mise)},
 		}})
 		if err != nil && problem.As(err).ID == "gantry/internal" {

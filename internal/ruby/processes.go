@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/command"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/procfile"
@@ -56,12 +57,16 @@ func (p *Project) processes(out *plan.Plan) error {
 		add(p.process("rake", "bundle exec rake", out), "bundle exec rake", "Rakefile")
 	}
 	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
+		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, and no Rails application", []string(nil)
+		if p.has(rackFile) {
+			why, hints = "there is config.ru, and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit Gemfile and Gemfile.lock."}
+		}
 		return &problem.Problem{
 			ID:    "ruby/nothing-to-start",
 			Title: "nothing says how the application is started",
 			Where: problem.Position{File: p.in(gemfileName)},
-			Why:   "there is no Procfile, no config.ru, and no Rails application",
-			Hints: []string{"Write a Procfile, for example: web: bundle exec ruby app.rb"},
+			Why:   why,
+			Hints: append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb"),
 		}
 	}
 	return nil
@@ -79,9 +84,18 @@ func (p *Project) declares(kind string) bool {
 	return slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == kind })
 }
 
+// servers are the gems that serve a Rack application; rackup needs WEBrick where none of the others is there.
+var servers = []string{"puma", "unicorn", "falcon", "thin", "webrick"}
+
+var defaultTask = pattern.Lazy(`(?m)^\s*task[\s(]+(?::default\b|default:|["']default["'])`)
+
 // web is the command that answers requests, and why it is that.
 func (p *Project) web() (text, origin string) {
 	if !p.has(rackFile) && !p.rails() {
+		tasks, _, err := p.app.Read(p.in("Rakefile"))
+		if err == nil && p.lock.Has("rake") && defaultTask().Match(tasks) {
+			return "bundle exec rake", "the Rakefile's default task; there is nothing else to start"
+		}
 		return "", ""
 	}
 	for _, server := range []struct{ gem, command string }{
@@ -99,7 +113,7 @@ func (p *Project) web() (text, origin string) {
 	if p.rails() {
 		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
 	}
-	if p.lock.Has("rackup") || strings.HasPrefix(p.lock.Version("rack"), "2.") {
+	if slices.ContainsFunc([]string{"webrick", "iodine", "agoo"}, p.lock.Has) && (p.lock.Has("rackup") || strings.HasPrefix(p.lock.Version("rack"), "2.")) {
 		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
 	}
 	return "", ""

@@ -94,6 +94,10 @@ func miseTools(text string) (string, int) { return versionfile.Mise(text, "ruby"
 // newest of its line.
 func (r request) requirement() (gem.Requirement, error) {
 	text := r.text
+	if text == "latest" {
+		// As mise and rbenv say it.
+		text = ">= 0"
+	}
 	if strings.Trim(text, "0123456789.") == "" && strings.Count(text, ".") < 2 {
 		text = "~> " + text + ".0"
 	}
