@@ -57,6 +57,27 @@ func TestOutputMissing(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Failed: the build has not made site  [build/output-missing]"))
 }
 
+// What a process runs is there when the build is done: a build fails without what web runs, and warns of others.
+func TestEntryMissing(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"build": "mkdir -p build && echo > build/main.js", "start": "node dist/main"}}`,
+		"Procfile":     "worker: node dist/worker.js\n",
+	})
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("Warning: There is no dist/worker.js: process worker runs it (node dist/worker.js), and neither the"))
+	p.Expect(log).To(ContainSubstring(`Failed: there is no dist/main  [build/entry-missing]
+  where  dist/main
+  why    process web runs it (node dist/main), and neither the source nor the build has it
+  do     Check where the build script writes to, and that it runs at all: the decisions above name the
+         scripts that do.
+  or     Or correct what starts the application.
+`))
+	p.write("package.json", `{"scripts": {"build": "mkdir -p dist && echo > dist/main.js", "start": "node dist/main"}}`)
+	p.build()
+}
+
 // Bindings: the package managers find what they hold, and it is nowhere else.
 func TestBindings(t *testing.T) {
 	t.Parallel()

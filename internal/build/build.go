@@ -156,6 +156,9 @@ func (w *work) requiredForBuild(names ...string) bool {
 
 // reduce takes out of the application what the image must not have, or does not need.
 func (w *work) reduce() error {
+	if err := w.checkEntries(); err != nil {
+		return err
+	}
 	for _, name := range w.plan.NotInImage {
 		if err := archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, name)); err != nil {
 			return problem.Disk("remove "+name, err)

@@ -34,11 +34,15 @@ func Decide(source app.App, lookup func(string) (string, bool), arch string, now
 		return d, err
 	}
 	if project == nil {
+		hint := "Name the application's folder; where it is one of several in a repository, set BP_NODE_PROJECT_PATH."
+		if there := language.Elsewhere(source); len(there) > 0 {
+			hint = "Name the application's folder; for one of " + strings.Join(there, ", ") + ", set BP_NODE_PROJECT_PATH=" + there[0] + "."
+		}
 		return d, &problem.Problem{
 			ID:    "app/unknown",
 			Title: "this is no application that Gantry knows",
 			Why:   "there is none of " + strings.Join(language.LookedFor(), ", ") + " in its folder",
-			Hints: []string{"Name the application's folder; where it is one of several in a repository, set BP_NODE_PROJECT_PATH."},
+			Hints: []string{hint},
 		}
 	}
 	releases, err := catalog.For(arch)

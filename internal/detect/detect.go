@@ -35,7 +35,11 @@ func Detect(environ []string, out io.Writer) libcnb.DetectFunc {
 			return libcnb.DetectResult{}, err
 		}
 		if project == nil {
-			_, _ = fmt.Fprintf(out, "Not for Gantry: there is none of %s in the application's folder\n", strings.Join(language.LookedFor(), ", "))
+			elsewhere := ""
+			if there := language.Elsewhere(source); len(there) > 0 {
+				elsewhere = fmt.Sprintf("; for one of %s, set BP_NODE_PROJECT_PATH=%s", strings.Join(there, ", "), there[0])
+			}
+			_, _ = fmt.Fprintf(out, "Not for Gantry: there is none of %s in the application's folder%s\n", strings.Join(language.LookedFor(), ", "), elsewhere)
 			return libcnb.DetectResult{}, nil
 		}
 		var offers libcnb.BuildPlan

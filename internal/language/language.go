@@ -3,7 +3,11 @@ package language
 
 import (
 	"cmp"
+	"io/fs"
 	"maps"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
@@ -113,4 +117,25 @@ func LookedFor() []string {
 		names = append(names, l.LookedFor()...)
 	}
 	return names
+}
+
+// maxElsewhere is how many folders Elsewhere names.
+const maxElsewhere = 4
+
+// Elsewhere names folders that hold the file by which an application of a language is recognised first.
+func Elsewhere(a app.App) []string {
+	var list []string
+	for _, pattern := range []string{"*", "*/*"} {
+		for _, l := range All {
+			// The pattern is right, and what cannot be read is not found.
+			files, _ := fs.Glob(a.FS, pattern+"/"+l.LookedFor()[0])
+			for _, file := range files {
+				dir := path.Dir(file)
+				if !strings.HasPrefix(file, ".") && !strings.Contains(file, "node_modules/") && !slices.Contains(list, dir) && len(list) < maxElsewhere {
+					list = append(list, dir)
+				}
+			}
+		}
+	}
+	return list
 }

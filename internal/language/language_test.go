@@ -65,3 +65,15 @@ func TestTwoLanguages(t *testing.T) {
 		})
 	}
 }
+
+func TestElsewhere(t *testing.T) {
+	source := fstest.MapFS{}
+	for _, name := range []string{"api/Gemfile", "web/package.json", "apps/a/package.json", "apps/a/b/package.json", "node_modules/c/package.json", ".ci/package.json"} {
+		source[name] = &fstest.MapFile{}
+	}
+	NewWithT(t).Expect(language.Elsewhere(app.App{FS: source})).To(Equal([]string{"api", "web", "apps/a"}))
+	for _, name := range []string{"1/package.json", "2/package.json", "3/package.json"} {
+		source[name] = &fstest.MapFile{}
+	}
+	NewWithT(t).Expect(language.Elsewhere(app.App{FS: source})).To(HaveLen(4))
+}

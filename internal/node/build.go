@@ -20,6 +20,10 @@ const (
 	herokuAfter  = "heroku-postbuild"
 )
 
+// googleBuild is the script that Google's buildpacks run in place of "build":
+// https://cloud.google.com/docs/buildpacks/nodejs#executing_custom_build_steps_during_deployment.
+const googleBuild = "gcp-build"
+
 // scripts are the names of the scripts to run; a default one is run when it exists.
 func (p *Project) scripts() []string {
 	var names []string
@@ -32,8 +36,10 @@ func (p *Project) scripts() []string {
 	if p.settings.NodeRunScripts.IsSet() {
 		return names
 	}
-	if p.manifest.Scripts[herokuBuild] != "" {
-		names = []string{herokuBuild}
+	for _, name := range []string{googleBuild, herokuBuild} {
+		if p.manifest.Scripts[name] != "" {
+			names = []string{name}
+		}
 	}
 	if p.manifest.Scripts[herokuAfter] != "" {
 		names = append(names, herokuAfter)

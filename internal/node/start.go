@@ -45,7 +45,7 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 		return nil, nil, made, p.nothingToStart()
 	}
 	for i := range list {
-		list[i].Default = list[i].Type == "web"
+		list[i].Default, list[i].Entry = list[i].Type == "web", p.runsFile(list[i])
 	}
 	return list, decisions, made, nil
 }

@@ -248,4 +248,7 @@ type Process struct {
 	Dir string `json:",omitempty"`
 	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.
 	Group bool `json:",omitempty"`
+	// Entry are the files, relative to the application, of which one must be there when the build is done, since the process
+	// runs it; the first is how it is called. Empty where that is not known.
+	Entry []string `json:",omitempty"`
 }
