@@ -144,15 +144,15 @@ func (p *Project) start(out *plan.Plan, releases catalog.Catalog) error {
 		out.Scripts = append(out.Scripts, plan.Command{Title: "what the server needs beside it", Args: []string{"sh", "-c", made.after}, Dir: p.dir})
 	}
 	if len(processes) == 1 && (made.static != "" || made.alone != nil) {
-		keep := made.alone
+		keep, home := made.alone, cmp.Or(made.dir, p.dir)
 		if made.static != "" {
 			keep = []string{made.static}
 			if path.Clean(made.static) == "." {
-				out.NotInImage = append(out.NotInImage, inDir(p.dir, notServed)...)
+				out.NotInImage = append(out.NotInImage, inDir(home, notServed)...)
 			}
 			out.Runtime.Launch, out.LaunchEnv = nil, nil
 		}
-		out.Only, out.LaunchPath = inDir(p.dir, keep), nil
+		out.Only, out.LaunchPath = inDir(home, keep), nil
 		if d != nil {
 			d.NotAtLaunch = true
 			out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})

@@ -1,13 +1,11 @@
 package node
 
 import (
-	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/command"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/procfile"
@@ -95,6 +93,11 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 	if script := p.manifest.Scripts["start"]; script != "" {
 		q := p.process("web", p.manager.name+" start", p.dir)
 		where := "from scripts.start in " + p.manifest.where("scripts", "start").String()
+		if q.Dir != p.dir && develops(q.Args) {
+			if process, origin, of := p.servedIn(q.Dir, q.Args[0]); process != nil {
+				return process, origin + ", since " + q.String() + " only serves for development", of
+			}
+		}
 		switch {
 		case develops(q.Args) && known:
 			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
@@ -127,6 +130,30 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		return p.fromOutput(o), "files to serve: index.html is there", o
 	}
 	return nil, "", output{}
+}
+
+// servedIn is what the build makes of a workspace in which the start script of the repository runs a program that only
+// serves for development; its package may be the repository's.
+func (p *Project) servedIn(dir, program string) (*plan.Process, string, output) {
+	m, ok := p.member(dir)
+	if !ok || len(p.scripts()) == 0 {
+		return nil, "", output{}
+	}
+	other := *p
+	other.dir, other.manifest = dir, m.manifest
+	f, known := other.framework()
+	if i := slices.IndexFunc(frameworks, func(f framework) bool { return slices.Contains(f.packages, program) }); !known && i >= 0 {
+		f, known = frameworks[i], true
+	}
+	if !known {
+		return nil, "", output{}
+	}
+	made, ok := f.run(&other)
+	if !ok || made.dir != "" {
+		return nil, "", output{}
+	}
+	made.dir = dir
+	return other.fromOutput(made), f.name + " in " + dir, made
 }
 
 // fromOutput is the process that runs, or serves, what a build makes.
@@ -209,117 +236,4 @@ func (p *Project) nothingToStart() error {
 			"For files to be served as they are, set BP_STATIC_DIR to their folder.",
 		),
 	}
-}
-
-// process turns a command's text into the program to execute: package managers that only run a script are replaced by
-// what the script runs, since they neither forward signals nor leave.
-func (p *Project) process(kind, text, dir string) plan.Process {
-	text, dir = p.unwrap(text, dir, &way{})
-	c := command.Parse(text)
-	if c.Shell == "" {
-		env, args := p.withoutWrappers(c.Env, c.Args)
-		return plan.Process{Type: kind, Env: env, Args: args, Dir: dir}
-	}
-	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: dir}
-}
-
-// withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
-// between: cross-env, env, npx, and the runners of package managers.
-func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
-	env = maps.Clone(env)
-	for len(args) > 1 {
-		args = inForeground(args)
-		rest := args[1:]
-		switch {
-		case args[0] == "cross-env" || args[0] == "env" && strings.Contains(args[1], "="):
-			for len(rest) > 0 && strings.Contains(rest[0], "=") && !strings.HasPrefix(rest[0], "=") {
-				name, value, _ := strings.Cut(rest[0], "=")
-				env = merge(env, map[string]string{name: value})
-				rest = rest[1:]
-			}
-			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
-				return env, args
-			}
-		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
-		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
-			rest = rest[1:]
-		default:
-			return env, args
-		}
-		args = rest
-	}
-	return env, args
-}
-
-// inForeground gives the form of a command that a container runs: one that does not wait for files to change, and does not
-// leave its program to a daemon, with which the container would end (https://pm2.keymetrics.io/docs/usage/docker-pm2-nodejs/).
-func inForeground(args []string) []string {
-	switch first := args[0] + " " + args[1]; {
-	case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
-		return []string{"node", args[1]}
-	case (first == "tsx watch" || first == "node --watch") && len(args) > 2:
-		return append([]string{args[0]}, args[2:]...)
-	case first == "pm2 start":
-		return append([]string{"pm2-runtime"}, args[1:]...)
-	case first == "forever start" && len(args) > 2:
-		return append([]string{"forever"}, args[2:]...)
-	}
-	return args
-}
-
-// installed reports whether a program comes with a package of the application, or with Node.js.
-func (p *Project) installed(program string) bool {
-	return program == "node" || p.manifest.has(packageOf(program, true)) || p.top.has(packageOf(program, true))
-}
-
-// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of a
-// workspace are run in its folder. What a start script builds first is left to the build.
-func (p *Project) unwrap(text, dir string, w *way) (string, string) {
-	c := command.Parse(text)
-	call, ok := p.scriptCall(c.Args, dir)
-	m := p.manifestOf(call.dir)
-	script := m.Scripts[call.name]
-	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
-		script = "node server.js"
-	}
-	if !ok || script == "" || c.Shell != "" || slices.Contains(w.scripts, call.dir+" "+call.name) {
-		return text, dir
-	}
-	w.scripts = append(w.scripts, call.dir+" "+call.name)
-	before := ""
-	if p.manager.runsBefore() {
-		before = m.Scripts["pre"+call.name]
-	}
-	if call.dir == p.dir && (call.name == "start" || strings.HasPrefix(call.name, "start:")) {
-		before, script = p.withoutBuilds(w, before, script)
-	}
-	script, within := p.unwrap(script, call.dir, w)
-	for _, argument := range call.rest {
-		script += " " + plan.Quote(argument)
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
-		// Variables assigned in front hold for the script as if it stood there; a list of commands needs the export.
-		script = fmt.Sprintf("%s=%s %s", key, plan.Quote(c.Env[key]), script)
-		if command.Parse(script).Shell != "" {
-			return text, dir
-		}
-	}
-	if before != "" {
-		if within != call.dir {
-			return text, dir
-		}
-		return before + " && " + script, within
-	}
-	return script, within
-}
-
-// manifestOf gives the package.json of a folder of the application.
-func (p *Project) manifestOf(dir string) manifest {
-	if m, ok := p.member(dir); ok {
-		return m.manifest
-	}
-	if dir == p.dir {
-		return p.manifest
-	}
-	return p.top
 }

@@ -35,6 +35,35 @@ func (p *Project) withoutBuilds(w *way, before, script string) (restBefore, rest
 	return before, script
 }
 
+// withoutInstalls takes the installation of packages off the front of a script: they are installed.
+func withoutInstalls(script string) string {
+	steps := command.List(script)
+	n := 0
+	for n < len(steps)-1 && isInstall(command.Parse(steps[n]).Args) {
+		n++
+	}
+	if n == 0 {
+		return script
+	}
+	return strings.Join(steps[n:], " && ")
+}
+
+func isInstall(args []string) bool {
+	switch {
+	case len(args) == 0 || !slices.Contains([]string{"npm", "yarn", "pnpm", "bun"}, args[0]):
+		return false
+	case len(args) == 1:
+		return args[0] == "yarn"
+	}
+	for _, option := range args[2:] {
+		// A name is a package to add.
+		if !strings.HasPrefix(option, "-") {
+			return false
+		}
+	}
+	return args[0] == "yarn" && strings.HasPrefix(args[1], "-") || slices.Contains([]string{"install", "i", "ci", "clean-install"}, args[1])
+}
+
 func (w *way) meet(p *Project, steps []string) {
 	if !slices.ContainsFunc(steps, func(step string) bool { return p.isBuild(step) && !p.isRun(step) }) {
 		return
