@@ -32,6 +32,8 @@ type pack struct {
 	files    []file
 	// sha1 gives it the checksum of old packages only.
 	sha1 bool
+	// behind stands in its tarball behind the compressed stream.
+	behind []byte
 }
 
 // registry is an npm registry with a few packages: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md.
@@ -61,6 +63,7 @@ func (r *registry) add(t *testing.T, p pack) {
 	g.Expect(json.Unmarshal([]byte(p.manifest), &manifest)).To(Succeed(), p.manifest)
 	name, version := manifest["name"].(string), manifest["version"].(string)
 	content := tarball(t, append([]file{{name: "package/package.json", content: p.manifest}}, p.files...))
+	content = append(content, p.behind...)
 	path := fmt.Sprintf("/%s/-/%s-%s.tgz", name, name[strings.LastIndexByte(name, '/')+1:], version)
 	r.tarballs[path] = content
 	sum1, sum512 := sha1.Sum(content), sha512.Sum512(content)

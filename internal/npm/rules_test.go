@@ -116,6 +116,12 @@ func rules() map[string]rule {
 				{name: "package/empty.js"},
 			}}},
 		},
+		"zeros behind the archive, as old packages have": {
+			app: app(`{"dependencies": {"a": "1", "b": "1", "padded": "1"}}`),
+			packs: []pack{a1, b,
+				{manifest: `{"name":"padded","version":"1.0.0"}`, files: []file{{name: "package/x.js", content: "1"}}, behind: make([]byte, 3000)},
+			},
+		},
 		"commands that two packages claim": {
 			app: app(`{"dependencies": {"zed": "1", "abc": "1", "@s/tool": "1", "b": "*"}}`),
 			packs: []pack{b, a1,

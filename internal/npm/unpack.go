@@ -39,11 +39,12 @@ func unpack(tarball io.Reader, folders []string) error {
 	defer unpackers.Put(u)
 	u.buffered.Reset(tarball)
 	source := io.Reader(u.buffered)
-	if magic, err := u.buffered.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+	if isGzip(u.buffered) {
 		if err := u.zipped.Reset(u.buffered); err != nil {
 			return damaged(err)
 		}
-		source = u.zipped
+		u.zipped.Multistream(false)
+		source = members{u.zipped, u.buffered}
 	}
 	reader := tar.NewReader(source)
 	w := writer{folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
@@ -69,6 +70,30 @@ func unpack(tarball io.Reader, folders []string) error {
 	}
 	_, err := io.Copy(io.Discard, u.buffered)
 	return err
+}
+
+// members reads the compressed streams that follow each other. Anything else behind them is passed over, as Node.js does:
+// some old packages are padded with zeros.
+type members struct {
+	zipped *gzip.Reader
+	source *bufio.Reader
+}
+
+func (m members) Read(p []byte) (int, error) {
+	n, err := m.zipped.Read(p)
+	if errors.Is(err, io.EOF) && isGzip(m.source) {
+		if err := m.zipped.Reset(m.source); err != nil {
+			return n, err
+		}
+		m.zipped.Multistream(false)
+		return n, nil
+	}
+	return n, err
+}
+
+func isGzip(r *bufio.Reader) bool {
+	magic, err := r.Peek(2)
+	return err == nil && magic[0] == 0x1f && magic[1] == 0x8b
 }
 
 // placeOf gives the name of an entry below the package's folder; ok is false for what is not written.
