@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,7 +138,8 @@ func TestOneOfSeveral(t *testing.T) {
 			p.Expect(log).To(MatchRegexp(`build +\S+ run build \(in packages/lib\) +needed by apps/web`))
 			_, body := p.start(runDefault).get("/")
 			p.Expect(body).To(Equal("true none 7.0.0"))
-			names, _ := p.files(func(string) bool { return false })
+			names, texts := p.files(func(name string) bool { return strings.HasSuffix(name, "/env.launch/PATH.prepend") })
+			p.Expect(slices.Collect(maps.Values(texts))).To(ConsistOf(BeEquivalentTo("/workspace/apps/web/node_modules/.bin:/workspace/node_modules/.bin")))
 			p.Expect(names).To(ContainElement(HaveSuffix("/workspace/packages/lib/dist/index.js")))
 			p.Expect(names).NotTo(ContainElement(ContainSubstring("/workspace/apps/api/")))
 			p.Expect(names).NotTo(ContainElement(ContainSubstring("/is-even")))

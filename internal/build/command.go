@@ -35,11 +35,7 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 // environ is what programs of the build see.
 func (w *work) environ() []string {
 	values := w.variables()
-	var path []string
-	for _, dir := range w.plan.LaunchPath {
-		path = append(path, filepath.Join(w.ctx.ApplicationPath, dir))
-	}
-	path = append(append(path, filepath.Join(w.toolchain, "bin")), append(w.path, values["PATH"])...)
+	path := append(append(w.launchPaths(), filepath.Join(w.toolchain, "bin")), append(w.path, values["PATH"])...)
 	values["PATH"] = strings.Join(path, string(os.PathListSeparator))
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {

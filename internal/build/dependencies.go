@@ -118,7 +118,7 @@ func (w *work) prepareInstaller(ctx context.Context, in installation) (installer
 			return nil, err
 		}
 	}
-	return w.chooseInstaller(in)
+	return w.chooseInstaller(ctx, in)
 }
 
 // withoutPackages builds an application that has none.
@@ -144,11 +144,11 @@ func (w *work) restoreOutput(made *output) bool {
 	return true
 }
 
-func (w *work) chooseInstaller(in installation) (installer, error) {
+func (w *work) chooseInstaller(ctx context.Context, in installation) (installer, error) {
 	if !in.Direct {
 		return w.leaveToManager(in, ""), nil
 	}
-	direct, why, err := w.openDirect(in)
+	direct, why, err := w.openDirect(ctx, in)
 	if direct != nil || err != nil {
 		return direct, err
 	}

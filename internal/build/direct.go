@@ -39,7 +39,7 @@ func unsupportedBy(err error) string {
 }
 
 // openDirect gives the direct installer, or the reason why the package manager must install.
-func (w *work) openDirect(in installation) (*direct, string, error) {
+func (w *work) openDirect(ctx context.Context, in installation) (*direct, string, error) {
 	if in.NotDirect != "" {
 		return nil, in.NotDirect, nil
 	}
@@ -52,7 +52,14 @@ func (w *work) openDirect(in installation) (*direct, string, error) {
 	}
 	w.native = len(tree.Scripts(false))+len(in.Hooks) > 0
 	store, _, err := w.reuse(storeLayer, libcnb.LayerTypes{Cache: true}, layer.Inputs{})
-	return &direct{w: w, tree: tree, store: store}, "", err
+	d := &direct{w: w, tree: tree, store: store}
+	if err == nil {
+		err = tree.Complete(ctx, store.Path, d.describe)
+	}
+	if why := unsupportedBy(err); why != "" {
+		return nil, why, nil
+	}
+	return d, "", err
 }
 
 func (w *work) readTree(in installation) (*npm.Tree, error) {
@@ -132,12 +139,21 @@ func (d *direct) install(ctx context.Context, targets ...npm.Target) error {
 	return nil
 }
 
-// download gets a package. Mirrors of buildpacks' downloads do not hold packages; these have their registry's setting.
-func (d *direct) download(ctx context.Context, file fetch.File, path string) (int64, error) {
+// registry gives a client for packages. Mirrors of buildpacks' downloads do not hold them; they have their registry's
+// setting.
+func (d *direct) registry() *fetch.Client {
 	client := *d.w.client
 	client.Mirrors, client.Offline = fetch.Mirrors{}, ""
-	size, _, err := client.Save(ctx, file, path)
+	return &client
+}
+
+func (d *direct) download(ctx context.Context, file fetch.File, path string) (int64, error) {
+	size, _, err := d.registry().Save(ctx, file, path)
 	return size, err
+}
+
+func (d *direct) describe(ctx context.Context, file fetch.File) ([]byte, error) {
+	return d.registry().Text(ctx, file)
 }
 
 func (d *direct) changed(in installation) (string, error) {

@@ -51,9 +51,7 @@ func (w *work) gantryLayer() error {
 	for name, value := range w.plan.LaunchOptions {
 		inputs["launch options "+name] = value
 	}
-	for i, dir := range w.plan.LaunchPath {
-		inputs[fmt.Sprintf("launch path %d", i+1)] = dir
-	}
+	inputs["launch path"] = strings.Join(w.plan.LaunchPath, string(os.PathListSeparator))
 	for name, content := range w.plan.Files {
 		inputs["file "+name] = layer.Digest([]byte(content))
 	}
@@ -76,8 +74,8 @@ func (w *work) gantryLayer() error {
 		for name, value := range w.plan.LaunchOptions {
 			l.LaunchEnvironment.Append(name, " ", w.inImage(value))
 		}
-		for _, dir := range w.plan.LaunchPath {
-			l.LaunchEnvironment.Prepend("PATH", string(os.PathListSeparator), filepath.Join(w.ctx.ApplicationPath, dir))
+		if dirs := w.launchPaths(); len(dirs) > 0 {
+			l.LaunchEnvironment.Prepend("PATH", string(os.PathListSeparator), strings.Join(dirs, string(os.PathListSeparator)))
 		}
 	}
 	w.tell("gantry", cause)

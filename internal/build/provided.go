@@ -139,7 +139,7 @@ func (w *work) packagesForBuild(ctx context.Context) (remove func() error, err e
 		}
 		return w.run(ctx, steps)
 	}
-	by, err := w.chooseInstaller(in)
+	by, err := w.chooseInstaller(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -145,7 +145,8 @@ type Result struct {
 	Bytes int64
 }
 
-// Install makes the tree in every target, from a store of tarballs; what is not in the store is downloaded into it.
+// Install makes the tree in every target, from a store of tarballs; what is not in the store is downloaded into it. Complete
+// comes before it.
 func (t *Tree) Install(ctx context.Context, store string, download Download, targets ...Target) (Result, error) {
 	if err := os.MkdirAll(store, 0o755); err != nil {
 		return Result{}, problem.Disk("make the store of packages", err)
@@ -231,7 +232,7 @@ func (t *Tree) Prune(store string) error {
 		return problem.Disk("read the store of packages", err)
 	}
 	for _, e := range entries {
-		if !needed[e.Name()] {
+		if !needed[e.Name()] && e.Name() != publishedFile {
 			if err := os.RemoveAll(filepath.Join(store, e.Name())); err != nil {
 				return problem.Disk("prune the store of packages", err)
 			}

@@ -148,7 +148,7 @@ func acceptable(key string, e *entry) error {
 		return unsupported("%s has no version", name)
 	case e.Resolved != "" && !isWeb(e.Resolved) && !isTarball(e.Resolved):
 		return unsupported("%s comes from neither a registry nor an archive", name)
-	case e.Integrity == "":
+	case e.Integrity == "" && isTarball(e.Resolved):
 		return unsupported("%s has no integrity in the lockfile", name)
 	}
 	return nil

@@ -42,7 +42,6 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 	const sum = `"integrity": "sha512-bEr9qmDLTyWXE+a6QCaST55LBLPBdV/gF5Dqjd5ZwgFNb3rxNBhtVfhsYD4v2lQITUQdpfDl8qYYVJoayq60+A=="`
 	for name, c := range map[string]struct{ manifest, lock, npmrc, why string }{
 		"a git dependency":        {manifest, entry(`"version": "1.0.0", "resolved": "git+ssh://git@host/a.git#0123"`), "", "a comes from neither a registry nor an archive"},
-		"no integrity":            {manifest, entry(`"version": "1.0.0"`), "", "a has no integrity in the lockfile"},
 		"an unknown integrity":    {manifest, entry(`"version": "1.0.0", "integrity": "md5-xx"`), "", `the integrity "md5-xx" is not understood`},
 		"another version":         {`{"dependencies": {"a": "^2.0.0"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile has a 1.0.0, and package.json wants ^2.0.0"},
 		"one more dependency":     {`{"dependencies": {"a": "1", "b": "1"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile lacks b, which package.json wants"},
@@ -63,6 +62,33 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 			NewWithT(t).Expect(why).To(Equal(c.why))
 		})
 	}
+}
+
+// A lockfile without checksums is completed with those that the registry publishes, once; where it tells none, npm installs.
+func TestComplete(t *testing.T) {
+	r := newRegistry(t, []pack{{manifest: `{"name":"a","version":"1.0.0"}`}, {manifest: `{"name":"@s/b","version":"2.0.0"}`, sha1: true}})
+	lock := func(more string) string {
+		return write(t, app(`{"dependencies": {"a": "1", "@s/b": "2"}}`, "-- package-lock.json --", `{"lockfileVersion": 3, "packages": {
+			"": {"dependencies": {"a": "1", "@s/b": "2"}}, "node_modules/a": {"version": "1.0.0"`+more+`}, "node_modules/@s/b": {"version": "2.0.0"}}}`))
+	}
+	g, store := NewWithT(t), filepath.Join(t.TempDir(), "store")
+	for range 2 {
+		dir := lock("")
+		tree, err := read(dir, r.URL, "11.17.0")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(tree.Complete(t.Context(), store, describe)).To(Succeed())
+		_, err = tree.Install(t.Context(), store, download, npm.Target{Dir: dir})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(filepath.Join(dir, "node_modules/@s/b/package.json")).To(BeAnExistingFile())
+		g.Expect(tree.Prune(store)).To(Succeed())
+		// The second time, the store knows.
+		r.Close()
+	}
+	tree, err := read(lock(`, "resolved": "https://elsewhere.example/a.tgz"`), r.URL, "11.17.0")
+	g.Expect(err).NotTo(HaveOccurred())
+	why, unsupported := npm.IsUnsupported(tree.Complete(t.Context(), store, describe))
+	g.Expect(unsupported).To(BeTrue())
+	g.Expect(why).To(Equal("a has no integrity in the lockfile, and the registry tells none"))
 }
 
 // Failures of a registry, word for word; credentials are sent to the host that they are for, and never shown.

@@ -22,6 +22,10 @@ type prepared struct {
 func (t *Tree) prepare(omitDev bool) (p prepared, err error) {
 	p.installed = selected(t.nodes, omitDev)
 	for _, n := range p.tarballs() {
+		if n.Integrity == "" {
+			// Complete finds it.
+			continue
+		}
 		if _, err := storeName(n.Integrity); err != nil {
 			return p, err
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -64,10 +65,10 @@ func (r *registry) add(t *testing.T, p pack) {
 	name, version := manifest["name"].(string), manifest["version"].(string)
 	content := tarball(t, append([]file{{name: "package/package.json", content: p.manifest}}, p.files...))
 	content = append(content, p.behind...)
-	path := fmt.Sprintf("/%s/-/%s-%s.tgz", name, name[strings.LastIndexByte(name, '/')+1:], version)
-	r.tarballs[path] = content
+	place := fmt.Sprintf("/%s/-/%s-%s.tgz", name, name[strings.LastIndexByte(name, '/')+1:], version)
+	r.tarballs[place] = content
 	sum1, sum512 := sha1.Sum(content), sha512.Sum512(content)
-	dist := map[string]any{"tarball": r.URL + path, "shasum": hex.EncodeToString(sum1[:])}
+	dist := map[string]any{"tarball": r.URL + place, "shasum": hex.EncodeToString(sum1[:])}
 	if !p.sha1 {
 		dist["integrity"] = "sha512-" + base64.StdEncoding.EncodeToString(sum512[:])
 	}
@@ -99,6 +100,13 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if packument, ok := r.packuments[strings.TrimPrefix(request.URL.Path, "/")]; ok {
 		_ = json.NewEncoder(w).Encode(packument)
 		return
+	}
+	name, version := path.Split(strings.TrimPrefix(request.URL.Path, "/"))
+	if packument, ok := r.packuments[strings.TrimSuffix(name, "/")]; ok {
+		if manifest, ok := packument["versions"].(map[string]any)[version]; ok {
+			_ = json.NewEncoder(w).Encode(manifest)
+			return
+		}
 	}
 	w.WriteHeader(http.StatusNotFound)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,6 +57,19 @@ func rules() map[string]rule {
 		"nested versions": {
 			app:   app(`{"name": "x", "version": "0.1.0", "dependencies": {"a": "2", "b": "~1.2"}}`),
 			packs: []pack{a1, a2, b},
+		},
+		"a lockfile that lacks checksums": {
+			app:   app(`{"dependencies": {"a": "1", "b": "1"}}`),
+			packs: []pack{a1, b},
+			afterLock: []func(*testing.T, string){func(t *testing.T, app string) {
+				file := filepath.Join(app, "package-lock.json")
+				text, err := os.ReadFile(file)
+				NewWithT(t).Expect(err).NotTo(HaveOccurred())
+				without := regexp.MustCompile(`"integrity": "[^"]*",?|"resolved": "[^"]*",`).ReplaceAllString(string(text), "")
+				without = regexp.MustCompile(`,\s*}`).ReplaceAllString(without, "}")
+				NewWithT(t).Expect(without).NotTo(ContainSubstring("sha512"))
+				NewWithT(t).Expect(os.WriteFile(file, []byte(without), 0o644)).To(Succeed())
+			}},
 		},
 		"tags": {
 			app:   app(`{"dependencies": {"a": "latest", "b": "latest"}}`),
