@@ -143,9 +143,9 @@ func (p *Project) inputs() []string {
 	return slices.Compact(names)
 }
 
-// also are the development dependencies that a process is started with: without them it could not start.
-func (p *Project) also(processes []plan.Process) []string {
-	var list []string
+// also are the development dependencies that a process is started with: without them it could not start. all names a process
+// for which these are all of them.
+func (p *Project) also(processes []plan.Process) (list []string, all string) {
 	add := func(pkg string) {
 		found, atLaunch := p.manifest.uses(pkg)
 		if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
@@ -160,6 +160,7 @@ func (p *Project) also(processes []plan.Process) []string {
 			}
 			if len(scripts) > 0 && len(list) > before {
 				// A step of the build at the start: its tools need others that no command names.
+				all = q.Type
 				for name := range p.manifest.DevDependencies {
 					add(name)
 				}
@@ -171,7 +172,7 @@ func (p *Project) also(processes []plan.Process) []string {
 		}
 	}
 	slices.Sort(list)
-	return list
+	return list, all
 }
 
 // shellWords gives the words of a shell's script, and of the scripts in package.json that are named in it.

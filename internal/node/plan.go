@@ -176,14 +176,23 @@ func (p *Project) packagesAtLaunch(out *plan.Plan) {
 	if d == nil {
 		return
 	}
-	if also := p.also(out.Processes); len(also) > 0 {
+	if also, all := p.also(out.Processes); len(also) > 0 {
 		if d.Production == nil {
 			d.Production = &plan.Production{Roots: p.roots()}
 		}
 		d.Production.Also = also
 		d.InstallLaunch = d.Install
-		out.Warnings = append(out.Warnings, fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
-			"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file))
+		warning := fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
+			"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file)
+		switch {
+		case all != "":
+			warning = fmt.Sprintf("Process %s runs scripts that need development dependencies: all of these are kept in the image. "+
+				"Move what it needs to dependencies in %s.", all, p.manifest.file)
+		case len(also) > 1:
+			warning = fmt.Sprintf("The application is started with %s, development dependencies: they are kept in the image. "+
+				"Move them to dependencies in %s.", strings.Join(also, ", "), p.manifest.file)
+		}
+		out.Warnings = append(out.Warnings, warning)
 	}
 	if p.manager.name == "npm" {
 		d.NotDirect = p.notDirect(d)

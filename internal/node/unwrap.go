@@ -40,6 +40,8 @@ func (p *Project) withoutWrappers(env map[string]string, args []string) (map[str
 			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
 				return env, args
 			}
+		case (args[0] == "yarn" || args[0] == "pnpm") && args[1] == "node" && len(rest) > 1:
+			// Plug'n'Play reaches Node.js by a variable.
 		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
 		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
 			rest = rest[1:]
