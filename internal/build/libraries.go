@@ -33,7 +33,7 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 		if user == "" {
 			return nil
 		}
-		needed, self := elf.Needed(file)
+		needed, self := elf.Needed(file, w.arch)
 		own[self] = true
 		for _, need := range needed {
 			list.Add(need.Library, "", user)
@@ -54,10 +54,8 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 		}
 	}
 	// What the layer has itself is found by the place that is written into its programs. The loader is in every image in
-	// which anything runs; a library of another C library is for another image.
-	list.Drop(func(name string) bool {
-		return own[name] || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "libc.musl")
-	})
+	// which anything runs.
+	list.Drop(func(name string) bool { return own[name] || strings.HasPrefix(name, "ld-linux") })
 	if err := list.Write(dir); err != nil {
 		return problem.Disk("write "+library.File, err)
 	}

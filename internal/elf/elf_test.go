@@ -2,9 +2,11 @@ package elf_test
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -85,14 +87,22 @@ func TestNeeded(t *testing.T) {
 	}
 	g.Expect(of["libc.so.6"]).To(BeNumerically(">", 1))
 
-	list, own := gantry.Needed(shell)
+	list, own := gantry.Needed(shell, runtime.GOARCH)
 	g.Expect(own).To(BeEmpty())
 	i := slices.IndexFunc(list, func(n gantry.Need) bool { return n.Library == "libc.so.6" })
 	g.Expect(i).To(BeNumerically(">=", 0))
 	g.Expect(list[i].Versions).To(HaveLen(1))
 	g.Expect(list[i].Versions[0]).To(MatchRegexp(`^GLIBC_2\.[1-9][0-9]$`))
 
-	list, own = gantry.Needed(os.DevNull)
-	g.Expect(list).To(BeEmpty())
-	g.Expect(own).To(BeEmpty())
+	other := filepath.Join(t.TempDir(), "other")
+	content, err := os.ReadFile(shell)
+	g.Expect(err).NotTo(HaveOccurred())
+	// The machine is the third field: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html.
+	binary.LittleEndian.PutUint16(content[18:], uint16(elf.EM_RISCV))
+	g.Expect(os.WriteFile(other, content, 0o600)).To(Succeed())
+	for _, file := range []string{os.DevNull, other} {
+		list, own = gantry.Needed(file, runtime.GOARCH)
+		g.Expect(list).To(BeEmpty())
+		g.Expect(own).To(BeEmpty())
+	}
 }

@@ -3,6 +3,7 @@ package elf
 import (
 	"cmp"
 	"debug/elf"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,15 +15,22 @@ type Need struct {
 	Versions []string
 }
 
+// machines are those of architectures, as Go names them.
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
 // Needed gives the shared libraries that a program or library needs itself, and its own name (DT_SONAME), empty without
-// one. A file that is none, or is damaged, needs nothing.
-func Needed(file string) (needs []Need, own string) {
+// one. A file that is none, or is damaged, or is for another architecture or the C library musl, needs nothing: packages
+// bring what they have compiled for each, and load one of them.
+func Needed(file, arch string) (needs []Need, own string) {
 	f, err := elf.Open(file)
 	if err != nil {
 		return nil, ""
 	}
 	defer func() { _ = f.Close() }()
 	names, _ := f.DynString(elf.DT_NEEDED)
+	if f.Machine != machines[arch] || slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "libc.musl") }) {
+		return nil, ""
+	}
 	if self, err := f.DynString(elf.DT_SONAME); err == nil && len(self) > 0 {
 		own = self[0]
 	}

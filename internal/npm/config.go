@@ -21,7 +21,7 @@ var foreignSettings = []string{
 	"allow-directory", "allow-file", "allow-git", "allow-remote", "allow-scripts", "also", "before", "bin-links", "ca", "cafile",
 	"cert", "cpu", "dangerously-allow-all-scripts", "dev", "dry-run", "force", "global", "global-style",
 	"ignore-scripts", "include", "include-workspace-root", "install-links", "install-strategy", "key", "legacy-bundling",
-	"libc", "link", "local-address", "location", "min-release-age", "noproxy", "offline", "omit",
+	"libc", "link", "local-address", "location", "noproxy", "offline", "omit",
 	"omit-lockfile-registry-resolved", "only", "optional", "os", "package-lock-only", "prefix", "production", "proxy",
 	"https-proxy", "rebuild-bundle", "replace-registry-host", "shrinkwrap", "strict-allow-scripts", "strict-ssl", "umask",
 	"workspace", "workspaces",

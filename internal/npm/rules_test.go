@@ -71,6 +71,14 @@ func rules() map[string]rule {
 				NewWithT(t).Expect(os.WriteFile(file, []byte(without), 0o644)).To(Succeed())
 			}},
 		},
+		// The lockfile has chosen the versions already.
+		"a setting for choosing versions": {
+			app:   app(`{"dependencies": {"a": "1"}}`),
+			packs: []pack{a1},
+			afterLock: []func(*testing.T, string){func(t *testing.T, app string) {
+				NewWithT(t).Expect(os.WriteFile(filepath.Join(app, ".npmrc"), []byte("min-release-age=7\n"), 0o644)).To(Succeed())
+			}},
+		},
 		"tags": {
 			app:   app(`{"dependencies": {"a": "latest", "b": "latest"}}`),
 			packs: []pack{a1, a2, b},
