@@ -78,6 +78,22 @@ func TestEntryMissing(t *testing.T) {
 	p.build()
 }
 
+// A client that nobody has generated is told of before the application meets it.
+func TestPrismaNotGenerated(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json":         `{"scripts": {"start": "node server.js"}, "dependencies": {"@prisma/client": "file:client"}}`,
+		"server.js":            "",
+		"prisma/schema.prisma": "generator client {\n  provider = \"prisma-client-js\"\n}\n",
+		"client/package.json":  `{"name": "@prisma/client", "version": "6.0.0"}`,
+	})
+	p.lock()
+	const warning = "Warning: Prisma's client is not generated: what uses it will fail. Let the build script do that:"
+	p.Expect(p.build()).To(ContainSubstring(warning))
+	p.edit("package.json", `"start"`, `"build": "mkdir -p node_modules/.prisma/client && echo > node_modules/.prisma/client/index.js", "start"`)
+	p.Expect(p.build()).NotTo(ContainSubstring(warning))
+}
+
 // Bindings: the package managers find what they hold, and it is nowhere else.
 func TestBindings(t *testing.T) {
 	t.Parallel()

@@ -156,6 +156,7 @@ func (w *work) requiredForBuild(names ...string) bool {
 
 // reduce takes out of the application what the image must not have, or does not need.
 func (w *work) reduce() error {
+	w.lookForSigns()
 	if err := w.checkEntries(); err != nil {
 		return err
 	}

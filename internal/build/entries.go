@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,4 +34,28 @@ func (w *work) checkEntries() error {
 		}
 	}
 	return nil
+}
+
+// lookForSigns warns of what the files of the application tell.
+func (w *work) lookForSigns() {
+	find := func(patterns []string) (files []string) {
+		for _, pattern := range patterns {
+			found, _ := filepath.Glob(filepath.Join(w.ctx.ApplicationPath, pattern))
+			files = append(files, found...)
+		}
+		return files
+	}
+	for _, sign := range w.plan.Signs {
+		if len(find(sign.Beside)) == 0 {
+			continue
+		}
+		files := find(sign.Files)
+		shows := func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && bytes.Contains(text, []byte(sign.Shows))
+		}
+		if len(files) == 0 || slices.ContainsFunc(files, shows) {
+			w.Report.Warning(sign.Warning)
+		}
+	}
 }

@@ -28,6 +28,7 @@ type manifest struct {
 	Engines        engines           `json:"engines"`
 	DevEngines     devEngines        `json:"devEngines"`
 	Volta          struct{ Node string }
+	Prisma         prismaOptions
 	PackageManager string `json:"packageManager"`
 
 	Dependencies         map[string]string `json:"dependencies"`
@@ -36,6 +37,16 @@ type manifest struct {
 	PeerDependencies     map[string]string `json:"peerDependencies"`
 
 	Workspaces workspaces `json:"workspaces"`
+}
+
+// prismaOptions are those in package.json: https://www.prisma.io/docs/orm/reference/prisma-config-reference.
+type prismaOptions struct{ Schema string }
+
+// UnmarshalJSON passes over what is of another form: it is Prisma's own.
+func (o *prismaOptions) UnmarshalJSON(text []byte) error {
+	type plain prismaOptions
+	_ = json.Unmarshal(text, (*plain)(o))
+	return nil
 }
 
 // engines is an object; the array of very old packages says nothing to npm either.

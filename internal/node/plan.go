@@ -107,6 +107,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		p.list(d, release.Arch, alsoOf(d))
 	}
 	out.Warnings = append(out.Warnings, p.fetchedAtStart(out)...)
+	out.Signs = p.prisma()
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	return out, nil
 }

@@ -71,6 +71,8 @@ type Plan struct {
 	LaunchPath []string `json:",omitempty"`
 	// Processes are the image's process types.
 	Processes []Process
+	// Signs are looked for when all is built.
+	Signs []Sign `json:",omitempty"`
 	// Labels are the image's labels by name.
 	Labels map[string]string `json:",omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: they are not
@@ -95,6 +97,14 @@ const (
 	// StaticServer, as a program, is the web server for static files that comes with Gantry.
 	StaticServer = "{static-server}"
 )
+
+// Sign is a fault of what was built, which its files tell: none of Files is there, or one of them shows a text. It is looked
+// for where there is one of Beside. All are patterns of path.Match, relative to the application.
+type Sign struct {
+	Beside, Files []string
+	Shows         string
+	Warning       string
+}
 
 // Agent is a layer of small files, and of one that is compiled for the runtime: Compile runs beside Sources, and makes the
 // file Compiled.
