@@ -251,7 +251,8 @@ func (m manager) versionUnparsable() error {
 }
 
 func (m manager) versionUnsatisfiable(list []candidate) error {
-	if m.name == "yarn" && m.lockfile != "" && m.berry == asksForClassic(m.asked.text) {
+	if wanted, err := semver.ParseRange(m.asked.text); err == nil && slices.ContainsFunc(list, func(c candidate) bool { return wanted.Matches(c.version) }) {
+		// What fits would write the lockfile anew.
 		return m.lockfileOfOtherYarn()
 	}
 	return &problem.Problem{
