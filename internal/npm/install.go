@@ -63,6 +63,9 @@ func Read(p Project) (*Tree, error) {
 	if err := t.checkEngines(); err != nil {
 		return nil, err
 	}
+	if err := t.checkPolicies(); err != nil {
+		return nil, err
+	}
 	// Whatever cannot be made is found before anything is fetched.
 	for _, omitDev := range []bool{false, true} {
 		if _, err := t.prepare(omitDev); err != nil {

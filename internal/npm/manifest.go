@@ -21,7 +21,7 @@ type manifest struct {
 }
 
 // foreignKeys are left to npm: each changes the tree in ways that are npm's own.
-var foreignKeys = []string{"devEngines", "acceptDependencies", "allowScripts", "patchedDependencies", "packageExtensions"}
+var foreignKeys = []string{"acceptDependencies", "patchedDependencies", "packageExtensions"}
 
 // installScripts are those that npm runs for a package when it is installed, and for a link.
 var installScripts = []string{"preinstall", "install", "postinstall", "prepare"}

@@ -41,18 +41,23 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 	}
 	const sum = `"integrity": "sha512-bEr9qmDLTyWXE+a6QCaST55LBLPBdV/gF5Dqjd5ZwgFNb3rxNBhtVfhsYD4v2lQITUQdpfDl8qYYVJoayq60+A=="`
 	for name, c := range map[string]struct{ manifest, lock, npmrc, why string }{
-		"a git dependency":        {manifest, entry(`"version": "1.0.0", "resolved": "git+ssh://git@host/a.git#0123"`), "", "a comes from neither a registry nor an archive"},
-		"an unknown integrity":    {manifest, entry(`"version": "1.0.0", "integrity": "md5-xx"`), "", `the integrity "md5-xx" is not understood`},
-		"another version":         {`{"dependencies": {"a": "^2.0.0"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile has a 1.0.0, and package.json wants ^2.0.0"},
-		"one more dependency":     {`{"dependencies": {"a": "1", "b": "1"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile lacks b, which package.json wants"},
-		"a tag":                   {`{"dependencies": {"a": "next"}}`, entry(`"version": "1.0.0", ` + sum), "", "the specification a@next is not a version range"},
-		"an old lockfile":         {manifest, `{"lockfileVersion": 1, "dependencies": {}}`, "", "package-lock.json has a format other than 2 and 3"},
-		"a lockfile of a package": {manifest, entry(`"version": "1.0.0", "hasShrinkwrap": true, ` + sum), "", "a has a lockfile of its own"},
-		"an escape":               {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/../../a": {"version": "1.0.0"}}}`, "", `"node_modules/../../a" is not a package's folder`},
-		"a link out":              {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/a": {"resolved": "../a", "link": true}}}`, "", "node_modules/a is a link that leaves the application"},
-		"another platform":        {manifest, entry(`"version": "1.0.0", "os": ["win32"], ` + sum), "", "a is not made for this platform"},
-		"a setting of npm":        {manifest, entry(`"version": "1.0.0", ` + sum), "install-strategy=nested", "npm's setting install-strategy is given"},
-		"client certificates":     {manifest, entry(`"version": "1.0.0", ` + sum), "//host/:certfile=x.pem", "npm's configuration has client certificates"},
+		"a git dependency":             {manifest, entry(`"version": "1.0.0", "resolved": "git+ssh://git@host/a.git#0123"`), "", "a comes from neither a registry nor an archive"},
+		"an unknown integrity":         {manifest, entry(`"version": "1.0.0", "integrity": "md5-xx"`), "", `the integrity "md5-xx" is not understood`},
+		"another version":              {`{"dependencies": {"a": "^2.0.0"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile has a 1.0.0, and package.json wants ^2.0.0"},
+		"one more dependency":          {`{"dependencies": {"a": "1", "b": "1"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile lacks b, which package.json wants"},
+		"a tag":                        {`{"dependencies": {"a": "next"}}`, entry(`"version": "1.0.0", ` + sum), "", "the specification a@next is not a version range"},
+		"another package manager":      {`{"dependencies": {"a": "1"}, "devEngines": {"packageManager": {"name": "yarn"}}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.packageManager, which does not fit"},
+		"another runtime":              {`{"dependencies": {"a": "1"}, "devEngines": {"runtime": [{"name": "node", "version": "<4"}, {"name": "bun"}]}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.runtime, which does not fit"},
+		"an engine of another kind":    {`{"dependencies": {"a": "1"}, "devEngines": {"os": {"name": "linux"}}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.os, which does not fit"},
+		"scripts denied to a command":  {`{"dependencies": {"a": "1"}, "allowScripts": {"b": true, "a@1.0.0": false}}`, entry(`"version": "1.0.0", "bin": {"a": "a.js"}, ` + sum), "", "package.json denies the scripts of a, which has commands"},
+		"scripts denied to an address": {`{"dependencies": {"a": "1"}, "allowScripts": {"github:a/b": false}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json denies the scripts of github:a/b"},
+		"an old lockfile":              {manifest, `{"lockfileVersion": 1, "dependencies": {}}`, "", "package-lock.json has a format other than 2 and 3"},
+		"a lockfile of a package":      {manifest, entry(`"version": "1.0.0", "hasShrinkwrap": true, ` + sum), "", "a has a lockfile of its own"},
+		"an escape":                    {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/../../a": {"version": "1.0.0"}}}`, "", `"node_modules/../../a" is not a package's folder`},
+		"a link out":                   {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/a": {"resolved": "../a", "link": true}}}`, "", "node_modules/a is a link that leaves the application"},
+		"another platform":             {manifest, entry(`"version": "1.0.0", "os": ["win32"], ` + sum), "", "a is not made for this platform"},
+		"a setting of npm":             {manifest, entry(`"version": "1.0.0", ` + sum), "install-strategy=nested", "npm's setting install-strategy is given"},
+		"client certificates":          {manifest, entry(`"version": "1.0.0", ` + sum), "//host/:certfile=x.pem", "npm's configuration has client certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, app(c.manifest, "-- .npmrc --", c.npmrc, "-- package-lock.json --", c.lock))

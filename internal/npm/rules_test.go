@@ -79,6 +79,14 @@ func rules() map[string]rule {
 				NewWithT(t).Expect(os.WriteFile(filepath.Join(app, ".npmrc"), []byte("min-release-age=7\n"), 0o644)).To(Succeed())
 			}},
 		},
+		"engines for development, and scripts that are allowed and denied": {
+			app: app(`{"dependencies": {"loud": "1", "quiet": "1"}, "allowScripts": {"loud@1.0.0": true, "quiet": false},
+				"devEngines": {"runtime": [{"name": "bun"}, {"name": "node", "version": ">=16"}], "packageManager": {"name": "npm"}}}`),
+			packs: []pack{
+				{manifest: `{"name":"loud","version":"1.0.0","bin":"run.js"}`, files: []file{{name: "package/run.js", content: "1"}}},
+				{manifest: `{"name":"quiet","version":"1.0.0"}`},
+			},
+		},
 		"tags": {
 			app:   app(`{"dependencies": {"a": "latest", "b": "latest"}}`),
 			packs: []pack{a1, a2, b},
