@@ -86,6 +86,11 @@ func (p *Project) chooseManager() (manager, error) {
 	} else if named && len(there) > 0 {
 		return m, p.lockfileOfAnother(m, there[0])
 	}
+	if m.name == "pnpm" {
+		if err := p.checkLinker(); err != nil {
+			return m, err
+		}
+	}
 	if m.name == "yarn" {
 		if m, err = p.readYarn(m); err != nil {
 			return m, err

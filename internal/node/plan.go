@@ -324,5 +324,5 @@ func (p *Project) startWithPnP(out *plan.Plan) {
 		}
 	}
 	out.LaunchEnv["YARN_IGNORE_PATH"] = "1"
-	out.LaunchOptions = map[string]string{"NODE_OPTIONS": "--require " + plan.AppDir + "/" + path.Join(p.root, ".pnp.cjs")}
+	out.LaunchOptions = map[string]string{"NODE_OPTIONS": "--require " + plan.AppDir + "/" + out.Dependencies.Index}
 }

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"path"
 	"strconv"
 
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 var pnpmFormat = pattern.Lazy(`(?m)^lockfileVersion: '?(\d+)`)
@@ -20,6 +22,29 @@ func (m manager) usualPNPM() string {
 		return "8.x"
 	}
 	return "10.x"
+}
+
+var pnpmPnP = pattern.Lazy(`(?m)^\s*(?:node-linker\s*=|nodeLinker:)\s*["']?pnp\b`)
+
+// checkLinker refuses what would not start: with pnpm's own Plug'n'Play (https://pnpm.io/settings#nodelinker), Node.js finds
+// no packages.
+func (p *Project) checkLinker() error {
+	for _, file := range inDir(p.root, []string{".npmrc", pnpmWorkspace}) {
+		text, _, err := p.app.Read(file)
+		if err != nil {
+			return err
+		}
+		if at := pnpmPnP().FindIndex(text); at != nil {
+			return &problem.Problem{
+				ID:    "node/pnpm-pnp",
+				Title: "pnpm's Plug'n'Play is not supported",
+				Where: problem.Position{File: file, Line: 1 + bytes.Count(text[:at[1]], []byte("\n")), Column: 1},
+				Why:   "with it, no packages are where Node.js looks for them",
+				Hints: []string{"Take the setting out, or make it hoisted. Yarn's Plug'n'Play is supported."},
+			}
+		}
+	}
+	return nil
 }
 
 // pnpmEnv keeps pnpm from looking for another version of itself: it is the one that is asked for.

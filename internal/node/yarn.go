@@ -134,17 +134,22 @@ func (p *Project) yarn(d *plan.Dependencies) {
 	}
 	d.InstallLaunch = d.Install
 	if p.pnp() {
-		// The places of packages are written into .pnp.cjs, so that they stay where they are.
+		// The places of packages are written into this file, so that they stay where they are.
+		index := ".pnp.cjs"
+		version, err := semver.Parse(d.Version)
+		if err == nil && version.Major < 3 {
+			index = ".pnp.js"
+		}
 		d.InPlace, d.Holders = true, nil
-		d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, ".pnp.cjs")
-		d.Dirs = inDir(p.root, []string{".yarn/unplugged", ".pnp.cjs", ".pnp.loader.mjs", ".yarn/install-state.gz"})
+		d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, index)
+		d.Dirs = inDir(p.root, []string{".yarn/unplugged", index, ".pnp.loader.mjs", ".yarn/install-state.gz"})
 		if !p.app.IsDir(d.Archives) {
 			d.Dirs = append(d.Dirs, d.Archives)
 		}
 		d.TracesAtLaunch = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
 		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
 		d.Production = nil
-		if version, err := semver.Parse(d.Version); err == nil && version.Major < 4 {
+		if err == nil && version.Major < 4 {
 			// Its "workspaces focus" is in a plugin that few have.
 			p.keepsDevelopment = true
 			return
