@@ -3,6 +3,7 @@ package node
 import (
 	"regexp"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -53,6 +54,21 @@ func npmFailures(lockfile string) []plan.Failure {
 			Shows: "code ENOSPC",
 			ID:    "disk/full", Title: "the disk is full",
 			Hints: []string{"Free space where builds run, then build again. The cache of the last build is as it was."},
+		},
+	}
+}
+
+// unreached names a host that is not reached, in the words of Node.js, Bun and Git.
+var unreached = pattern.Lazy(`(?:getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|connect (?:ECONNREFUSED|ETIMEDOUT)|downloading tarball|Could not resolve host(?:name)?:?) ([\w@./:-]*[\w])`)
+
+// networkFailure is what every package manager fails of when the network does.
+func networkFailure() plan.Failure {
+	return plan.Failure{
+		Quote: unreached(),
+		ID:    "node/registry-unreachable", Title: "installing packages did not reach a host",
+		Hints: []string{
+			"Check the build's network, and whether it needs a proxy (HTTPS_PROXY).",
+			"For a registry of your own, set BP_NPM_REGISTRY, or registry in .npmrc; dependencies from Git need that host, too.",
 		},
 	}
 }

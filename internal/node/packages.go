@@ -72,7 +72,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		c.Dir = p.root
 	}
 	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
-	failures = append(failures, nativeFailures()...)
+	failures = append(append(failures, nativeFailures()...), networkFailure())
 	d.Install.Failures, d.InstallLaunch.Failures = failures, failures
 	if p.keepsDevelopment {
 		out.Warnings = append(out.Warnings, "Yarn "+d.Version+" cannot take development packages out of a Plug'n'Play application: the image holds them. Yarn 4 can.")

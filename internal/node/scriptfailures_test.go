@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	"golang.org/x/tools/txtar"
 
+	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/run"
 )
@@ -46,12 +47,7 @@ func TestFailuresOfScriptsWordForWord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			file := filepath.Join(t.TempDir(), "output")
-			g.Expect(os.WriteFile(file, []byte(c.output), 0o644)).To(Succeed())
-			command := p.Scripts[0]
-			command.Args = []string{"/bin/sh", "-c", "cat " + file + "; exit 5"}
-			err := run.Runner{Dir: t.TempDir(), Output: io.Discard}.Run(context.Background(), command)
-			g.Expect(err).To(HaveOccurred())
+			err := failing(t, p.Scripts[0], c.output)
 			text := err.Error() + "\n"
 			if strings.Count(c.want, "\n") > 1 {
 				text += strings.Join(problem.As(err).Hints, "\n") + "\n"
@@ -61,5 +57,34 @@ func TestFailuresOfScriptsWordForWord(t *testing.T) {
 			}
 			g.Expect(text).To(Equal(c.want))
 		})
+	}
+}
+
+// failing runs a command of the plan as one that prints something and fails.
+func failing(t *testing.T, command plan.Command, output string) error {
+	file := filepath.Join(t.TempDir(), "output")
+	NewWithT(t).Expect(os.WriteFile(file, []byte(output), 0o644)).To(Succeed())
+	command.Args = []string{"/bin/sh", "-c", "cat " + file + "; exit 5"}
+	err := run.Runner{Dir: t.TempDir(), Output: io.Discard}.Run(context.Background(), command)
+	NewWithT(t).Expect(err).To(HaveOccurred())
+	return err
+}
+
+// What package managers print when the network fails them.
+func TestUnreachableWordForWord(t *testing.T) {
+	p, err := read(txtar.Parse([]byte("-- package.json --\n{\"scripts\": {\"start\": \"node a.js\"}, \"dependencies\": {\"a\": \"1\"}}\n")), t.TempDir())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for output, host := range map[string]string{
+		"npm error network request to https://codeload.example/a.tar.gz failed, reason: getaddrinfo ENOTFOUND codeload.example\n": "codeload.example",
+		"npm ERR! ssh: Could not resolve hostname git.example: Name or service not known\n":                                       "git.example",
+		"error: FailedToOpenSocket downloading tarball @s/a@0.224.0\n":                                                            "@s/a@0.224.0",
+		"➤ YN0001: RequestError: connect ECONNREFUSED 127.0.0.1:4873\n":                                                           "127.0.0.1:4873",
+	} {
+		err := failing(t, p.Dependencies.Install, output)
+		NewWithT(t).Expect(err).To(MatchError("installing packages did not reach a host: " + host + " [node/registry-unreachable]"))
+		NewWithT(t).Expect(problem.As(err).Hints).To(Equal([]string{
+			"Check the build's network, and whether it needs a proxy (HTTPS_PROXY).",
+			"For a registry of your own, set BP_NPM_REGISTRY, or registry in .npmrc; dependencies from Git need that host, too.",
+		}))
 	}
 }
