@@ -213,8 +213,16 @@ func TestStartedByADevelopmentDependency(t *testing.T) {
 	p.lock()
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("The application is started with runner, a development dependency: it is kept in the image."))
+	p.Expect(log).To(ContainSubstring("installed from the lockfile"))
 	_, body := p.start(runDefault).get("/")
 	p.Expect(body).To(Equal("true gone"))
+	p.edit("package.json", `"start"`, `"build": "echo > node_modules/runner/built", "start"`)
+	p.Expect(p.build()).To(ContainSubstring("installed from the lockfile"))
+	_, body = p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("true gone"))
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).To(ContainElement(HaveSuffix("/node_modules/runner/built")))
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("/node_modules/is-even/")))
 }
 
 // Heroku's hooks: before packages are installed, in place of build, and at the end; what the tools keep is there again.

@@ -171,7 +171,7 @@ func (d *direct) changes(in installation) (names, gone []string, err error) {
 		return nil, nil, err
 	}
 	all, kept := d.tree.Folders(false), map[string]bool{}
-	for _, folder := range d.tree.Folders(true) {
+	for _, folder := range d.tree.Folders(withoutDevelopment(in)) {
 		kept[folder] = true
 	}
 	dropped := map[string]bool{}
@@ -194,7 +194,7 @@ func (d *direct) changes(in installation) (names, gone []string, err error) {
 
 func (d *direct) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {
 	links, err := d.place(ctx, in, launch.Path)
-	if err == nil && len(d.tree.Scripts(true)) > 0 {
+	if err == nil && len(d.tree.Scripts(withoutDevelopment(in))) > 0 {
 		err = d.w.packageLibraries(in, launch.Path)
 	}
 	return links, err
@@ -205,7 +205,7 @@ func (d *direct) place(ctx context.Context, in installation, layer string) ([]st
 	if in.builds {
 		return d.afterBuild(ctx, in, layer)
 	}
-	if len(d.tree.Scripts(true)) == 0 {
+	if len(d.tree.Scripts(withoutDevelopment(in))) == 0 {
 		// Nothing is run: the packages go where they stay, while the runtime is on its way.
 		runtime := d.w.runtimeLayer
 		if d.w.requiredForBuild() {
@@ -217,10 +217,10 @@ func (d *direct) place(ctx context.Context, in installation, layer string) ([]st
 		return d.links(in, layer, err)
 	}
 	err := together(ctx, d.w.needToolchain, func(ctx context.Context) error {
-		return d.install(ctx, npm.Target{Dir: d.app(in), OmitDev: true})
+		return d.install(ctx, npm.Target{Dir: d.app(in), OmitDev: withoutDevelopment(in)})
 	})
 	if err == nil {
-		err = d.installScripts(ctx, in, true)
+		err = d.installScripts(ctx, in, withoutDevelopment(in))
 	}
 	if err == nil && in.Production != nil {
 		err = d.w.prune(ctx, in)
@@ -264,7 +264,13 @@ func (d *direct) app(in installation) string { return filepath.Join(d.w.ctx.Appl
 
 // target is the tree for running, in a layer.
 func (d *direct) target(in installation, layer string) npm.Target {
-	return npm.Target{Dir: filepath.Join(layer, in.Root), OmitDev: true, App: d.app(in)}
+	return npm.Target{Dir: filepath.Join(layer, in.Root), OmitDev: withoutDevelopment(in), App: d.app(in)}
+}
+
+// withoutDevelopment reports whether the tree for running is made without development dependencies. Where the application is
+// started with one, what is not needed is taken out of the whole tree.
+func withoutDevelopment(in installation) bool {
+	return in.Production == nil || len(in.Production.Also) == 0
 }
 
 // links gives the places where the application needs links to a layer's trees.

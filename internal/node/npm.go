@@ -35,8 +35,6 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 		return "there is no lockfile"
 	case err != nil || version.Major < 9 || version.Major > 11:
 		return "Gantry makes the trees of npm 9 to 11"
-	case d.Production != nil && len(d.Production.Also) > 0:
-		return "the application is started with a development dependency"
 	}
 	return ""
 }
