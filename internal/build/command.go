@@ -20,7 +20,9 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 	for _, name := range slices.Sorted(maps.Keys(command.Env)) {
 		environ = append(environ, name+"="+command.Env[name])
 	}
-	runner := run.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, command.Dir), Env: environ, Output: output}
+	var remarks []string
+	warn := func(text string) { remarks = append(remarks, text) }
+	runner := run.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, command.Dir), Env: environ, Output: output, Warn: warn}
 	end := w.Report.Step(subject, command.Title)
 	err := runner.Run(ctx, command)
 	_ = output.Close()
@@ -29,6 +31,9 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 		return err
 	}
 	end(command.Title)
+	for _, remark := range remarks {
+		w.Report.Warning(remark)
+	}
 	return nil
 }
 

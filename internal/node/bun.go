@@ -33,7 +33,15 @@ func (p *Project) bun(d *plan.Dependencies) {
 	}
 	d.Install = runs(install...)
 	d.InstallLaunch = runs(with(install, "--production")...)
+	// https://bun.com/docs/pm/lifecycle.
+	d.Install.Remarks = []plan.Remark{{
+		Quote: blockedScripts(), Title: "Bun has not run install scripts of packages that it does not trust",
+		Hint: "What they compile or fetch is not there: run `bun pm untrusted`, and add those that you trust to trustedDependencies in package.json.",
+	}}
+	d.InstallLaunch.Remarks = d.Install.Remarks
 }
+
+var blockedScripts = pattern.Lazy(`(?m)^Blocked (\d+ \w+)`)
 
 func bunFailures(lockfile string) []plan.Failure {
 	return []plan.Failure{{

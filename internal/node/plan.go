@@ -73,6 +73,8 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
 	if p.manager.name == "pnpm" {
 		maps.Copy(out.BuildEnv, pnpmEnv)
+		// Of npm's variables, it hands these to scripts.
+		out.BuildEnv["npm_config_nodedir"] = plan.ToolchainDir
 	}
 	if p.settings.NPMRegistry.IsSet() {
 		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {

@@ -64,7 +64,14 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 	if p.manager.lockfile == "" {
 		d.Install.Title, d.InstallLaunch.Title = "pnpm install", "pnpm install --prod"
 	}
+	d.Install.Remarks = []plan.Remark{{Quote: ignoredBuilds(), Title: "pnpm has not run install scripts that nobody approved", Hint: approveBuilds}}
+	d.InstallLaunch.Remarks = d.Install.Remarks
 }
+
+// ignoredBuilds finds the packages whose install scripts pnpm leaves out: https://pnpm.io/cli/approve-builds.
+var ignoredBuilds = pattern.Lazy(`(?m)Ignored build scripts: (.*?)[.,\s│]*$`)
+
+const approveBuilds = "What they compile or fetch is not there: run `pnpm approve-builds`, and commit what it writes."
 
 var pnpmFailed = pattern.Lazy(`(?m)^.*ERR_PNPM_[A-Z_]+\W+(.*)$`)
 
@@ -79,6 +86,11 @@ func pnpmFailures(lockfile string) []plan.Failure {
 			Shows: "ERR_PNPM_LOCKFILE_CONFIG_MISMATCH", Quote: pnpmFailed(),
 			ID: "node/lockfile-out-of-sync", Title: lockfile + " was written with other settings", Where: lockfile,
 			Hints: []string{"Run `pnpm install` with the pnpm that the build uses, and commit pnpm-lock.yaml."},
+		},
+		{
+			Shows: "ERR_PNPM_IGNORED_BUILDS", Quote: ignoredBuilds(),
+			ID: "node/install-scripts-ignored", Title: "pnpm does not run install scripts that nobody approved", Where: pnpmWorkspace,
+			Hints: []string{approveBuilds},
 		},
 		{
 			Shows: "ERR_PNPM_FETCH_401", Quote: pnpmFailed(),

@@ -233,6 +233,16 @@ type Command struct {
 	Env map[string]string `json:",omitempty"`
 	// Failures are what is known to go wrong.
 	Failures []Failure `json:"-"`
+	// Remarks are what the output may tell of a command that has not failed.
+	Remarks []Remark `json:"-"`
+}
+
+// Remark is a warning that a command's output gives away.
+type Remark struct {
+	// Quote finds what the warning repeats of the output, in its first group, and recognises it.
+	Quote *regexp.Regexp
+	// Title stands before what is repeated, Hint behind it.
+	Title, Hint string
 }
 
 // Failure explains a command's failure that its output gives away.

@@ -28,6 +28,8 @@ type Runner struct {
 	Env []string
 	// Output receives what programs print, both streams in the order in which they are written.
 	Output io.Writer
+	// Warn receives the command's remarks; nil where nobody wants them.
+	Warn func(text string)
 }
 
 // Run executes a command. When ctx ends, the program and all that it has started are asked to stop, then stopped.
@@ -59,6 +61,11 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 	}
 	if err != nil {
 		return failure(command, kept.String(), err)
+	}
+	for _, remark := range command.Remarks {
+		if parts := quoted(kept.String(), remark.Quote); len(parts) > 0 && r.Warn != nil {
+			r.Warn(remark.Title + ": " + strings.Join(parts, "; ") + ". " + remark.Hint)
+		}
 	}
 	return nil
 }

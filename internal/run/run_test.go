@@ -46,6 +46,17 @@ func TestFailuresWordForWord(t *testing.T) {
 	}
 }
 
+func TestRemarks(t *testing.T) {
+	r, _ := runner(t)
+	var warnings []string
+	r.Warn = func(text string) { warnings = append(warnings, text) }
+	remark := plan.Remark{Quote: regexp.MustCompile(`(?m)left out: (\w+)`), Title: "Some are left out", Hint: "Approve them."}
+	for _, output := range []string{"left out: a", "nothing", "left out: b; exit 1"} {
+		_ = r.Run(context.Background(), plan.Command{Args: []string{"sh", "-c", "echo " + output}, Remarks: []plan.Remark{remark}})
+	}
+	NewWithT(t).Expect(warnings).To(Equal([]string{"Some are left out: a. Approve them."}))
+}
+
 func TestInterruptEndsWhatWasStarted(t *testing.T) {
 	g := NewWithT(t)
 	r, _ := runner(t)
