@@ -51,7 +51,9 @@ func (w *work) gantryLayer() error {
 	for name, value := range w.plan.LaunchOptions {
 		inputs["launch options "+name] = value
 	}
-	inputs["launch path"] = strings.Join(w.plan.LaunchPath, string(os.PathListSeparator))
+	if len(w.plan.LaunchPath) > 0 {
+		inputs["launch path"] = strings.Join(w.plan.LaunchPath, string(os.PathListSeparator))
+	}
 	for name, content := range w.plan.Files {
 		inputs["file "+name] = layer.Digest([]byte(content))
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -14,10 +15,17 @@ func (p *Project) runsFile(q plan.Process) []string {
 	if len(q.Args) < 2 || q.Args[0] != "node" || strings.HasPrefix(q.Args[1], "-") || strings.Contains(q.Args[1], packagesDir) || path.IsAbs(q.Args[1]) {
 		return nil
 	}
-	file := path.Join(q.Dir, q.Args[1])
+	file, folder := path.Join(q.Dir, q.Args[1]), path.Clean(q.Args[1]) == "."
+	if folder {
+		file = path.Join(q.Dir, cmp.Or(p.manifestOf(q.Dir).Main, "index.js"))
+	}
 	names := []string{file}
 	for _, end := range []string{".js", ".json", ".node", "/package.json", "/index.js", "/index.json", "/index.node"} {
 		names = append(names, file+end)
+	}
+	if folder {
+		// Node.js passes over a "main" that is not there.
+		names = append(names, path.Join(q.Dir, "index.js"))
 	}
 	if !isBelow(file) || slices.ContainsFunc(names, p.app.Has) {
 		return nil

@@ -14,9 +14,9 @@ import (
 
 // nxProject is what matters of a project.json: https://nx.dev/reference/project-configuration.
 type nxProject struct {
-	dir     string
-	Name    string
-	Targets struct {
+	dir               string
+	Name, ProjectType string
+	Targets           struct {
 		Build struct {
 			Executor string
 			Options  struct{ OutputPath, OutputFileName, Main string }
@@ -56,7 +56,7 @@ func (p *Project) nxServed() (nxProject, bool) {
 		for _, file := range files {
 			project := nxProject{dir: strings.TrimPrefix(path.Dir(file), ".")}
 			text, _, err := p.app.Read(file)
-			if err != nil || json.Unmarshal(text, &project) != nil {
+			if err != nil || json.Unmarshal(text, &project) != nil || project.ProjectType == "library" {
 				continue
 			}
 			project.Name = cmp.Or(project.Name, path.Base(project.dir))

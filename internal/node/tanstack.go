@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,6 @@ func (p *Project) comesWith(name string) bool {
 	if p.manager.name == "npm" && p.manager.lockfile != "" {
 		text, _, _ = p.app.Read(path.Join(p.root, p.manager.lockfile))
 	}
-	marks := map[string]string{"npm": `"node_modules/` + name + `"`, "yarn": "\n" + name + "@", "bun": `"` + name + `": [`}
-	return marks[p.manager.name] != "" && bytes.Contains(text, []byte(marks[p.manager.name]))
+	marks := map[string][]string{"npm": {`"node_modules/` + name + `"`}, "yarn": {"\n" + name + "@", "\n\"" + name + "@"}, "bun": {`"` + name + `": [`}}
+	return slices.ContainsFunc(marks[p.manager.name], func(mark string) bool { return bytes.Contains(text, []byte(mark)) })
 }
