@@ -127,6 +127,39 @@ rm libgone.so gone.c f.c
 	p.Expect(body).To(Equal("up"))
 }
 
+// A package that turns out to be compiled only when it is there: npm starts again from nothing, and the image is whole.
+func TestLeftToNPMOnTheWay(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json":       `{"scripts": {"start": "node server.js"}, "dependencies": {"addon": "file:addon"}}`,
+		"server.js":          `require('http').createServer((q, r) => r.end(require('addon'))).listen(process.env.PORT)`,
+		"addon/package.json": `{"name": "addon", "version": "1.0.0"}`,
+		"addon/index.js":     `module.exports = 'added'`,
+	})
+	p.lock()
+	p.write("addon/binding.gyp", `{"targets": [{"target_name": "nothing", "type": "none"}]}`)
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("npm installs them itself: addon has a binding.gyp that the lockfile does not know of"))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("added"))
+}
+
+// An application with a binding.gyp of its own is compiled, as npm does it; again where its packages come from the cache.
+func TestApplicationWithAddon(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    `require('http').createServer((q, r) => r.end(require('fs').readFileSync('build/made'))).listen(process.env.PORT)`,
+		"binding.gyp":  `{"targets": [{"target_name": "made", "type": "none", "actions": [{"action_name": "make", "inputs": [], "outputs": ["build/made"], "action": ["sh", "-c", "echo made > build/made"]}]}]}`,
+	})
+	p.lock()
+	for range 2 {
+		p.build()
+		_, body := p.start(runDefault).get("/")
+		p.Expect(body).To(Equal("made\n"))
+	}
+}
+
 // pnpm compiles a package against the headers of the very Node.js that runs it; what it does not compile is told of.
 func TestNativeModuleOfPNPM(t *testing.T) {
 	t.Parallel()

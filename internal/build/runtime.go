@@ -29,7 +29,6 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	if w.runtimeMade {
 		return nil
 	}
-	w.runtimeMade = true
 	r := w.plan.Runtime
 	if len(r.Launch) == 0 {
 		return nil
@@ -57,6 +56,8 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	}
 	w.tell(r.Release.Name, cause)
 	w.put(l)
+	// Not before: what was broken off, since packages could not be installed in that way, is made again.
+	w.runtimeMade = true
 	return nil
 }
 

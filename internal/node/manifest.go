@@ -24,6 +24,7 @@ type manifest struct {
 	Repository     any               `json:"repository"`
 	Main           string            `json:"main"`
 	Module         string            `json:"module"`
+	Gypfile        any               `json:"gypfile"`
 	Scripts        map[string]string `json:"scripts"`
 	Engines        engines           `json:"engines"`
 	DevEngines     devEngines        `json:"devEngines"`

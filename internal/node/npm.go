@@ -39,6 +39,12 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 	return ""
 }
 
+// compilesItself reports whether npm compiles the application: https://docs.npmjs.com/cli/using-npm/scripts#npm-install.
+func (p *Project) compilesItself() bool {
+	return p.manager.name == "npm" && p.top.Scripts["install"] == "" && p.top.Scripts["preinstall"] == "" && p.top.Gypfile != false &&
+		p.app.Has(path.Join(p.root, "binding.gyp"))
+}
+
 // literalCredential finds credentials that stand in an .npmrc, .yarnrc.yml or bunfig.toml themselves, not as a variable.
 var literalCredential = pattern.Lazy(`(?m)(?:^|[\s{,"':])(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent|token|password)["']?\s*[=:]\s*["']?[^\s"'$]`)
 
@@ -97,6 +103,9 @@ func (p *Project) hooks() []plan.Command {
 	var steps []plan.Command
 	add := func(m manifest, dir string) {
 		for _, name := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
+			if name == "install" && dir == p.root && p.compilesItself() {
+				steps = append(steps, plan.Command{Title: "node-gyp rebuild", Args: []string{"npm", "exec", "--call", "node-gyp rebuild"}, Dir: dir, Failures: nativeFailures()})
+			}
 			if m.Scripts[name] != "" {
 				args := []string{p.manager.name, "run", name}
 				if p.manager.name == "npm" {

@@ -107,6 +107,10 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	}
 	if d := out.Dependencies; d != nil {
 		p.list(d, release.Arch, alsoOf(d))
+		if slices.ContainsFunc(d.Packages, func(k plan.Package) bool { return k.Name == "node-gyp" }) {
+			// One of its own may be too old for the other name.
+			out.BuildEnv["npm_config_nodedir"] = plan.ToolchainDir
+		}
 	}
 	out.Warnings = append(out.Warnings, p.fetchedAtStart(out)...)
 	out.Signs = p.prisma()

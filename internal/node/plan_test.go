@@ -27,7 +27,7 @@ var releases = catalog.Catalog{
 	Releases: []plan.Release{
 		release("26.1.0", ""), release("24.10.0", "krypton"), release("24.9.0", "krypton"), release("22.20.0", "jod"), release("20.19.0", "iron"),
 		tool("npm", "11.0.0", "npm"), tool("yarn", "1.22.0", "yarn"), tool("yarn", "4.16.0", "@yarnpkg/cli-dist"), tool("yarn", "4.13.0", "@yarnpkg/cli-dist"),
-		tool("pnpm", "12.0.0", "pnpm"), tool("pnpm", "10.30.0", "pnpm"), tool("pnpm", "8.15.0", "pnpm"), tool("pnpm-exe", "12.0.0", "@pnpm/exe.linux-x64"),
+		tool("pnpm", "12.0.0", "pnpm"), tool("pnpm", "10.30.0", "pnpm"), tool("pnpm", "8.15.0", "pnpm"), tool("pnpm", "7.33.0", "pnpm"), tool("pnpm-exe", "12.0.0", "@pnpm/exe.linux-x64"),
 		tool("bun", "1.4.0", "@oven/bun-linux-x64"), tool("bun", "1.3.0", "@oven/bun-linux-x64"), tool("bun", "1.2.0", "@oven/bun-linux-x64"),
 	},
 }

@@ -18,10 +18,14 @@ func (m manager) usualPNPM() string {
 	if match := pnpmFormat().FindSubmatch(m.text); match != nil {
 		format, _ = strconv.Atoi(string(match[1]))
 	}
-	if format < 9 {
+	switch {
+	case format < 6:
+		return "7.x"
+	case format < 9:
 		return "8.x"
+	default:
+		return "10.x"
 	}
-	return "10.x"
 }
 
 var pnpmPnP = pattern.Lazy(`(?m)^\s*(?:node-linker\s*=|nodeLinker:)\s*["']?pnp\b`)
