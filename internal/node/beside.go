@@ -30,7 +30,7 @@ func (p *Project) Beside(releases catalog.Catalog, atLaunch string, processes []
 	if out.Runtime, err = p.runtime(release, releases); err != nil {
 		return plan.Plan{}, err
 	}
-	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
+	out.BuildEnv = p.buildEnv(out.Runtime.Manager.Release)
 	if err := p.packages(&out); err != nil {
 		return plan.Plan{}, err
 	}

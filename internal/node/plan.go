@@ -17,7 +17,7 @@ import (
 
 // buildEnv makes npm quiet and quick, lets native modules find the headers of the very Node.js that runs them, and has
 // Node.js trust what the build image trusts.
-func buildEnv(npm plan.Release) map[string]string {
+func (p *Project) buildEnv(npm plan.Release) map[string]string {
 	env := map[string]string{
 		"NODE_EXTRA_CA_CERTS":        plan.CACertificates,
 		"npm_config_audit":           "false",
@@ -35,6 +35,11 @@ func buildEnv(npm plan.Release) map[string]string {
 		name = "npm_config_nodedir"
 	}
 	env[name] = plan.ToolchainDir
+	if p.manager.name == "pnpm" {
+		maps.Copy(env, pnpmEnv)
+		// Of npm's variables, it hands these to scripts.
+		env["npm_config_nodedir"] = plan.ToolchainDir
+	}
 	return env
 }
 
@@ -70,12 +75,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if out.Runtime, err = p.runtime(release, releases); err != nil {
 		return plan.Plan{}, err
 	}
-	out.BuildEnv = buildEnv(out.Runtime.Manager.Release)
-	if p.manager.name == "pnpm" {
-		maps.Copy(out.BuildEnv, pnpmEnv)
-		// Of npm's variables, it hands these to scripts.
-		out.BuildEnv["npm_config_nodedir"] = plan.ToolchainDir
-	}
+	out.BuildEnv = p.buildEnv(out.Runtime.Manager.Release)
 	if p.settings.NPMRegistry.IsSet() {
 		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {
 			out.BuildEnv[name] = p.registry
