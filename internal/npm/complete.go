@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,8 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 	group.SetLimit(downloads)
 	for _, n := range lacking {
 		place := t.project.Config.url(n)
-		sum := before[place]
+		key := withoutCredentials(place)
+		sum := before[key]
 		group.Go(func() error {
 			if _, err := storeName(sum); err != nil {
 				if sum = t.published(ctx, n, place, describe); sum == "" {
@@ -54,7 +56,7 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 			}
 			mutex.Lock()
 			defer mutex.Unlock()
-			n.Integrity, now[place] = sum, sum
+			n.Integrity, now[key] = sum, sum
 			return nil
 		})
 	}
@@ -72,6 +74,18 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 		return problem.Disk("keep the checksums of packages", err)
 	}
 	return nil
+}
+
+// withoutCredentials takes the credentials out of an address: a registry may be set with some.
+func withoutCredentials(place string) string {
+	u, err := url.Parse(place)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	// What stands behind the path may be a token.
+	u.RawQuery, u.Fragment = "", ""
+	return u.String()
 }
 
 // published asks the registry for the checksum of a package's archive; empty where it does not tell.

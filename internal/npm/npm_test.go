@@ -77,15 +77,19 @@ func TestComplete(t *testing.T) {
 			"": {"dependencies": {"a": "1", "@s/b": "2"}}, "node_modules/a": {"version": "1.0.0"`+more+`}, "node_modules/@s/b": {"version": "2.0.0"}}}`))
 	}
 	g, store := NewWithT(t), filepath.Join(t.TempDir(), "store")
+	address := strings.Replace(r.URL, "://", "://me:canary-5d1f@", 1)
 	for range 2 {
 		dir := lock("")
-		tree, err := read(dir, r.URL, "11.17.0")
+		tree, err := read(dir, address, "11.17.0")
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(tree.Complete(t.Context(), store, describe)).To(Succeed())
 		_, err = tree.Install(t.Context(), store, download, npm.Target{Dir: dir})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(filepath.Join(dir, "node_modules/@s/b/package.json")).To(BeAnExistingFile())
 		g.Expect(tree.Prune(store)).To(Succeed())
+		kept, err := os.ReadFile(filepath.Join(store, "published.json"))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(kept)).NotTo(ContainSubstring("canary-5d1f"), "the cache has no credentials")
 		// The second time, the store knows.
 		r.Close()
 	}
