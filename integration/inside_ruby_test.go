@@ -212,22 +212,24 @@ func compareRequests(t *testing.T, d *docker, p *project) {
 	d.load(p.last.Image, insideTag)
 	measure("after.json")
 
+	// At 95 %, one comparison in twenty of the same image sees a difference, of little more than the 1 % that counts
+	// unless told otherwise: the test asks for more than that.
 	compare := func(before, after string) (string, int) {
-		cmd := exec.Command("../build/gantry", "compare", "--output", filepath.Join(dir, "page.html"), filepath.Join(dir, before), filepath.Join(dir, after))
+		cmd := exec.Command("../build/gantry", "compare", "--threshold", "5", "--output", filepath.Join(dir, "page.html"), filepath.Join(dir, before), filepath.Join(dir, after))
 		out, _ := cmd.CombinedOutput()
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	text, code := compare("before.json", "after.json")
 	t.Log("\n" + text)
-	d.Expect(code).To(BeZero(), text)
+	d.Expect(code).To(BeZero(), "%s", text)
 	d.Expect(text).To(MatchRegexp(`allocations of GET /repos shrank by 7\d\.\d %: 4\d\d\.\d kB → 1\d\d\.\d kB \(p < 0\.001, D = 1\.00\)\n +-\d+\.\d kB +-7\d\d\d objects  /workspace/vendor/labels/lib/labels\.rb:6`))
 	d.Expect(text).To(ContainSubstring("allocations of GET /: no difference"))
 	text, code = compare("after.json", "before.json")
 	d.Expect(code).To(Equal(1))
 	d.Expect(text).To(ContainSubstring("allocations of GET /repos grew by"))
 	text, code = compare("before.json", "again.json")
-	d.Expect(code).To(BeZero(), text)
-	d.Expect(strings.Count(text, "no difference")).To(Equal(2), text)
+	d.Expect(code).To(BeZero(), "%s", text)
+	d.Expect(strings.Count(text, "no difference")).To(Equal(2), "%s", text)
 	page, err := os.ReadFile(filepath.Join(dir, "page.html"))
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Expect(string(page)).To(ContainSubstring(`"distributions"`))
