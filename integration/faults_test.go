@@ -27,7 +27,7 @@ func TestNothingForGantry(t *testing.T) {
 	p := newProject(t, map[string]string{"main.py": ""})
 	log, err := p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
-	p.Expect(log).To(ContainSubstring("Not for Gantry: there is none of Gemfile, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in the application's folder\n"))
+	p.Expect(log).To(ContainSubstring("Not for Gantry: there is none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in the application's folder\n"))
 	p = newProject(t, map[string]string{"backend/package.json": "{}"})
 	log, err = p.tryBuild()
 	p.Expect(err).To(HaveOccurred())

@@ -95,5 +95,5 @@ func TestJSON(t *testing.T) {
 func TestNoApplication(t *testing.T) {
 	err := explain.Write(explain.Options{App: t.TempDir(), Arch: "amd64", Lookup: func(string) (string, bool) { return "", false }}, &bytes.Buffer{})
 	NewWithT(t).Expect(problem.As(err).ID).To(Equal("app/unknown"))
-	NewWithT(t).Expect(err).To(MatchError("this is no application that Gantry knows: there is none of Gemfile, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in its folder [app/unknown]"))
+	NewWithT(t).Expect(err).To(MatchError("this is no application that Gantry knows: there is none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in its folder [app/unknown]"))
 }

@@ -64,7 +64,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	d := &plan.Dependencies{
 		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
-		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(lockName),
+		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(p.files.lock),
 		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
@@ -82,7 +82,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	d.Omit, d.Variants = p.leftOut(out.Runtime.Release.Version)
 	d.Install = plan.Command{
-		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(gemfileName), p.in(lockName)),
+		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock)),
 	}
 	d.InstallLaunch = d.Install
 	if groups := p.buildGroups(); len(groups) > 0 {
@@ -108,16 +108,16 @@ func (p *Project) fitsPlatform(platform string) error {
 	}
 	return &problem.Problem{
 		ID:    "ruby/lockfile-platform",
-		Title: "Gemfile.lock was made for other platforms only",
-		Where: problem.Position{File: p.in(lockName)},
+		Title: p.files.lock + " was made for other platforms only",
+		Where: problem.Position{File: p.in(p.files.lock)},
 		Why:   "it is for " + strings.Join(p.lock.Platforms, ", ") + ", and the image is for " + platform,
-		Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit Gemfile.lock."},
+		Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit " + p.files.lock + "."},
 	}
 }
 
 // inputs are the files that decide which gems are installed.
 func (p *Project) inputs() []string {
-	names := []string{p.in(gemfileName), p.in(lockName)}
+	names := []string{p.in(p.files.gemfile), p.in(p.files.lock)}
 	for _, name := range []string{".bundle/config", ".ruby-version"} {
 		if p.has(name) {
 			names = append(names, p.in(name))

@@ -2,6 +2,7 @@ package ruby
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -21,19 +22,19 @@ func failures(gemfile, lock string) []plan.Failure {
 	list := []plan.Failure{
 		{
 			Shows: "the gemspecs for path gems changed", ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the gemspecs in the source", Where: lock,
-			Hints: []string{"Run `bundle lock`, and commit Gemfile.lock."},
+			Hints: []string{"Run `bundle lock`, and commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "Some dependencies were deleted from", Quote: regexp.MustCompile(`(?m)^(Some dependencies were deleted from .*)$`),
-			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit Gemfile.lock."},
+			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "because frozen mode is set", Quote: regexp.MustCompile(`(?m)^\* (.*)$`),
-			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit Gemfile.lock."},
+			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "Your bundle only supports platforms", Quote: regexp.MustCompile(`(Your bundle only supports platforms .*)`),
-			ID: "ruby/lockfile-platform", Title: "Gemfile.lock was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit Gemfile.lock."},
+			ID: "ruby/lockfile-platform", Title: path.Base(lock) + " was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "Your Ruby version is", Quote: regexp.MustCompile(`(Your Ruby version is .*)`),

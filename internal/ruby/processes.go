@@ -59,12 +59,12 @@ func (p *Project) processes(out *plan.Plan) error {
 	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
 		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, and no Rails application", []string(nil)
 		if p.has(rackFile) {
-			why, hints = "there is config.ru, and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit Gemfile and Gemfile.lock."}
+			why, hints = "there is config.ru, and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
 		}
 		return &problem.Problem{
 			ID:    "ruby/nothing-to-start",
 			Title: "nothing says how the application is started",
-			Where: problem.Position{File: p.in(gemfileName)},
+			Where: problem.Position{File: p.in(p.files.gemfile)},
 			Why:   why,
 			Hints: append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb"),
 		}

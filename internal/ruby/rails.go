@@ -59,7 +59,7 @@ func (p *Project) precompiled() string {
 // these are.
 var assetSources = []string{
 	"app/assets", "app/javascript", "app/components", "app/frontend", "lib/assets", "lib/tasks", "vendor/assets", "vendor/javascript", "config", "Rakefile",
-	"Gemfile", "Gemfile.lock", "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "bin/importmap",
+	"Gemfile", "Gemfile.lock", "gems.rb", "gems.locked", "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "bin/importmap",
 	"esbuild.config.js", "esbuild.config.mjs", "rollup.config.js", "webpack.config.js", "vite.config.ts", "vite.config.js", "vite.config.mts", "tsconfig.json", "postcss.config.js", "tailwind.config.js", ".browserslistrc",
 	"babel.config.js", ".babelrc", "build.mjs", "build.js", "bun.config.js",
 }

@@ -15,14 +15,18 @@ import (
 )
 
 const (
-	gemfileName = "Gemfile"
-	lockName    = "Gemfile.lock"
-	rackFile    = "config.ru"
-	railsFile   = "config/application.rb"
+	rackFile  = "config.ru"
+	railsFile = "config/application.rb"
 )
 
+// bundle is what Bundler calls its two files, https://bundler.io/man/gemfile.5.html.
+type bundle struct{ gemfile, lock string }
+
+// bundles are the names that Bundler knows; it takes the first.
+var bundles = []bundle{{"gems.rb", "gems.locked"}, {"Gemfile", "Gemfile.lock"}}
+
 // LookedFor are the files by which a Ruby application is recognised.
-var LookedFor = []string{gemfileName}
+var LookedFor = []string{"Gemfile", "gems.rb"}
 
 // Project is a Ruby application as its files describe it.
 type Project struct {
@@ -30,7 +34,8 @@ type Project struct {
 	settings settings.Settings
 	// dir is the application's folder in the source tree.
 	dir string
-	// gemfile and lock are what Gemfile and Gemfile.lock say.
+	// files are the Gemfile and its lockfile; gemfile and lock are what they say.
+	files   bundle
 	gemfile string
 	lock    gem.Lock
 	// declared are the process types of the Procfile and project.toml.
@@ -41,15 +46,14 @@ type Project struct {
 func Read(a app.App, s settings.Settings) (*Project, error) {
 	dir, _, _ := strings.Cut(s.App.Value, ",")
 	p := &Project{app: a, settings: s, dir: strings.TrimPrefix(path.Clean(dir), ".")}
-	text, found, err := a.Read(p.in(gemfileName))
+	found, err := p.readGemfile()
 	if err != nil || !found {
 		return nil, err
 	}
-	p.gemfile = string(text)
 	if p.declared, err = p.readProcesses(); err != nil {
 		return nil, err
 	}
-	lock, found, err := a.Read(p.in(lockName))
+	lock, found, err := a.Read(p.in(p.files.lock))
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +64,26 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if !found {
 		return nil, &problem.Problem{
 			ID:    "ruby/lockfile-missing",
-			Title: "there is no Gemfile.lock",
-			Where: problem.Position{File: p.in(gemfileName)},
+			Title: "there is no " + p.files.lock,
+			Where: problem.Position{File: p.in(p.files.gemfile)},
 			Why:   "without it each build could install other versions of the gems",
-			Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit Gemfile.lock."},
+			Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit " + p.files.lock + "."},
 		}
 	}
 	p.lock = gem.ParseLock(string(lock))
 	return p, nil
+}
+
+// readGemfile reads the one that Bundler takes. found is false where there is none.
+func (p *Project) readGemfile() (found bool, err error) {
+	for _, p.files = range bundles {
+		text, found, err := p.app.Read(p.in(p.files.gemfile))
+		if err != nil || found {
+			p.gemfile = string(text)
+			return found, err
+		}
+	}
+	return false, nil
 }
 
 func (p *Project) readProcesses() ([]procfile.Entry, error) {

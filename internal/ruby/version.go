@@ -33,10 +33,10 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 		list = append(list, request{s.Value, s.Origin, s.Where})
 	}
 	if asked, ok := gem.RubyOf(p.gemfile); ok {
-		where := problem.Position{File: p.in(gemfileName), Line: asked.Line, Column: 1}
+		where := problem.Position{File: p.in(p.files.gemfile), Line: asked.Line, Column: 1}
 		switch {
 		case asked.Evaluated:
-			notes = append(notes, fmt.Sprintf("The Ruby version in %s comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead.", where))
+			notes = append(notes, fmt.Sprintf("The Ruby version in %s comes of code that only Ruby can run; what %s and version files say counts instead.", where, p.files.lock))
 		case asked.File != "":
 			text, found, err := p.app.Read(p.in(asked.File))
 			if err != nil {
@@ -63,7 +63,7 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 		}
 	}
 	if p.lock.Ruby != "" {
-		list = append(list, request{p.lock.Ruby, "RUBY VERSION in " + p.in(lockName), problem.Position{File: p.in(lockName), Line: p.lock.RubyLine, Column: 1}})
+		list = append(list, request{p.lock.Ruby, "RUBY VERSION in " + p.in(p.files.lock), problem.Position{File: p.in(p.files.lock), Line: p.lock.RubyLine, Column: 1}})
 	}
 	for _, file := range versionFiles {
 		text, found, err := p.app.Read(p.in(file.name))
