@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -62,11 +63,18 @@ func (n *node) depth() int { return strings.Count(n.key, "node_modules/") }
 // https://www.unicode.org/charts/collation/. Letters of both cases weigh the same.
 const collation = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
 
+// weights are the places of characters in collation, from 1; a lockfile has thousands of names to sort.
+var weights = func() (w [256]byte) {
+	for i := range collation {
+		w[collation[i]], w[unicode.ToUpper(rune(collation[i]))] = byte(i+1), byte(i+1)
+	}
+	return w
+}()
+
 // collate compares names as localeCompare does; at the first difference in case, the lower one comes first.
 func collate(a, b string) int {
-	foldedA, foldedB := strings.ToLower(a), strings.ToLower(b)
-	for i := range min(len(foldedA), len(foldedB)) {
-		if c := cmp.Compare(strings.IndexByte(collation, foldedA[i]), strings.IndexByte(collation, foldedB[i])); c != 0 {
+	for i := range min(len(a), len(b)) {
+		if c := cmp.Compare(weights[a[i]], weights[b[i]]); c != 0 {
 			return c
 		}
 	}

@@ -109,6 +109,9 @@ func empty(value json.RawMessage) bool {
 	return len(value) == 0 || slices.Contains([]string{"null", "false", `""`, "{}", "[]"}, string(value))
 }
 
+// escapes are what JSON needs of a key in plain ASCII.
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // first are the keys that json-stringify-nice puts before the others.
 var first = []string{"name", "version", "lockfileVersion", "resolved", "integrity", "requires", "packages", "dependencies"}
 
@@ -146,7 +149,7 @@ func writeNice(out *bytes.Buffer, value any) error {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		_ = writeScalar(out, []byte(`"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key)+`"`))
+		_ = writeScalar(out, []byte(`"`+escapes.Replace(key)+`"`))
 		out.WriteByte(':')
 		if err := writeNice(out, object[key]); err != nil {
 			return err

@@ -39,6 +39,8 @@ type Tree struct {
 	lock      *lock
 	manifests map[string]manifest
 	nodes     []*node
+	// trees are what is written for building, and without development dependencies (true).
+	trees map[bool]prepared
 }
 
 // Read makes the tree of an application. An error for which IsUnsupported holds means that npm must install it.
@@ -51,7 +53,7 @@ func Read(p Project) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{project: p, lock: l, manifests: map[string]manifest{}}
+	t := &Tree{project: p, lock: l, manifests: map[string]manifest{}, trees: map[bool]prepared{}}
 	for _, folder := range t.localFolders() {
 		if t.manifests[folder], err = readManifest(p.Dir, folder); err != nil {
 			return nil, err
@@ -68,7 +70,7 @@ func Read(p Project) (*Tree, error) {
 	}
 	// Whatever cannot be made is found before anything is fetched.
 	for _, omitDev := range []bool{false, true} {
-		if _, err := t.prepare(omitDev); err != nil {
+		if t.trees[omitDev], err = t.prepare(omitDev); err != nil {
 			return nil, err
 		}
 	}
@@ -159,10 +161,7 @@ func (t *Tree) Install(ctx context.Context, store string, download Download, tar
 	var order []*job
 	packages := map[string]bool{}
 	for i, target := range targets {
-		var err error
-		if trees[i], err = t.prepare(target.OmitDev); err != nil {
-			return Result{}, err
-		}
+		trees[i] = t.trees[target.OmitDev]
 		for _, n := range trees[i].tarballs() {
 			packages[n.key] = true
 			j := jobs[n.Integrity]
