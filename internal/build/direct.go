@@ -63,16 +63,7 @@ func (w *work) openDirect(ctx context.Context, in installation) (*direct, string
 }
 
 func (w *work) readTree(in installation) (*npm.Tree, error) {
-	values := w.variables()
-	var files []string
-	for _, file := range []string{npm.UserConfig(values), filepath.Join(w.ctx.ApplicationPath, in.Root, ".npmrc")} {
-		text, err := os.ReadFile(file)
-		if err != nil && !os.IsNotExist(err) {
-			return nil, problem.Disk("read .npmrc", err)
-		}
-		files = append(files, string(text))
-	}
-	config, err := npm.ReadConfig(files, values)
+	config, err := w.npmConfig(in)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +74,20 @@ func (w *work) readTree(in installation) (*npm.Tree, error) {
 			Node: w.plan.Runtime.Release.Version, NPM: in.Version,
 		},
 	})
+}
+
+// npmConfig is what variables and .npmrc files say.
+func (w *work) npmConfig(in installation) (npm.Config, error) {
+	values := w.variables()
+	var files []string
+	for _, file := range []string{npm.UserConfig(values), filepath.Join(w.ctx.ApplicationPath, in.Root, ".npmrc")} {
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			return npm.Config{}, problem.Disk("read .npmrc", err)
+		}
+		files = append(files, string(text))
+	}
+	return npm.ReadConfig(files, values)
 }
 
 // libc tells the C library as npm does, from the text of ldd: npm-install-checks' current-env.
@@ -141,19 +146,19 @@ func (d *direct) install(ctx context.Context, targets ...npm.Target) error {
 
 // registry gives a client for packages. Mirrors of buildpacks' downloads do not hold them; they have their registry's
 // setting.
-func (d *direct) registry() *fetch.Client {
-	client := *d.w.client
+func (w *work) registry() *fetch.Client {
+	client := *w.client
 	client.Mirrors, client.Offline = fetch.Mirrors{}, ""
 	return &client
 }
 
 func (d *direct) download(ctx context.Context, file fetch.File, path string) (int64, error) {
-	size, _, err := d.registry().Save(ctx, file, path)
+	size, _, err := d.w.registry().Save(ctx, file, path)
 	return size, err
 }
 
 func (d *direct) describe(ctx context.Context, file fetch.File) ([]byte, error) {
-	return d.registry().Text(ctx, file)
+	return d.w.registry().Text(ctx, file)
 }
 
 func (d *direct) changed(in installation) (string, error) {

@@ -44,9 +44,18 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 		return nil, err
 	}
 	file, damaged := filepath.Join(kept.Path, modulesArchive), false
-	err = together(ctx, w.needToolchain, func(context.Context) error {
-		damaged = cause == "" && unpackKept(file, w.ctx.ApplicationPath) != nil
-		return nil
+	early, err := w.openAhead(in)
+	if err != nil {
+		return nil, err
+	}
+	var s *store
+	err = together(ctx, w.needToolchain, func(ctx context.Context) (err error) {
+		if cause == "" {
+			damaged = unpackKept(file, w.ctx.ApplicationPath) != nil
+			return nil
+		}
+		s, err = m.open(ctx, in, early)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -59,6 +68,9 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 			return nil, err
 		}
 		cause = "the archive was damaged"
+		if s, err = m.open(ctx, in, early); err != nil {
+			return nil, err
+		}
 	}
 	steps := w.plan.Scripts
 	if cause == "" {
@@ -66,7 +78,7 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 		w.keepLayer(packagesLayer)
 		steps = append(append([]plan.Command{}, in.Hooks...), steps...)
 	} else {
-		if err := m.install(ctx, in, in.Install); err != nil {
+		if err := m.install(ctx, in, in.Install, s); err != nil {
 			return nil, err
 		}
 		names, err := in.trees.find()
@@ -82,36 +94,53 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 	return steps, err
 }
 
-// install lets the package manager install, with what it kept the last time.
-func (m *managed) install(ctx context.Context, in installation, command plan.Command) error {
+// store is what the package manager has kept, while it installs.
+type store struct {
+	layer  libcnb.Layer
+	inputs layer.Inputs
+	// folder is a temporary one; packages and scratch are in it.
+	folder, packages, scratch string
+}
+
+// open unpacks what the package manager kept the last time, and does ahead what it would do slower.
+func (m *managed) open(ctx context.Context, in installation, early *ahead) (*store, error) {
 	w := m.w
-	inputs := layer.Inputs{in.Manager: in.Version, "architecture": w.arch}
+	s := &store{inputs: layer.Inputs{in.Manager: in.Version, "architecture": w.arch}}
 	if in.Native {
 		// What was compiled is among it.
-		inputs["distribution"], inputs[w.plan.Runtime.Title+" line"] = in.inputs["distribution"], in.inputs[w.plan.Runtime.Title+" line"]
+		s.inputs["distribution"], s.inputs[w.plan.Runtime.Title+" line"] = in.inputs["distribution"], in.inputs[w.plan.Runtime.Title+" line"]
 	}
-	kept, cause, err := w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs)
-	if err != nil {
-		return err
+	var cause string
+	var err error
+	if s.layer, cause, err = w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, s.inputs); err != nil {
+		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "gantry-packages-")
-	if err != nil {
-		return problem.Disk("make a temporary folder", err)
+	if s.folder, err = os.MkdirTemp("", "gantry-packages-"); err != nil {
+		return nil, problem.Disk("make a temporary folder", err)
 	}
-	remove := func() error { return archive.RemoveAll(folder) }
-	store, file := filepath.Join(folder, "store"), filepath.Join(kept.Path, packagesArchive)
-	if err := os.Mkdir(store, 0o755); err != nil {
-		return problem.Disk("make a temporary folder", err)
+	s.packages, s.scratch = filepath.Join(s.folder, "store"), filepath.Join(s.folder, "scratch")
+	if err := os.Mkdir(s.packages, 0o755); err != nil {
+		return nil, problem.Disk("make a temporary folder", err)
 	}
-	if cause == "" && unpackKept(file, store) != nil {
+	if cause == "" && unpackKept(filepath.Join(s.layer.Path, packagesArchive), s.packages) != nil {
 		w.Report.Line("Packages", "what "+in.Manager+" had fetched was damaged in the cache; it is fetched again")
-		if err := os.RemoveAll(store); err != nil {
-			return problem.Disk("clear the package manager's store", err)
+		if err := os.RemoveAll(s.packages); err != nil {
+			return nil, problem.Disk("clear the package manager's store", err)
 		}
-		if err := os.Mkdir(store, 0o755); err != nil {
-			return problem.Disk("make a temporary folder", err)
+		if err := os.Mkdir(s.packages, 0o755); err != nil {
+			return nil, problem.Disk("make a temporary folder", err)
 		}
 	}
+	if early != nil {
+		err = early.fill(ctx, s.packages, s.scratch)
+	}
+	return s, err
+}
+
+// install lets the package manager install, with what it kept the last time.
+func (m *managed) install(ctx context.Context, in installation, command plan.Command, s *store) error {
+	w := m.w
+	remove := func() error { return archive.RemoveAll(s.folder) }
 	holders := make([]string, len(in.Holders))
 	for i, name := range in.Holders {
 		holders[i] = filepath.Join(w.ctx.ApplicationPath, name)
@@ -119,7 +148,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return problem.Disk("make "+name, err)
 		}
 	}
-	if err := w.command(ctx, "Packages", placed(command, in.Env, store, filepath.Join(folder, "scratch"))); err != nil {
+	if err := w.command(ctx, "Packages", placed(command, in.Env, s.packages, s.scratch)); err != nil {
 		_ = remove()
 		return err
 	}
@@ -145,13 +174,14 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return problem.Disk("remove "+name, err)
 		}
 	}
-	if kept, err = w.fresh(packagesLayer, libcnb.LayerTypes{Cache: true}, inputs); err != nil {
+	kept, err := w.fresh(packagesLayer, libcnb.LayerTypes{Cache: true}, s.inputs)
+	if err != nil {
 		return err
 	}
 	w.put(kept)
 	// While the application is being built.
 	w.later(func() error {
-		if err := archive.ZstdFiles(file, store, "."); err != nil {
+		if err := archive.ZstdFiles(filepath.Join(kept.Path, packagesArchive), s.packages, "."); err != nil {
 			return err
 		}
 		return remove()
@@ -186,15 +216,30 @@ func (m *managed) changed(in installation) (string, error) {
 	return in.trees.digest(names, gone)
 }
 
+func (m *managed) installLaunch(ctx context.Context, in installation) error {
+	early, err := m.w.openAhead(in)
+	if err != nil {
+		return err
+	}
+	var s *store
+	err = together(ctx, m.w.needToolchain, func(ctx context.Context) (err error) {
+		s, err = m.open(ctx, in, early)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.install(ctx, in, in.InstallLaunch, s)
+}
+
 func (m *managed) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {
 	w := m.w
-	if err := w.needToolchain(ctx); err != nil {
-		return nil, err
-	}
-	if !in.builds {
-		if err := m.install(ctx, in, in.InstallLaunch); err != nil {
+	if in.builds {
+		if err := w.needToolchain(ctx); err != nil {
 			return nil, err
 		}
+	} else if err := m.installLaunch(ctx, in); err != nil {
+		return nil, err
 	}
 	if in.builds || in.Production != nil {
 		if err := w.prune(ctx, in); err != nil {

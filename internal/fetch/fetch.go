@@ -320,3 +320,24 @@ func Verifier(text string) (sum hash.Hash, digest string, err error) {
 	}
 	return c.new(), c.hex(), nil
 }
+
+// Verify compares a file with a checksum of either form.
+func Verify(file, text string) error {
+	c, err := newChecksum(text)
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	sum := c.new()
+	if _, err := io.Copy(sum, in); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != c.hex() {
+		return errors.New(filepath.Base(file) + " is damaged")
+	}
+	return nil
+}

@@ -67,44 +67,52 @@ func conditions(text string) requires {
 	return r
 }
 
-// readYarn reads Yarn 1's format, which is almost YAML: https://classic.yarnpkg.com/lang/en/docs/yarn-lock/.
-func (g *Graph) readYarn(text []byte) {
-	entries, by := map[string]yarnEntry{}, map[string]string{}
-	key, section := "", ""
+// Yarn1Entry is an entry of a lockfile of Yarn 1.
+type Yarn1Entry struct {
+	// Descriptors are the dependencies that lead to it, such as "express@^4.0.0".
+	Descriptors []string
+	// Fields are "version", "resolved", "integrity" and others.
+	Fields map[string]string
+	// Dependencies are those that are optional, too.
+	Dependencies map[string]string
+}
+
+// Yarn1 reads Yarn 1's format, which is almost YAML: https://classic.yarnpkg.com/lang/en/docs/yarn-lock/.
+func Yarn1(text []byte) []Yarn1Entry {
+	var entries []Yarn1Entry
+	section := ""
 	unquote := func(text string) string { return strings.Trim(text, `"`) }
 	for line := range strings.SplitSeq(string(text), "\n") {
 		line = strings.TrimRight(line, "\r ")
 		trimmed := strings.TrimLeft(line, " ")
-		switch len(line) - len(trimmed) {
-		case 0:
-			if !strings.HasSuffix(line, ":") || strings.HasPrefix(line, "#") {
-				continue
-			}
-			key, section = "", ""
+		depth := len(line) - len(trimmed)
+		name, value, spaced := strings.Cut(trimmed, " ")
+		switch {
+		case depth == 0 && strings.HasSuffix(line, ":") && !strings.HasPrefix(line, "#"):
+			e := Yarn1Entry{Fields: map[string]string{}, Dependencies: map[string]string{}}
 			for descriptor := range strings.SplitSeq(strings.TrimSuffix(line, ":"), ", ") {
-				descriptor = unquote(descriptor)
-				if key == "" {
-					key = descriptor
-				}
-				by[descriptor] = key
+				e.Descriptors = append(e.Descriptors, unquote(descriptor))
 			}
-			entries[key] = yarnEntry{Dependencies: map[string]string{}}
-		case 2:
-			name, value, _ := strings.Cut(trimmed, " ")
+			entries, section = append(entries, e), ""
+		case len(entries) == 0:
+		case depth == 2:
 			section = strings.TrimSuffix(name, ":")
-			e := entries[key]
-			switch name {
-			case "version":
-				e.Version = unquote(value)
-			case "integrity":
-				e.integrity = unquote(value)
-			}
-			entries[key] = e
-		case 4:
-			if name, wanted, ok := strings.Cut(trimmed, " "); ok && (section == "dependencies" || section == "optionalDependencies") && key != "" {
-				entries[key].Dependencies[unquote(name)] = unquote(wanted)
-			}
+			entries[len(entries)-1].Fields[name] = unquote(value)
+		case depth == 4 && spaced && (section == "dependencies" || section == "optionalDependencies"):
+			entries[len(entries)-1].Dependencies[unquote(name)] = unquote(value)
 		}
+	}
+	return entries
+}
+
+func (g *Graph) readYarn(text []byte) {
+	entries, by := map[string]yarnEntry{}, map[string]string{}
+	for _, e := range Yarn1(text) {
+		key := e.Descriptors[0]
+		for _, descriptor := range e.Descriptors {
+			by[descriptor] = key
+		}
+		entries[key] = yarnEntry{Version: e.Fields["version"], integrity: e.Fields["integrity"], Dependencies: e.Dependencies}
 	}
 	g.addYarn(entries, by, func(name, wanted string) []string { return []string{name + "@" + wanted} })
 }

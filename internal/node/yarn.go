@@ -113,7 +113,13 @@ func (m manager) usualYarn() string {
 func (p *Project) yarn(d *plan.Dependencies) {
 	d.Scratch = append(d.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
 	if !p.manager.berry {
-		d.Env = map[string]string{"YARN_YARN_OFFLINE_MIRROR": plan.StoreDir, "YARN_CACHE_FOLDER": plan.ScratchDir}
+		d.Env = map[string]string{"YARN_CACHE_FOLDER": plan.ScratchDir}
+		settings, _, _ := p.app.Read(path.Join(p.root, ".yarnrc"))
+		if !ownMirror().Match(settings) {
+			d.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
+		}
+		version, err := semver.Parse(d.Version)
+		d.Yarn1 = p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings)
 		install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
 		if p.manager.lockfile == "" {
 			install = append(install, "--no-lockfile")
@@ -170,6 +176,13 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		d.Traces = append(d.Traces, path.Join(p.root, ".yarn"))
 	}
 }
+
+// ownMirror and ownNetwork find settings of Yarn 1: https://classic.yarnpkg.com/en/docs/yarnrc. An application that brings
+// its packages' archives has Yarn look for them there.
+var (
+	ownMirror  = pattern.Lazy(`(?m)^\s*"?yarn-offline-mirror"?\s`)
+	ownNetwork = pattern.Lazy(`(?m)^\s*"?(?:proxy|https-proxy|ca|cafile|cert|key|strict-ssl)"?\s`)
+)
 
 // pnp reports whether Node.js finds packages by Yarn's Plug'n'Play: https://yarnpkg.com/features/pnp.
 func (p *Project) pnp() bool {

@@ -99,7 +99,7 @@ func (t *Tree) published(ctx context.Context, n *node, place string, describe De
 		Dist struct{ Integrity, Shasum string }
 	}
 	place = name + "/" + n.Version
-	text, err := describe(ctx, fetch.File{URL: place, Authorization: t.project.Config.authorization(place)})
+	text, err := describe(ctx, fetch.File{URL: place, Authorization: t.project.Config.Authorization(place)})
 	if err != nil || json.Unmarshal(text, &version) != nil {
 		return ""
 	}

@@ -157,9 +157,9 @@ func (c Config) url(n *node) string {
 	return resolved.String()
 }
 
-// authorization is the header for a place; empty where the configuration has no credentials for it. They are kept under
+// Authorization is the header for a place; empty where the configuration has no credentials for it. They are kept under
 // the place's host and the longest part of its path: npm-registry-fetch's auth.js.
-func (c Config) authorization(place string) string {
+func (c Config) Authorization(place string) string {
 	u, err := url.Parse(place)
 	if err != nil {
 		return ""

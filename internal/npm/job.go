@@ -2,15 +2,13 @@ package npm
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/tarball"
 )
 
 // Download saves a file under a path when its bytes have the checksum that is expected.
@@ -31,7 +29,7 @@ func (t *Tree) source(n *node) fetch.File {
 		return fetch.File{URL: "file://" + file, Checksum: n.Integrity}
 	}
 	place := t.project.Config.url(n)
-	return fetch.File{URL: place, Checksum: n.Integrity, Authorization: t.project.Config.authorization(place)}
+	return fetch.File{URL: place, Checksum: n.Integrity, Authorization: t.project.Config.Authorization(place)}
 }
 
 // fetch sees to it that the store has the tarball, and gives its file; size is that of the download, 0 when it was there.
@@ -44,7 +42,9 @@ func (j *job) fetch(ctx context.Context, store string, download Download) (file 
 		return "", 0, err
 	}
 	file = filepath.Join(store, name)
-	if j.verify(file) == nil {
+	// It must be known to be whole before anything is unpacked: what is in a package's folder already may be packages that
+	// belong below it, so that nothing there can be taken back.
+	if fetch.Verify(file, j.node.Integrity) == nil {
 		return file, 0, nil
 	}
 	// Not there, or not what it should be any more.
@@ -65,28 +65,7 @@ func (j *job) unpack(file string) error {
 		return problem.Disk("read the store of packages", err)
 	}
 	defer func() { _ = in.Close() }()
-	return j.tree.explain(j.node, unpack(in, j.folders))
-}
-
-// verify reads a tarball of the store. It must be known to be whole before anything is unpacked: what is in a package's
-// folder already may be packages that belong below it, so that nothing there can be taken back.
-func (j *job) verify(file string) error {
-	in, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }()
-	sum, digest, err := fetch.Verifier(j.node.Integrity)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(sum, in); err != nil {
-		return err
-	}
-	if hex.EncodeToString(sum.Sum(nil)) != digest {
-		return errors.New("the file in the store is damaged")
-	}
-	return nil
+	return j.tree.explain(j.node, tarball.Unpack(in, tarball.NPM, j.folders...))
 }
 
 // storeName gives the name of a package's tarball in the store.

@@ -1,4 +1,5 @@
-package npm
+// Package tarball unpacks the archives of packages of the npm registry, each package manager's way.
+package tarball
 
 import (
 	"archive/tar"
@@ -29,12 +30,25 @@ var unpackers = sync.Pool{New: func() any {
 	return &unpacker{buffered: bufio.NewReaderSize(nil, 64<<10), zipped: new(gzip.Reader), content: make([]byte, 256<<10)}
 }}
 
-// unpack writes a package's files into folders, which need not exist. The rules are pacote's: only regular files; the
-// first part of a name, whatever it is, goes; .gitignore becomes .npmignore; see its lib/fetcher.js.
+// Rules are those of a package manager.
+type Rules int
+
+const (
+	// NPM has pacote's: only regular files; .gitignore becomes .npmignore; see its lib/fetcher.js.
+	NPM Rules = iota
+	// Yarn1 has those of Yarn 1: every file keeps its name, and there may be empty folders; see its
+	// src/fetchers/tarball-fetcher.js.
+	Yarn1
+)
+
+// ErrUnusual says that a package holds what Yarn 1 alone knows to unpack: links, and names that stand twice or lead away.
+var ErrUnusual = errors.New("the package holds more than files")
+
+// Unpack writes a package's files into folders, which need not exist. The first part of a name, whatever it is, goes.
 //
 // Nothing can be written outside the folders: names with ".." are left out, and since no link is ever made, none can be
 // followed.
-func unpack(tarball io.Reader, folders []string) error {
+func Unpack(tarball io.Reader, rules Rules, folders ...string) error {
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
 	u.buffered.Reset(tarball)
@@ -47,7 +61,7 @@ func unpack(tarball io.Reader, folders []string) error {
 		source = members{u.zipped, u.buffered}
 	}
 	reader := tar.NewReader(source)
-	w := writer{folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
+	w := writer{rules: rules, folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -57,6 +71,12 @@ func unpack(tarball io.Reader, folders []string) error {
 			return damaged(err)
 		}
 		name, ok := placeOf(header)
+		if !ok && rules == Yarn1 {
+			err = w.other(header)
+		}
+		if err != nil {
+			return err
+		}
 		if !ok {
 			continue
 		}
@@ -115,8 +135,26 @@ func placeOf(header *tar.Header) (name string, ok bool) {
 	return name, name != ""
 }
 
+// other is what is no file.
+func (w *writer) other(header *tar.Header) error {
+	_, rest, _ := strings.Cut(header.Name, "/")
+	switch {
+	case header.Typeflag == tar.TypeXGlobalHeader:
+		return nil
+	case header.Typeflag != tar.TypeDir || rest != "" && !filepath.IsLocal(rest):
+		return ErrUnusual
+	}
+	for _, folder := range w.folders {
+		if err := os.MkdirAll(filepath.Join(folder, rest), 0o755); err != nil {
+			return problem.Disk("unpack "+rest, err)
+		}
+	}
+	return nil
+}
+
 // writer writes one package's files into every folder that it belongs in.
 type writer struct {
+	rules   Rules
 	folders []string
 	made    map[string]bool
 	// modes are those of the files that are there: of a file that stands twice, the first mode stays.
@@ -125,7 +163,11 @@ type writer struct {
 }
 
 func (w *writer) write(name string, mode uint32, size int64, content io.Reader) error {
-	if path.Base(name) == ".gitignore" {
+	_, twice := w.modes[name]
+	if w.rules == Yarn1 && twice {
+		return ErrUnusual
+	}
+	if w.rules == NPM && path.Base(name) == ".gitignore" {
 		name = path.Join(path.Dir(name), ".npmignore")
 		if _, there := w.modes[name]; there {
 			return nil

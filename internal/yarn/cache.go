@@ -1,0 +1,173 @@
+package yarn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/tarball"
+)
+
+// downloads and unpackings are how many packages are fetched and unpacked at a time.
+const (
+	downloads  = 64
+	unpackings = 24
+)
+
+// metadataFile is the one that tells Yarn that a package is whole: METADATA_FILENAME of src/constants.js.
+const metadataFile = ".yarn-metadata.json"
+
+// Download saves a package's archive under a path when its bytes have the checksum that is expected.
+type Download func(ctx context.Context, a Archive, checksum, path string) (size int64, err error)
+
+// Result says what was done.
+type Result struct {
+	// Fetched is how many archives were downloaded, and Bytes how much that was.
+	Fetched int
+	Bytes   int64
+	// Left is how many packages are left to Yarn.
+	Left int
+}
+
+// Fill puts packages into Yarn's cache, from an offline mirror; what the mirror does not have is downloaded into it. A download
+// that fails is the last: Yarn knows how to say what is wrong.
+func Fill(ctx context.Context, list []Archive, mirror, cache string, download Download) (Result, error) {
+	var fetched, size, filled atomic.Int64
+	var failed atomic.Bool
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(downloads)
+	unpacking := make(chan struct{}, unpackings)
+	for _, a := range list {
+		if failed.Load() {
+			break
+		}
+		group.Go(func() error {
+			file := filepath.Join(mirror, a.mirrored())
+			if fetch.Verify(file, a.checksum()) != nil {
+				n, err := download(ctx, a, a.checksum(), file)
+				if err != nil {
+					failed.Store(true)
+					return ctx.Err()
+				}
+				fetched.Add(1)
+				size.Add(n)
+			}
+			unpacking <- struct{}{}
+			defer func() { <-unpacking }()
+			err := a.fill(file, cache)
+			if err == nil {
+				filled.Add(1)
+			}
+			if p, ok := errors.AsType[*problem.Problem](err); ok && strings.HasPrefix(p.ID, "disk/") {
+				return err
+			}
+			return ctx.Err()
+		})
+	}
+	err := group.Wait()
+	return Result{Fetched: int(fetched.Load()), Bytes: size.Load(), Left: len(list) - int(filled.Load())}, err
+}
+
+// fill unpacks the archive; a package that it cannot make as Yarn would is taken away again.
+func (a Archive) fill(file, cache string) error {
+	folder := filepath.Join(cache, a.folder())
+	err := a.unpack(file, folder)
+	if err != nil {
+		_ = archive.RemoveAll(folder)
+	}
+	return err
+}
+
+func (a Archive) unpack(file, folder string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return problem.Disk("read the packages that Yarn keeps", err)
+	}
+	defer func() { _ = in.Close() }()
+	// Nothing else makes files in the folder, so that it can have a place of its own on the disk.
+	if err := archive.Spread(folder); err != nil {
+		return problem.Disk("make "+a.Name, err)
+	}
+	if err := tarball.Unpack(in, tarball.Yarn1, folder); err != nil {
+		return err
+	}
+	if err := makeExecutable(folder); err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{
+		"artifacts": []string{}, "registry": "npm", "hash": a.SHA1,
+		"remote": map[string]string{
+			"type": "tarball", "resolved": a.URL + "#" + a.SHA1, "reference": a.URL, "hash": a.SHA1, "integrity": a.Integrity,
+			"cacheIntegrity": a.Integrity, "registry": "npm", "packageName": a.Name,
+		},
+	})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, metadataFile), text, 0o644)
+	}
+	if err != nil {
+		return problem.Disk("make "+a.Name, err)
+	}
+	return nil
+}
+
+// makeExecutable does what Yarn does with the commands of a package: src/fetchers/base-fetcher.js.
+func makeExecutable(folder string) error {
+	text, err := os.ReadFile(filepath.Join(folder, "package.json"))
+	if err != nil {
+		return err
+	}
+	var m struct {
+		Bin         json.RawMessage   `json:"bin"`
+		Directories struct{ Bin any } `json:"directories"`
+	}
+	if err := json.Unmarshal(text, &m); err != nil || m.Directories.Bin != nil {
+		return tarball.ErrUnusual
+	}
+	commands, one := map[string]string{}, ""
+	if len(m.Bin) > 0 && json.Unmarshal(m.Bin, &commands) != nil {
+		if json.Unmarshal(m.Bin, &one) != nil {
+			return tarball.ErrUnusual
+		}
+		commands[""] = one
+	}
+	for _, name := range commands {
+		if !filepath.IsLocal(name) {
+			return tarball.ErrUnusual
+		}
+		err := os.Chmod(filepath.Join(folder, strings.TrimSuffix(name, "/")), 0o755)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return problem.Disk("make "+name+" executable", err)
+		}
+	}
+	return nil
+}
+
+// Prune removes from a mirror the archives that a lockfile does not name any more.
+func Prune(list []Archive, mirror string) error {
+	needed := map[string]bool{}
+	for _, a := range list {
+		needed[a.mirrored()] = true
+	}
+	entries, err := os.ReadDir(mirror)
+	if err != nil {
+		return problem.Disk("read the packages that Yarn keeps", err)
+	}
+	for _, e := range entries {
+		if !needed[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(mirror, e.Name())); err != nil {
+				return problem.Disk("prune the packages that Yarn keeps", err)
+			}
+		}
+	}
+	return nil
+}
