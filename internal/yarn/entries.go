@@ -63,13 +63,17 @@ func archiveOf(e lockfile.Yarn1Entry) (Archive, bool) {
 		return Archive{}, false
 	}
 	web := strings.HasPrefix(a.URL, "https://") || strings.HasPrefix(a.URL, "http://")
-	return a, web && archiveName().MatchString(a.URL) && a.Version != "" && a.SHA1+a.Integrity != ""
+	plain := packageName().MatchString(a.Name) && version().MatchString(a.Version)
+	return a, web && plain && archiveName().MatchString(a.URL) && a.SHA1+a.Integrity != ""
 }
 
 var (
+	// packageName and version are such that they are names of folders as well.
+	packageName = pattern.Lazy(`^(?:@\w[\w.~-]*/)?\w[\w.~-]*$`)
+	version     = pattern.Lazy(`^\w[\w.+-]*$`)
 	sha1Digits = pattern.Lazy(`^[0-9a-f]{40}$`)
 	// archiveName is RE_URL_NAME_MATCH of src/fetchers/tarball-fetcher.js.
-	archiveName = pattern.Lazy(`/(?:(@[^/]+)(?:/|%2f))?[^/]+/(?:-|_attachments)/(?:@[^/]+/)?([^/?#]+)$`)
+	archiveName = pattern.Lazy(`/(?:(@[^/]+)(?:/|%2f))?[^/]+/(?:-|_attachments)/(?:@[^/]+/)?(\w[^/?#]*)$`)
 )
 
 // mirrored is the name of the archive in an offline mirror: https://classic.yarnpkg.com/blog/2016/11/24/offline-mirror/.

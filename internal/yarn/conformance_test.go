@@ -1,0 +1,102 @@
+package yarn_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/archive"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/yarn"
+)
+
+// The umask that builds have: the modes of files depend on it.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
+}
+
+// program gets the newest Yarn 1 that is pinned.
+func program(t *testing.T) string {
+	g := NewWithT(t)
+	releases, err := catalog.For("amd64")
+	g.Expect(err).NotTo(HaveOccurred())
+	at := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "yarn" && r.Package == "yarn" })
+	release, dir := releases.Releases[at], t.TempDir()
+	saved := filepath.Join(dir, "yarn.tgz")
+	source := fetch.File{URL: "https://registry.npmjs.org/yarn/-/yarn-" + release.Version + ".tgz", Checksum: release.Integrity}
+	_, _, err = fetch.NewClient("gantry-test").Save(t.Context(), source, saved)
+	g.Expect(err).NotTo(HaveOccurred())
+	in, err := os.Open(saved)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(archive.Gunzip(in, dir, archive.Options{Strip: 1})).To(Succeed())
+	g.Expect(in.Close()).To(Succeed())
+	return filepath.Join(dir, "bin/yarn.js")
+}
+
+// What Yarn installs from the cache that Gantry fills is what it installs from its own, to the modes of files.
+func TestYarnConforms(t *testing.T) {
+	g := NewWithT(t)
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not compared with Yarn, how its cache is filled: there is no node on PATH")
+	}
+	script := program(t)
+	mirror := t.TempDir()
+	install := func(app, mirror, cache string, more ...string) (string, error) {
+		cmd := exec.Command(node, append([]string{script, "install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive"}, more...)...)
+		cmd.Dir = app
+		cmd.Env = append(os.Environ(), "HOME="+app, "YARN_CACHE_FOLDER="+cache, "YARN_YARN_OFFLINE_MIRROR="+mirror)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	theirs, ours := t.TempDir(), t.TempDir()
+	for _, app := range []string{theirs, ours} {
+		g.Expect(os.CopyFS(app, os.DirFS("testdata/app"))).To(Succeed())
+	}
+	out, err := install(theirs, mirror, t.TempDir())
+	g.Expect(err).NotTo(HaveOccurred(), "%s", out)
+
+	text, err := os.ReadFile("testdata/app/yarn.lock")
+	g.Expect(err).NotTo(HaveOccurred())
+	list, others := yarn.Archives(text)
+	g.Expect(others).To(BeTrue(), "there is an alias")
+	cache, filled := t.TempDir(), t.TempDir()
+	client := fetch.NewClient("gantry-test")
+	done, err := yarn.Fill(t.Context(), list, filled, cache, func(ctx context.Context, a yarn.Archive, checksum, path string) (int64, error) {
+		size, _, err := client.Save(ctx, fetch.File{URL: a.URL, Checksum: checksum}, path)
+		return size, err
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done.Left).To(BeZero())
+	g.Expect(done.Fetched).To(Equal(len(list)))
+
+	// Without a network, what is not in the cache cannot come from anywhere but the mirror, where the alias alone is.
+	alone := t.TempDir()
+	alias, err := os.ReadFile(filepath.Join(mirror, "left-pad-1.3.0.tgz"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(filepath.Join(alone, "left-pad-1.3.0.tgz"), alias, 0o644)).To(Succeed())
+	out, err = install(ours, alone, cache, "--offline")
+	g.Expect(err).NotTo(HaveOccurred(), "%s", out)
+
+	different, _ := exec.Command("diff", "-r", "--no-dereference", theirs, ours).CombinedOutput()
+	g.Expect(string(different)).To(BeEmpty())
+	listing := func(dir string) string {
+		out, err := exec.Command("sh", "-c", `cd "$1" && find . -printf '%p %m %l\n' | sort`, "sh", dir).Output()
+		g.Expect(err).NotTo(HaveOccurred())
+		return string(out)
+	}
+	g.Expect(listing(ours)).To(Equal(listing(theirs)))
+	// The mirror is the one that Yarn would have made.
+	g.Expect(os.WriteFile(filepath.Join(filled, "left-pad-1.3.0.tgz"), alias, 0o644)).To(Succeed())
+	different, _ = exec.Command("diff", "-r", mirror, filled).CombinedOutput()
+	g.Expect(string(different)).To(BeEmpty())
+}

@@ -1,0 +1,189 @@
+package yarn_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha1"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/yarn"
+)
+
+const sum = "1d0448679c0292d46310b260f26e5eff7344eca1"
+
+// What is out of the ordinary is left to Yarn.
+func TestArchives(t *testing.T) {
+	for name, c := range map[string]struct {
+		entry    string
+		expected []yarn.Archive
+	}{
+		"of the registry": {
+			"a@^1.0.0, a@^1.2.0:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n  integrity sha512-x\n  dependencies:\n    b \"1\"\n",
+			[]yarn.Archive{{Key: "a@^1.0.0", Name: "a", Version: "1.2.3", URL: "https://registry.yarnpkg.com/a/-/a-1.2.3.tgz", SHA1: sum, Integrity: "sha512-x"}},
+		},
+		"of a scope": {
+			"\"@s/a@1\":\r\n  version \"1.2.3\"\r\n  resolved \"https://npm.example/@s%2fa/-/a-1.2.3.tgz#" + sum + "\"\r\n",
+			[]yarn.Archive{{Key: "@s/a@1", Name: "@s/a", Version: "1.2.3", URL: "https://npm.example/@s%2fa/-/a-1.2.3.tgz", SHA1: sum}},
+		},
+		"without a checksum":    {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz\"\n", nil},
+		"a damaged checksum":    {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#../..\"\n  integrity sha512-x\n", nil},
+		"an alias":              {"\"a@npm:b@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", nil},
+		"two names":             {"a@1, b@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", nil},
+		"a repository":          {"a@u/a:\n  version \"1.2.3\"\n  resolved \"https://codeload.github.com/u/a/tar.gz/" + sum + "\"\n", nil},
+		"an address":            {"\"a@https://x.example/a/-/a.tgz\":\n  version \"1.2.3\"\n  resolved \"https://x.example/a/-/a.tgz#" + sum + "\"\n", nil},
+		"a folder":              {"\"a@file:./a\":\n  version \"1.2.3\"\n", nil},
+		"archives in a mirror":  {"a@1:\n  version \"1.2.3\"\n  resolved a-1.2.3.tgz#" + sum + "\n", nil},
+		"a unique identifier":   {"a@1:\n  version \"1.2.3\"\n  uid x\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
+		"without a version":     {"a@1:\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
+		"names only a registry": {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/#" + sum + "\"\n", nil},
+		"leads out of a folder": {"\"../../a@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
+		"nothing":               {"", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			list, others := yarn.Archives([]byte("# yarn lockfile v1\n\n" + c.entry))
+			g.Expect(list).To(Equal(c.expected))
+			g.Expect(others).To(Equal(c.expected == nil && c.entry != ""))
+		})
+	}
+}
+
+// Whatever a lockfile says, nothing is written outside Yarn's cache and its mirror.
+func FuzzArchives(f *testing.F) {
+	f.Add([]byte("a@^1.0.0:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n  integrity sha512-x\n"))
+	f.Add([]byte("\"@s/../a@1\":\n  version \"../../..\"\n  resolved \"https://npm.example/@..%2f..%2fa/-/..#" + sum + "\"\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		list, _ := yarn.Archives(text)
+		for _, a := range list {
+			for _, name := range yarn.Places(a) {
+				if !filepath.IsLocal(name) || name == "." {
+					t.Errorf("%+v is at %q", a, name)
+				}
+			}
+		}
+	})
+}
+
+// file is an entry of an archive.
+type file struct {
+	name, content string
+	mode          int64
+	kind          byte
+}
+
+func archiveOf(t *testing.T, files ...file) []byte {
+	g := NewWithT(t)
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	writer := tar.NewWriter(zipped)
+	for _, f := range files {
+		header := &tar.Header{Name: "package/" + f.name, Size: int64(len(f.content)), Mode: f.mode, Typeflag: f.kind}
+		if f.kind == tar.TypeSymlink {
+			header.Linkname, header.Size = f.content, 0
+		}
+		g.Expect(writer.WriteHeader(header)).To(Succeed())
+		if header.Size > 0 {
+			_, err := writer.Write([]byte(f.content))
+			g.Expect(err).NotTo(HaveOccurred())
+		}
+	}
+	g.Expect(writer.Close()).To(Succeed())
+	g.Expect(zipped.Close()).To(Succeed())
+	return out.Bytes()
+}
+
+func TestFill(t *testing.T) {
+	g := NewWithT(t)
+	manifest := file{"package.json", `{"bin": {"a": "cli.js", "gone": "gone.js"}}`, 0o600, tar.TypeReg}
+	packages := map[string][]byte{
+		"good":     archiveOf(t, manifest, file{"cli.js", "x", 0o644, tar.TypeReg}, file{".gitignore", "y", 0o644, tar.TypeReg}, file{"empty/", "", 0o755, tar.TypeDir}),
+		"linked":   archiveOf(t, manifest, file{"cli.js", "/etc/passwd", 0o777, tar.TypeSymlink}),
+		"twice":    archiveOf(t, manifest, manifest),
+		"folder":   archiveOf(t, file{"package.json", `{"directories": {"bin": "bin"}}`, 0o644, tar.TypeReg}),
+		"leads":    archiveOf(t, file{"package.json", `{"bin": "../../../x"}`, 0o644, tar.TypeReg}),
+		"nothing":  archiveOf(t, file{"cli.js", "x", 0o644, tar.TypeReg}),
+		"no-tar":   []byte("not an archive"),
+		"damaged":  archiveOf(t, manifest)[:60],
+		"escaping": archiveOf(t, manifest, file{"../../x", "x", 0o644, tar.TypeReg}),
+	}
+	var list []yarn.Archive
+	for name, content := range packages {
+		first, long := sha1.Sum(content), sha512.Sum512(content)
+		list = append(list, yarn.Archive{
+			Name: name, Version: "1.0.0", URL: "https://registry.example/" + name + "/-/" + name + "-1.0.0.tgz",
+			SHA1: hex.EncodeToString(first[:]), Integrity: "sha512-" + base64.StdEncoding.EncodeToString(long[:]),
+		})
+	}
+	mirror, cache := t.TempDir(), t.TempDir()
+	downloads := 0
+	download := func(_ context.Context, a yarn.Archive, checksum, path string) (int64, error) {
+		downloads++
+		g.Expect(checksum).To(HavePrefix("sha512-"))
+		return 1, os.WriteFile(path, packages[a.Name], 0o644)
+	}
+	for _, a := range list {
+		// One by one: the test's download counts.
+		done, err := yarn.Fill(t.Context(), []yarn.Archive{a}, mirror, cache, download)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(done.Left == 0).To(Equal(a.Name == "good"), a.Name)
+		g.Expect(done.Fetched).To(Equal(1))
+		place := filepath.Join(cache, yarn.Places(a)[0])
+		if a.Name != "good" {
+			g.Expect(place).NotTo(BeAnExistingFile())
+			continue
+		}
+		for name, mode := range map[string]os.FileMode{"cli.js": 0o755, "package.json": 0o644, ".gitignore": 0o644, "empty": os.ModeDir | 0o755} {
+			info, err := os.Stat(filepath.Join(place, name))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(info.Mode()).To(Equal(mode), name)
+		}
+	}
+	g.Expect(downloads).To(Equal(len(packages)))
+
+	// What is in the mirror is not fetched again, unless it is damaged.
+	good := list[:0:0]
+	for _, a := range list {
+		if a.Name == "good" {
+			good = append(good, a)
+		}
+	}
+	done, err := yarn.Fill(t.Context(), good, mirror, t.TempDir(), download)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done).To(Equal(yarn.Result{}))
+	archive := filepath.Join(mirror, "good-1.0.0.tgz")
+	g.Expect(os.WriteFile(archive, []byte("damaged"), 0o644)).To(Succeed())
+	done, err = yarn.Fill(t.Context(), good, mirror, t.TempDir(), download)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1}))
+
+	// What no lockfile names any more is removed.
+	g.Expect(yarn.Prune(good, mirror)).To(Succeed())
+	left, err := os.ReadDir(mirror)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(HaveLen(1))
+
+	// A download that fails leaves the rest to Yarn, which says why.
+	failing := func(context.Context, yarn.Archive, string, string) (int64, error) { return 0, errors.New("no network") }
+	done, err = yarn.Fill(t.Context(), list, t.TempDir(), t.TempDir(), failing)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done).To(Equal(yarn.Result{Left: len(list)}))
+
+	// A disk that fails ends the build.
+	g.Expect(os.WriteFile(filepath.Join(cache, "v6-is-a-file"), nil, 0o644)).To(Succeed())
+	_, err = yarn.Fill(t.Context(), good, mirror, filepath.Join(cache, "v6-is-a-file"), download)
+	g.Expect(err).To(MatchError(ContainSubstring("[disk/write]")))
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	_, err = yarn.Fill(stopped, good, t.TempDir(), t.TempDir(), failing)
+	g.Expect(err).To(MatchError(context.Canceled))
+}
