@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
@@ -46,6 +47,9 @@ type walk struct {
 	// whole are kept packages that bring their own packages.
 	whole   map[string]bool
 	visited map[string]bool
+	// gone holds what was taken out, until all is removed at once.
+	gone  string
+	count int
 }
 
 // Prune removes what is not needed.
@@ -64,6 +68,10 @@ func (t Tree) Prune() error {
 			return err
 		}
 	}
+	var err error
+	if w.gone, err = os.MkdirTemp(t.Base, ".gone-"); err != nil {
+		return problem.Disk("take development packages out", err)
+	}
 	for _, dir := range t.Dirs {
 		err := w.clean(dir)
 		if err == nil {
@@ -73,7 +81,16 @@ func (t Tree) Prune() error {
 			return problem.Disk("take development packages out of "+dir, err)
 		}
 	}
+	if err := archive.RemoveAll(w.gone); err != nil {
+		return problem.Disk("remove development packages", err)
+	}
 	return nil
+}
+
+// remove takes a package out. The disk is faster with the files of many packages at a time.
+func (w *walk) remove(place string) error {
+	w.count++
+	return os.Rename(filepath.Join(w.Base, place), filepath.Join(w.gone, strconv.Itoa(w.count)))
 }
 
 // visit keeps all that the package in a folder needs; also are names that count as its dependencies.
@@ -211,7 +228,7 @@ func (w *walk) removeEmpty(dir string) error {
 
 func (w *walk) cleanPackage(place string) error {
 	if !w.kept[place] {
-		return archive.RemoveAll(filepath.Join(w.Base, place))
+		return w.remove(place)
 	}
 	// What a link leads to has a place of its own.
 	if info, err := os.Lstat(filepath.Join(w.Base, place)); err != nil || info.Mode()&fs.ModeSymlink != 0 || w.whole[place] {
@@ -249,7 +266,7 @@ func (w *walk) cleanStore(dir string) error {
 				return err
 			}
 		default:
-			if err := archive.RemoveAll(filepath.Join(w.Base, place)); err != nil {
+			if err := w.remove(place); err != nil {
 				return err
 			}
 		}
