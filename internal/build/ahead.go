@@ -1,13 +1,16 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/npm"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/report"
@@ -18,48 +21,90 @@ import (
 type ahead struct {
 	w        *work
 	config   npm.Config
-	packages []yarn.Archive
-	// all: the lockfile has no other packages.
-	all bool
+	packages []yarn.Package
+	// prune removes what is not needed any more from what is kept.
+	prune func(kept string) error
 }
 
-// openAhead gives nil where everything is left to the package manager. Only what is not for development is needed where
-// nothing is built.
+// openAhead gives nil where everything is left to the package manager.
 func (w *work) openAhead(in installation) (*ahead, error) {
-	if !in.Yarn1 {
+	if !in.YarnCache {
 		return nil, nil
 	}
 	text, err := os.ReadFile(filepath.Join(w.ctx.ApplicationPath, in.Root, in.Lockfile))
 	if err != nil {
 		return nil, problem.Disk("read "+in.Lockfile, err)
 	}
-	config, err := w.npmConfig(in)
-	if unsupportedBy(err) != "" {
+	a := &ahead{w: w, prune: func(string) error { return nil }}
+	if yarn.IsBerry(text) {
+		a.locators(text)
+	} else if err := a.archives(in, text); err != nil {
+		return nil, err
+	}
+	if len(a.packages) == 0 {
 		return nil, nil
 	}
-	packages, others := yarn.Archives(text)
-	if !in.builds {
-		packages = slices.DeleteFunc(packages, func(p yarn.Archive) bool { return !slices.Contains(in.AtLaunch, p.Key) })
-	}
-	return &ahead{w, config, packages, !others && in.builds}, err
+	return a, nil
 }
 
-// fill fills Yarn's cache by way of its offline mirror.
-func (a *ahead) fill(ctx context.Context, mirror, cache string) error {
-	if a.all {
-		if err := yarn.Prune(a.packages, mirror); err != nil {
-			return err
+// archives are those of Yarn 1. Only what is not for development is needed where nothing is built.
+func (a *ahead) archives(in installation, text []byte) (err error) {
+	a.config, err = a.w.npmConfig(in)
+	if unsupportedBy(err) != "" {
+		return nil
+	}
+	all, others := yarn.Archives(text)
+	for _, p := range all {
+		if in.builds || slices.Contains(in.AtLaunch, p.Key) {
+			a.packages = append(a.packages, p)
 		}
+	}
+	if !others {
+		a.prune = func(kept string) error { return yarn.Prune(all, kept) }
+	}
+	return err
+}
+
+// registryServer is the setting of later Yarns that Gantry's own setting for the registry sets; with any other of its kind,
+// or a configuration that the user gives the build, packages are left to Yarn.
+const (
+	registryServer = "YARN_NPM_REGISTRY_SERVER"
+	yarnRegistry   = "https://registry.yarnpkg.com"
+)
+
+var ownRegistry = regexp.MustCompile(`^YARN_(?:NPM|HTTP|CA|NETWORK|UNSAFE|COMPRESSION|CHECKSUM|ENABLE_NETWORK|ENABLE_MIRROR|ENABLE_STRICT)`)
+
+// locators are the packages of later Yarns, those for this platform.
+func (a *ahead) locators(text []byte) {
+	values := a.w.variables()
+	for name := range values {
+		if ownRegistry.MatchString(name) && name != registryServer {
+			return
+		}
+	}
+	if _, err := os.Stat(filepath.Join(values["HOME"], ".yarnrc.yml")); err == nil {
+		return
+	}
+	on := lockfile.Platform{OS: "linux", CPU: npmCPU[a.w.arch], Libc: libc()}
+	for _, l := range yarn.Locators(text, cmp.Or(values[registryServer], yarnRegistry), on) {
+		a.packages = append(a.packages, l)
+	}
+}
+
+// fill fills Yarn's cache.
+func (a *ahead) fill(ctx context.Context, s yarn.Store) error {
+	if err := a.prune(s.Kept); err != nil {
+		return err
 	}
 	client := a.w.registry()
 	// Yarn tries again, and says what is wrong.
 	client.Tries = 1
-	download := func(ctx context.Context, p yarn.Archive, checksum, path string) (int64, error) {
-		size, _, err := client.Save(ctx, fetch.File{URL: p.URL, Checksum: checksum, Authorization: a.config.Authorization(p.URL)}, path)
+	download := func(ctx context.Context, url, checksum, path string) (int64, error) {
+		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum, Authorization: a.config.Authorization(url)}, path)
 		return size, err
 	}
 	end := a.w.Report.Step("Packages", "filling Yarn's cache from yarn.lock")
-	done, err := yarn.Fill(ctx, a.packages, mirror, cache, download)
+	done, err := yarn.Fill(ctx, a.packages, s, download)
 	if err != nil {
 		end("")
 		return err

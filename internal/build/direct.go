@@ -70,7 +70,7 @@ func (w *work) readTree(in installation) (*npm.Tree, error) {
 	return npm.Read(npm.Project{
 		Dir: filepath.Join(w.ctx.ApplicationPath, in.Root), Lockfile: in.Lockfile, Workspaces: in.Workspaces, Config: config,
 		Host: npm.Host{
-			CPU: map[string]string{"amd64": "x64", "arm64": "arm64"}[w.arch], Libc: libc(),
+			CPU: npmCPU[w.arch], Libc: libc(),
 			Node: w.plan.Runtime.Release.Version, NPM: in.Version,
 		},
 	})
@@ -89,6 +89,9 @@ func (w *work) npmConfig(in installation) (npm.Config, error) {
 	}
 	return npm.ReadConfig(files, values)
 }
+
+// npmCPU are npm's words for architectures.
+var npmCPU = map[string]string{"amd64": "x64", "arm64": "arm64"}
 
 // libc tells the C library as npm does, from the text of ldd: npm-install-checks' current-env.
 func libc() string {

@@ -14,6 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
 // Layer: "modules-cache" holds an archive of the packages for building, where the package manager has installed them
@@ -132,7 +133,7 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 		}
 	}
 	if early != nil {
-		err = early.fill(ctx, s.packages, s.scratch)
+		err = early.fill(ctx, yarn.Store{Kept: s.packages, Cache: s.scratch})
 	}
 	return s, err
 }

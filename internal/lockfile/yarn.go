@@ -6,19 +6,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yarnEntry is an entry of either of Yarn's formats.
-type yarnEntry struct {
+// YarnEntry is an entry of either of Yarn's formats; Checksum, Resolution, LinkType and Conditions are those of Yarn 2 and later.
+type YarnEntry struct {
 	Version              string            `yaml:"version"`
 	Resolution           string            `yaml:"resolution"`
 	LinkType             string            `yaml:"linkType"`
 	Dependencies         map[string]string `yaml:"dependencies"`
 	OptionalDependencies map[string]string `yaml:"optionalDependencies"`
 	Conditions           string            `yaml:"conditions"`
+	Checksum             string            `yaml:"checksum"`
 	integrity            string
 }
 
+// Fits reports whether a package is installed on a platform.
+func (e YarnEntry) Fits(on Platform) bool { return conditions(e.Conditions).fits(on) }
+
 // addYarn adds entries by the descriptors that lead to them.
-func (g *Graph) addYarn(entries map[string]yarnEntry, by map[string]string, descriptor func(name, wanted string) []string) {
+func (g *Graph) addYarn(entries map[string]YarnEntry, by map[string]string, descriptor func(name, wanted string) []string) {
 	resolve := func(name, wanted string) (string, bool) {
 		for _, d := range descriptor(name, wanted) {
 			if key, ok := by[d]; ok {
@@ -28,7 +32,7 @@ func (g *Graph) addYarn(entries map[string]yarnEntry, by map[string]string, desc
 		return "", false
 	}
 	for key, e := range entries {
-		if e.LinkType == "soft" || !conditions(e.Conditions).fits(g.on) {
+		if e.LinkType == "soft" || !e.Fits(g.on) {
 			continue
 		}
 		name, _ := splitName(key)
@@ -106,24 +110,30 @@ func Yarn1(text []byte) []Yarn1Entry {
 }
 
 func (g *Graph) readYarn(text []byte) {
-	entries, by := map[string]yarnEntry{}, map[string]string{}
+	entries, by := map[string]YarnEntry{}, map[string]string{}
 	for _, e := range Yarn1(text) {
 		key := e.Descriptors[0]
 		for _, descriptor := range e.Descriptors {
 			by[descriptor] = key
 		}
-		entries[key] = yarnEntry{Version: e.Fields["version"], integrity: e.Fields["integrity"], Dependencies: e.Dependencies}
+		entries[key] = YarnEntry{Version: e.Fields["version"], integrity: e.Fields["integrity"], Dependencies: e.Dependencies}
 	}
 	g.addYarn(entries, by, func(name, wanted string) []string { return []string{name + "@" + wanted} })
 }
 
-// readBerry reads the format of Yarn 2 and later, which is YAML.
-func (g *Graph) readBerry(text []byte) {
-	var entries map[string]yarnEntry
+// Berry reads the format of Yarn 2 and later, which is YAML: entries by all the dependencies that lead to them. What is not
+// understood is empty.
+func Berry(text []byte) map[string]YarnEntry {
+	var entries map[string]YarnEntry
 	if yaml.Unmarshal(text, &entries) != nil {
-		return
+		return nil
 	}
 	delete(entries, "__metadata")
+	return entries
+}
+
+func (g *Graph) readBerry(text []byte) {
+	entries := Berry(text)
 	by := map[string]string{}
 	for key := range entries {
 		for descriptor := range strings.SplitSeq(key, ", ") {

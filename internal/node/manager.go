@@ -45,8 +45,9 @@ type manager struct {
 	origin string
 	// berry is Yarn 2 or later.
 	berry bool
-	// rc is what matters of .yarnrc.yml.
-	rc yarnrc
+	// rc is what matters of .yarnrc.yml, and rcText all of it.
+	rcText []byte
+	rc     yarnrc
 }
 
 // chooseManager decides which package manager installs: what package.json says, else the lockfile.

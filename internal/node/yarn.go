@@ -32,6 +32,7 @@ func (p *Project) readYarn(m manager) (manager, error) {
 	if err != nil {
 		return m, err
 	}
+	m.rcText = text
 	if err := yaml.Unmarshal(text, &m.rc); err != nil {
 		return m, &problem.Problem{
 			ID:    "node/yarnrc-invalid",
@@ -119,7 +120,7 @@ func (p *Project) yarn(d *plan.Dependencies) {
 			d.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
 		}
 		version, err := semver.Parse(d.Version)
-		d.Yarn1 = p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings)
+		d.YarnCache = p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings)
 		install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
 		if p.manager.lockfile == "" {
 			install = append(install, "--no-lockfile")
@@ -139,6 +140,7 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		d.Install = runs("yarn", "install", "--immutable")
 	}
 	d.InstallLaunch = d.Install
+	d.YarnCache = p.manager.lockfile != "" && !ownWays().Match(p.manager.rcText) && !p.app.IsDir(path.Join(p.root, ".yarn/cache"))
 	if p.pnp() {
 		// The places of packages are written into this file, so that they stay where they are.
 		index := ".pnp.cjs"
@@ -176,6 +178,9 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		d.Traces = append(d.Traces, path.Join(p.root, ".yarn"))
 	}
 }
+
+// ownWays finds settings of later Yarns that tell where packages come from and how they are kept.
+var ownWays = pattern.Lazy(`(?m)^["']?(?:npm|http|ca|network|unsafe|compression|global|enableNetwork|enableMirror|enableStrictSsl|checksumBehavior)`)
 
 // ownMirror and ownNetwork find settings of Yarn 1: https://classic.yarnpkg.com/en/docs/yarnrc. An application that brings
 // its packages' archives has Yarn look for them there.

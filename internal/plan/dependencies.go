@@ -56,8 +56,8 @@ type Dependencies struct {
 	Direct bool `json:",omitempty"`
 	// NotDirect is why Lockfile cannot be installed without the package manager; empty when that may be tried.
 	NotDirect string `json:",omitempty"`
-	// Yarn1: Lockfile is one of Yarn 1, from which Yarn's cache can be filled before it installs.
-	Yarn1 bool `json:",omitempty"`
+	// YarnCache: Lockfile is Yarn's, and its cache can be filled from that before it installs.
+	YarnCache bool `json:",omitempty"`
 	// Install makes the tree for building, with development dependencies.
 	Install Command
 	// InstallLaunch makes the tree for running, without them, where there are no Scripts and no Hooks.

@@ -27,8 +27,25 @@ const (
 // metadataFile is the one that tells Yarn that a package is whole: METADATA_FILENAME of src/constants.js.
 const metadataFile = ".yarn-metadata.json"
 
-// Download saves a package's archive under a path when its bytes have the checksum that is expected.
-type Download func(ctx context.Context, a Archive, checksum, path string) (size int64, err error)
+// Download saves an archive under a path, when its bytes have the checksum that is expected (Subresource Integrity; empty for
+// none).
+type Download func(ctx context.Context, url, checksum, path string) (size int64, err error)
+
+// Package is one that Yarn's cache can be given.
+type Package interface {
+	// fetch sees to it that what the cache is filled from is there; size is that of the download, 0 when it was there.
+	fetch(ctx context.Context, s Store, download Download) (size int64, err error)
+	// fill puts the package into the cache, or leaves no trace there.
+	fill(s Store) error
+}
+
+// Store is what Yarn keeps.
+type Store struct {
+	// Kept is what it keeps from one build to the next: the offline mirror of Yarn 1, the global folder of later ones.
+	Kept string
+	// Cache is the cache of Yarn 1.
+	Cache string
+}
 
 // Result says what was done.
 type Result struct {
@@ -39,36 +56,33 @@ type Result struct {
 	Left int
 }
 
-// Fill puts packages into Yarn's cache, from an offline mirror; what the mirror does not have is downloaded into it. A download
-// that fails is the last: Yarn knows how to say what is wrong.
-func Fill(ctx context.Context, list []Archive, mirror, cache string, download Download) (Result, error) {
+// Fill puts packages into Yarn's cache. A download that fails is the last: Yarn knows how to say what is wrong.
+func Fill(ctx context.Context, list []Package, s Store, download Download) (Result, error) {
 	var fetched, size, filled atomic.Int64
 	var failed atomic.Bool
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(downloads)
 	unpacking := make(chan struct{}, unpackings)
-	for _, a := range list {
+	for _, p := range list {
 		if failed.Load() {
 			break
 		}
 		group.Go(func() error {
-			file := filepath.Join(mirror, a.mirrored())
-			if fetch.Verify(file, a.checksum()) != nil {
-				n, err := download(ctx, a, a.checksum(), file)
-				if err != nil {
-					failed.Store(true)
-					return ctx.Err()
-				}
+			n, err := p.fetch(ctx, s, download)
+			if err != nil {
+				failed.Store(true)
+				return ctx.Err()
+			}
+			if n > 0 {
 				fetched.Add(1)
 				size.Add(n)
 			}
 			unpacking <- struct{}{}
 			defer func() { <-unpacking }()
-			err := a.fill(file, cache)
-			if err == nil {
+			if err = p.fill(s); err == nil {
 				filled.Add(1)
 			}
-			if p, ok := errors.AsType[*problem.Problem](err); ok && strings.HasPrefix(p.ID, "disk/") {
+			if disk, ok := errors.AsType[*problem.Problem](err); ok && strings.HasPrefix(disk.ID, "disk/") {
 				return err
 			}
 			return ctx.Err()
@@ -78,10 +92,18 @@ func Fill(ctx context.Context, list []Archive, mirror, cache string, download Do
 	return Result{Fetched: int(fetched.Load()), Bytes: size.Load(), Left: len(list) - int(filled.Load())}, err
 }
 
+func (a Archive) fetch(ctx context.Context, s Store, download Download) (int64, error) {
+	file := filepath.Join(s.Kept, a.mirrored())
+	if fetch.Verify(file, a.checksum()) == nil {
+		return 0, nil
+	}
+	return download(ctx, a.URL, a.checksum(), file)
+}
+
 // fill unpacks the archive; a package that it cannot make as Yarn would is taken away again.
-func (a Archive) fill(file, cache string) error {
-	folder := filepath.Join(cache, a.folder())
-	err := a.unpack(file, folder)
+func (a Archive) fill(s Store) error {
+	folder := filepath.Join(s.Cache, a.folder())
+	err := a.unpack(filepath.Join(s.Kept, a.mirrored()), folder)
 	if err != nil {
 		_ = archive.RemoveAll(folder)
 	}

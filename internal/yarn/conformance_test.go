@@ -71,8 +71,8 @@ func TestYarnConforms(t *testing.T) {
 	g.Expect(others).To(BeTrue(), "there is an alias")
 	cache, filled := t.TempDir(), t.TempDir()
 	client := fetch.NewClient("gantry-test")
-	done, err := yarn.Fill(t.Context(), list, filled, cache, func(ctx context.Context, a yarn.Archive, checksum, path string) (int64, error) {
-		size, _, err := client.Save(ctx, fetch.File{URL: a.URL, Checksum: checksum}, path)
+	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: filled, Cache: cache}, func(ctx context.Context, url, checksum, path string) (int64, error) {
+		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
 		return size, err
 	})
 	g.Expect(err).NotTo(HaveOccurred())

@@ -71,7 +71,7 @@ var (
 	// packageName and version are such that they are names of folders as well.
 	packageName = pattern.Lazy(`^(?:@\w[\w.~-]*/)?\w[\w.~-]*$`)
 	version     = pattern.Lazy(`^\w[\w.+-]*$`)
-	sha1Digits = pattern.Lazy(`^[0-9a-f]{40}$`)
+	sha1Digits  = pattern.Lazy(`^[0-9a-f]{40}$`)
 	// archiveName is RE_URL_NAME_MATCH of src/fetchers/tarball-fetcher.js.
 	archiveName = pattern.Lazy(`/(?:(@[^/]+)(?:/|%2f))?[^/]+/(?:-|_attachments)/(?:@[^/]+/)?(\w[^/?#]*)$`)
 )

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -102,6 +103,13 @@ func archiveOf(t *testing.T, files ...file) []byte {
 	return out.Bytes()
 }
 
+func packagesOf[P yarn.Package](list []P) (all []yarn.Package) {
+	for _, p := range list {
+		all = append(all, p)
+	}
+	return all
+}
+
 func TestFill(t *testing.T) {
 	g := NewWithT(t)
 	manifest := file{"package.json", `{"bin": {"a": "cli.js", "gone": "gone.js"}}`, 0o600, tar.TypeReg}
@@ -126,14 +134,14 @@ func TestFill(t *testing.T) {
 	}
 	mirror, cache := t.TempDir(), t.TempDir()
 	downloads := 0
-	download := func(_ context.Context, a yarn.Archive, checksum, path string) (int64, error) {
+	download := func(_ context.Context, url, checksum, path string) (int64, error) {
 		downloads++
 		g.Expect(checksum).To(HavePrefix("sha512-"))
-		return 1, os.WriteFile(path, packages[a.Name], 0o644)
+		return 1, os.WriteFile(path, packages[strings.Split(url, "/")[3]], 0o644)
 	}
 	for _, a := range list {
 		// One by one: the test's download counts.
-		done, err := yarn.Fill(t.Context(), []yarn.Archive{a}, mirror, cache, download)
+		done, err := yarn.Fill(t.Context(), []yarn.Package{a}, yarn.Store{Kept: mirror, Cache: cache}, download)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(done.Left == 0).To(Equal(a.Name == "good"), a.Name)
 		g.Expect(done.Fetched).To(Equal(1))
@@ -157,12 +165,12 @@ func TestFill(t *testing.T) {
 			good = append(good, a)
 		}
 	}
-	done, err := yarn.Fill(t.Context(), good, mirror, t.TempDir(), download)
+	done, err := yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(yarn.Result{}))
 	archive := filepath.Join(mirror, "good-1.0.0.tgz")
 	g.Expect(os.WriteFile(archive, []byte("damaged"), 0o644)).To(Succeed())
-	done, err = yarn.Fill(t.Context(), good, mirror, t.TempDir(), download)
+	done, err = yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1}))
 
@@ -173,17 +181,17 @@ func TestFill(t *testing.T) {
 	g.Expect(left).To(HaveLen(1))
 
 	// A download that fails leaves the rest to Yarn, which says why.
-	failing := func(context.Context, yarn.Archive, string, string) (int64, error) { return 0, errors.New("no network") }
-	done, err = yarn.Fill(t.Context(), list, t.TempDir(), t.TempDir(), failing)
+	failing := func(context.Context, string, string, string) (int64, error) { return 0, errors.New("no network") }
+	done, err = yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, failing)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(yarn.Result{Left: len(list)}))
 
 	// A disk that fails ends the build.
 	g.Expect(os.WriteFile(filepath.Join(cache, "v6-is-a-file"), nil, 0o644)).To(Succeed())
-	_, err = yarn.Fill(t.Context(), good, mirror, filepath.Join(cache, "v6-is-a-file"), download)
+	_, err = yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: filepath.Join(cache, "v6-is-a-file")}, download)
 	g.Expect(err).To(MatchError(ContainSubstring("[disk/write]")))
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	_, err = yarn.Fill(stopped, good, t.TempDir(), t.TempDir(), failing)
+	_, err = yarn.Fill(stopped, packagesOf(good), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, failing)
 	g.Expect(err).To(MatchError(context.Canceled))
 }
