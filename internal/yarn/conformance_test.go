@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
@@ -24,22 +26,56 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program gets the newest Yarn 1 that is pinned.
-func program(t *testing.T) string {
+// program gets the newest Yarn that is pinned, of those in a package of the registry; file is what is run of it.
+func program(t *testing.T, pkg, file string) string {
 	g := NewWithT(t)
 	releases, err := catalog.For("amd64")
 	g.Expect(err).NotTo(HaveOccurred())
-	at := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "yarn" && r.Package == "yarn" })
+	at := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "yarn" && r.Package == pkg })
 	release, dir := releases.Releases[at], t.TempDir()
 	saved := filepath.Join(dir, "yarn.tgz")
-	source := fetch.File{URL: "https://registry.npmjs.org/yarn/-/yarn-" + release.Version + ".tgz", Checksum: release.Integrity}
+	source := fetch.File{URL: "https://registry.npmjs.org/" + pkg + "/-/" + path.Base(pkg) + "-" + release.Version + ".tgz", Checksum: release.Integrity}
 	_, _, err = fetch.NewClient("gantry-test").Save(t.Context(), source, saved)
 	g.Expect(err).NotTo(HaveOccurred())
 	in, err := os.Open(saved)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(archive.Gunzip(in, dir, archive.Options{Strip: 1})).To(Succeed())
 	g.Expect(in.Close()).To(Succeed())
-	return filepath.Join(dir, "bin/yarn.js")
+	return filepath.Join(dir, file)
+}
+
+func download() yarn.Download {
+	client := fetch.NewClient("gantry-test")
+	return func(ctx context.Context, url, checksum, path string) (int64, error) {
+		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
+		return size, err
+	}
+}
+
+// The archives that Gantry makes for Yarn 4 are those that the lockfile knows, all of them; Yarn needs no network.
+func TestYarn4Conforms(t *testing.T) {
+	g := NewWithT(t)
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not compared with Yarn, how its cache is filled: there is no node on PATH")
+	}
+	text, err := os.ReadFile("testdata/berry/yarn.lock")
+	g.Expect(err).NotTo(HaveOccurred())
+	list := yarn.Locators(text, "https://registry.npmjs.org", lockfile.Platform{OS: "linux", CPU: "x64", Libc: "glibc"})
+	kept := t.TempDir()
+	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: kept}, download())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done.Left).To(BeZero())
+	g.Expect(done.Fetched).To(BeNumerically(">", 200))
+
+	app := t.TempDir()
+	g.Expect(os.CopyFS(app, os.DirFS("testdata/berry"))).To(Succeed())
+	cmd := exec.Command(node, program(t, "@yarnpkg/cli-dist", "bin/yarn.js"), "install", "--immutable", "--mode=skip-build")
+	cmd.Dir = app
+	cmd.Env = append(os.Environ(), "HOME="+app, "YARN_ENABLE_NETWORK=0", "YARN_ENABLE_TELEMETRY=0", "YARN_GLOBAL_FOLDER="+kept)
+	out, err := cmd.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), "%s", out)
+	g.Expect(filepath.Join(app, "node_modules/express/package.json")).To(BeAnExistingFile())
 }
 
 // What Yarn installs from the cache that Gantry fills is what it installs from its own, to the modes of files.
@@ -49,7 +85,7 @@ func TestYarnConforms(t *testing.T) {
 	if err != nil {
 		t.Skip("not compared with Yarn, how its cache is filled: there is no node on PATH")
 	}
-	script := program(t)
+	script := program(t, "yarn", "bin/yarn.js")
 	mirror := t.TempDir()
 	install := func(app, mirror, cache string, more ...string) (string, error) {
 		cmd := exec.Command(node, append([]string{script, "install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive"}, more...)...)
@@ -70,11 +106,7 @@ func TestYarnConforms(t *testing.T) {
 	list, others := yarn.Archives(text)
 	g.Expect(others).To(BeTrue(), "there is an alias")
 	cache, filled := t.TempDir(), t.TempDir()
-	client := fetch.NewClient("gantry-test")
-	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: filled, Cache: cache}, func(ctx context.Context, url, checksum, path string) (int64, error) {
-		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
-		return size, err
-	})
+	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: filled, Cache: cache}, download())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done.Left).To(BeZero())
 	g.Expect(done.Fetched).To(Equal(len(list)))

@@ -17,6 +17,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
@@ -63,16 +64,78 @@ func TestArchives(t *testing.T) {
 func FuzzArchives(f *testing.F) {
 	f.Add([]byte("a@^1.0.0:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n  integrity sha512-x\n"))
 	f.Add([]byte("\"@s/../a@1\":\n  version \"../../..\"\n  resolved \"https://npm.example/@..%2f..%2fa/-/..#" + sum + "\"\n"))
+	f.Add(berry("\"a@npm:1\":\n  version: 1.0.0\n  resolution: \"@s/../a@npm:1.0.0\"\n  checksum: 10c0/" + strings.Repeat("0a", 64) + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		var places []string
 		list, _ := yarn.Archives(text)
 		for _, a := range list {
-			for _, name := range yarn.Places(a) {
-				if !filepath.IsLocal(name) || name == "." {
-					t.Errorf("%+v is at %q", a, name)
-				}
+			places = append(places, yarn.Places(a)...)
+		}
+		for _, l := range yarn.Locators(text, "", lockfile.Platform{}) {
+			places = append(places, yarn.Place(l))
+		}
+		for _, name := range places {
+			if !filepath.IsLocal(name) || name == "." {
+				t.Errorf("a package is at %q", name)
 			}
 		}
 	})
+}
+
+func berry(entry string) []byte {
+	return []byte("__metadata:\n  version: 9\n  cacheKey: 10c0\n\n" + entry)
+}
+
+// Of later Yarns, only packages of the registry are taken, for this platform, in archives that are not compressed.
+func TestLocators(t *testing.T) {
+	digest := strings.Repeat("0a", 64)
+	plain := "\"@s/a@npm:^1.0.0\":\n  version: 1.2.3\n  resolution: \"@s/a@npm:1.2.3\"\n  checksum: 10c0/" + digest + "\n  languageName: node\n  linkType: hard\n"
+	expected := []yarn.Locator{{Name: "@s/a", Version: "1.2.3", URL: "https://registry.example/npm/@s/a/-/a-1.2.3.tgz", SHA512: digest}}
+	for name, c := range map[string]struct {
+		entry    string
+		expected []yarn.Locator
+	}{
+		"of the registry":        {plain, expected},
+		"for this platform":      {plain + "  conditions: os=linux & cpu=x64 & libc=glibc\n", expected},
+		"for another platform":   {plain + "  conditions: os=darwin\n", nil},
+		"compressed":             {strings.ReplaceAll(plain, "10c0/", "10/"), nil},
+		"of an older Yarn":       {strings.ReplaceAll(plain, "10c0/", ""), nil},
+		"without a checksum":     {strings.ReplaceAll(plain, "  checksum: 10c0/"+digest+"\n", ""), nil},
+		"a damaged checksum":     {strings.ReplaceAll(plain, digest, "../.."), nil},
+		"from another address":   {strings.ReplaceAll(plain, "npm:1.2.3", "npm:1.2.3::__archiveUrl=https%3A%2F%2Fx.example"), nil},
+		"a patch":                {strings.ReplaceAll(plain, "npm:1.2.3", "patch:@s/a@npm%3A1.2.3#x"), nil},
+		"a workspace":            {strings.ReplaceAll(plain, "npm:1.2.3", "workspace:a"), nil},
+		"with build metadata":    {strings.ReplaceAll(plain, "1.2.3", "1.2.3+x"), nil},
+		"leads out of a folder":  {strings.ReplaceAll(plain, "@s/a@npm:1.2.3", "../a@npm:1.2.3"), nil},
+		"what is not understood": {"{", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on := lockfile.Platform{OS: "linux", CPU: "x64", Libc: "glibc"}
+			NewWithT(t).Expect(yarn.Locators(berry(c.entry), "https://registry.example/npm/", on)).To(Equal(c.expected))
+		})
+	}
+}
+
+// An archive that is not as the lockfile says is none.
+func TestArchivesThatDiffer(t *testing.T) {
+	g := NewWithT(t)
+	manifest := file{"package.json", "{}", 0o644, tar.TypeReg}
+	for name, content := range map[string][]byte{
+		"another": archiveOf(t, manifest), "linked": archiveOf(t, manifest, file{"x", "/etc/passwd", 0o777, tar.TypeSymlink}),
+		"damaged": archiveOf(t, manifest)[:40], "no archive": []byte("x"), "nothing": archiveOf(t),
+	} {
+		kept := t.TempDir()
+		download := func(_ context.Context, _, _, path string) (int64, error) {
+			return 1, os.WriteFile(path, content, 0o644)
+		}
+		l := yarn.Locator{Name: "a", Version: "1.0.0", URL: "https://registry.example/a/-/a-1.0.0.tgz", SHA512: strings.Repeat("0a", 64)}
+		done, err := yarn.Fill(t.Context(), []yarn.Package{l}, yarn.Store{Kept: kept}, download)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1, Left: 1}), name)
+		left, err := os.ReadDir(filepath.Join(kept, "cache"))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(left).To(BeEmpty(), name)
+	}
 }
 
 // file is an entry of an archive.
