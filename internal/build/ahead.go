@@ -23,7 +23,7 @@ type ahead struct {
 	config   npm.Config
 	packages []yarn.Package
 	// prune removes what is not needed any more from what is kept.
-	prune func(kept string) error
+	prune func(s yarn.Store) error
 }
 
 // openAhead gives nil where everything is left to the package manager.
@@ -35,7 +35,7 @@ func (w *work) openAhead(in installation) (*ahead, error) {
 	if err != nil {
 		return nil, problem.Disk("read "+in.Lockfile, err)
 	}
-	a := &ahead{w: w, prune: func(string) error { return nil }}
+	a := &ahead{w: w, prune: func(yarn.Store) error { return nil }}
 	if yarn.IsBerry(text) {
 		a.locators(text)
 	} else if err := a.archives(in, text); err != nil {
@@ -60,7 +60,7 @@ func (a *ahead) archives(in installation, text []byte) (err error) {
 		}
 	}
 	if !others {
-		a.prune = func(kept string) error { return yarn.Prune(all, kept) }
+		a.prune = func(s yarn.Store) error { return yarn.Prune(all, s) }
 	}
 	return err
 }
@@ -85,6 +85,7 @@ func (a *ahead) locators(text []byte) {
 	if _, err := os.Stat(filepath.Join(values["HOME"], ".yarnrc.yml")); err == nil {
 		return
 	}
+	a.prune = func(s yarn.Store) error { return yarn.PruneArchives(text, s) }
 	on := lockfile.Platform{OS: "linux", CPU: npmCPU[a.w.arch], Libc: libc()}
 	for _, l := range yarn.Locators(text, cmp.Or(values[registryServer], yarnRegistry), on) {
 		a.packages = append(a.packages, l)
@@ -93,7 +94,7 @@ func (a *ahead) locators(text []byte) {
 
 // fill fills Yarn's cache.
 func (a *ahead) fill(ctx context.Context, s yarn.Store) error {
-	if err := a.prune(s.Kept); err != nil {
+	if err := a.prune(s); err != nil {
 		return err
 	}
 	client := a.w.registry()

@@ -174,19 +174,23 @@ func makeExecutable(folder string) error {
 	return nil
 }
 
-// Prune removes from a mirror the archives that a lockfile does not name any more.
-func Prune(list []Archive, mirror string) error {
+// Prune removes from what Yarn 1 keeps the archives that a lockfile does not name any more.
+func Prune(list []Archive, s Store) error {
 	needed := map[string]bool{}
 	for _, a := range list {
 		needed[a.mirrored()] = true
 	}
-	entries, err := os.ReadDir(mirror)
-	if err != nil {
+	return prune(s.Kept, func(name string) bool { return needed[name] })
+}
+
+func prune(folder string, needed func(name string) bool) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil && !os.IsNotExist(err) {
 		return problem.Disk("read the packages that Yarn keeps", err)
 	}
 	for _, e := range entries {
-		if !needed[e.Name()] {
-			if err := os.RemoveAll(filepath.Join(mirror, e.Name())); err != nil {
+		if !needed(e.Name()) {
+			if err := os.RemoveAll(filepath.Join(folder, e.Name())); err != nil {
 				return problem.Disk("prune the packages that Yarn keeps", err)
 			}
 		}

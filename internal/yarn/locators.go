@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"path/filepath"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
@@ -50,10 +51,12 @@ var (
 	plainVersion = pattern.Lazy(`^\d+\.\d+\.\d+(?:-[\w.-]+)?$`)
 )
 
-// file is the archive's name in the cache: slugifyLocator of packages/yarnpkg-core/sources/structUtils.ts, and
+func (l Locator) file() string { return fileOf(l.Name, l.Version, "npm:"+l.Version) }
+
+// fileOf is the name of an archive in the cache: slugifyLocator of packages/yarnpkg-core/sources/structUtils.ts, and
 // getVersionFilename of Cache.ts.
-func (l Locator) file() string {
-	scope, name, scoped := strings.Cut(strings.TrimPrefix(l.Name, "@"), "/")
+func fileOf(name, version, reference string) string {
+	scope, name, scoped := strings.Cut(strings.TrimPrefix(name, "@"), "/")
 	if !scoped {
 		scope, name = "", scope
 	}
@@ -62,7 +65,21 @@ func (l Locator) file() string {
 	if scoped {
 		slug = "@" + scope + "-" + name
 	}
-	return slug + "-npm-" + l.Version + "-" + digest(identity + "npm:" + l.Version)[:10] + "-" + uncompressed + ".zip"
+	return slug + fromRegistry + version + "-" + digest(identity + reference)[:10] + "-" + uncompressed + ".zip"
+}
+
+// fromRegistry is in the name of every archive of a package of a registry.
+const fromRegistry = "-npm-"
+
+// PruneArchives removes from what Yarn keeps the archives of a registry's packages that a lockfile does not name any more.
+func PruneArchives(text []byte, s Store) error {
+	needed := map[string]bool{}
+	for _, e := range lockfile.Berry(text) {
+		if name, reference, found := strings.Cut(e.Resolution, "@npm:"); found {
+			needed[fileOf(name, e.Version, "npm:"+reference)] = true
+		}
+	}
+	return prune(filepath.Join(s.Kept, cacheFolder), func(name string) bool { return needed[name] || !strings.Contains(name, fromRegistry) })
 }
 
 func digest(text string) string {

@@ -116,6 +116,21 @@ func TestLocators(t *testing.T) {
 	}
 }
 
+// What a lockfile does not name any more is removed; what is not of a registry is kept.
+func TestPruneArchives(t *testing.T) {
+	g := NewWithT(t)
+	s := yarn.Store{Kept: t.TempDir()}
+	g.Expect(yarn.PruneArchives(berry(""), s)).To(Succeed(), "there is nothing")
+	cache := filepath.Join(s.Kept, "cache")
+	g.Expect(os.Mkdir(cache, 0o755)).To(Succeed())
+	needed := yarn.Place(yarn.Locator{Name: "@s/a", Version: "1.2.3"})
+	for _, name := range []string{needed, "@s-a-npm-1.2.2-0123456789-10c0.zip", "a-patch-0123456789-10c0.zip", ".gitignore"} {
+		g.Expect(os.WriteFile(filepath.Join(cache, name), nil, 0o644)).To(Succeed())
+	}
+	g.Expect(yarn.PruneArchives(berry("\"@s/a@npm:^1.0.0\":\n  version: 1.2.3\n  resolution: \"@s/a@npm:1.2.3\"\n"), s)).To(Succeed())
+	g.Expect(filepath.Glob(filepath.Join(cache, "*"))).To(ConsistOf(filepath.Join(cache, needed), filepath.Join(cache, "a-patch-0123456789-10c0.zip"), filepath.Join(cache, ".gitignore")))
+}
+
 // An archive that is not as the lockfile says is none.
 func TestArchivesThatDiffer(t *testing.T) {
 	g := NewWithT(t)
@@ -238,7 +253,7 @@ func TestFill(t *testing.T) {
 	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1}))
 
 	// What no lockfile names any more is removed.
-	g.Expect(yarn.Prune(good, mirror)).To(Succeed())
+	g.Expect(yarn.Prune(good, yarn.Store{Kept: mirror})).To(Succeed())
 	left, err := os.ReadDir(mirror)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(HaveLen(1))

@@ -151,7 +151,7 @@ func (z *zipped) folder(name string) error {
 // A file is held in memory; of large ones, one at a time. Those beyond largest are left to Yarn.
 const (
 	large   = 1 << 20
-	largest = 128 << 20
+	largest = 64 << 20
 )
 
 var oneAtATime sync.Mutex
