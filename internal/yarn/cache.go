@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/tarball"
 )
@@ -33,6 +36,8 @@ type Download func(ctx context.Context, url, checksum, path string) (size int64,
 
 // Package is one that Yarn's cache can be given.
 type Package interface {
+	// address is where it is downloaded from.
+	address() string
 	// fetch sees to it that what the cache is filled from is there; size is that of the download, 0 when it was there.
 	fetch(ctx context.Context, s Store, download Download) (size int64, err error)
 	// fill puts the package into the cache, or leaves no trace there.
@@ -56,21 +61,22 @@ type Result struct {
 	Left int
 }
 
-// Fill puts packages into Yarn's cache. A download that fails is the last: Yarn knows how to say what is wrong.
+// Fill puts packages into Yarn's cache. A download that fails is the last from its host: Yarn knows how to say what is wrong.
 func Fill(ctx context.Context, list []Package, s Store, download Download) (Result, error) {
 	var fetched, size, filled atomic.Int64
-	var failed atomic.Bool
+	var failed sync.Map
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(downloads)
 	unpacking := make(chan struct{}, unpackings)
 	for _, p := range list {
-		if failed.Load() {
-			break
+		host := hostOf(p.address())
+		if _, known := failed.Load(host); known {
+			continue
 		}
 		group.Go(func() error {
 			n, err := p.fetch(ctx, s, download)
 			if err != nil {
-				failed.Store(true)
+				failed.Store(host, true)
 				return ctx.Err()
 			}
 			if n > 0 {
@@ -92,12 +98,25 @@ func Fill(ctx context.Context, list []Package, s Store, download Download) (Resu
 	return Result{Fetched: int(fetched.Load()), Bytes: size.Load(), Left: len(list) - int(filled.Load())}, err
 }
 
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
+}
+
+// encrypted are hosts that Yarn asks by https alone: REGEX_REGISTRY_ENFORCED_HTTPS of src/registries/npm-registry.js.
+var encrypted = pattern.Lazy(`^http://((?:[^/]+\.)?(?:yarnpkg\.com|npmjs\.(?:org|com))/)`)
+
+func (a Archive) address() string { return encrypted().ReplaceAllString(a.URL, "https://$1") }
+
 func (a Archive) fetch(ctx context.Context, s Store, download Download) (int64, error) {
 	file := filepath.Join(s.Kept, a.mirrored())
 	if fetch.Verify(file, a.checksum()) == nil {
 		return 0, nil
 	}
-	return download(ctx, a.URL, a.checksum(), file)
+	return download(ctx, a.address(), a.checksum(), file)
 }
 
 // fill unpacks the archive; a package that it cannot make as Yarn would is taken away again.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,6 +264,22 @@ func TestFill(t *testing.T) {
 	done, err = yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, failing)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(yarn.Result{Left: len(list)}))
+
+	// One host that fails is no reason to leave another's to Yarn; and what old lockfiles name by http comes by https.
+	elsewhere := good[0]
+	elsewhere.URL = "http://registry.npmjs.org/good/-/good-1.0.0.tgz"
+	var asked []string
+	others := slices.DeleteFunc(slices.Clone(list), func(a yarn.Archive) bool { return a.Name == "good" })
+	done, err = yarn.Fill(t.Context(), append(packagesOf(others), elsewhere), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, func(ctx context.Context, url, checksum, path string) (int64, error) {
+		if strings.Contains(url, "registry.example") {
+			return 0, errors.New("no such host")
+		}
+		asked = append(asked, url)
+		return 1, os.WriteFile(path, packages["good"], 0o644)
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1, Left: len(others)}))
+	g.Expect(asked).To(Equal([]string{"https://registry.npmjs.org/good/-/good-1.0.0.tgz"}))
 
 	// A disk that fails ends the build.
 	g.Expect(os.WriteFile(filepath.Join(cache, "v6-is-a-file"), nil, 0o644)).To(Succeed())

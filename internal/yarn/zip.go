@@ -26,6 +26,8 @@ const cacheFolder = "cache"
 
 func (l Locator) place(s Store) string { return filepath.Join(s.Kept, cacheFolder, l.file()) }
 
+func (l Locator) address() string { return l.URL }
+
 func (l Locator) fetch(ctx context.Context, s Store, download Download) (int64, error) {
 	file := l.place(s)
 	if fetch.Verify(file, l.checksum()) == nil {
