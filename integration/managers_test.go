@@ -102,6 +102,9 @@ func TestPackageManagers(t *testing.T) {
 			p := copyApp(t, "managers/"+name)
 			log := p.build()
 			p.Expect(log).To(ContainSubstring("packages  " + title))
+			if strings.HasPrefix(name, "yarn") {
+				p.Expect(log).To(ContainSubstring("3 in Yarn's cache, 3 fetched"))
+			}
 			answer := func() string {
 				_, body := p.start(runDefault).get("/")
 				return body

@@ -59,6 +59,7 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 		return err
 	})
 	if err != nil {
+		s.discard()
 		return nil, err
 	}
 	if damaged {
@@ -97,10 +98,16 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 
 // store is what the package manager has kept, while it installs.
 type store struct {
-	layer  libcnb.Layer
 	inputs layer.Inputs
 	// folder is a temporary one; packages and scratch are in it.
 	folder, packages, scratch string
+}
+
+// discard removes the store of an installation that has come to nothing.
+func (s *store) discard() {
+	if s != nil {
+		_ = archive.RemoveAll(s.folder)
+	}
 }
 
 // open unpacks what the package manager kept the last time, and does ahead what it would do slower.
@@ -111,9 +118,8 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 		// What was compiled is among it.
 		s.inputs["distribution"], s.inputs[w.plan.Runtime.Title+" line"] = in.inputs["distribution"], in.inputs[w.plan.Runtime.Title+" line"]
 	}
-	var cause string
-	var err error
-	if s.layer, cause, err = w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, s.inputs); err != nil {
+	kept, cause, err := w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, s.inputs)
+	if err != nil {
 		return nil, err
 	}
 	if s.folder, err = os.MkdirTemp("", "gantry-packages-"); err != nil {
@@ -123,7 +129,7 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 	if err := os.Mkdir(s.packages, 0o755); err != nil {
 		return nil, problem.Disk("make a temporary folder", err)
 	}
-	if cause == "" && unpackKept(filepath.Join(s.layer.Path, packagesArchive), s.packages) != nil {
+	if cause == "" && unpackKept(filepath.Join(kept.Path, packagesArchive), s.packages) != nil {
 		w.Report.Line("Packages", "what "+in.Manager+" had fetched was damaged in the cache; it is fetched again")
 		if err := os.RemoveAll(s.packages); err != nil {
 			return nil, problem.Disk("clear the package manager's store", err)
@@ -133,15 +139,17 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 		}
 	}
 	if early != nil {
-		err = early.fill(ctx, yarn.Store{Kept: s.packages, Cache: s.scratch})
+		if err := early.fill(ctx, yarn.Store{Kept: s.packages, Cache: s.scratch}); err != nil {
+			s.discard()
+			return nil, err
+		}
 	}
-	return s, err
+	return s, nil
 }
 
 // install lets the package manager install, with what it kept the last time.
 func (m *managed) install(ctx context.Context, in installation, command plan.Command, s *store) error {
 	w := m.w
-	remove := func() error { return archive.RemoveAll(s.folder) }
 	holders := make([]string, len(in.Holders))
 	for i, name := range in.Holders {
 		holders[i] = filepath.Join(w.ctx.ApplicationPath, name)
@@ -150,7 +158,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		}
 	}
 	if err := w.command(ctx, "Packages", placed(command, in.Env, s.packages, s.scratch)); err != nil {
-		_ = remove()
+		s.discard()
 		return err
 	}
 	for _, dir := range slices.Backward(holders) {
@@ -185,7 +193,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		if err := archive.ZstdFiles(filepath.Join(kept.Path, packagesArchive), s.packages, "."); err != nil {
 			return err
 		}
-		return remove()
+		return archive.RemoveAll(s.folder)
 	})
 	return nil
 }
@@ -228,6 +236,7 @@ func (m *managed) installLaunch(ctx context.Context, in installation) error {
 		return err
 	})
 	if err != nil {
+		s.discard()
 		return err
 	}
 	return m.install(ctx, in, in.InstallLaunch, s)
