@@ -44,12 +44,21 @@ func (p *Project) bun(d *plan.Dependencies) {
 var blockedScripts = pattern.Lazy(`(?m)^Blocked (\d+ \w+)`)
 
 func bunFailures(lockfile string) []plan.Failure {
-	return []plan.Failure{{
-		Shows: "lockfile had changes, but lockfile is frozen",
-		ID:    "node/lockfile-out-of-sync", Title: lockfile + " does not fit package.json", Where: lockfile,
-		Hints: []string{"Run `bun install`, look at what it changes in " + lockfile + ", and commit it."},
-	}}
+	return []plan.Failure{
+		{
+			Shows: "lockfile had changes, but lockfile is frozen",
+			ID:    "node/lockfile-out-of-sync", Title: lockfile + " does not fit package.json", Where: lockfile,
+			Hints: []string{"Run `bun install`, look at what it changes in " + lockfile + ", and commit it."},
+		},
+		{
+			Shows: "Integrity check failed for tarball", Quote: bunIntegrity(),
+			ID: "node/package-integrity", Title: "a package is not the one that " + lockfile + " pins", Where: lockfile,
+			Hints: []string{"If a registry or proxy was changed on purpose, run `bun install` without the lockfile and commit the new one; otherwise do not go on."},
+		},
+	}
 }
+
+var bunIntegrity = pattern.Lazy(`(Integrity check failed for tarball: \S+)`)
 
 // bunEntry is the file that "bun ." would run where Node.js could not: what "bun init" names in "module", or leaves to its
 // place. It runs TypeScript as it is.

@@ -79,6 +79,8 @@ const approveBuilds = "What they compile or fetch is not there: run `pnpm approv
 
 var pnpmFailed = pattern.Lazy(`(?m)^.*ERR_PNPM_[A-Z_]+\W+(.*)$`)
 
+var pnpmIntegrity = pattern.Lazy(`(Got unexpected checksum for "[^"]+")`)
+
 func pnpmFailures(lockfile string) []plan.Failure {
 	return []plan.Failure{
 		{
@@ -105,6 +107,11 @@ func pnpmFailures(lockfile string) []plan.Failure {
 			Shows: "ERR_PNPM_FETCH_404", Quote: pnpmFailed(),
 			ID: "node/package-not-found", Title: "a package is not in the npm registry", Where: lockfile,
 			Hints: []string{"Check its name and version, and that the right registry is set for its scope in .npmrc."},
+		},
+		{
+			Shows: "ERR_PNPM_TARBALL_INTEGRITY", Quote: pnpmIntegrity(),
+			ID: "node/package-integrity", Title: "a package is not the one that " + lockfile + " pins", Where: lockfile,
+			Hints: []string{"If a registry or proxy was changed on purpose, run `pnpm install --update-checksums` and commit the lockfile; otherwise do not go on."},
 		},
 		{
 			Shows: "ERR_PNPM_UNSUPPORTED_ENGINE", Quote: pnpmFailed(),

@@ -88,3 +88,28 @@ func TestUnreachableWordForWord(t *testing.T) {
 		}))
 	}
 }
+
+// What package managers print when a package is not the one that their lockfile pins.
+func TestIntegrityWordForWord(t *testing.T) {
+	for lockfile, c := range map[string]struct{ text, output, want string }{
+		"yarn.lock": {"# yarn lockfile v1\n", "error https://registry.yarnpkg.com/a/-/a-2.0.0.tgz: Integrity check failed for \"a\" (computed integrity doesn't match our records, got \"sha512-x\")\n",
+			`Integrity check failed for "a" [node/package-integrity]|If a registry or proxy was changed on purpose, run ` + "`yarn install --update-checksums`" + ` and commit the lockfile; otherwise do not go on.`},
+		"yarn.lock of Yarn 4": {"__metadata:\n  version: 8\n  cacheKey: 10c0\n", "➤ YN0018: │ a@npm:2.0.0: The remote archive doesn't match the expected checksum\n",
+			"a@npm:2.0.0: The remote archive doesn't match the expected checksum [node/package-integrity]|If a registry or proxy was changed on purpose, run `YARN_CHECKSUM_BEHAVIOR=update yarn install` and commit the lockfile; otherwise do not go on."},
+		"pnpm-lock.yaml": {"lockfileVersion: '9.0'\n", " ERR_PNPM_TARBALL_INTEGRITY  Got unexpected checksum for \"https://registry.npmjs.org/a/-/a-2.0.0.tgz\". Wanted \"sha512-x\". Got \"sha512-y\".\n",
+			"Got unexpected checksum for \"https://registry.npmjs.org/a/-/a-2.0.0.tgz\" [node/package-integrity]|If a registry or proxy was changed on purpose, run `pnpm install --update-checksums` and commit the lockfile; otherwise do not go on."},
+		"bun.lock": {"{\"lockfileVersion\": 1}\n", "error: Integrity check failed for tarball: a\nerror: IntegrityCheckFailed extracting tarball from a\n",
+			"Integrity check failed for tarball: a [node/package-integrity]|If a registry or proxy was changed on purpose, run `bun install` without the lockfile and commit the new one; otherwise do not go on."},
+	} {
+		t.Run(lockfile, func(t *testing.T) {
+			g := NewWithT(t)
+			name, _, _ := strings.Cut(lockfile, " ")
+			p, err := read(&txtar.Archive{Files: []txtar.File{
+				{Name: "package.json", Data: []byte(`{"dependencies": {"a": "2.0.0"}, "scripts": {"start": "node a.js"}}`)}, {Name: name, Data: []byte(c.text)},
+			}}, t.TempDir())
+			g.Expect(err).NotTo(HaveOccurred())
+			err = failing(t, p.Dependencies.Install, c.output)
+			g.Expect(err.Error() + "|" + strings.Join(problem.As(err).Hints, "|")).To(Equal(name + ": a package is not the one that " + name + " pins: " + c.want))
+		})
+	}
+}

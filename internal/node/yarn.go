@@ -196,6 +196,14 @@ func (p *Project) pnp() bool {
 
 var yarnErrors = []struct{ shows, quote, id, title, hint string }{
 	{"Your lockfile needs to be updated", "", "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
+	{
+		"Integrity check failed for", `(Integrity check failed for "[^"]+")`, "node/package-integrity", "a package is not the one that %s pins",
+		"If a registry or proxy was changed on purpose, run `yarn install --update-checksums` and commit the lockfile; otherwise do not go on.",
+	},
+	{
+		"doesn't match the expected checksum", `YN0018: .*?(\S+: The remote archive doesn't match the expected checksum)`, "node/package-integrity", "a package is not the one that %s pins",
+		"If a registry or proxy was changed on purpose, run `YARN_CHECKSUM_BEHAVIOR=update yarn install` and commit the lockfile; otherwise do not go on.",
+	},
 	{"YN0028", `(?m)YN0028: .*?([+-]"[^"]+")`, "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},
 }
 
