@@ -45,9 +45,11 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 		return nil, err
 	}
 	file, damaged := filepath.Join(kept.Path, modulesArchive), false
-	early, err := w.openAhead(in)
-	if err != nil {
-		return nil, err
+	var early *ahead
+	if cause != "" {
+		if early, err = w.openAhead(in); err != nil {
+			return nil, err
+		}
 	}
 	var s *store
 	err = together(ctx, w.needToolchain, func(ctx context.Context) (err error) {
@@ -70,6 +72,9 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 			return nil, err
 		}
 		cause = "the archive was damaged"
+		if early, err = w.openAhead(in); err != nil {
+			return nil, err
+		}
 		if s, err = m.open(ctx, in, early); err != nil {
 			return nil, err
 		}

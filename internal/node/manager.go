@@ -45,7 +45,7 @@ type manager struct {
 	origin string
 	// berry is Yarn 2 or later.
 	berry bool
-	// rc is what matters of .yarnrc.yml, and rcText all of it.
+	// rc is what matters of .yarnrc.yml; rcText is the text of Yarn's settings, which are in .yarnrc for Yarn 1.
 	rcText []byte
 	rc     yarnrc
 }

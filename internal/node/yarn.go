@@ -32,7 +32,6 @@ func (p *Project) readYarn(m manager) (manager, error) {
 	if err != nil {
 		return m, err
 	}
-	m.rcText = text
 	if err := yaml.Unmarshal(text, &m.rc); err != nil {
 		return m, &problem.Problem{
 			ID:    "node/yarnrc-invalid",
@@ -51,6 +50,12 @@ func (p *Project) readYarn(m manager) (manager, error) {
 		m.berry = !bytes.Contains(m.text, []byte("# yarn lockfile v1"))
 	default:
 		m.berry = found
+	}
+	m.rcText = text
+	if !m.berry {
+		if m.rcText, _, err = p.app.Read(path.Join(p.root, ".yarnrc")); err != nil {
+			return m, err
+		}
 	}
 	if version := releaseOf(m.rc.YarnPath); m.asked.text == "" && version != "" {
 		m.asked = request{text: version, origin: "yarnPath in " + file, where: problem.Position{File: file}}
@@ -115,7 +120,7 @@ func (p *Project) yarn(d *plan.Dependencies) {
 	d.Scratch = append(d.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
 	if !p.manager.berry {
 		d.Env = map[string]string{"YARN_CACHE_FOLDER": plan.ScratchDir}
-		settings, _, _ := p.app.Read(path.Join(p.root, ".yarnrc"))
+		settings := p.manager.rcText
 		if !ownMirror().Match(settings) {
 			d.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
 		}

@@ -6,6 +6,7 @@ package production
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -90,7 +92,12 @@ func (t Tree) Prune() error {
 // remove takes a package out. The disk is faster with the files of many packages at a time.
 func (w *walk) remove(place string) error {
 	w.count++
-	return os.Rename(filepath.Join(w.Base, place), filepath.Join(w.gone, strconv.Itoa(w.count)))
+	err := os.Rename(filepath.Join(w.Base, place), filepath.Join(w.gone, strconv.Itoa(w.count)))
+	if errors.Is(err, syscall.EXDEV) {
+		// An overlay does not rename a folder of the image below it.
+		return archive.RemoveAll(filepath.Join(w.Base, place))
+	}
+	return err
 }
 
 // visit keeps all that the package in a folder needs; also are names that count as its dependencies.

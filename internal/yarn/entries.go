@@ -32,8 +32,13 @@ func Archives(text []byte) (list []Archive, others bool) {
 			others = true
 			continue
 		}
-		if folder := a.folder(); !known[folder] {
-			known[folder] = true
+		switch folder, file := a.folder(), a.mirrored(); {
+		case known[folder]:
+		case known[file]:
+			// Yarn calls the archives of @a/b-c and @a-b/c the same.
+			others = true
+		default:
+			known[folder], known[file] = true, true
 			list = append(list, a)
 		}
 	}

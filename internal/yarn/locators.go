@@ -32,6 +32,7 @@ func IsBerry(text []byte) bool { return bytes.Contains(text, []byte("\n__metadat
 // are such as can be made.
 func Locators(text []byte, registry string, on lockfile.Platform) []Locator {
 	var list []Locator
+	known := map[string]bool{}
 	for _, e := range lockfile.Berry(text) {
 		digest, ok := strings.CutPrefix(e.Checksum, uncompressed+"/")
 		l := Locator{Version: e.Version, SHA512: digest}
@@ -40,7 +41,10 @@ func Locators(text []byte, registry string, on lockfile.Platform) []Locator {
 			continue
 		}
 		l.URL = strings.TrimRight(registry, "/") + "/" + l.Name + "/-/" + l.Name[strings.IndexByte(l.Name, '/')+1:] + "-" + l.Version + ".tgz"
-		list = append(list, l)
+		if file := l.file(); !known[file] {
+			known[file] = true
+			list = append(list, l)
+		}
 	}
 	return list
 }

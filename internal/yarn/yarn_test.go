@@ -87,6 +87,19 @@ func berry(entry string) []byte {
 	return []byte("__metadata:\n  version: 9\n  cacheKey: 10c0\n\n" + entry)
 }
 
+// Two packages whose archives Yarn calls the same would be fetched into one file.
+func TestArchivesOfOneName(t *testing.T) {
+	g := NewWithT(t)
+	entry := func(name, url string) string {
+		return "\"" + name + "@1\":\n  version \"1.0.0\"\n  resolved \"https://registry.yarnpkg.com/" + url + "-1.0.0.tgz\"\n  integrity sha512-x\n\n"
+	}
+	list, others := yarn.Archives([]byte(entry("@a/b-c", "@a/b-c/-/b-c") + entry("@a-b/c", "@a-b/c/-/c")))
+	g.Expect(list).To(HaveLen(1))
+	g.Expect(others).To(BeTrue())
+	twice := "  version: 1.0.0\n  resolution: \"a@npm:1.0.0\"\n  checksum: 10c0/" + strings.Repeat("0a", 64) + "\n"
+	g.Expect(yarn.Locators(berry("\"a@npm:1\":\n"+twice+"\"a@npm:^1\":\n"+twice), "", lockfile.Platform{})).To(HaveLen(1))
+}
+
 // Of later Yarns, only packages of the registry are taken, for this platform, in archives that are not compressed.
 func TestLocators(t *testing.T) {
 	digest := strings.Repeat("0a", 64)

@@ -92,7 +92,7 @@ func convert(tgz io.Reader, file, prefix string) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o644)
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return problem.Disk("write "+filepath.Base(file), err)
 	}
