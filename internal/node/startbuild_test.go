@@ -87,6 +87,7 @@ func TestInForeground(t *testing.T) {
 		"node --watch server.js":                    "node server.js",
 		"NODE_ENV=production pm2 start a.js -i max": "NODE_ENV=production pm2-runtime start a.js -i max",
 		"npx pm2 start ecosystem.config.js":         "pm2-runtime start ecosystem.config.js",
+		"pm2 start e.json --no-daemon --env prod":   "pm2-runtime start e.json --env prod",
 		"forever start -m 5 server.js":              "forever -m 5 server.js",
 		"pm2-runtime start a.js":                    "pm2-runtime start a.js",
 	} {

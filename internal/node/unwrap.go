@@ -62,12 +62,15 @@ func inForeground(args []string) []string {
 	case (first == "tsx watch" || first == "node --watch") && len(args) > 2:
 		return append([]string{args[0]}, args[2:]...)
 	case first == "pm2 start":
-		return append([]string{"pm2-runtime"}, args[1:]...)
+		return append([]string{"pm2-runtime"}, slices.DeleteFunc(slices.Clone(args[1:]), func(word string) bool { return slices.Contains(ofDaemon, word) })...)
 	case first == "forever start" && len(args) > 2:
 		return append([]string{"forever"}, args[2:]...)
 	}
 	return args
 }
+
+// ofDaemon are options of "pm2 start" that "pm2-runtime start" refuses, and that mean nothing where there is no daemon.
+var ofDaemon = []string{"--no-daemon", "--attach", "-f", "--force", "--no-vizion", "--update-env"}
 
 // installed reports whether a program comes with a package of the application, or with Node.js.
 func (p *Project) installed(program string) bool {
