@@ -12,6 +12,9 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/npm"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/pnpm"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/report"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
@@ -19,32 +22,43 @@ import (
 
 // ahead does what a package manager would do slower.
 type ahead struct {
-	w        *work
-	config   npm.Config
-	packages []yarn.Package
-	// prune removes what is not needed any more from what is kept.
-	prune func(s yarn.Store) error
+	w      *work
+	config npm.Config
+	// manager, its store and its lockfile are for telling what is done.
+	manager, store, lockfile string
+	packages                 []prefetch.Package
+	// prune removes what is not needed any more from what is kept; nil for nothing.
+	prune func(s prefetch.Store) error
 }
 
 // openAhead gives nil where everything is left to the package manager.
-func (w *work) openAhead(in installation) (*ahead, error) {
-	if !in.YarnCache {
-		return nil, nil
+func (w *work) openAhead(in installation) (a *ahead, err error) {
+	a = &ahead{w: w, lockfile: in.Lockfile}
+	switch in.Prefetch {
+	case plan.YarnCache:
+		a.manager, a.store = "Yarn", "Yarn's cache"
+		err = a.yarn(in)
+	case plan.PNPMStore3:
+		err = a.pnpm(in, pnpm.V3)
+	case plan.PNPMStore10:
+		err = a.pnpm(in, pnpm.V10)
 	}
-	text, err := os.ReadFile(filepath.Join(w.ctx.ApplicationPath, in.Root, in.Lockfile))
-	if err != nil {
-		return nil, problem.Disk("read "+in.Lockfile, err)
-	}
-	a := &ahead{w: w, prune: func(yarn.Store) error { return nil }}
-	if yarn.IsBerry(text) {
-		a.locators(text)
-	} else if err := a.archives(in, text); err != nil {
+	if err != nil || len(a.packages) == 0 {
 		return nil, err
 	}
-	if len(a.packages) == 0 {
-		return nil, nil
-	}
 	return a, nil
+}
+
+func (a *ahead) yarn(in installation) error {
+	text, err := os.ReadFile(filepath.Join(a.w.ctx.ApplicationPath, in.Root, in.Lockfile))
+	if err != nil {
+		return problem.Disk("read "+in.Lockfile, err)
+	}
+	if yarn.IsBerry(text) {
+		a.locators(text)
+		return nil
+	}
+	return a.archives(in, text)
 }
 
 // archives are those of Yarn 1. Only what is not for development is needed where nothing is built.
@@ -60,7 +74,7 @@ func (a *ahead) archives(in installation, text []byte) (err error) {
 		}
 	}
 	if !others {
-		a.prune = func(s yarn.Store) error { return yarn.Prune(all, s) }
+		a.prune = func(s prefetch.Store) error { return yarn.Prune(all, s) }
 	}
 	return err
 }
@@ -85,27 +99,48 @@ func (a *ahead) locators(text []byte) {
 	if _, err := os.Stat(filepath.Join(values["HOME"], ".yarnrc.yml")); err == nil {
 		return
 	}
-	a.prune = func(s yarn.Store) error { return yarn.PruneArchives(text, s) }
+	a.prune = func(s prefetch.Store) error { return yarn.PruneArchives(text, s) }
 	on := lockfile.Platform{OS: "linux", CPU: npmCPU[a.w.arch], Libc: libc()}
 	for _, l := range yarn.Locators(text, cmp.Or(values[registryServer], yarnRegistry), on) {
 		a.packages = append(a.packages, l)
 	}
 }
 
-// fill fills Yarn's cache.
-func (a *ahead) fill(ctx context.Context, s yarn.Store) error {
-	if err := a.prune(s); err != nil {
-		return err
+// pnpm are the packages of a registry.
+func (a *ahead) pnpm(in installation, layout pnpm.Layout) (err error) {
+	a.manager, a.store = "pnpm", "pnpm's store"
+	a.config, err = a.w.npmConfig(in)
+	if unsupportedBy(err) != "" {
+		return nil
+	}
+	all, others := pnpm.Packages(in.Packages, layout, a.config.Tarball)
+	for _, p := range all {
+		if in.builds || slices.ContainsFunc(p.Keys, func(key string) bool { return slices.Contains(in.AtLaunch, key) }) {
+			a.packages = append(a.packages, p)
+		}
+	}
+	if !others {
+		a.prune = func(s prefetch.Store) error { return pnpm.Prune(all, layout, s) }
+	}
+	return err
+}
+
+// fill gives the package manager its packages.
+func (a *ahead) fill(ctx context.Context, s prefetch.Store) error {
+	if a.prune != nil {
+		if err := a.prune(s); err != nil {
+			return err
+		}
 	}
 	client := a.w.registry()
-	// Yarn tries again, and says what is wrong.
+	// The package manager tries again, and says what is wrong.
 	client.Tries = 1
 	download := func(ctx context.Context, url, checksum, path string) (int64, error) {
 		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum, Authorization: a.config.Authorization(url)}, path)
 		return size, err
 	}
-	end := a.w.Report.Step("Packages", "filling Yarn's cache from yarn.lock")
-	done, err := yarn.Fill(ctx, a.packages, s, download)
+	end := a.w.Report.Step("Packages", "filling "+a.store+" from "+a.lockfile)
+	done, err := prefetch.Fill(ctx, a.packages, s, download)
 	if err != nil {
 		end("")
 		return err
@@ -115,8 +150,8 @@ func (a *ahead) fill(ctx context.Context, s yarn.Store) error {
 		from = fmt.Sprintf("%d fetched, %s", done.Fetched, report.Size(done.Bytes))
 	}
 	if done.Left > 0 {
-		from += fmt.Sprintf(", %d left to Yarn", done.Left)
+		from += fmt.Sprintf(", %d left to %s", done.Left, a.manager)
 	}
-	end(fmt.Sprintf("%d in Yarn's cache, %s", len(a.packages)-done.Left, from))
+	end(fmt.Sprintf("%d in %s, %s", len(a.packages)-done.Left, a.store, from))
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/layer"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
 // Layer: "modules-cache" holds an archive of the packages for building, where the package manager has installed them
@@ -144,7 +144,7 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 		}
 	}
 	if early != nil {
-		if err := early.fill(ctx, yarn.Store{Kept: s.packages, Cache: s.scratch}); err != nil {
+		if err := early.fill(ctx, prefetch.Store{Kept: s.packages, Scratch: s.scratch}); err != nil {
 			s.discard()
 			return nil, err
 		}

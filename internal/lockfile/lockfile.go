@@ -14,6 +14,8 @@ type Package struct {
 	Name, Version string
 	// Integrity is Subresource Integrity of the package's archive; empty where the lockfile has none.
 	Integrity string
+	// Tarball is where pnpm's lockfile says that the archive is; empty where it does not.
+	Tarball string
 	// License is an SPDX expression; empty where the lockfile has none.
 	License string
 	// Needs are the keys of the packages that it needs itself.

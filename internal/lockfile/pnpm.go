@@ -25,7 +25,7 @@ type pnpmImporter struct {
 }
 
 type pnpmPackage struct {
-	Resolution   struct{ Integrity string }
+	Resolution   struct{ Integrity, Tarball string }
 	Name         string
 	Version      string
 	requires     `yaml:",inline"`
@@ -78,7 +78,7 @@ func (g *Graph) readPNPM(text []byte) {
 		if !known.fits(g.on) {
 			continue
 		}
-		p.Integrity = known.Resolution.Integrity
+		p.Integrity, p.Tarball = known.Resolution.Integrity, known.Resolution.Tarball
 		if known.Version != "" {
 			p.Version = known.Version
 		}

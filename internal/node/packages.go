@@ -257,7 +257,7 @@ func (p *Project) list(d *plan.Dependencies, arch string, also []string) {
 	for _, key := range graph.Needed(all, true) {
 		q := graph.Packages[key]
 		slices.Sort(q.Needs)
-		d.Packages = append(d.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Needs: slices.Compact(q.Needs)})
+		d.Packages = append(d.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Tarball: q.Tarball, Needs: slices.Compact(q.Needs)})
 	}
 	if d.NotAtLaunch {
 		return

@@ -8,6 +8,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/semver"
 )
 
 var pnpmFormat = pattern.Lazy(`(?m)^lockfileVersion: '?(\d+)`)
@@ -62,6 +63,7 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")
 	} else {
 		install = append(install, "--frozen-lockfile")
+		d.Prefetch = p.pnpmStore(d.Version)
 	}
 	d.Install = titled("pnpm install --frozen-lockfile", with(install, "--prod=false"))
 	d.InstallLaunch = titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
@@ -70,6 +72,19 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 	}
 	d.Install.Remarks = []plan.Remark{{Quote: ignoredBuilds(), Title: "pnpm has not run install scripts that nobody approved", Hint: approveBuilds}}
 	d.InstallLaunch.Remarks = d.Install.Remarks
+}
+
+// pnpmStore tells the kind of store that a version of pnpm has, where that can be filled.
+func (p *Project) pnpmStore(text string) plan.Prefetch {
+	version, err := semver.Parse(text)
+	switch {
+	case err != nil:
+	case version.Major == 8 || version.Major == 9:
+		return plan.PNPMStore3
+	case version.Major == 10:
+		return plan.PNPMStore10
+	}
+	return ""
 }
 
 // ignoredBuilds finds the packages whose install scripts pnpm leaves out: https://pnpm.io/cli/approve-builds.

@@ -125,7 +125,9 @@ func (p *Project) yarn(d *plan.Dependencies) {
 			d.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
 		}
 		version, err := semver.Parse(d.Version)
-		d.YarnCache = p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings)
+		if p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings) {
+			d.Prefetch = plan.YarnCache
+		}
 		install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
 		if p.manager.lockfile == "" {
 			install = append(install, "--no-lockfile")
@@ -145,7 +147,9 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		d.Install = runs("yarn", "install", "--immutable")
 	}
 	d.InstallLaunch = d.Install
-	d.YarnCache = p.manager.lockfile != "" && !ownWays().Match(p.manager.rcText) && !p.app.IsDir(path.Join(p.root, ".yarn/cache"))
+	if p.manager.lockfile != "" && !ownWays().Match(p.manager.rcText) && !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
+		d.Prefetch = plan.YarnCache
+	}
 	if p.pnp() {
 		// The places of packages are written into this file, so that they stay where they are.
 		index := ".pnp.cjs"

@@ -137,12 +137,7 @@ func (c Config) registry(scope string) string {
 // npm's setting replace-registry-host. Where it names none, the place is that which every registry uses.
 func (c Config) url(n *node) string {
 	if n.Resolved == "" {
-		name := n.packageName()
-		scope, _, scoped := strings.Cut(name, "/")
-		if !scoped {
-			scope = ""
-		}
-		return fmt.Sprintf("%s/%s/-/%s-%s.tgz", c.registry(scope), name, path.Base(name), n.Version)
+		return c.Tarball(n.packageName(), n.Version)
 	}
 	resolved, err := url.Parse(n.Resolved)
 	own, ownErr := url.Parse(c.registry(""))
@@ -155,6 +150,15 @@ func (c Config) url(n *node) string {
 		resolved.Path = prefix + resolved.Path
 	}
 	return resolved.String()
+}
+
+// Tarball is the usual place of a package's tarball in its registry.
+func (c Config) Tarball(name, version string) string {
+	scope, _, scoped := strings.Cut(name, "/")
+	if !scoped {
+		scope = ""
+	}
+	return fmt.Sprintf("%s/%s/-/%s-%s.tgz", c.registry(scope), name, path.Base(name), version)
 }
 
 // Authorization is the header for a place; empty where the configuration has no credentials for it. They are kept under

@@ -56,8 +56,8 @@ type Dependencies struct {
 	Direct bool `json:",omitempty"`
 	// NotDirect is why Lockfile cannot be installed without the package manager; empty when that may be tried.
 	NotDirect string `json:",omitempty"`
-	// YarnCache: Lockfile is Yarn's, and its cache can be filled from that before it installs.
-	YarnCache bool `json:",omitempty"`
+	// Prefetch is what can be filled from Lockfile before the package manager starts; empty for nothing.
+	Prefetch Prefetch `json:",omitempty"`
 	// Install makes the tree for building, with development dependencies.
 	Install Command
 	// InstallLaunch makes the tree for running, without them, where there are no Scripts and no Hooks.
@@ -80,6 +80,17 @@ type Dependencies struct {
 	// Scratch are files and folders inside trees that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
 }
+
+// Prefetch is what a package manager keeps.
+type Prefetch string
+
+const (
+	// YarnCache is the cache of Yarn 1, or of Yarn 4.
+	YarnCache Prefetch = "yarn cache"
+	// PNPMStore3 is the store of pnpm 8 and 9, PNPMStore10 that of pnpm 10.
+	PNPMStore3  Prefetch = "pnpm store v3"
+	PNPMStore10 Prefetch = "pnpm store v10"
+)
 
 // Compiled is what lets the running application load its packages faster: it knows them by the times of their files, which
 // are those of an image by then.
@@ -117,8 +128,9 @@ type Package struct {
 	// Key tells it from all others.
 	Key           string
 	Name, Version string
-	// Integrity is Subresource Integrity, License an SPDX expression; both may be empty.
-	Integrity, License string
+	// Integrity is Subresource Integrity, License an SPDX expression, Tarball where the archive is if not at the usual place; they
+	// may be empty.
+	Integrity, License, Tarball string
 	// Needs are the keys of the packages that it needs.
 	Needs []string
 }

@@ -41,7 +41,8 @@ const (
 	Yarn1
 )
 
-// ErrUnusual says that a package holds what Yarn 1 alone knows to unpack: links, and names that stand twice or lead away.
+// ErrUnusual says that a package holds what a package manager alone knows to unpack, such as links, and names that stand twice
+// or lead away.
 var ErrUnusual = errors.New("the package holds more than files")
 
 // Unpack writes a package's files into folders, which need not exist. The first part of a name, whatever it is, goes.
@@ -51,6 +52,28 @@ var ErrUnusual = errors.New("the package holds more than files")
 func Unpack(tarball io.Reader, rules Rules, folders ...string) error {
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
+	w := writer{rules: rules, folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
+	return u.each(tarball, func(header *tar.Header, content io.Reader) error {
+		name, ok := placeOf(header)
+		switch {
+		case ok:
+			return w.write(name, uint32(header.Mode)&0o777, header.Size, content)
+		case rules == Yarn1:
+			return w.other(header)
+		}
+		return nil
+	})
+}
+
+// Each calls a function for every entry of a package's archive, which may be compressed or not; content is the entry's. The
+// archive is read to its end.
+func Each(tarball io.Reader, use func(header *tar.Header, content io.Reader) error) error {
+	u := unpackers.Get().(*unpacker)
+	defer unpackers.Put(u)
+	return u.each(tarball, use)
+}
+
+func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content io.Reader) error) error {
 	u.buffered.Reset(tarball)
 	source := io.Reader(u.buffered)
 	if isGzip(u.buffered) {
@@ -60,9 +83,7 @@ func Unpack(tarball io.Reader, rules Rules, folders ...string) error {
 		u.zipped.Multistream(false)
 		source = members{u.zipped, u.buffered}
 	}
-	reader := tar.NewReader(source)
-	w := writer{rules: rules, folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
-	for {
+	for reader := tar.NewReader(source); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -70,17 +91,7 @@ func Unpack(tarball io.Reader, rules Rules, folders ...string) error {
 		if err != nil {
 			return damaged(err)
 		}
-		name, ok := placeOf(header)
-		if !ok && rules == Yarn1 {
-			err = w.other(header)
-		}
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if err := w.write(name, uint32(header.Mode)&0o777, header.Size, reader); err != nil {
+		if err := use(header, reader); err != nil {
 			return err
 		}
 	}

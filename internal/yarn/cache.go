@@ -5,123 +5,39 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry-buildpack/gantry/internal/archive"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/pattern"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/tarball"
-)
-
-// downloads and unpackings are how many packages are fetched and unpacked at a time.
-const (
-	downloads  = 64
-	unpackings = 24
 )
 
 // metadataFile is the one that tells Yarn that a package is whole: METADATA_FILENAME of src/constants.js.
 const metadataFile = ".yarn-metadata.json"
 
-// Download saves an archive under a path, when its bytes have the checksum that is expected (Subresource Integrity; empty for
-// none).
-type Download func(ctx context.Context, url, checksum, path string) (size int64, err error)
-
-// Package is one that Yarn's cache can be given.
-type Package interface {
-	// address is where it is downloaded from.
-	address() string
-	// fetch sees to it that what the cache is filled from is there; size is that of the download, 0 when it was there.
-	fetch(ctx context.Context, s Store, download Download) (size int64, err error)
-	// fill puts the package into the cache, or leaves no trace there.
-	fill(s Store) error
-}
-
-// Store is what Yarn keeps.
-type Store struct {
-	// Kept is what it keeps from one build to the next: the offline mirror of Yarn 1, the global folder of later ones.
-	Kept string
-	// Cache is the cache of Yarn 1.
-	Cache string
-}
-
-// Result says what was done.
-type Result struct {
-	// Fetched is how many archives were downloaded, and Bytes how much that was.
-	Fetched int
-	Bytes   int64
-	// Left is how many packages are left to Yarn.
-	Left int
-}
-
-// Fill puts packages into Yarn's cache. A download that fails is the last from its host: Yarn knows how to say what is wrong.
-func Fill(ctx context.Context, list []Package, s Store, download Download) (Result, error) {
-	var fetched, size, filled atomic.Int64
-	var failed sync.Map
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(downloads)
-	unpacking := make(chan struct{}, unpackings)
-	for _, p := range list {
-		host := hostOf(p.address())
-		if _, known := failed.Load(host); known {
-			continue
-		}
-		group.Go(func() error {
-			n, err := p.fetch(ctx, s, download)
-			if err != nil {
-				failed.Store(host, true)
-				return ctx.Err()
-			}
-			if n > 0 {
-				fetched.Add(1)
-				size.Add(n)
-			}
-			unpacking <- struct{}{}
-			defer func() { <-unpacking }()
-			if err = p.fill(s); err == nil {
-				filled.Add(1)
-			}
-			if disk, ok := errors.AsType[*problem.Problem](err); ok && strings.HasPrefix(disk.ID, "disk/") {
-				return err
-			}
-			return ctx.Err()
-		})
-	}
-	err := group.Wait()
-	return Result{Fetched: int(fetched.Load()), Bytes: size.Load(), Left: len(list) - int(filled.Load())}, err
-}
-
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	return u.Host
-}
-
 // encrypted are hosts that Yarn asks by https alone: REGEX_REGISTRY_ENFORCED_HTTPS of src/registries/npm-registry.js.
 var encrypted = pattern.Lazy(`^http://((?:[^/]+\.)?(?:yarnpkg\.com|npmjs\.(?:org|com))/)`)
 
-func (a Archive) address() string { return encrypted().ReplaceAllString(a.URL, "https://$1") }
+// Address is where the archive is.
+func (a Archive) Address() string { return encrypted().ReplaceAllString(a.URL, "https://$1") }
 
-func (a Archive) fetch(ctx context.Context, s Store, download Download) (int64, error) {
+// Fetch gets the archive into the offline mirror.
+func (a Archive) Fetch(ctx context.Context, s prefetch.Store, download prefetch.Download) (int64, error) {
 	file := filepath.Join(s.Kept, a.mirrored())
 	if fetch.Verify(file, a.checksum()) == nil {
 		return 0, nil
 	}
-	return download(ctx, a.address(), a.checksum(), file)
+	return download(ctx, a.Address(), a.checksum(), file)
 }
 
-// fill unpacks the archive; a package that it cannot make as Yarn would is taken away again.
-func (a Archive) fill(s Store) error {
-	folder := filepath.Join(s.Cache, a.folder())
+// Fill unpacks the archive; a package that it cannot make as Yarn would is taken away again.
+func (a Archive) Fill(s prefetch.Store) error {
+	folder := filepath.Join(s.Scratch, a.folder())
 	err := a.unpack(filepath.Join(s.Kept, a.mirrored()), folder)
 	if err != nil {
 		_ = archive.RemoveAll(folder)
@@ -194,7 +110,7 @@ func makeExecutable(folder string) error {
 }
 
 // Prune removes from what Yarn 1 keeps the archives that a lockfile does not name any more.
-func Prune(list []Archive, s Store) error {
+func Prune(list []Archive, s prefetch.Store) error {
 	needed := map[string]bool{}
 	for _, a := range list {
 		needed[a.mirrored()] = true

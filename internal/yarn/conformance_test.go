@@ -17,6 +17,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
@@ -44,7 +45,7 @@ func program(t *testing.T, pkg, file string) string {
 	return filepath.Join(dir, file)
 }
 
-func download() yarn.Download {
+func download() prefetch.Download {
 	client := fetch.NewClient("gantry-test")
 	return func(ctx context.Context, url, checksum, path string) (int64, error) {
 		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
@@ -63,7 +64,7 @@ func TestYarn4Conforms(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	list := yarn.Locators(text, "https://registry.npmjs.org", lockfile.Platform{OS: "linux", CPU: "x64", Libc: "glibc"})
 	kept := t.TempDir()
-	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: kept}, download())
+	done, err := prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: kept}, download())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done.Left).To(BeZero())
 	g.Expect(done.Fetched).To(BeNumerically(">", 200))
@@ -106,7 +107,7 @@ func TestYarnConforms(t *testing.T) {
 	list, others := yarn.Archives(text)
 	g.Expect(others).To(BeTrue(), "there is an alias")
 	cache, filled := t.TempDir(), t.TempDir()
-	done, err := yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: filled, Cache: cache}, download())
+	done, err := prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: filled, Scratch: cache}, download())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done.Left).To(BeZero())
 	g.Expect(done.Fetched).To(Equal(len(list)))

@@ -1,6 +1,5 @@
-// Package yarn fills the cache of Yarn 1 from its lockfile, faster than Yarn does: it fetches one file after the other of a
-// few connections, and unpacks on one processor. What it does not find in its cache, Yarn gets itself; so whatever is out
-// of the ordinary is left to it.
+// Package yarn fills Yarn's cache from its lockfile, faster than Yarn does: version 1 fetches one file after the other of a
+// few connections, and unpacks on one processor.
 package yarn
 
 import (

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/pattern"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 )
 
 // Locator is a package of a registry that Yarn 2 and later keep as a ZIP archive.
@@ -76,7 +77,7 @@ func fileOf(name, version, reference string) string {
 const fromRegistry = "-npm-"
 
 // PruneArchives removes from what Yarn keeps the archives of a registry's packages that a lockfile does not name any more.
-func PruneArchives(text []byte, s Store) error {
+func PruneArchives(text []byte, s prefetch.Store) error {
 	needed := map[string]bool{}
 	for _, e := range lockfile.Berry(text) {
 		if name, reference, found := strings.Cut(e.Resolution, "@npm:"); found {

@@ -19,6 +19,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
@@ -133,7 +134,7 @@ func TestLocators(t *testing.T) {
 // What a lockfile does not name any more is removed; what is not of a registry is kept.
 func TestPruneArchives(t *testing.T) {
 	g := NewWithT(t)
-	s := yarn.Store{Kept: t.TempDir()}
+	s := prefetch.Store{Kept: t.TempDir()}
 	g.Expect(yarn.PruneArchives(berry(""), s)).To(Succeed(), "there is nothing")
 	cache := filepath.Join(s.Kept, "cache")
 	g.Expect(os.Mkdir(cache, 0o755)).To(Succeed())
@@ -158,9 +159,9 @@ func TestArchivesThatDiffer(t *testing.T) {
 			return 1, os.WriteFile(path, content, 0o644)
 		}
 		l := yarn.Locator{Name: "a", Version: "1.0.0", URL: "https://registry.example/a/-/a-1.0.0.tgz", SHA512: strings.Repeat("0a", 64)}
-		done, err := yarn.Fill(t.Context(), []yarn.Package{l}, yarn.Store{Kept: kept}, download)
+		done, err := prefetch.Fill(t.Context(), []prefetch.Package{l}, prefetch.Store{Kept: kept}, download)
 		g.Expect(err).NotTo(HaveOccurred(), name)
-		g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1, Left: 1}), name)
+		g.Expect(done).To(Equal(prefetch.Result{Fetched: 1, Bytes: 1, Left: 1}), name)
 		left, err := os.ReadDir(filepath.Join(kept, "cache"))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(left).To(BeEmpty(), name)
@@ -195,7 +196,7 @@ func archiveOf(t *testing.T, files ...file) []byte {
 	return out.Bytes()
 }
 
-func packagesOf[P yarn.Package](list []P) (all []yarn.Package) {
+func packagesOf[P prefetch.Package](list []P) (all []prefetch.Package) {
 	for _, p := range list {
 		all = append(all, p)
 	}
@@ -233,7 +234,7 @@ func TestFill(t *testing.T) {
 	}
 	for _, a := range list {
 		// One by one: the test's download counts.
-		done, err := yarn.Fill(t.Context(), []yarn.Package{a}, yarn.Store{Kept: mirror, Cache: cache}, download)
+		done, err := prefetch.Fill(t.Context(), []prefetch.Package{a}, prefetch.Store{Kept: mirror, Scratch: cache}, download)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(done.Left == 0).To(Equal(a.Name == "good"), a.Name)
 		g.Expect(done.Fetched).To(Equal(1))
@@ -257,33 +258,33 @@ func TestFill(t *testing.T) {
 			good = append(good, a)
 		}
 	}
-	done, err := yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: t.TempDir()}, download)
+	done, err := prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(done).To(Equal(yarn.Result{}))
+	g.Expect(done).To(Equal(prefetch.Result{}))
 	archive := filepath.Join(mirror, "good-1.0.0.tgz")
 	g.Expect(os.WriteFile(archive, []byte("damaged"), 0o644)).To(Succeed())
-	done, err = yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: t.TempDir()}, download)
+	done, err = prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1}))
+	g.Expect(done).To(Equal(prefetch.Result{Fetched: 1, Bytes: 1}))
 
 	// What no lockfile names any more is removed.
-	g.Expect(yarn.Prune(good, yarn.Store{Kept: mirror})).To(Succeed())
+	g.Expect(yarn.Prune(good, prefetch.Store{Kept: mirror})).To(Succeed())
 	left, err := os.ReadDir(mirror)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(HaveLen(1))
 
 	// A download that fails leaves the rest to Yarn, which says why.
 	failing := func(context.Context, string, string, string) (int64, error) { return 0, errors.New("no network") }
-	done, err = yarn.Fill(t.Context(), packagesOf(list), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, failing)
+	done, err = prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(done).To(Equal(yarn.Result{Left: len(list)}))
+	g.Expect(done).To(Equal(prefetch.Result{Left: len(list)}))
 
 	// One host that fails is no reason to leave another's to Yarn; and what old lockfiles name by http comes by https.
 	elsewhere := good[0]
 	elsewhere.URL = "http://registry.npmjs.org/good/-/good-1.0.0.tgz"
 	var asked []string
 	others := slices.DeleteFunc(slices.Clone(list), func(a yarn.Archive) bool { return a.Name == "good" })
-	done, err = yarn.Fill(t.Context(), append(packagesOf(others), elsewhere), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, func(ctx context.Context, url, checksum, path string) (int64, error) {
+	done, err = prefetch.Fill(t.Context(), append(packagesOf(others), elsewhere), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, func(ctx context.Context, url, checksum, path string) (int64, error) {
 		if strings.Contains(url, "registry.example") {
 			return 0, errors.New("no such host")
 		}
@@ -291,15 +292,15 @@ func TestFill(t *testing.T) {
 		return 1, os.WriteFile(path, packages["good"], 0o644)
 	})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(done).To(Equal(yarn.Result{Fetched: 1, Bytes: 1, Left: len(others)}))
+	g.Expect(done).To(Equal(prefetch.Result{Fetched: 1, Bytes: 1, Left: len(others)}))
 	g.Expect(asked).To(Equal([]string{"https://registry.npmjs.org/good/-/good-1.0.0.tgz"}))
 
 	// A disk that fails ends the build.
 	g.Expect(os.WriteFile(filepath.Join(cache, "v6-is-a-file"), nil, 0o644)).To(Succeed())
-	_, err = yarn.Fill(t.Context(), packagesOf(good), yarn.Store{Kept: mirror, Cache: filepath.Join(cache, "v6-is-a-file")}, download)
+	_, err = prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: filepath.Join(cache, "v6-is-a-file")}, download)
 	g.Expect(err).To(MatchError(ContainSubstring("[disk/write]")))
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	_, err = yarn.Fill(stopped, packagesOf(good), yarn.Store{Kept: t.TempDir(), Cache: t.TempDir()}, failing)
+	_, err = prefetch.Fill(stopped, packagesOf(good), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
 	g.Expect(err).To(MatchError(context.Canceled))
 }

@@ -18,17 +18,20 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // cacheFolder is the cache in the global folder: https://yarnpkg.com/configuration/yarnrc#globalFolder.
 const cacheFolder = "cache"
 
-func (l Locator) place(s Store) string { return filepath.Join(s.Kept, cacheFolder, l.file()) }
+func (l Locator) place(s prefetch.Store) string { return filepath.Join(s.Kept, cacheFolder, l.file()) }
 
-func (l Locator) address() string { return l.URL }
+// Address is where the package is.
+func (l Locator) Address() string { return l.URL }
 
-func (l Locator) fetch(ctx context.Context, s Store, download Download) (int64, error) {
+// Fetch gets the package beside the archive that is made of it.
+func (l Locator) Fetch(ctx context.Context, s prefetch.Store, download prefetch.Download) (int64, error) {
 	file := l.place(s)
 	if fetch.Verify(file, l.checksum()) == nil {
 		return 0, nil
@@ -40,8 +43,8 @@ func (l Locator) fetch(ctx context.Context, s Store, download Download) (int64, 
 	return download(ctx, l.URL, "", file+".tgz")
 }
 
-// fill makes the archive. Only one that is as the lockfile says is kept.
-func (l Locator) fill(s Store) error {
+// Fill makes the archive. Only one that is as the lockfile says is kept.
+func (l Locator) Fill(s prefetch.Store) error {
 	file := l.place(s)
 	in, err := os.Open(file + ".tgz")
 	if os.IsNotExist(err) {
