@@ -95,6 +95,9 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 		if err := archive.Zstd(file, w.ctx.ApplicationPath, names...); err != nil {
 			return nil, err
 		}
+		if err := m.vacate(in); err != nil {
+			return nil, err
+		}
 	}
 	w.put(kept)
 	m.before, err = in.trees.snapshot()
@@ -104,7 +107,9 @@ func (m *managed) forBuild(ctx context.Context, in installation, _ *libcnb.Layer
 // store is what the package manager has kept, while it installs.
 type store struct {
 	inputs layer.Inputs
-	// folder is a temporary one; packages and scratch are in it.
+	// folder is a temporary one; packages and scratch are in it. It is in the application's folder where the package manager
+	// makes links: a copy of each file takes longer, and Node.js has the disk write each one at once (libuv truncates the
+	// copy before, after which ext4 does not delay writing: auto_da_alloc).
 	folder, packages, scratch string
 }
 
@@ -127,7 +132,11 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 	if err != nil {
 		return nil, err
 	}
-	if s.folder, err = os.MkdirTemp("", "gantry-packages-"); err != nil {
+	place := ""
+	if in.LinksStore {
+		place = w.ctx.ApplicationPath
+	}
+	if s.folder, err = os.MkdirTemp(place, ".gantry-packages-"); err != nil {
 		return nil, problem.Disk("make a temporary folder", err)
 	}
 	s.packages, s.scratch = filepath.Join(s.folder, "store"), filepath.Join(s.folder, "scratch")
@@ -193,7 +202,7 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		return err
 	}
 	w.put(kept)
-	// While the application is being built.
+	// While the application is being built, unless it is in the application's folder.
 	w.later(func() error {
 		if err := archive.ZstdFiles(filepath.Join(kept.Path, packagesArchive), s.packages, "."); err != nil {
 			return err
@@ -244,7 +253,18 @@ func (m *managed) installLaunch(ctx context.Context, in installation) error {
 		s.discard()
 		return err
 	}
-	return m.install(ctx, in, in.InstallLaunch, s)
+	if err := m.install(ctx, in, in.InstallLaunch, s); err != nil {
+		return err
+	}
+	return m.vacate(in)
+}
+
+// vacate waits until what the package manager keeps has left the application's folder.
+func (m *managed) vacate(in installation) error {
+	if !in.LinksStore {
+		return nil
+	}
+	return m.w.tasks.Wait()
 }
 
 func (m *managed) forLaunch(ctx context.Context, in installation, launch libcnb.Layer) ([]string, error) {

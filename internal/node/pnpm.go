@@ -58,6 +58,7 @@ var pnpmEnv = map[string]string{"npm_config_manage_package_manager_versions": "f
 func (p *Project) pnpm(d *plan.Dependencies) {
 	d.Scratch = append(d.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
 	d.Holders = append(d.Holders, path.Join(p.root, packagesDir, ".pnpm"))
+	d.LinksStore = true
 	install := []string{"pnpm", "install", "--store-dir=" + plan.StoreDir, "--reporter=append-only", "--config.confirmModulesPurge=false"}
 	if p.manager.lockfile == "" {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")

@@ -58,6 +58,8 @@ type Dependencies struct {
 	NotDirect string `json:",omitempty"`
 	// Prefetch is what can be filled from Lockfile before the package manager starts; empty for nothing.
 	Prefetch Prefetch `json:",omitempty"`
+	// LinksStore: the package manager makes hard links into what it keeps, where that is on the application's file system.
+	LinksStore bool `json:",omitempty"`
 	// Install makes the tree for building, with development dependencies.
 	Install Command
 	// InstallLaunch makes the tree for running, without them, where there are no Scripts and no Hooks.

@@ -107,7 +107,11 @@ func archiveOf(t *testing.T, entries ...entry) []byte {
 	writer := tar.NewWriter(zipped)
 	for _, e := range entries {
 		header := &tar.Header{Name: e.name, Size: int64(len(e.content)), Mode: e.mode, Typeflag: e.kind}
-		if e.kind != tar.TypeReg {
+		switch e.kind {
+		case tar.TypeReg:
+		case tar.TypeXGlobalHeader:
+			header = &tar.Header{Name: e.name, Typeflag: e.kind, PAXRecords: map[string]string{"comment": "0a"}}
+		default:
 			header.Linkname, header.Size = e.content, 0
 		}
 		g.Expect(writer.WriteHeader(header)).To(Succeed())
@@ -153,6 +157,7 @@ func TestFill(t *testing.T) {
 		"a large file":                {archiveOf(t, manifest, file("large", large)), []string{"package.json", "large"}, false},
 		"another folder":              {archiveOf(t, entry{"a-1.0.0/package.json", manifest.content, 0o644, tar.TypeReg}), []string{"package.json"}, false},
 		"folders and symbolic links":  {archiveOf(t, manifest, entry{"package/lib/", "", 0o755, tar.TypeDir}, entry{"package/x", "/etc/passwd", 0o777, tar.TypeSymlink}), []string{"package.json"}, false},
+		"of a repository":             {archiveOf(t, entry{"pax_global_header", "", 0, tar.TypeXGlobalHeader}, manifest), []string{"package.json"}, false},
 		"an install script":           {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"postinstall": "node x"}}`)), []string{"package.json"}, true},
 		"an empty install script":     {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"install": ""}}`)), []string{"package.json"}, false},
 		"a script of another case":    {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "Scripts": {"install": "x"}}`)), []string{"package.json"}, false},

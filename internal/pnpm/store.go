@@ -132,6 +132,11 @@ func (u *unpacking) entry(header *tar.Header, content io.Reader) error {
 	switch header.Typeflag {
 	case tar.TypeDir, tar.TypeSymlink:
 		return nil
+	case tar.TypeXGlobalHeader:
+		if header.PAXRecords["path"]+header.PAXRecords["size"] == "" {
+			return nil
+		}
+		return tarball.ErrUnusual
 	case tar.TypeReg:
 	default:
 		return tarball.ErrUnusual
