@@ -12,7 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
 	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
 // copyApp makes a project of an application in testdata.
@@ -23,7 +27,7 @@ func copyApp(t *testing.T, dir string) *project {
 	return p
 }
 
-// files gives the names of all files in the image, and the content of those that are asked for.
+// files gives the names of all files that Gantry put into the image, and the content of those that are asked for.
 func (p *project) files(wanted func(name string) bool) (names []string, content map[string][]byte) {
 	content = map[string][]byte{}
 	p.entries(func(header *tar.Header, in io.Reader) (err error) {
@@ -36,13 +40,28 @@ func (p *project) files(wanted func(name string) bool) (names []string, content 
 	return names, content
 }
 
-// entries visits everything in the image's layers, in their order.
-func (p *project) entries(visit func(header *tar.Header, in io.Reader) error) {
+// contents gives the image's layers above the run image's, not compressed, in their order.
+func (p *project) contents() (all []io.Reader) {
+	base, _, err := localbuild.RunImage(p.t.Context(), "", homeFolder(), report.New(io.Discard, false))
+	p.Expect(err).NotTo(HaveOccurred())
+	below, err := base.Layers()
+	p.Expect(err).NotTo(HaveOccurred())
 	layers, err := p.last.Image.Layers()
 	p.Expect(err).NotTo(HaveOccurred())
-	for _, layer := range layers {
-		stream, err := layer.Uncompressed()
+	for _, layer := range layers[len(below):] {
+		compressed, err := layer.Compressed()
 		p.Expect(err).NotTo(HaveOccurred())
+		p.t.Cleanup(func() { _ = compressed.Close() })
+		stream, err := gzip.NewReader(compressed)
+		p.Expect(err).NotTo(HaveOccurred())
+		all = append(all, stream)
+	}
+	return all
+}
+
+// entries visits everything in these layers.
+func (p *project) entries(visit func(header *tar.Header, in io.Reader) error) {
+	for _, stream := range p.contents() {
 		reader := tar.NewReader(stream)
 		for {
 			header, err := reader.Next()
@@ -105,6 +124,11 @@ func TestPackageManagers(t *testing.T) {
 			if strings.HasPrefix(name, "yarn") {
 				p.Expect(log).To(ContainSubstring("3 in Yarn's cache, 3 fetched"))
 			}
+			if name == "pnpm" {
+				p.Expect(log).To(ContainSubstring("3 in pnpm's store, 3 fetched"))
+			}
+			_, left := p.files(func(name string) bool { return strings.Contains(name, "gantry-packages") })
+			p.Expect(left).To(BeEmpty())
 			answer := func() string {
 				_, body := p.start(runDefault).get("/")
 				return body

@@ -39,11 +39,7 @@ func (p *project) expectNowhere(canary string) {
 	raw, err := p.last.Image.RawConfigFile()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(string(raw)).NotTo(ContainSubstring(canary))
-	layers, err := p.last.Image.Layers()
-	p.Expect(err).NotTo(HaveOccurred())
-	for _, layer := range layers {
-		content, err := layer.Uncompressed()
-		p.Expect(err).NotTo(HaveOccurred())
+	for _, content := range p.contents() {
 		text, err := io.ReadAll(content)
 		p.Expect(err).NotTo(HaveOccurred())
 		p.Expect(bytes.Contains(text, []byte(canary))).To(BeFalse(), "a layer of the image")

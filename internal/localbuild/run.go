@@ -187,13 +187,18 @@ func keptRoot(dir, name string, layers []v1.Layer) (string, error) {
 	return kept, nil
 }
 
+// part is a part of an image's layers. An image made of them anew would have to know what they are unpacked.
+type part struct {
+	v1.Image
+	layers []v1.Layer
+}
+
+// Layers are those of the part.
+func (p part) Layers() ([]v1.Layer, error) { return p.layers, nil }
+
 // unpack writes the files of layers, as one tree.
 func unpack(layers []v1.Layer, root string) error {
-	image, err := mutate.AppendLayers(empty.Image, layers...)
-	if err != nil {
-		return fmt.Errorf("unpack the image: %w", err)
-	}
-	files := mutate.Extract(image)
+	files := mutate.Extract(part{empty.Image, layers})
 	defer func() { _ = files.Close() }()
 	if err := archive.Extract(files, root, archive.Options{RootFS: true, Times: true}); err != nil {
 		return fmt.Errorf("unpack the image: %w", err)

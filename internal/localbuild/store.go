@@ -40,7 +40,11 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a port for the registry: %w", err)
 	}
-	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(blobs{filepath.Join(dir, "blobs")}))
+	folder := filepath.Join(dir, "blobs")
+	handler := &uploads{
+		registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(blobs{folder})),
+		dir:      filepath.Join(folder, "sha256"),
+	}
 	s := &store{path: path, server: &http.Server{Handler: handler}, address: listener.Addr().String()}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
