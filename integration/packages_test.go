@@ -297,8 +297,11 @@ func TestHooksAndCaches(t *testing.T) {
 		scripts += fmt.Sprintf(`"%s": "`+note+`", `, name, name)
 	}
 	p := newProject(t, map[string]string{
-		"package.json": `{"scripts": {` + scripts + `"start": "node server.js"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"package.json": `{"scripts": {` + scripts + `"start": "node server.js"}, "dependencies": {"is-number": "7.0.0", "npm": "file:npm"}}`,
 		"server.js":    `require('http').createServer((q, r) => r.end(require('fs').readFileSync('notes'))).listen(process.env.PORT)`,
+		// A package's program of that name is not the package manager.
+		"npm/package.json": `{"name": "npm", "version": "1.0.0", "bin": {"npm": "fail.js"}}`,
+		"npm/fail.js":      "#!/usr/bin/env node\nprocess.exit(3)\n",
 	})
 	p.edit("package.json", `"heroku-build": "node`, `"heroku-build": "mkdir -p node_modules/.cache && date >> node_modules/.cache/runs && wc -l < node_modules/.cache/runs >> notes && node`)
 	p.lock()

@@ -20,6 +20,7 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 	for _, name := range slices.Sorted(maps.Keys(command.Env)) {
 		environ = append(environ, name+"="+command.Env[name])
 	}
+	command.Args = w.ownTool(command.Args)
 	var remarks []string
 	warn := func(text string) { remarks = append(remarks, text) }
 	runner := run.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, command.Dir), Env: environ, Output: output, Warn: warn}
@@ -35,6 +36,21 @@ func (w *work) command(ctx context.Context, subject string, command plan.Command
 		w.Report.Warning(remark)
 	}
 	return nil
+}
+
+// ownTool takes the package manager from the toolchain, even where a package of the application brings one of that name,
+// whatever its version: semantic-release, for one, has npm among its dependencies.
+func (w *work) ownTool(args []string) []string {
+	for _, tool := range tools(w.plan.Runtime) {
+		if _, is := tool.Bin[args[0]]; !is {
+			continue
+		}
+		program := filepath.Join(w.toolchain, "bin", args[0])
+		if _, err := os.Stat(program); err == nil {
+			return append([]string{program}, args[1:]...)
+		}
+	}
+	return args
 }
 
 // environ is what programs of the build see.
