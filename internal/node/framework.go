@@ -216,8 +216,10 @@ func svelteOutput(p *Project) (output, bool) {
 		return output{command: "node " + plan.Quote(out)}, true
 	case p.manifest.has("@sveltejs/adapter-node"):
 		return output{command: "node build"}, true
+	case p.manifest.has("@sveltejs/adapter-auto"):
+		return adapterAuto, true
 	default:
-		return adapterAuto, p.manifest.has("@sveltejs/adapter-auto")
+		return p.elsewhere("@sveltejs/adapter-", "@sveltejs/adapter-node", "svelte.config.js"), false
 	}
 }
 
@@ -244,6 +246,9 @@ func astroOutput(p *Project) (output, bool) {
 	}
 	if p.manifest.has("@astrojs/node") {
 		return output{command: "node " + plan.Quote(path.Join(dir, "server/entry.mjs")), env: map[string]string{"HOST": "0.0.0.0"}}, true
+	}
+	if o := p.elsewhere("@astrojs/", "@astrojs/node", "astro.config"); o.hint != "" && option(config, "output") == "server" {
+		return o, false
 	}
 	return output{static: path.Clean(dir), pages: true, why: "no adapter for a server"}, true
 }
