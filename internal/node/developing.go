@@ -7,7 +7,7 @@ import (
 
 // developing are commands that serve an application while it is being written: no image is started with one.
 var developing = []string{
-	"react-scripts start", "vite", "vite dev", "vite serve", "vite preview", "ng serve", "astro dev", "astro preview", "next dev", "nuxt dev",
+	"react-scripts start", "craco start", "react-app-rewired start", "wrangler dev", "vite", "vite dev", "vite serve", "vite preview", "ng serve", "astro dev", "astro preview", "next dev", "nuxt dev",
 	"nuxi dev", "nuxt preview", "nuxi preview", "svelte-kit dev", "vue-cli-service serve", "remix dev", "remix vite:dev", "react-router dev",
 	"gatsby develop", "gatsby serve", "docusaurus start", "docusaurus serve", "vitepress dev", "vitepress preview", "eleventy --serve", "parcel",
 	"parcel serve", "webpack serve", "webpack-dev-server", "nest start", "expo start", "nx serve", "nx dev", "rsbuild dev", "rsbuild preview",

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// scriptCall is a call of a package manager that does nothing but run a script.
+// scriptCall is a call of a package manager, or of Turborepo, that does nothing but run a script.
 type scriptCall struct {
 	// name is the script's, dir the folder of its package.json, rest are the arguments that it is given.
 	name, dir string
@@ -16,6 +16,9 @@ type scriptCall struct {
 
 // scriptCall recognises such a call, made in a folder.
 func (p *Project) scriptCall(args []string, dir string) (call scriptCall, ok bool) {
+	if len(args) > 1 && args[0] == "turbo" {
+		return p.turboCall(args)
+	}
 	if len(args) < 2 || !slices.Contains([]string{"npm", "yarn", "pnpm", "bun"}, args[0]) {
 		return call, false
 	}
