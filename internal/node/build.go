@@ -118,7 +118,35 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		out.Scripts = append(out.Scripts, step)
 		decide(step, "the start script builds first: that is done now")
 	}
+	if len(out.Scripts) == 0 {
+		for _, m := range p.entered() {
+			step := p.script("build", path.Join(p.root, m.dir))
+			out.Scripts = append(out.Scripts, step)
+			decide(step, "the start script enters a workspace, and no script builds that")
+		}
+	}
 	return nil
+}
+
+// entered are the workspaces with a build script among those that web's process is started in and needs, where the start script
+// of the root enters one that nothing builds.
+func (p *Project) entered() []member {
+	if p.selected() || len(p.members) == 0 || !p.builds() || p.buildsOnInstall() {
+		return nil
+	}
+	web, _, _ := p.web()
+	if web == nil || web.Dir == p.dir {
+		return nil
+	}
+	needed := p.needs([]string{strings.TrimPrefix(strings.TrimPrefix(web.Dir, p.root), "/")}, true)
+	return slices.DeleteFunc(needed, func(m member) bool { return m.Scripts["build"] == "" })
+}
+
+// buildsOnInstall reports whether a script of the installation looks as if it built.
+func (p *Project) buildsOnInstall() bool {
+	return slices.ContainsFunc([]string{"preinstall", "install", "postinstall", "prepare"}, func(name string) bool {
+		return strings.Contains(p.manifest.Scripts[name], "build")
+	})
 }
 
 func (p *Project) script(name, dir string) plan.Command {

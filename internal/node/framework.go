@@ -118,10 +118,8 @@ func (p *Project) builtBy() (text, origin string) {
 	if !known || f.build == "" || len(p.scripts()) > 0 || !p.builds() || len(p.startBuilds()) > 0 {
 		return "", ""
 	}
-	for _, name := range []string{"preinstall", "install", "postinstall", "prepare"} {
-		if strings.Contains(p.manifest.Scripts[name], "build") {
-			return "", ""
-		}
+	if p.buildsOnInstall() {
+		return "", ""
 	}
 	if slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) {
 		return "", ""
