@@ -114,7 +114,7 @@ func (p *project) inBill() (inBill, inTree []string) {
 func TestPackageManagers(t *testing.T) {
 	t.Parallel()
 	for name, title := range map[string]string{
-		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-11": "pnpm 11.28.11", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
+		"yarn": "Yarn 1.22.", "yarn-node-modules": "Yarn 4.13.", "yarn-pnp": "Yarn 4.13.", "pnpm": "pnpm 10.", "pnpm-11": "pnpm 11.15.1", "pnpm-12": "pnpm 12.21.0", "bun": "Bun 1.3.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,8 +52,13 @@ func (p *Project) checkLinker() error {
 	return nil
 }
 
-// pnpmEnv keeps pnpm from looking for another version of itself: it is the one that is asked for.
-var pnpmEnv = map[string]string{"npm_config_manage_package_manager_versions": "false", "pnpm_config_pm_on_fail": "ignore"}
+// pnpmEnv keeps pnpm from looking for another version of itself: it is the one that is asked for. And it keeps pnpm from
+// looking, before each script, whether it must install again (https://pnpm.io/settings#verifydepsbeforerun), as it would since its
+// store is not at its usual place.
+var pnpmEnv = map[string]string{
+	"npm_config_manage_package_manager_versions": "false", "pnpm_config_pm_on_fail": "ignore",
+	"npm_config_verify_deps_before_run": "false", "pnpm_config_verify_deps_before_run": "false",
+}
 
 func (p *Project) pnpm(d *plan.Dependencies) {
 	d.Scratch = append(d.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
