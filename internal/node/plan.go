@@ -243,6 +243,9 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 			continue
 		}
 		out.Runtime.Launch = append(out.Runtime.Launch, tool.Dir)
+		if tool.Release.Name == "pnpm" {
+			maps.Copy(out.LaunchEnv, pnpmEnv)
+		}
 		for name := range tool.Bin {
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
