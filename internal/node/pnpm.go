@@ -61,6 +61,8 @@ var pnpmEnv = map[string]string{
 }
 
 func (p *Project) pnpm(d *plan.Dependencies) {
+	// It is exact, and understood, by now.
+	version, _ := semver.Parse(d.Version)
 	d.Scratch = append(d.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
 	d.Holders = append(d.Holders, path.Join(p.root, packagesDir, ".pnpm"))
 	d.LinksStore = true
@@ -69,9 +71,14 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")
 	} else {
 		install = append(install, "--frozen-lockfile")
-		d.Prefetch = p.pnpmStore(d.Version)
+		d.Prefetch = pnpmStore(version)
 	}
-	d.Install = titled("pnpm install --frozen-lockfile", with(install, "--prod=false"))
+	everything := with(install, "--prod=false")
+	if version.Major == 12 && version.Minor < 4 {
+		// It takes no value yet, and installs everything, unless a variable says otherwise.
+		everything = install
+	}
+	d.Install = titled("pnpm install --frozen-lockfile", everything)
 	d.InstallLaunch = titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
 	if p.manager.lockfile == "" {
 		d.Install.Title, d.InstallLaunch.Title = "pnpm install", "pnpm install --prod"
@@ -81,10 +88,8 @@ func (p *Project) pnpm(d *plan.Dependencies) {
 }
 
 // pnpmStore tells the kind of store that a version of pnpm has, where that can be filled.
-func (p *Project) pnpmStore(text string) plan.Prefetch {
-	version, err := semver.Parse(text)
+func pnpmStore(version semver.Version) plan.Prefetch {
 	switch {
-	case err != nil:
 	case version.Major == 8 || version.Major == 9:
 		return plan.PNPMStore3
 	case version.Major == 10:
