@@ -54,7 +54,7 @@ func (p *Project) withoutWrappers(env map[string]string, args []string) (map[str
 }
 
 // inForeground gives the form of a command that a container runs: one that does not wait for files to change, and does not
-// leave its program to a daemon, with which the container would end (https://pm2.keymetrics.io/docs/usage/docker-pm2-nodejs/).
+// leave its program to a daemon, with which the container would end.
 func inForeground(args []string) []string {
 	switch first := args[0] + " " + args[1]; {
 	case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
@@ -62,15 +62,12 @@ func inForeground(args []string) []string {
 	case (first == "tsx watch" || first == "node --watch") && len(args) > 2:
 		return append([]string{args[0]}, args[2:]...)
 	case first == "pm2 start":
-		return append([]string{"pm2-runtime"}, slices.DeleteFunc(slices.Clone(args[1:]), func(word string) bool { return slices.Contains(ofDaemon, word) })...)
+		return pm2Runtime(args)
 	case first == "forever start" && len(args) > 2:
 		return append([]string{"forever"}, args[2:]...)
 	}
 	return args
 }
-
-// ofDaemon are options of "pm2 start" that "pm2-runtime start" refuses, and that mean nothing where there is no daemon.
-var ofDaemon = []string{"--no-daemon", "--attach", "-f", "--force", "--no-vizion", "--update-env"}
 
 // installed reports whether a program comes with a package of the application, or with Node.js.
 func (p *Project) installed(program string) bool {
