@@ -123,7 +123,7 @@ type unpacking struct {
 }
 
 // Files up to this size are held in memory, so that one that is in the store already is not written.
-const small = 1 << 20
+const small = 256 << 10
 
 var buffers = sync.Pool{New: func() any { return &unpacking{content: make([]byte, small)} }}
 
@@ -141,11 +141,12 @@ func (u *unpacking) entry(header *tar.Header, content io.Reader) error {
 	default:
 		return tarball.ErrUnusual
 	}
-	_, name, found := strings.Cut(header.Name, "/")
-	if !found || !filepath.IsLocal(name) || path.Clean(header.Name) != header.Name || strings.Contains(header.Name, `\`) {
+	first, name, _ := strings.Cut(header.Name, "/")
+	if first == "" || first == "." || !filepath.IsLocal(name) || strings.Contains("/"+name+"/", "/../") || strings.Contains(name, `\`) {
 		return tarball.ErrUnusual
 	}
-	if _, twice := u.list.Files[name]; twice {
+	// Of a file that stands twice, as main files do in what "pnpm pack" makes, the last is taken.
+	if name = path.Clean(name); name == "." {
 		return tarball.ErrUnusual
 	}
 	f := file{Mode: header.Mode, Size: header.Size}
