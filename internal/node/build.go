@@ -122,23 +122,27 @@ func (p *Project) buildSteps(out *plan.Plan) error {
 		for _, m := range p.entered() {
 			step := p.script("build", path.Join(p.root, m.dir))
 			out.Scripts = append(out.Scripts, step)
-			decide(step, "the start script enters a workspace, and no script builds that")
+			decide(step, "a process is started in a workspace, and no script at the root builds")
 		}
 	}
 	return nil
 }
 
-// entered are the workspaces with a build script among those that web's process is started in and needs, where the start script
-// of the root enters one that nothing builds.
+// entered are the workspaces with a build script among those that processes of the root are started in, and those that these
+// need.
 func (p *Project) entered() []member {
 	if p.selected() || len(p.members) == 0 || !p.builds() || p.buildsOnInstall() {
 		return nil
 	}
-	web, _, _ := p.web()
-	if web == nil || web.Dir == p.dir {
-		return nil
+	// What is wrong with the processes is said where they are planned.
+	processes, _, _, _ := p.processes()
+	var dirs []string
+	for _, process := range processes {
+		if process.Dir != p.dir {
+			dirs = append(dirs, strings.TrimPrefix(strings.TrimPrefix(process.Dir, p.root), "/"))
+		}
 	}
-	needed := p.needs([]string{strings.TrimPrefix(strings.TrimPrefix(web.Dir, p.root), "/")}, true)
+	needed := p.needs(dirs, true)
 	return slices.DeleteFunc(needed, func(m member) bool { return m.Scripts["build"] == "" })
 }
 
