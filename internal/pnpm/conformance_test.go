@@ -1,56 +1,29 @@
 package pnpm_test
 
 import (
-	"context"
 	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/archive"
-	"github.com/gantry-buildpack/gantry/internal/catalog"
-	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/pnpm"
 	"github.com/gantry-buildpack/gantry/internal/prefetch"
+	"github.com/gantry-buildpack/gantry/internal/prefetch/prefetchtest"
 )
 
 // The umask that builds have: the modes of files depend on it.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
-}
-
-// programOf gets the newest pnpm of a major version that is pinned.
-func programOf(t *testing.T, major string) string {
-	g := NewWithT(t)
-	releases, err := catalog.For("amd64")
-	g.Expect(err).NotTo(HaveOccurred())
-	at := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "pnpm" && strings.HasPrefix(r.Version, major+".") })
-	release, dir := releases.Releases[at], t.TempDir()
-	saved := filepath.Join(dir, "pnpm.tgz")
-	source := fetch.File{URL: "https://registry.npmjs.org/pnpm/-/pnpm-" + release.Version + ".tgz", Checksum: release.Integrity}
-	_, _, err = fetch.NewClient("gantry-test").Save(t.Context(), source, saved)
-	g.Expect(err).NotTo(HaveOccurred())
-	in, err := os.Open(saved)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(archive.Gunzip(in, dir, archive.Options{Strip: 1})).To(Succeed())
-	g.Expect(in.Close()).To(Succeed())
-	return filepath.Join(dir, "bin/pnpm.cjs")
-}
-
-func download(ctx context.Context, url, checksum, path string) (int64, error) {
-	size, _, err := fetch.NewClient("gantry-test").Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
-	return size, err
 }
 
 // packagesOf are those of a lockfile that are installed here.
@@ -88,7 +61,9 @@ func TestConforms(t *testing.T) {
 	} {
 		t.Run("pnpm "+major, func(t *testing.T) {
 			g := NewWithT(t)
-			program := programOf(t, major)
+			program := filepath.Join(prefetchtest.Program(t, func(r plan.Release) bool {
+				return r.Name == "pnpm" && strings.HasPrefix(r.Version, major+".")
+			}), "bin/pnpm.cjs")
 			text, err := os.ReadFile(filepath.Join("testdata/app", c.lockfile))
 			g.Expect(err).NotTo(HaveOccurred())
 			app := t.TempDir()
@@ -108,11 +83,7 @@ func TestConforms(t *testing.T) {
 			tree := install(theirs)
 
 			list := packagesOf(t, text, c.layout)
-			all := make([]prefetch.Package, len(list))
-			for i, p := range list {
-				all[i] = p
-			}
-			done, err := prefetch.Fill(t.Context(), all, prefetch.Store{Kept: ours, Scratch: t.TempDir()}, download)
+			done, err := prefetch.Fill(t.Context(), prefetchtest.Packages(list), prefetch.Store{Kept: ours, Scratch: t.TempDir()}, prefetchtest.Download)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(done.Left).To(BeZero())
 			g.Expect(done.Fetched).To(BeNumerically(">", 100))

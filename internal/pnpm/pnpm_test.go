@@ -3,7 +3,6 @@ package pnpm_test
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha512"
 	"encoding/base64"
@@ -21,6 +20,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/pnpm"
 	"github.com/gantry-buildpack/gantry/internal/prefetch"
+	"github.com/gantry-buildpack/gantry/internal/prefetch/prefetchtest"
 )
 
 func integrityOf(content []byte) string {
@@ -93,36 +93,8 @@ func FuzzPackages(f *testing.F) {
 	})
 }
 
-// entry is one of an archive.
-type entry struct {
-	name, content string
-	mode          int64
-	kind          byte
-}
-
-func archiveOf(t *testing.T, entries ...entry) []byte {
-	g := NewWithT(t)
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	writer := tar.NewWriter(zipped)
-	for _, e := range entries {
-		header := &tar.Header{Name: e.name, Size: int64(len(e.content)), Mode: e.mode, Typeflag: e.kind}
-		switch e.kind {
-		case tar.TypeReg:
-		case tar.TypeXGlobalHeader:
-			header = &tar.Header{Name: e.name, Typeflag: e.kind, PAXRecords: map[string]string{"comment": "0a"}}
-		default:
-			header.Linkname, header.Size = e.content, 0
-		}
-		g.Expect(writer.WriteHeader(header)).To(Succeed())
-		if header.Size > 0 {
-			_, err := writer.Write([]byte(e.content))
-			g.Expect(err).NotTo(HaveOccurred())
-		}
-	}
-	g.Expect(writer.Close()).To(Succeed())
-	g.Expect(zipped.Close()).To(Succeed())
-	return out.Bytes()
+func entry(name, content string, mode int64, kind byte) prefetchtest.Entry {
+	return prefetchtest.Entry{Name: name, Content: content, Mode: mode, Kind: kind}
 }
 
 func packageOf(content []byte) pnpm.Package {
@@ -142,9 +114,11 @@ func fill(t *testing.T, p pnpm.Package, s prefetch.Store, content []byte) prefet
 }
 
 func TestFill(t *testing.T) {
-	file := func(name, content string) entry { return entry{"package/" + name, content, 0o644, tar.TypeReg} }
+	file := func(name, content string) prefetchtest.Entry {
+		return entry("package/"+name, content, 0o644, tar.TypeReg)
+	}
 	manifest := file("package.json", `{"name": "a", "version": "1.0.0"}`)
-	with := func(text string) entry { return file("package.json", text) }
+	with := func(text string) prefetchtest.Entry { return file("package.json", text) }
 	large := strings.Repeat("0123456789abcdef", 100_000)
 	for name, c := range map[string]struct {
 		content []byte
@@ -152,33 +126,33 @@ func TestFill(t *testing.T) {
 		files         []string
 		requiresBuild bool
 	}{
-		"files":                       {archiveOf(t, manifest, file("lib/index.js", "x"), entry{"package/bin/a", "x", 0o755, tar.TypeReg}), []string{"package.json", "lib/index.js", "bin/a"}, false},
-		"the same content twice":      {archiveOf(t, manifest, file("a.js", "x"), file("b.js", "x")), []string{"package.json", "a.js", "b.js"}, false},
-		"a file twice, as pnpm packs": {archiveOf(t, manifest, file("./lib/x.js", "x"), file("lib/x.js", "y")), []string{"package.json", "lib/x.js"}, false},
-		"a large file":                {archiveOf(t, manifest, file("large", large)), []string{"package.json", "large"}, false},
-		"another folder":              {archiveOf(t, entry{"a-1.0.0/package.json", manifest.content, 0o644, tar.TypeReg}), []string{"package.json"}, false},
-		"folders and symbolic links":  {archiveOf(t, manifest, entry{"package/lib/", "", 0o755, tar.TypeDir}, entry{"package/x", "/etc/passwd", 0o777, tar.TypeSymlink}), []string{"package.json"}, false},
-		"of a repository":             {archiveOf(t, entry{"pax_global_header", "", 0, tar.TypeXGlobalHeader}, manifest), []string{"package.json"}, false},
-		"an install script":           {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"postinstall": "node x"}}`)), []string{"package.json"}, true},
-		"an empty install script":     {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"install": ""}}`)), []string{"package.json"}, false},
-		"a script of another case":    {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "Scripts": {"install": "x"}}`)), []string{"package.json"}, false},
-		"something to compile":        {archiveOf(t, manifest, file("binding.gyp", "{}")), []string{"package.json", "binding.gyp"}, true},
-		"hooks":                       {archiveOf(t, manifest, file(".hooks/x", "")), []string{"package.json", ".hooks/x"}, true},
-		"another name":                {archiveOf(t, with(`{"name": "b", "version": "1.0.0"}`)), nil, false},
-		"another version":             {archiveOf(t, with(`{"name": "a", "version": "v1.0.0"}`)), nil, false},
-		"no package.json":             {archiveOf(t, file("index.js", "x")), nil, false},
-		"a package.json of no object": {archiveOf(t, with(`[]`)), nil, false},
-		"scripts of no object":        {archiveOf(t, with(`{"name": "a", "version": "1.0.0", "scripts": []}`)), nil, false},
-		"a hard link":                 {archiveOf(t, manifest, entry{"package/x", "package/package.json", 0o644, tar.TypeLink}), nil, false},
-		"a name that leads away":      {archiveOf(t, manifest, file("../../x", "x")), nil, false},
-		"a name that leads back":      {archiveOf(t, manifest, file("x/../x", "x")), nil, false},
-		"of this very folder":         {archiveOf(t, entry{"./package/package.json", manifest.content, 0o644, tar.TypeReg}), nil, false},
-		"a name of another system":    {archiveOf(t, manifest, file(`lib\x`, "x")), nil, false},
-		"a file beside the folder":    {archiveOf(t, manifest, entry{"x", "x", 0o644, tar.TypeReg}), nil, false},
-		"damaged":                     {archiveOf(t, manifest)[:60], nil, false},
-		"broken off in a large file":  {archiveOf(t, manifest, file("large", large))[:400], nil, false},
+		"files":                       {prefetchtest.Archive(t, manifest, file("lib/index.js", "x"), entry("package/bin/a", "x", 0o755, tar.TypeReg)), []string{"package.json", "lib/index.js", "bin/a"}, false},
+		"the same content twice":      {prefetchtest.Archive(t, manifest, file("a.js", "x"), file("b.js", "x")), []string{"package.json", "a.js", "b.js"}, false},
+		"a file twice, as pnpm packs": {prefetchtest.Archive(t, manifest, file("./lib/x.js", "x"), file("lib/x.js", "y")), []string{"package.json", "lib/x.js"}, false},
+		"a large file":                {prefetchtest.Archive(t, manifest, file("large", large)), []string{"package.json", "large"}, false},
+		"another folder":              {prefetchtest.Archive(t, entry("a-1.0.0/package.json", manifest.Content, 0o644, tar.TypeReg)), []string{"package.json"}, false},
+		"folders and symbolic links":  {prefetchtest.Archive(t, manifest, entry("package/lib/", "", 0o755, tar.TypeDir), entry("package/x", "/etc/passwd", 0o777, tar.TypeSymlink)), []string{"package.json"}, false},
+		"of a repository":             {prefetchtest.Archive(t, entry("pax_global_header", "", 0, tar.TypeXGlobalHeader), manifest), []string{"package.json"}, false},
+		"an install script":           {prefetchtest.Archive(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"postinstall": "node x"}}`)), []string{"package.json"}, true},
+		"an empty install script":     {prefetchtest.Archive(t, with(`{"name": "a", "version": "1.0.0", "scripts": {"install": ""}}`)), []string{"package.json"}, false},
+		"a script of another case":    {prefetchtest.Archive(t, with(`{"name": "a", "version": "1.0.0", "Scripts": {"install": "x"}}`)), []string{"package.json"}, false},
+		"something to compile":        {prefetchtest.Archive(t, manifest, file("binding.gyp", "{}")), []string{"package.json", "binding.gyp"}, true},
+		"hooks":                       {prefetchtest.Archive(t, manifest, file(".hooks/x", "")), []string{"package.json", ".hooks/x"}, true},
+		"another name":                {prefetchtest.Archive(t, with(`{"name": "b", "version": "1.0.0"}`)), nil, false},
+		"another version":             {prefetchtest.Archive(t, with(`{"name": "a", "version": "v1.0.0"}`)), nil, false},
+		"no package.json":             {prefetchtest.Archive(t, file("index.js", "x")), nil, false},
+		"a package.json of no object": {prefetchtest.Archive(t, with(`[]`)), nil, false},
+		"scripts of no object":        {prefetchtest.Archive(t, with(`{"name": "a", "version": "1.0.0", "scripts": []}`)), nil, false},
+		"a hard link":                 {prefetchtest.Archive(t, manifest, entry("package/x", "package/package.json", 0o644, tar.TypeLink)), nil, false},
+		"a name that leads away":      {prefetchtest.Archive(t, manifest, file("../../x", "x")), nil, false},
+		"a name that leads back":      {prefetchtest.Archive(t, manifest, file("x/../x", "x")), nil, false},
+		"of this very folder":         {prefetchtest.Archive(t, entry("./package/package.json", manifest.Content, 0o644, tar.TypeReg)), nil, false},
+		"a name of another system":    {prefetchtest.Archive(t, manifest, file(`lib\x`, "x")), nil, false},
+		"a file beside the folder":    {prefetchtest.Archive(t, manifest, entry("x", "x", 0o644, tar.TypeReg)), nil, false},
+		"damaged":                     {prefetchtest.Archive(t, manifest)[:60], nil, false},
+		"broken off in a large file":  {prefetchtest.Archive(t, manifest, file("large", large))[:400], nil, false},
 		"no archive":                  {[]byte("x"), nil, false},
-		"nothing":                     {archiveOf(t), nil, false},
+		"nothing":                     {prefetchtest.Archive(t), nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -215,7 +189,7 @@ func TestFill(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	g := NewWithT(t)
-	content := archiveOf(t, entry{"package/package.json", `{"name": "a", "version": "1.0.0"}`, 0o644, tar.TypeReg})
+	content := prefetchtest.Archive(t, entry("package/package.json", `{"name": "a", "version": "1.0.0"}`, 0o644, tar.TypeReg))
 	p := packageOf(content)
 	// A download that fails leaves the package to pnpm, which says why.
 	s := prefetch.Store{Kept: t.TempDir(), Scratch: filepath.Join(t.TempDir(), "made")}
@@ -246,7 +220,7 @@ func TestPrune(t *testing.T) {
 			g.Expect(pnpm.Prune(nil, c.layout, s)).To(Succeed(), "there is nothing")
 			var packages []pnpm.Package
 			for _, script := range []string{"x", "y"} {
-				content := archiveOf(t, entry{"package/package.json", `{"name": "a", "version": "1.0.0"}`, 0o644, tar.TypeReg}, entry{"package/" + script, script, 0o644, tar.TypeReg})
+				content := prefetchtest.Archive(t, entry("package/package.json", `{"name": "a", "version": "1.0.0"}`, 0o644, tar.TypeReg), entry("package/"+script, script, 0o644, tar.TypeReg))
 				p := packageOf(content)
 				p.Layout = c.layout
 				g.Expect(fill(t, p, s, content).Left).To(BeZero())

@@ -1,23 +1,18 @@
 package yarn_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/archive"
-	"github.com/gantry-buildpack/gantry/internal/catalog"
-	"github.com/gantry-buildpack/gantry/internal/fetch"
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/prefetch"
+	"github.com/gantry-buildpack/gantry/internal/prefetch/prefetchtest"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
@@ -29,28 +24,7 @@ func TestMain(m *testing.M) {
 
 // program gets the newest Yarn that is pinned, of those in a package of the registry; file is what is run of it.
 func program(t *testing.T, pkg, file string) string {
-	g := NewWithT(t)
-	releases, err := catalog.For("amd64")
-	g.Expect(err).NotTo(HaveOccurred())
-	at := slices.IndexFunc(releases.Releases, func(r plan.Release) bool { return r.Name == "yarn" && r.Package == pkg })
-	release, dir := releases.Releases[at], t.TempDir()
-	saved := filepath.Join(dir, "yarn.tgz")
-	source := fetch.File{URL: "https://registry.npmjs.org/" + pkg + "/-/" + path.Base(pkg) + "-" + release.Version + ".tgz", Checksum: release.Integrity}
-	_, _, err = fetch.NewClient("gantry-test").Save(t.Context(), source, saved)
-	g.Expect(err).NotTo(HaveOccurred())
-	in, err := os.Open(saved)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(archive.Gunzip(in, dir, archive.Options{Strip: 1})).To(Succeed())
-	g.Expect(in.Close()).To(Succeed())
-	return filepath.Join(dir, file)
-}
-
-func download() prefetch.Download {
-	client := fetch.NewClient("gantry-test")
-	return func(ctx context.Context, url, checksum, path string) (int64, error) {
-		size, _, err := client.Save(ctx, fetch.File{URL: url, Checksum: checksum}, path)
-		return size, err
-	}
+	return filepath.Join(prefetchtest.Program(t, func(r plan.Release) bool { return r.Name == "yarn" && r.Package == pkg }), file)
 }
 
 // The archives that Gantry makes for Yarn 4 are those that the lockfile knows, all of them; Yarn needs no network.
@@ -64,7 +38,7 @@ func TestYarn4Conforms(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	list := yarn.Locators(text, "https://registry.npmjs.org", lockfile.Platform{OS: "linux", CPU: "x64", Libc: "glibc"})
 	kept := t.TempDir()
-	done, err := prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: kept}, download())
+	done, err := prefetch.Fill(t.Context(), prefetchtest.Packages(list), prefetch.Store{Kept: kept}, prefetchtest.Download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done.Left).To(BeZero())
 	g.Expect(done.Fetched).To(BeNumerically(">", 200))
@@ -107,7 +81,7 @@ func TestYarnConforms(t *testing.T) {
 	list, others := yarn.Archives(text)
 	g.Expect(others).To(BeTrue(), "there is an alias")
 	cache, filled := t.TempDir(), t.TempDir()
-	done, err := prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: filled, Scratch: cache}, download())
+	done, err := prefetch.Fill(t.Context(), prefetchtest.Packages(list), prefetch.Store{Kept: filled, Scratch: cache}, prefetchtest.Download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done.Left).To(BeZero())
 	g.Expect(done.Fetched).To(Equal(len(list)))

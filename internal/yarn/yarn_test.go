@@ -2,8 +2,6 @@ package yarn_test
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha1"
 	"crypto/sha512"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/prefetch"
+	"github.com/gantry-buildpack/gantry/internal/prefetch/prefetchtest"
 	"github.com/gantry-buildpack/gantry/internal/yarn"
 )
 
@@ -176,31 +175,11 @@ type file struct {
 }
 
 func archiveOf(t *testing.T, files ...file) []byte {
-	g := NewWithT(t)
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	writer := tar.NewWriter(zipped)
+	var entries []prefetchtest.Entry
 	for _, f := range files {
-		header := &tar.Header{Name: "package/" + f.name, Size: int64(len(f.content)), Mode: f.mode, Typeflag: f.kind}
-		if f.kind == tar.TypeSymlink {
-			header.Linkname, header.Size = f.content, 0
-		}
-		g.Expect(writer.WriteHeader(header)).To(Succeed())
-		if header.Size > 0 {
-			_, err := writer.Write([]byte(f.content))
-			g.Expect(err).NotTo(HaveOccurred())
-		}
+		entries = append(entries, prefetchtest.Entry{Name: "package/" + f.name, Content: f.content, Mode: f.mode, Kind: f.kind})
 	}
-	g.Expect(writer.Close()).To(Succeed())
-	g.Expect(zipped.Close()).To(Succeed())
-	return out.Bytes()
-}
-
-func packagesOf[P prefetch.Package](list []P) (all []prefetch.Package) {
-	for _, p := range list {
-		all = append(all, p)
-	}
-	return all
+	return prefetchtest.Archive(t, entries...)
 }
 
 func TestFill(t *testing.T) {
@@ -258,12 +237,12 @@ func TestFill(t *testing.T) {
 			good = append(good, a)
 		}
 	}
-	done, err := prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
+	done, err := prefetch.Fill(t.Context(), prefetchtest.Packages(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(prefetch.Result{}))
 	archive := filepath.Join(mirror, "good-1.0.0.tgz")
 	g.Expect(os.WriteFile(archive, []byte("damaged"), 0o644)).To(Succeed())
-	done, err = prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
+	done, err = prefetch.Fill(t.Context(), prefetchtest.Packages(good), prefetch.Store{Kept: mirror, Scratch: t.TempDir()}, download)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(prefetch.Result{Fetched: 1, Bytes: 1}))
 
@@ -275,7 +254,7 @@ func TestFill(t *testing.T) {
 
 	// A download that fails leaves the rest to Yarn, which says why.
 	failing := func(context.Context, string, string, string) (int64, error) { return 0, errors.New("no network") }
-	done, err = prefetch.Fill(t.Context(), packagesOf(list), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
+	done, err = prefetch.Fill(t.Context(), prefetchtest.Packages(list), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(done).To(Equal(prefetch.Result{Left: len(list)}))
 
@@ -284,7 +263,7 @@ func TestFill(t *testing.T) {
 	elsewhere.URL = "http://registry.npmjs.org/good/-/good-1.0.0.tgz"
 	var asked []string
 	others := slices.DeleteFunc(slices.Clone(list), func(a yarn.Archive) bool { return a.Name == "good" })
-	done, err = prefetch.Fill(t.Context(), append(packagesOf(others), elsewhere), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, func(ctx context.Context, url, checksum, path string) (int64, error) {
+	done, err = prefetch.Fill(t.Context(), append(prefetchtest.Packages(others), elsewhere), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, func(ctx context.Context, url, checksum, path string) (int64, error) {
 		if strings.Contains(url, "registry.example") {
 			return 0, errors.New("no such host")
 		}
@@ -297,10 +276,10 @@ func TestFill(t *testing.T) {
 
 	// A disk that fails ends the build.
 	g.Expect(os.WriteFile(filepath.Join(cache, "v6-is-a-file"), nil, 0o644)).To(Succeed())
-	_, err = prefetch.Fill(t.Context(), packagesOf(good), prefetch.Store{Kept: mirror, Scratch: filepath.Join(cache, "v6-is-a-file")}, download)
+	_, err = prefetch.Fill(t.Context(), prefetchtest.Packages(good), prefetch.Store{Kept: mirror, Scratch: filepath.Join(cache, "v6-is-a-file")}, download)
 	g.Expect(err).To(MatchError(ContainSubstring("[disk/write]")))
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	_, err = prefetch.Fill(stopped, packagesOf(good), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
+	_, err = prefetch.Fill(stopped, prefetchtest.Packages(good), prefetch.Store{Kept: t.TempDir(), Scratch: t.TempDir()}, failing)
 	g.Expect(err).To(MatchError(context.Canceled))
 }
