@@ -59,6 +59,24 @@ func List(text string) []string {
 	return joined(file.Stmts[0], text)
 }
 
+// Enter takes "cd FOLDER &&" off the front of a text that is nothing but commands joined by &&: the rest is run in that folder.
+func Enter(text string) (folder, rest string, ok bool) {
+	steps := List(text)
+	if len(steps) < 2 {
+		return "", "", false
+	}
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(steps[0]), "")
+	if err != nil || len(file.Stmts) != 1 {
+		return "", "", false
+	}
+	call, ok := file.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Assigns) > 0 || len(call.Args) != 2 || call.Args[0].Lit() != "cd" {
+		return "", "", false
+	}
+	folder, ok = literalWord(call.Args[1])
+	return folder, strings.Join(steps[1:], " && "), ok && folder != "" && folder != "-"
+}
+
 func joined(s *syntax.Stmt, text string) []string {
 	switch cmd := s.Cmd.(type) {
 	case *syntax.CallExpr:

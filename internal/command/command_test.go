@@ -54,6 +54,35 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestEnter(t *testing.T) {
+	for text, want := range map[string][]string{
+		"cd server && npm start":               {"server", "npm start"},
+		`cd "my server"  &&  A=1 node $X && b`: {"my server", "A=1 node $X && b"},
+		"cd a && cd b && node c":               {"a", "cd b && node c"},
+		"cd $DIR && node a":                    nil,
+		"cd ~ && node a":                       nil,
+		"cd - && node a":                       nil,
+		"cd && node a":                         nil,
+		"cd -P a && node a":                    nil,
+		"cd a; node a":                         nil,
+		"cd a && node a || node b":             nil,
+		"A=1 cd a && node a":                   nil,
+		"cd a":                                 nil,
+		"echo a && cd b":                       nil,
+		"(cd a && node a)":                     nil,
+		"cd 'a":                                nil,
+		"":                                     nil,
+	} {
+		t.Run(text, func(t *testing.T) {
+			folder, rest, ok := command.Enter(text)
+			NewWithT(t).Expect(ok).To(Equal(want != nil))
+			if ok {
+				NewWithT(t).Expect([]string{folder, rest}).To(Equal(want))
+			}
+		})
+	}
+}
+
 // What is executed directly must be what a shell would have executed.
 func TestWordsAreThoseOfAShell(t *testing.T) {
 	shell, err := exec.LookPath("sh")
@@ -76,5 +105,6 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		command.Parse(text)
 		command.List(text)
+		command.Enter(text)
 	})
 }

@@ -17,7 +17,11 @@ func (p *Project) runsFile(q plan.Process) []string {
 	}
 	file, folder := path.Join(q.Dir, q.Args[1]), path.Clean(q.Args[1]) == "."
 	if folder {
-		file = path.Join(q.Dir, cmp.Or(p.manifestOf(q.Dir).Main, "index.js"))
+		m, at := p.packageAt(q.Dir)
+		if at != q.Dir {
+			m = manifest{}
+		}
+		file = path.Join(q.Dir, cmp.Or(m.Main, "index.js"))
 	}
 	names := []string{file}
 	for _, end := range []string{".js", ".json", ".node", "/package.json", "/index.js", "/index.json", "/index.node"} {

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -24,61 +25,32 @@ func (p *Project) scriptCall(args []string, dir string) (call scriptCall, ok boo
 	}
 	manager, args := args[0], args[1:]
 	call.dir = dir
-	workspace := func(name string) bool {
-		for _, m := range p.members {
-			if m.Name == name || m.dir == path.Clean(name) {
-				call.dir = path.Join(p.root, m.dir)
-				return true
-			}
-		}
-		return false
-	}
 	for len(args) > 1 {
-		flag, value, joined := strings.Cut(args[0], "=")
-		width := 2
-		if joined {
-			width = 1
-		} else {
-			value = args[1]
-		}
-		switch {
-		case flag == "--silent" || flag == "-s":
-			args = args[1:]
-			continue
-		case manager == "npm" && (flag == "-w" || flag == "--workspace"), manager == "pnpm" && (flag == "--filter" || flag == "-F"),
-			manager == "yarn" && flag == "workspace":
-			if !workspace(value) {
-				return call, false
-			}
-		case manager == "npm" && flag == "--prefix", manager == "pnpm" && (flag == "-C" || flag == "--dir"), manager == "yarn" && flag == "--cwd", manager == "bun" && flag == "--cwd":
-			call.dir = path.Join(dir, value)
-			if !workspace(strings.TrimPrefix(strings.TrimPrefix(call.dir, p.root), "/")) {
-				return call, false
-			}
-		default:
-			width = 0
+		width, known := p.option(manager, args, &call)
+		if !known {
+			return call, false
 		}
 		if width == 0 {
 			break
 		}
 		args = args[width:]
 	}
-	call.name, call.rest, ok = scriptName(manager, args, p.manifestOf(call.dir))
+	var m manifest
+	m, call.dir = p.packageAt(call.dir)
+	call.name, call.rest, ok = scriptName(manager, args, m)
 	if !ok {
 		return call, false
 	}
 	// "npm run build -w web" names the workspace behind the script.
-	if manager == "npm" && len(call.rest) > 0 {
-		flag, value, joined := strings.Cut(call.rest[0], "=")
-		switch {
-		case flag != "-w" && flag != "--workspace":
-		case joined && workspace(value):
-			call.rest = call.rest[1:]
-		case len(call.rest) > 1 && workspace(call.rest[1]):
-			call.rest = call.rest[2:]
-		default:
+	for manager == "npm" && len(call.rest) > 0 {
+		width, known := p.option(manager, call.rest, &call)
+		if !known {
 			return call, false
 		}
+		if width == 0 {
+			break
+		}
+		call.rest = call.rest[width:]
 	}
 	switch {
 	case len(call.rest) == 0:
@@ -90,6 +62,35 @@ func (p *Project) scriptCall(args []string, dir string) (call scriptCall, ok boo
 		// npm takes words and options without "--" itself in ways that differ between its versions; the others pass them on.
 		return call, manager != "npm"
 	}
+}
+
+// option takes an option of a package manager that chooses the folder of the script, or changes nothing about it: width is how
+// many words it has, 0 where there is none; known is false for a folder that has no package.json.
+func (p *Project) option(manager string, args []string, call *scriptCall) (width int, known bool) {
+	flag, value, joined := strings.Cut(args[0], "=")
+	width = 1
+	if !joined {
+		if len(args) > 1 {
+			value = args[1]
+		}
+		width = 2
+	}
+	switch {
+	case flag == "--silent" || flag == "-s":
+		return 1, true
+	case manager == "npm" && (flag == "-w" || flag == "--workspace"), manager == "pnpm" && (flag == "--filter" || flag == "-F"), manager == "yarn" && flag == "workspace":
+		for _, m := range p.members {
+			if m.Name == value || m.dir == path.Clean(value) {
+				call.dir = path.Join(p.root, m.dir)
+				return width, width <= len(args)
+			}
+		}
+		return 0, false
+	case manager == "npm" && flag == "--prefix", manager == "pnpm" && (flag == "-C" || flag == "--dir"), manager == "yarn" && flag == "--cwd", manager == "bun" && flag == "--cwd":
+		call.dir = path.Join(call.dir, value)
+		return width, width <= len(args) && filepath.IsLocal(value) && p.app.Has(path.Join(call.dir, manifestFile))
+	}
+	return 0, true
 }
 
 // scriptName finds the script in the words behind a package manager and its options.

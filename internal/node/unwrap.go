@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,12 +75,15 @@ func (p *Project) installed(program string) bool {
 	return program == "node" || p.manifest.has(packageOf(program, true)) || p.top.has(packageOf(program, true))
 }
 
-// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of a
-// workspace are run in its folder. What a start script builds first is left to the build.
+// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of another
+// folder are run there. What a start script builds first is left to the build.
 func (p *Project) unwrap(text, dir string, w *way) (string, string) {
+	if folder, rest, ok := command.Enter(text); ok && filepath.IsLocal(folder) && p.app.IsDir(path.Join(dir, folder)) {
+		return p.unwrap(rest, path.Join(dir, folder), w)
+	}
 	c := command.Parse(text)
 	call, ok := p.scriptCall(c.Args, dir)
-	m := p.manifestOf(call.dir)
+	m, _ := p.packageAt(call.dir)
 	script := m.Scripts[call.name]
 	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
 		script = "node server.js"
@@ -116,13 +120,25 @@ func (p *Project) unwrap(text, dir string, w *way) (string, string) {
 	return script, within
 }
 
-// manifestOf gives the package.json of a folder of the application.
-func (p *Project) manifestOf(dir string) manifest {
-	if m, ok := p.member(dir); ok {
-		return m.manifest
+// packageAt gives the package.json that counts in a folder of the application, and its own folder: the nearest above it, as for
+// npm (https://docs.npmjs.com/cli/configuring-npm/folders#more-information).
+func (p *Project) packageAt(dir string) (manifest, string) {
+	for {
+		if m, ok := p.member(dir); ok {
+			return m.manifest, dir
+		}
+		switch dir {
+		case p.dir:
+			return p.manifest, dir
+		case p.root, "", ".":
+			return p.top, p.root
+		}
+		// What is broken there is for the package manager to say: nothing is taken from it.
+		if m, found, err := readManifest(p.app, dir); found && err == nil {
+			return m, dir
+		} else if found {
+			return manifest{}, dir
+		}
+		dir = strings.TrimPrefix(path.Dir(dir), ".")
 	}
-	if dir == p.dir {
-		return p.manifest
-	}
-	return p.top
 }
