@@ -30,7 +30,8 @@ type manifest struct {
 	DevEngines     devEngines        `json:"devEngines"`
 	Volta          struct{ Node string }
 	Prisma         prismaOptions
-	PackageManager string `json:"packageManager"`
+	PackageManager string        `json:"packageManager"`
+	Config         packageConfig `json:"config"`
 
 	Dependencies         map[string]string `json:"dependencies"`
 	DevDependencies      map[string]string `json:"devDependencies"`

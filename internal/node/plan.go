@@ -101,6 +101,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err := p.start(&out, releases); err != nil {
 		return plan.Plan{}, err
 	}
+	p.packageVariables(&out)
 	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "pm2-runtime") }) {
 		// It writes there, and the home folder may be missing, or not to be written.
 		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
