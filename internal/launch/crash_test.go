@@ -100,7 +100,7 @@ func TestOrdinaryEndsAreNotKept(t *testing.T) {
 func TestAFullHeap(t *testing.T) {
 	g := NewWithT(t)
 	code, log, records := ending(t, `const kept = []
-setInterval(function remember() { for (let i = 0; i < 2000; i++) { const items = new Array(60); for (let j = 0; j < 60; j++) items[j] = i * j + 0.5; kept.push(items) } }, 5)
+setInterval(function remember() { for (let i = 0; i < 400; i++) { const items = new Array(60); for (let j = 0; j < 60; j++) items[j] = i * j + 0.5; kept.push(items) } }, 5)
 `+mapped, "--max-old-space-size=64")
 	g.Expect(code).To(Equal(134))
 	g.Expect(records).To(HaveLen(1), log)
