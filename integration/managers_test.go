@@ -151,6 +151,29 @@ func TestPackageManagers(t *testing.T) {
 	}
 }
 
+// ES modules find packages in Yarn's archives, without a word in the log; and the newest Node.js finds the library that small run
+// images do not have.
+func TestModulesWithPlugAndPlay(t *testing.T) {
+	t.Parallel()
+	p := copyApp(t, "managers/yarn-pnp")
+	p.env["BP_NODE_VERSION"] = "26"
+	p.edit("package.json", `"private": true,`, `"private": true, "type": "module",`)
+	p.write("build.js", "")
+	p.write("server.js", `import http from 'node:http'
+import { Worker } from 'node:worker_threads'
+import odd from 'is-odd'
+new Worker("require('node:worker_threads').parentPort.postMessage(require('is-odd')(3))", { eval: true }).on('message', answer =>
+  http.createServer((q, r) => r.end(odd(3) + ' ' + answer)).listen(process.env.PORT))
+`)
+	p.build()
+	c := p.start(runDefault)
+	_, body := c.get("/")
+	p.Expect(body).To(Equal("true true"))
+	p.Expect(c.out.String()).To(BeEmpty())
+	_, brought := p.files(func(name string) bool { return strings.HasSuffix(name, "/libatomic.so.1") })
+	p.Expect(brought).To(HaveLen(1))
+}
+
 // One application of several: what it needs of the others is built and in the image, everything else is not.
 func TestOneOfSeveral(t *testing.T) {
 	t.Parallel()

@@ -54,8 +54,10 @@ func (w *work) gantryLayer() error {
 	if len(w.plan.LaunchPath) > 0 {
 		inputs["launch path"] = strings.Join(w.plan.LaunchPath, string(os.PathListSeparator))
 	}
+	files := map[string]string{}
 	for name, content := range w.plan.Files {
-		inputs["file "+name] = layer.Digest([]byte(content))
+		files[name] = w.inImage(content)
+		inputs["file "+name] = layer.Digest([]byte(files[name]))
 	}
 	if w.servesFiles() {
 		if inputs["web server for static files"], err = fileDigest(filepath.Join(w.ctx.Buildpack.Path, staticServer)); err != nil {
@@ -67,7 +69,7 @@ func (w *work) gantryLayer() error {
 		return err
 	}
 	if cause != "" {
-		if err := w.fillGantry(l.Path, source, facts); err != nil {
+		if err := w.fillGantry(l.Path, source, facts, files); err != nil {
 			return err
 		}
 		for name, value := range w.plan.LaunchEnv {
@@ -131,7 +133,7 @@ func (w *work) image() launch.Image {
 }
 
 // fillGantry writes the layer.
-func (w *work) fillGantry(dir, program string, facts []byte) error {
+func (w *work) fillGantry(dir, program string, facts []byte, files map[string]string) error {
 	if err := copyFile(program, filepath.Join(dir, gantryTool), 0o755); err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (w *work) fillGantry(dir, program string, facts []byte) error {
 			return problem.Disk("write "+crash.WatchFile, err)
 		}
 	}
-	if err := writeTexts(filepath.Join(dir, filesDir), w.plan.Files); err != nil {
+	if err := writeTexts(filepath.Join(dir, filesDir), files); err != nil {
 		return err
 	}
 	return nil

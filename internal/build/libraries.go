@@ -56,14 +56,57 @@ func (w *work) libraries(dir string, who func(name string) string) error {
 	// What the layer has itself is found by the place that is written into its programs. The loader is in every image in
 	// which anything runs.
 	list.Drop(func(name string) bool { return own[name] || strings.HasPrefix(name, "ld-linux") })
+	return w.keepLibraries(list, dir)
+}
+
+// keepLibraries keeps such a list, and warns of what the build image does not have either.
+func (w *work) keepLibraries(list library.List, dir string) error {
 	if err := list.Write(dir); err != nil {
 		return problem.Disk("write "+library.File, err)
 	}
-	for _, lack := range list.Missing("/", w.variables()["LD_LIBRARY_PATH"]) {
+	for _, lack := range list.Missing("/", w.libraryPath()) {
 		w.Report.Warning(fmt.Sprintf("%s: %s is not in the build image. The run image must have it (%s). Without it, the application does not start.",
 			strings.Join(lack.Users, ", "), lack.What(), lack.Source()))
 	}
 	return nil
+}
+
+func (w *work) libraryPath() string { return w.variables()["LD_LIBRARY_PATH"] }
+
+// runtimeLibraries copies the libraries that the runtime's programs need beside them into its layer, where the lifecycle has the
+// loader look for them: https://github.com/buildpacks/spec/blob/main/buildpack.md#layer-paths. What the build image does not have
+// is left to the launch check.
+func (w *work) runtimeLibraries(dir string) error {
+	r, list := w.plan.Runtime, library.List{}
+	for _, program := range r.Programs {
+		// A program that is not at launch needs nothing.
+		needed, _ := elf.Needed(filepath.Join(dir, program), w.arch)
+		for _, need := range needed {
+			if !slices.Contains(r.Libraries, need.Library) {
+				continue
+			}
+			file := library.Find("/", w.libraryPath(), need.Library)
+			if file == "" {
+				list.Add(need.Library, "", r.Title)
+				continue
+			}
+			if err := copyLibrary(file, filepath.Join(dir, "lib", need.Library)); err != nil {
+				return problem.Disk("copy "+need.Library, err)
+			}
+		}
+	}
+	return w.keepLibraries(list, dir)
+}
+
+func copyLibrary(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o644)
 }
 
 // ofRuntime tells which files of the runtime every application needs.

@@ -37,6 +37,9 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 	if tools := toolsAtLaunch(r); len(tools) > 0 {
 		inputs["package manager"] = describeTools(tools)
 	}
+	if len(r.Libraries) > 0 {
+		inputs["libraries"] = strings.Join(r.Libraries, " ")
+	}
 	l, cause, err := w.reuse(r.Release.Name, launchOnly, inputs)
 	if err != nil {
 		return err
@@ -47,6 +50,11 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		}
 		if err := omit(l.Path, r.NotAtLaunch); err != nil {
 			return err
+		}
+		if len(r.Libraries) > 0 {
+			if err := w.runtimeLibraries(l.Path); err != nil {
+				return err
+			}
 		}
 		if len(r.Essential) > 0 {
 			if err := w.libraries(l.Path, ofRuntime(r)); err != nil {

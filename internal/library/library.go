@@ -114,10 +114,10 @@ func (k Lack) Source() string {
 	return "on Debian and Ubuntu it is likely the package " + Package(k.Library)
 }
 
-// Missing gives what is not in an image, in order of the libraries' names. root is the image's root folder; path is
-// LD_LIBRARY_PATH.
-func (l List) Missing(root, path string) []Lack {
-	var places []string
+// Find gives the file of a library in an image, empty when there is none; root and path are as for Missing.
+func Find(root, path, name string) string { return find(placesOf(root, path), name) }
+
+func placesOf(root, path string) (places []string) {
 	for _, dir := range filepath.SplitList(path) {
 		places = append(places, filepath.Join(root, dir))
 	}
@@ -125,19 +125,27 @@ func (l List) Missing(root, path string) []Lack {
 		found, _ := filepath.Glob(filepath.Join(root, pattern))
 		places = append(places, found...)
 	}
-	find := func(name string) string {
-		for _, dir := range places {
-			file := filepath.Join(dir, name)
-			if _, err := os.Stat(file); err == nil {
-				return file
-			}
+	return places
+}
+
+func find(places []string, name string) string {
+	for _, dir := range places {
+		file := filepath.Join(dir, name)
+		if _, err := os.Stat(file); err == nil {
+			return file
 		}
-		return ""
 	}
+	return ""
+}
+
+// Missing gives what is not in an image, in order of the libraries' names. root is the image's root folder; path is
+// LD_LIBRARY_PATH.
+func (l List) Missing(root, path string) []Lack {
+	places := placesOf(root, path)
 	var missing []Lack
 	for _, key := range slices.Sorted(maps.Keys(l)) {
 		name, version := parts(key)
-		file := find(name)
+		file := find(places, name)
 		if version == "" && file == "" || version != "" && file != "" && !defines(file, version) {
 			missing = append(missing, Lack{name, version, l[key]})
 		}

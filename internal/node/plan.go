@@ -283,8 +283,10 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 		SourceSetting: "BP_NODE_SOURCE",
 		Launch:        []string{"LICENSE", "bin/node"},
 		Programs:      []string{"bin/node"},
-		NotForBuild:   []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man", "lib/node_modules/corepack"},
-		Native:        []string{"include"},
+		// Since 25: https://github.com/nodejs/node/issues/60790.
+		Libraries:   []string{"libatomic.so.1"},
+		NotForBuild: []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man", "lib/node_modules/corepack"},
+		Native:      []string{"include"},
 	}
 	arch := release.Arch
 	npm := manager{kind: kinds[0], asked: request{text: release.Manager}}
@@ -323,16 +325,4 @@ func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) error {
 	tool, err := bun.tool(release, releases, out.Runtime.Release.Arch)
 	out.Runtime.Tools = append(out.Runtime.Tools, tool)
 	return err
-}
-
-// startWithPnP lets Node.js find packages by Yarn's map of them: https://yarnpkg.com/features/pnp.
-func (p *Project) startWithPnP(out *plan.Plan) {
-	for i, q := range out.Processes {
-		if q.Args[0] != "node" && q.Args[0] != "sh" && q.Args[0] != plan.StaticServer {
-			// Programs of packages are inside of archives, where only Yarn finds them.
-			out.Processes[i].Args, out.Processes[i].Group = append([]string{"yarn", "run"}, q.Args...), true
-		}
-	}
-	out.LaunchEnv["YARN_IGNORE_PATH"] = "1"
-	out.LaunchOptions = map[string]string{"NODE_OPTIONS": "--require " + plan.AppDir + "/" + out.Dependencies.Index}
 }

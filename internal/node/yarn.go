@@ -151,31 +151,7 @@ func (p *Project) yarn(d *plan.Dependencies) {
 		d.Prefetch = plan.YarnCache
 	}
 	if p.pnp() {
-		// The places of packages are written into this file, so that they stay where they are.
-		index := ".pnp.cjs"
-		version, err := semver.Parse(d.Version)
-		if err == nil && version.Major < 3 {
-			index = ".pnp.js"
-		}
-		d.InPlace, d.Holders = true, nil
-		d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, index)
-		d.Dirs = inDir(p.root, []string{".yarn/unplugged", index, ".pnp.loader.mjs", ".yarn/install-state.gz"})
-		if !p.app.IsDir(d.Archives) {
-			d.Dirs = append(d.Dirs, d.Archives)
-		}
-		d.TracesAtLaunch = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
-		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
-		d.Production = nil
-		if err == nil && version.Major < 4 {
-			// Its "workspaces focus" is in a plugin that few have.
-			p.keepsDevelopment = true
-			return
-		}
-		d.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
-		if p.selected() {
-			d.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
-		}
-		d.InstallLaunch = d.Prune
+		p.installPnP(d)
 		return
 	}
 	// What Yarn remembers of an installation is nobody's business in the image.
@@ -197,11 +173,6 @@ var (
 	ownMirror  = pattern.Lazy(`(?m)^\s*"?yarn-offline-mirror"?\s`)
 	ownNetwork = pattern.Lazy(`(?m)^\s*"?(?:proxy|https-proxy|ca|cafile|cert|key|strict-ssl)"?\s`)
 )
-
-// pnp reports whether Node.js finds packages by Yarn's Plug'n'Play: https://yarnpkg.com/features/pnp.
-func (p *Project) pnp() bool {
-	return p.manager.berry && (p.manager.rc.NodeLinker == "" || p.manager.rc.NodeLinker == "pnp") && p.hasPackages()
-}
 
 var yarnErrors = []struct{ shows, quote, id, title, hint string }{
 	{"Your lockfile needs to be updated", "", "node/lockfile-out-of-sync", "%s does not fit package.json", "Run `yarn install`, look at what it changes in yarn.lock, and commit it."},

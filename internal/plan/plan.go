@@ -51,7 +51,7 @@ type Plan struct {
 	// application declares itself counts before them.
 	Config     []Variable `json:",omitempty"`
 	AtLeastOne [][]string `json:",omitempty"`
-	// Files are small files for the running application, by their names in FilesDir.
+	// Files are small files for the running application, by their names in FilesDir. AppDir may stand in them.
 	Files map[string]string `json:",omitempty"`
 	// Agent is put beside the application's processes, so that they can be looked into; nil where the runtime needs none.
 	Agent *Agent `json:",omitempty"`
@@ -63,7 +63,7 @@ type Plan struct {
 	BuildEnv map[string]string `json:",omitempty"`
 	// LaunchEnv is set for the running application, where the user has not set it.
 	LaunchEnv map[string]string `json:",omitempty"`
-	// LaunchOptions are added to variables that hold words, behind what the user set. AppDir may stand in them.
+	// LaunchOptions are added to variables that hold words, behind what the user set. AppDir and FilesDir may stand in them.
 	LaunchOptions map[string]string `json:",omitempty"`
 	// Only are the files and folders of the application that the image holds; empty for all of it.
 	Only []string `json:",omitempty"`
@@ -179,6 +179,9 @@ type Runtime struct {
 	// Essential are files of Launch without whose libraries no application runs, by patterns with **, and what they are called;
 	// none: the runtime needs no more than every run image has.
 	Essential map[string]string `json:",omitempty"`
+	// Libraries are shared libraries that small run images do not have, by their names: where Programs need one, the image gets
+	// that of the build image.
+	Libraries []string `json:",omitempty"`
 	// Programs are those of Launch that are native programs; their symbol tables are taken off.
 	Programs []string
 	// NotForBuild are those that no build needs; Native are those that only packages with install scripts may need, to
