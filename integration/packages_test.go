@@ -163,31 +163,40 @@ func TestApplicationWithAddon(t *testing.T) {
 // pnpm compiles a package against the headers of the very Node.js that runs it; what it does not compile is told of.
 func TestNativeModuleOfPNPM(t *testing.T) {
 	t.Parallel()
-	p := newProject(t, map[string]string{
-		"package.json": `{"packageManager": "pnpm@10.34.9", "scripts": {"start": "node server.js"}, "dependencies": {"addon": "file:addon"}}`,
-		"server.js":    `require('http').createServer((q, r) => r.end(String(require('addon').seven()))).listen(process.env.PORT)`,
-		"pnpm-lock.yaml": "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      addon:\n" +
-			"        specifier: file:addon\n        version: file:addon\npackages:\n  addon@file:addon:\n    resolution: {directory: addon, type: directory}\nsnapshots:\n  addon@file:addon: {}\n",
-		"pnpm-workspace.yaml": "packages: []\ndangerouslyAllowAllBuilds: true\n",
-		"addon/package.json":  `{"name": "addon", "version": "1.0.0", "main": "build/Release/addon.node", "scripts": {"install": "node-gyp rebuild"}}`,
-		"addon/binding.gyp":   `{"targets": [{"target_name": "addon", "sources": ["addon.c"]}]}`,
-		"addon/addon.c": `#include <node_api.h>
+	for _, version := range []string{"10.34.9", "11.1.2", "11.28.11", "12.21.0"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, map[string]string{
+				"package.json": `{"packageManager": "pnpm@` + version + `", "scripts": {"start": "node server.js"}, "dependencies": {"addon": "file:addon"}}`,
+				"server.js":    `require('http').createServer((q, r) => r.end(String(require('addon').seven()))).listen(process.env.PORT)`,
+				"pnpm-lock.yaml": "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      addon:\n" +
+					"        specifier: file:addon\n        version: file:addon\npackages:\n  addon@file:addon:\n    resolution: {directory: addon, type: directory}\nsnapshots:\n  addon@file:addon: {}\n",
+				"pnpm-workspace.yaml": "packages: []\ndangerouslyAllowAllBuilds: true\n",
+				"addon/package.json":  `{"name": "addon", "version": "1.0.0", "main": "build/Release/addon.node", "scripts": {"install": "node-gyp rebuild"}}`,
+				"addon/binding.gyp":   `{"targets": [{"target_name": "addon", "sources": ["addon.c"]}]}`,
+				"addon/addon.c": `#include <node_api.h>
 static napi_value Seven(napi_env env, napi_callback_info info) { napi_value v; napi_create_int32(env, 7, &v); return v; }
 static napi_value Init(napi_env env, napi_value exports) {
   napi_value f; napi_create_function(env, "seven", NAPI_AUTO_LENGTH, Seven, NULL, &f); napi_set_named_property(env, exports, "seven", f); return exports;
 }
 NAPI_MODULE(NODE_GYP_MODULE_NAME, Init)
 `,
-	})
-	log := p.build()
-	p.Expect(log).NotTo(ContainSubstring("gyp http GET"), "the headers are those of the toolchain")
-	_, body := p.start(runDefault).get("/")
-	p.Expect(body).To(Equal("7"))
-	p.edit("pnpm-workspace.yaml", "dangerouslyAllowAllBuilds: true\n", "")
-	p.edit("addon/package.json", "1.0.0", "1.0.1")
-	log = strings.Join(strings.Fields(p.build()), " ")
-	p.Expect(log).To(ContainSubstring("Warning: pnpm has not run install scripts that nobody approved: addon@file:addon. " +
-		"What they compile or fetch is not there: run `pnpm approve-builds`, and commit what it writes."))
+			})
+			log := p.build()
+			p.Expect(log).NotTo(ContainSubstring("gyp http GET"), "the headers are those of the toolchain")
+			_, body := p.start(runDefault).get("/")
+			p.Expect(body).To(Equal("7"))
+			if version[:2] != "10" {
+				// Later ones end with an error.
+				return
+			}
+			p.edit("pnpm-workspace.yaml", "dangerouslyAllowAllBuilds: true\n", "")
+			p.edit("addon/package.json", "1.0.0", "1.0.1")
+			log = strings.Join(strings.Fields(p.build()), " ")
+			p.Expect(log).To(ContainSubstring("Warning: pnpm has not run install scripts that nobody approved: addon@file:addon. " +
+				"What they compile or fetch is not there: run `pnpm approve-builds`, and commit what it writes."))
+		})
+	}
 }
 
 // What is not known to come out like npm's is left to npm, and the log says why.

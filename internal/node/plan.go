@@ -37,8 +37,8 @@ func (p *Project) buildEnv(npm plan.Release) map[string]string {
 	env[name] = plan.ToolchainDir
 	if p.manager.name == "pnpm" {
 		maps.Copy(env, pnpmEnv)
-		// Of npm's variables, it hands these to scripts.
-		env["npm_config_nodedir"] = plan.ToolchainDir
+		// Of npm's variables, it hands these to scripts; the first of its version 11 do not, but of the other case.
+		env["npm_config_nodedir"], env["NPM_CONFIG_NODEDIR"] = plan.ToolchainDir, plan.ToolchainDir
 	}
 	return env
 }
