@@ -113,7 +113,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 			out.BuildEnv["npm_config_nodedir"] = plan.ToolchainDir
 		}
 	}
-	out.Warnings = append(out.Warnings, p.fetchedAtStart(out)...)
+	out.Warnings = append(append(out.Warnings, p.fetchedAtStart(out)...), p.withoutBrowser()...)
 	out.Signs = p.prisma()
 	out.Pure = p.settings.NodePureBuild.Value == "true" && len(out.Scripts) > 0
 	return out, nil
