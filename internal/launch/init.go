@@ -167,11 +167,17 @@ func withVariable(environ []string, variable string) []string {
 // it once and not a second time through this process.
 func start(program string, o order) (int, error) {
 	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
-	return syscall.ForkExec(program, o.args, &syscall.ProcAttr{
+	how := &syscall.ProcAttr{
 		Env:   o.env,
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: err == nil, Ctty: 0},
-	})
+	}
+	pid, err := syscall.ForkExec(program, o.args, how)
+	if errors.Is(err, syscall.ENOEXEC) {
+		// A script that does not say what runs it is run by a shell: execvp in POSIX.1-2024.
+		return syscall.ForkExec("/bin/sh", append([]string{"sh", program}, o.args[1:]...), how)
+	}
+	return pid, err
 }
 
 // reap collects every child that has ended; status is that of the program, once it is among them.

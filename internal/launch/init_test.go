@@ -75,6 +75,8 @@ func TestInitChecks(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "start.sh")
+	NewWithT(t).Expect(os.WriteFile(script, []byte("echo $1\nexit 4\n"), 0o755)).To(Succeed())
 	for _, c := range []struct {
 		arguments []string
 		code      int
@@ -83,6 +85,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--", "sh", "-c", "exit 7"}, 7, ""},
 		{[]string{"--", "sh", "-c", "kill -9 $$"}, 128 + 9, ""},
 		{[]string{"--env", "A=b c", "--", "sh", "-c", `echo "$A"`}, 0, "b c\n"},
+		{[]string{"--", script, "without a first line"}, 4, "without a first line\n"},
 		{[]string{"--", "no-such-program"}, 127, "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
 		{[]string{"--", "/"}, 127, "gantry: / cannot be started: is a directory\n"},
 		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},

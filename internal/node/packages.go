@@ -153,9 +153,9 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 		}
 	}
 	for _, q := range processes {
-		if q.Args[0] == "sh" {
+		if text := p.shellText(q); text != "" {
 			scripts, before := map[string]bool{}, len(list)
-			for _, word := range p.shellWords(q.Args[len(q.Args)-1], scripts) {
+			for _, word := range p.shellWords(text, scripts) {
 				add(packageOf(word, true))
 			}
 			if len(scripts) > 0 && len(list) > before {
@@ -178,7 +178,7 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 // shellWords gives the words of a shell's script, and of the scripts in package.json that are named in it.
 func (p *Project) shellWords(text string, seen map[string]bool) []string {
 	var list []string
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`$\"'", r) }) {
+	for _, word := range shellFields(text) {
 		list = append(list, word)
 		if script := p.manifest.Scripts[word]; script != "" && !seen[word] {
 			seen[word] = true

@@ -102,7 +102,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	p.packageVariables(&out)
-	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "pm2-runtime") }) {
+	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, "pm2-runtime") }) {
 		// It writes there, and the home folder may be missing, or not to be written.
 		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
 	}
@@ -230,7 +230,7 @@ func (p *Project) leaveOutCredentials(out *plan.Plan) error {
 // managersAtLaunch adds the package managers, and Bun, that a process runs.
 func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) error {
 	if !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) &&
-		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, "bun") }) {
+		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, "bun") }) {
 		if err := p.addBun(out, releases); err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 	for _, tool := range append([]plan.Tool{out.Runtime.Manager}, out.Runtime.Tools...) {
 		needed := false
 		for name := range tool.Bin {
-			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return runsProgram(q, name) })
+			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, name) })
 		}
 		if !needed {
 			continue
@@ -257,15 +257,6 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 	}
 	slices.Sort(out.Runtime.Launch)
 	return nil
-}
-
-// runsProgram reports whether a process needs a program in the image.
-func runsProgram(process plan.Process, name string) bool {
-	if process.Args[0] != "sh" {
-		return process.Args[0] == name
-	}
-	words := strings.FieldsFunc(process.Args[len(process.Args)-1], func(r rune) bool { return strings.ContainsRune(" \t\n;&|()`$\"'", r) })
-	return slices.Contains(words, name)
 }
 
 // sources translates the setting.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/command"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/procfile"
@@ -44,6 +45,8 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 	}
 	for i := range list {
 		list[i].Default, list[i].Entry = list[i].Type == "web", p.runsFile(list[i])
+		read := func(name string) ([]byte, bool, error) { return p.app.Read(path.Join(list[i].Dir, name)) }
+		list[i].Group = list[i].Group || command.StaysBehindScript(list[i].Args, read)
 	}
 	return list, decisions, made, nil
 }

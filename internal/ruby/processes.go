@@ -35,6 +35,7 @@ func (p *Project) processes(out *plan.Plan) error {
 	}
 	for _, entry := range p.declared {
 		q := p.declaredProcess(entry, out)
+		q.Group = q.Group || command.StaysBehindScript(q.Args, func(name string) ([]byte, bool, error) { return p.app.Read(p.in(name)) })
 		add(q, cmp.Or(entry.Command, q.String()), "from "+entry.Where.String())
 	}
 	if text, origin := p.web(); text != "" && !p.declares("web") {

@@ -1,0 +1,52 @@
+package node
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/command"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// shellText is all that a process has a shell do, with the application's own scripts that it runs; empty where there is no shell.
+func (p *Project) shellText(q plan.Process) string {
+	text := ""
+	if q.Args[0] == "sh" && len(q.Args) > 2 && q.Args[1] == "-c" {
+		text = q.Args[2]
+	}
+	if file := command.ScriptFile(q.Args); file != "" {
+		text = file
+	}
+	return text + p.scriptsIn(text, q.Dir, map[string]bool{})
+}
+
+// scriptsIn is the text of the scripts that a shell's text names, and of those that these name.
+func (p *Project) scriptsIn(text, dir string, seen map[string]bool) string {
+	var all strings.Builder
+	for _, word := range shellFields(text) {
+		name := path.Join(dir, word)
+		if seen[name] || !p.app.Has(name) {
+			continue
+		}
+		seen[name] = true
+		// What cannot be read cannot be run either, which the start says.
+		script, _, err := p.app.Read(name)
+		if err == nil && command.IsScript(name, script) {
+			all.WriteString("\n" + string(script) + p.scriptsIn(string(script), dir, seen))
+		}
+	}
+	return all.String()
+}
+
+func shellFields(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|()`$\"'", r) })
+}
+
+// runs reports whether a process needs a program in the image.
+func (p *Project) runs(q plan.Process, name string) bool {
+	if text := p.shellText(q); text != "" {
+		return slices.Contains(shellFields(text), name)
+	}
+	return q.Args[0] == name
+}
