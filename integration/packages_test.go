@@ -214,6 +214,19 @@ func TestLeftToNPM(t *testing.T) {
 	p.Expect(body).To(Equal("true"))
 }
 
+// Packages that only the build needs are left to npm for the same reasons.
+func TestStaticSiteWithoutLockfile(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"build": "node build.js"}, "devDependencies": {"is-number": "7.0.0"}}`,
+		"build.js":     `require('fs').mkdirSync('out'); require('fs').writeFileSync('out/index.html', String(require('is-number')(5)))`,
+	})
+	p.env["BP_STATIC_DIR"] = "out"
+	p.Expect(p.build()).To(ContainSubstring("Packages    npm installs them itself: there is no lockfile"))
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("true"))
+}
+
 // A pure build is not run again while the source, the packages and the variables are the same.
 func TestPureBuild(t *testing.T) {
 	t.Parallel()

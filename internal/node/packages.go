@@ -58,6 +58,7 @@ func (p *Project) packages(out *plan.Plan) error {
 			}
 		}
 		p.npm(d)
+		d.NotDirect = p.notDirect(d)
 	case "yarn":
 		p.yarn(d)
 	case "pnpm":

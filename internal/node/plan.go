@@ -202,9 +202,6 @@ func (p *Project) packagesAtLaunch(out *plan.Plan) {
 		}
 		out.Warnings = append(out.Warnings, warning)
 	}
-	if p.manager.name == "npm" {
-		d.NotDirect = p.notDirect(d)
-	}
 	if p.pnp() {
 		p.startWithPnP(out)
 	}
