@@ -40,6 +40,8 @@ type manager struct {
 	text []byte
 	// asked is the version that is asked for, by an exact version or a range; empty when nobody asks.
 	asked request
+	// line is the version of npm that belongs to the release of Node.js.
+	line string
 	// hash is the checksum behind the version in "packageManager": ALGORITHM.HEX.
 	hash   string
 	origin string
@@ -230,7 +232,7 @@ func (m manager) usual() string {
 	case "bun":
 		return m.usualBun()
 	default:
-		return "*"
+		return cmp.Or(m.line, "*")
 	}
 }
 

@@ -1,12 +1,16 @@
 package node
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
+	"github.com/gantry-buildpack/gantry/internal/catalog"
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 	"github.com/gantry-buildpack/gantry/internal/settings"
 )
@@ -37,6 +41,33 @@ func (p *Project) notDirect(d *plan.Dependencies) string {
 		return "Gantry makes the trees of npm 9 to 11"
 	}
 	return ""
+}
+
+// oldestNPM is the first major version that knows the options with which it is called.
+const oldestNPM = 7
+
+// chooseNPM gives the npm that is asked for, or the one that belongs to the release of Node.js. What "engines" asks for is advice
+// (https://docs.npmjs.com/cli/configuring-npm/package-json#engines): where it cannot be had, a warning says so.
+func (p *Project) chooseNPM(release plan.Release, releases catalog.Catalog) (m manager, chosen plan.Release, warning string, err error) {
+	m = manager{kind: kinds[0], line: release.Manager}
+	if p.manager.name == m.name {
+		m.asked = p.manager.asked
+	}
+	chosen, err = m.release(releases, release.Arch)
+	if !strings.HasPrefix(m.asked.origin, "engines.") {
+		return m, chosen, "", err
+	}
+	if known, ok := errors.AsType[*problem.Problem](err); ok && known.ID != "node/manager-version-unsatisfiable" {
+		return m, chosen, "", err
+	}
+	if version, unknown := semver.Parse(chosen.Version); err == nil && (unknown != nil || version.Major >= oldestNPM) {
+		return m, chosen, "", nil
+	}
+	asked := m.asked
+	m.asked = request{}
+	chosen, err = m.release(releases, release.Arch)
+	return m, chosen, fmt.Sprintf("npm %s, which %s asks for, is not one that Gantry installs: npm %s takes its place, which belongs to Node.js %s.",
+		asked.text, asked.origin, chosen.Version, release.Version), err
 }
 
 // compilesItself reports whether npm compiles the application: https://docs.npmjs.com/cli/using-npm/scripts#npm-install.

@@ -72,8 +72,12 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
 		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
 	}
-	if out.Runtime, err = p.runtime(release, releases); err != nil {
+	var warning string
+	if out.Runtime, warning, err = p.runtime(release, releases); err != nil {
 		return plan.Plan{}, err
+	}
+	if warning != "" {
+		out.Warnings = append(out.Warnings, warning)
 	}
 	out.BuildEnv = p.buildEnv(out.Runtime.Manager.Release)
 	if p.settings.NPMRegistry.IsSet() {
@@ -259,8 +263,9 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
 
-func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.Runtime, error) {
-	r := plan.Runtime{
+// runtime gives the runtime with the package managers, and a warning where one is not what was asked for.
+func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (r plan.Runtime, warning string, err error) {
+	r = plan.Runtime{
 		Title:    "Node.js",
 		License:  "MIT",
 		CPE:      "nodejs:node.js",
@@ -277,27 +282,23 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (plan.
 		Native:      []string{"include"},
 	}
 	arch := release.Arch
-	npm := manager{kind: kinds[0], asked: request{text: release.Manager}}
-	if p.manager.name == "npm" && p.manager.asked.text != "" {
-		npm = p.manager
-	}
-	chosen, err := npm.release(releases, arch)
+	npm, chosen, warning, err := p.chooseNPM(release, releases)
 	if err != nil {
-		return r, err
+		return r, "", err
 	}
 	if r.Manager, err = npm.tool(chosen, releases, arch); err != nil {
-		return r, err
+		return r, "", err
 	}
-	r.Manager.Chosen = p.manager.name == "npm" && p.manager.asked.text != ""
+	r.Manager.Chosen = npm.asked.text != ""
 	if p.manager.name == "npm" || (!p.hasPackages() && len(p.scripts()) == 0) {
-		return r, nil
+		return r, warning, nil
 	}
 	if chosen, err = p.manager.release(releases, arch); err != nil {
-		return r, err
+		return r, "", err
 	}
 	tool, err := p.manager.tool(chosen, releases, arch)
 	r.Tools = append(r.Tools, tool)
-	return r, err
+	return r, warning, err
 }
 
 // addBun adds Bun, for an application that is run by it and installed by another.

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// npms gives the newest npm of each major version that is pinned, by version: how to call it. Trees of npm 8 are left to it.
+// npms gives the newest npm of each major version that is pinned, by version: how to call it. Trees of npm 8 and 12 are left to them.
 func npms(t *testing.T) map[string][]string {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -39,7 +39,7 @@ func npms(t *testing.T) map[string][]string {
 	}
 	releases, err := catalog.For("amd64")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	found, majors := map[string][]string{}, map[string]bool{"8": true}
+	found, majors := map[string][]string{}, map[string]bool{"8": true, "12": true}
 	for _, release := range releases.Releases {
 		major, _, _ := strings.Cut(release.Version, ".")
 		if release.Name != "npm" || majors[major] {
