@@ -174,6 +174,29 @@ new Worker("require('node:worker_threads').parentPort.postMessage(require('is-od
 	p.Expect(brought).To(HaveLen(1))
 }
 
+// Programs of packages start out of Yarn's archives without Yarn, which would want to write into the application's folder.
+func TestProgramsWithPlugAndPlay(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json":        `{"private": true, "packageManager": "yarn@4.13.0", "scripts": {"start": "common --first"}, "dependencies": {"common": "file:./common", "modern": "file:./modern"}}`,
+		"Procfile":            "modern: modern --second\n",
+		"common/package.json": `{"name": "common", "version": "1.0.0", "bin": "main.js"}`,
+		"common/main.js":      `if (require.main === module) require('http').createServer((q, r) => r.end('common ' + process.argv[2])).listen(process.env.PORT)`,
+		"modern/package.json": `{"name": "modern", "version": "1.0.0", "type": "module", "bin": {"modern": "./bin/main.js"}}`,
+		"modern/bin/main.js":  `import http from 'node:http'; http.createServer((q, r) => r.end('modern ' + process.argv[2])).listen(process.env.PORT)`,
+	})
+	p.build()
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("/yarn/bin/yarn.js")))
+	for process, answer := range map[string]string{"web": "common --first", "modern": "modern --second"} {
+		c := p.start(localbuild.RunOptions{Process: process})
+		_, body := c.get("/")
+		p.Expect(body).To(Equal(answer))
+		code, _ := c.stop()
+		p.Expect(code).To(Equal(143))
+	}
+}
+
 // One application of several: what it needs of the others is built and in the image, everything else is not.
 func TestOneOfSeveral(t *testing.T) {
 	t.Parallel()

@@ -18,16 +18,19 @@ var (
 // shells are programs that run a script.
 var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true, "ksh": true, "zsh": true}
 
+// IsShell reports whether a program is one.
+func IsShell(program string) bool { return shells[path.Base(program)] }
+
 // ScriptFile gives the file that a command hands to a shell: "./start.sh", "sh bin/start". It is empty for other commands; whether
 // a file that is a program itself is a script is known from its text.
 func ScriptFile(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	if strings.Contains(args[0], "/") && !shells[path.Base(args[0])] {
+	if strings.Contains(args[0], "/") && !IsShell(args[0]) {
 		return args[0]
 	}
-	if !shells[path.Base(args[0])] {
+	if !IsShell(args[0]) {
 		return ""
 	}
 	for _, word := range args[1:] {

@@ -44,6 +44,9 @@ func (p *Project) bun(d *plan.Dependencies) {
 var blockedScripts = pattern.Lazy(`(?m)^Blocked (\d+ \w+)`)
 
 func bunFailures(lockfile string) []plan.Failure {
+	if lockfile == "" {
+		return nil
+	}
 	return []plan.Failure{
 		{
 			Shows: "lockfile had changes, but lockfile is frozen",

@@ -3,8 +3,10 @@ package node
 import (
 	_ "embed"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/command"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 )
@@ -48,20 +50,35 @@ const pnpLoader = ".pnp.loader.mjs"
 //go:embed pnploader.cjs
 var registerLoader string
 
-// startWithPnP lets Node.js find packages by Yarn's map of them, as "yarn node" does.
+//go:embed pnpprogram.cjs
+var startProgram string
+
+// Names of the two in the image.
+const (
+	pnpLoaderFile  = "pnploader.cjs"
+	pnpProgramFile = "pnpprogram.cjs"
+)
+
+// startWithPnP lets Node.js find packages by Yarn's map of them, as "yarn node" and "yarn run" do. Yarn itself would stay in
+// between, and wants to write into the application's folder.
 func (p *Project) startWithPnP(out *plan.Plan) {
+	out.Files = map[string]string{}
 	for i, q := range out.Processes {
-		if q.Args[0] != "node" && q.Args[0] != "sh" && q.Args[0] != plan.StaticServer {
-			// Programs of packages are inside of archives, where only Yarn finds them.
-			out.Processes[i].Args, out.Processes[i].Group = append([]string{"yarn", "run"}, q.Args...), true
+		if program := q.Args[0]; program != "node" && program != plan.StaticServer && command.ScriptFile(q.Args) == "" && !command.IsShell(program) && !isManager(program) {
+			out.Files[pnpProgramFile] = startProgram
+			out.Processes[i].Args = append([]string{"node", plan.FilesDir + "/" + pnpProgramFile}, q.Args...)
 		}
 	}
 	out.LaunchEnv["YARN_IGNORE_PATH"] = "1"
 	options := "--require " + plan.AppDir + "/" + out.Dependencies.Index
 	if !strings.HasSuffix(out.Dependencies.Index, ".js") {
-		const name = "pnploader.cjs"
-		out.Files = map[string]string{name: strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pnpLoader))}
-		options += " --require " + plan.FilesDir + "/" + name
+		out.Files[pnpLoaderFile] = strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pnpLoader))
+		options += " --require " + plan.FilesDir + "/" + pnpLoaderFile
 	}
 	out.LaunchOptions = map[string]string{"NODE_OPTIONS": options}
+}
+
+// isManager reports whether a program is a package manager, or Bun, which are no packages of the application.
+func isManager(program string) bool {
+	return slices.Contains([]string{"npm", "npx", "yarn", "pnpm", "bun", "bunx"}, program)
 }
