@@ -197,7 +197,8 @@ func (m manager) release(releases catalog.Catalog, arch string) (plan.Release, e
 	fits := func(v semver.Version) bool { return m.name != "yarn" || m.berry == (v.Major > 1) }
 	if exact, err := semver.Parse(text); err == nil {
 		for _, c := range list {
-			if c.version.Compare(exact) == 0 {
+			// Of Yarn 2, the npm registry has but two releases.
+			if c.version.Compare(exact) == 0 || m.name == "yarn" && exact.Major == 2 && c.version.Major == 2 {
 				return c.Release, nil
 			}
 		}

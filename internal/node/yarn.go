@@ -57,13 +57,31 @@ func (p *Project) readYarn(m manager) (manager, error) {
 			return m, err
 		}
 	}
-	if version := releaseOf(m.rc.YarnPath); m.asked.text == "" && version != "" {
+	if m.asked.text != "" || m.rc.YarnPath == "" {
+		return m, nil
+	}
+	version := releaseOf(m.rc.YarnPath)
+	if version == "" {
+		// "yarn-berry.cjs" is what Yarn 2 called itself.
+		program, _, err := p.app.Read(path.Join(p.root, m.rc.YarnPath))
+		if err != nil {
+			return m, err
+		}
+		if match := yarnItself().FindSubmatch(program); match != nil {
+			version = string(match[1])
+		}
+	}
+	if version != "" {
 		m.asked = request{text: version, origin: "yarnPath in " + file, where: problem.Position{File: file}}
 	}
 	return m, nil
 }
 
-var yarnRelease = pattern.Lazy(`yarn-(\d+\.\d+\.\d+[^/]*)\.c?js$`)
+var (
+	yarnRelease = pattern.Lazy(`yarn-(\d+\.\d+\.\d+[^/]*)\.c?js$`)
+	// yarnItself finds the version that a Yarn has written into itself.
+	yarnItself = pattern.Lazy(`"?name"?:\s*"@yarnpkg/cli",\s*"?version"?:\s*"(\d+\.\d+\.\d+[\w.-]*)"`)
+)
 
 // releaseOf gives the version in the name of a Yarn that the application holds itself.
 func releaseOf(yarnPath string) string {
