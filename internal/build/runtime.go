@@ -186,18 +186,32 @@ func unpackKept(file, dir string) error {
 // unpackRuntime gets the runtime and puts the wanted files into dir; with tools, from the registry when the runtime's
 // archive does not bring them.
 func (w *work) unpackRuntime(ctx context.Context, dir string, tools []plan.Tool, wanted func(string) bool) error {
-	if err := w.fetchRuntime(ctx, dir, wanted); err != nil {
-		return err
-	}
-	for _, name := range w.plan.Runtime.Programs {
-		if !wanted(name) {
-			continue
-		}
-		if err := stripSymbols(filepath.Join(dir, name)); err != nil {
-			return problem.Disk("take the symbol table off "+name, err)
+	var withRuntime, alone []plan.Tool
+	for _, tool := range tools {
+		if tool.Dir == w.plan.Runtime.Manager.Dir {
+			withRuntime = append(withRuntime, tool)
+		} else {
+			alone = append(alone, tool)
 		}
 	}
-	return w.unpackTools(ctx, dir, tools, wanted)
+	runtime := func(ctx context.Context) error {
+		if err := w.fetchRuntime(ctx, dir, wanted); err != nil {
+			return err
+		}
+		for _, name := range w.plan.Runtime.Programs {
+			if !wanted(name) {
+				continue
+			}
+			if err := stripSymbols(filepath.Join(dir, name)); err != nil {
+				return problem.Disk("take the symbol table off "+name, err)
+			}
+		}
+		return w.unpackTools(ctx, dir, withRuntime, wanted)
+	}
+	if len(alone) == 0 {
+		return runtime(ctx)
+	}
+	return together(ctx, runtime, func(ctx context.Context) error { return w.unpackTools(ctx, dir, alone, wanted) })
 }
 
 func (w *work) unpackTools(ctx context.Context, dir string, tools []plan.Tool, wanted func(string) bool) error {
