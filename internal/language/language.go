@@ -85,6 +85,10 @@ func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if b.atLaunch != "" {
 		maps.Copy(out.LaunchEnv, provided.LaunchEnv)
 		out.LaunchOptions, out.LaunchPath = provided.LaunchOptions, append(out.LaunchPath, provided.LaunchPath...)
+		if out.Files == nil {
+			out.Files = map[string]string{}
+		}
+		maps.Copy(out.Files, provided.Files)
 	}
 	return out, nil
 }

@@ -66,6 +66,29 @@ func TestTwoLanguages(t *testing.T) {
 	}
 }
 
+// What Node.js is told to load at launch is in the image.
+func TestFilesOfTheOtherLanguage(t *testing.T) {
+	g := NewWithT(t)
+	source := fstest.MapFS{}
+	for file, text := range map[string]string{
+		"Gemfile": "gem 'rails'", "Gemfile.lock": lock, "config/application.rb": "", "Rakefile": "", "config.ru": "",
+		"Procfile": "web: bundle exec puma\nrender: node render.js\n", "package.json": `{"dependencies": {"a": "1"}}`, "yarn.lock": "__metadata:\n  version: 8\n",
+	} {
+		source[file] = &fstest.MapFile{Data: []byte(text)}
+	}
+	s, err := settings.Read(app.App{FS: source}, func(string) (string, bool) { return "", false })
+	g.Expect(err).NotTo(HaveOccurred())
+	project, err := language.Read(app.App{FS: source}, s)
+	g.Expect(err).NotTo(HaveOccurred())
+	releases, err := catalog.For("amd64")
+	g.Expect(err).NotTo(HaveOccurred())
+	p, err := project.Plan(releases)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(p.LaunchOptions["NODE_OPTIONS"]).To(ContainSubstring("{files}/pnploader.cjs"))
+	g.Expect(p.Files).To(HaveKey("pnploader.cjs"))
+	g.Expect(p.Files).To(HaveKey("puma.rb"))
+}
+
 func TestElsewhere(t *testing.T) {
 	source := fstest.MapFS{}
 	for _, name := range []string{"api/Gemfile", "web/package.json", "apps/a/package.json", "apps/a/b/package.json", "node_modules/c/package.json", ".ci/package.json"} {
