@@ -252,7 +252,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
 	}
-	if !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" }) {
+	if !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" || p.runs(q, "node") }) {
 		// Bun is a runtime of its own.
 		out.Runtime.Launch = slices.DeleteFunc(out.Runtime.Launch, func(name string) bool { return name == "LICENSE" || name == "bin/node" })
 	}

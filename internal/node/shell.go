@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/command"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -48,5 +49,32 @@ func (p *Project) runs(q plan.Process, name string) bool {
 	if text := p.shellText(q); text != "" {
 		return slices.Contains(shellFields(text), name)
 	}
-	return q.Args[0] == name
+	return q.Args[0] == name || slices.Contains(p.startedBy(q), name)
+}
+
+// starting finds the programs that a file of the application starts, where the call names them. Package managers and runtimes alone
+// matter: an image has them for a reason only.
+var starting = pattern.Lazy(`\b(?:exec|execSync|execFile|execFileSync|execa|execaSync|execaCommand|execaCommandSync|spawn|spawnSync)\s*\(\s*(?:\{\s*cmd:\s*)?\[?\s*["'\x60](npm|npx|pnpm|pnpx|yarn|bun|bunx|node)\b`)
+
+// startedBy gives the programs that the file which a process runs starts itself; of one that the build makes, the source is looked
+// for beside it and in "src".
+func (p *Project) startedBy(q plan.Process) (list []string) {
+	if q.Args[0] != "node" && q.Args[0] != "bun" && q.Args[0] != "tsx" && q.Args[0] != "ts-node" {
+		return nil
+	}
+	for _, word := range q.Args[1:] {
+		_, below, _ := strings.Cut(path.Clean(word), "/")
+		below = strings.TrimSuffix(below, path.Ext(below)) + ".ts"
+		for _, name := range []string{word, word + ".js", path.Join(word, "index.js"), "src/" + below, below} {
+			// What is no file of the application is a word like others.
+			text, _, err := p.app.Read(path.Join(q.Dir, name))
+			if err != nil {
+				continue
+			}
+			for _, match := range starting().FindAllSubmatch(text, -1) {
+				list = append(list, string(match[1]))
+			}
+		}
+	}
+	return list
 }
