@@ -154,6 +154,9 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 		}
 	}
 	for _, q := range processes {
+		for _, pkg := range p.importedAtStart(q) {
+			add(pkg)
+		}
 		if text := p.shellText(q); text != "" {
 			scripts, before := map[string]bool{}, len(list)
 			for _, word := range p.shellWords(text, scripts) {
