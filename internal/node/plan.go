@@ -253,7 +253,9 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 		}
 	}
 	alone := !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" || p.runs(q, "node") })
-	if alone && !slices.ContainsFunc(out.Runtime.Launch, func(name string) bool { return strings.HasPrefix(name, "lib/node_modules/") && name != "lib/node_modules/bun" }) {
+	if alone && !slices.ContainsFunc(out.Runtime.Launch, func(name string) bool {
+		return strings.HasPrefix(name, "lib/node_modules/") && name != "lib/node_modules/bun"
+	}) {
 		// Bun is a runtime of its own, if not of other package managers.
 		out.Runtime.Launch = slices.DeleteFunc(out.Runtime.Launch, func(name string) bool { return name == "LICENSE" || name == "bin/node" })
 	}
