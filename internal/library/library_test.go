@@ -42,6 +42,8 @@ func TestMissing(t *testing.T) {
 	g.Expect(all.Missing(root, "")).To(Equal([]library.Lack{{Library: "libpq.so.5", Users: []string{"pg"}}, yaml}))
 	g.Expect(all.Missing(root, "/opt/lib")).To(Equal([]library.Lack{yaml}))
 	g.Expect(all.Libraries()).To(Equal(3))
+	g.Expect(library.Find(root, "/opt/lib", "libpq.so.5")).To(Equal(filepath.Join(root, "opt/lib/libpq.so.5")))
+	g.Expect(library.Find(root, "", "libpq.so.5")).To(BeEmpty())
 }
 
 // A library that is there may be older than the one that a program was linked with.

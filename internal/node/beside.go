@@ -27,12 +27,8 @@ func (p *Project) Beside(releases catalog.Catalog, atLaunch string, processes []
 		version.Origin += "; in the image, too: " + atLaunch
 	}
 	out := plan.Plan{Language: "node", Decisions: []plan.Decision{version}, HomeFiles: homeFiles, LaunchEnv: map[string]string{"NODE_ENV": "production"}}
-	var warning string
-	if out.Runtime, warning, err = p.runtime(release, releases); err != nil {
+	if err := p.addRuntime(&out, release, releases); err != nil {
 		return plan.Plan{}, err
-	}
-	if warning != "" {
-		out.Warnings = append(out.Warnings, warning)
 	}
 	out.BuildEnv = p.buildEnv(out.Runtime.Manager.Release)
 	if err := p.packages(&out); err != nil {

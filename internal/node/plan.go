@@ -72,12 +72,8 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
 		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
 	}
-	var warning string
-	if out.Runtime, warning, err = p.runtime(release, releases); err != nil {
+	if err := p.addRuntime(&out, release, releases); err != nil {
 		return plan.Plan{}, err
-	}
-	if warning != "" {
-		out.Warnings = append(out.Warnings, warning)
 	}
 	out.BuildEnv = p.buildEnv(out.Runtime.Manager.Release)
 	if p.settings.NPMRegistry.IsSet() {
@@ -106,7 +102,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	p.packageVariables(&out)
-	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, "pm2-runtime") }) {
+	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, "pm2-runtime") }) {
 		// It writes there, and the home folder may be missing, or not to be written.
 		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
 	}
@@ -231,7 +227,7 @@ func (p *Project) leaveOutCredentials(out *plan.Plan) error {
 // managersAtLaunch adds the package managers, and Bun, that a process runs.
 func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) error {
 	if !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) &&
-		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, "bun") }) {
+		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, "bun") }) {
 		if err := p.addBun(out, releases); err != nil {
 			return err
 		}
@@ -239,7 +235,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 	for _, tool := range append([]plan.Tool{out.Runtime.Manager}, out.Runtime.Tools...) {
 		needed := false
 		for name := range tool.Bin {
-			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runs(q, name) })
+			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, name) })
 		}
 		if !needed {
 			continue
@@ -252,7 +248,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
 	}
-	alone := !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" || p.runs(q, "node") })
+	alone := !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" || p.runsProgram(q, "node") })
 	if alone && !slices.ContainsFunc(out.Runtime.Launch, func(name string) bool {
 		return strings.HasPrefix(name, "lib/node_modules/") && name != "lib/node_modules/bun"
 	}) {
@@ -265,6 +261,14 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
+
+func (p *Project) addRuntime(out *plan.Plan, release plan.Release, releases catalog.Catalog) (err error) {
+	var warning string
+	if out.Runtime, warning, err = p.runtime(release, releases); warning != "" {
+		out.Warnings = append(out.Warnings, warning)
+	}
+	return err
+}
 
 // runtime gives the runtime with the package managers, and a warning where one is not what was asked for.
 func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (r plan.Runtime, warning string, err error) {

@@ -44,8 +44,8 @@ func shellFields(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|()`$\"'", r) })
 }
 
-// runs reports whether a process needs a program in the image.
-func (p *Project) runs(q plan.Process, name string) bool {
+// runsProgram reports whether a process needs a program in the image.
+func (p *Project) runsProgram(q plan.Process, name string) bool {
 	if text := p.shellText(q); text != "" {
 		return slices.Contains(shellFields(text), name)
 	}
