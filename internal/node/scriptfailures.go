@@ -52,7 +52,7 @@ func (p *Project) scriptFailures() []plan.Failure {
 			Hints: []string{"Give the build what it asks for as a variable, such as the revision, and let the script read that."},
 		},
 		{
-			Quote: regexp.MustCompile(`(?:getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|connect (?:ECONNREFUSED|ETIMEDOUT)) (\S+)`),
+			Quote: regexp.MustCompile(`(?:getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|connect (?:ECONNREFUSED|ETIMEDOUT)|Failed to fetch .+ from) (Google Fonts|\S+)`),
 			ID:    "node/build-needs-network", Title: "building the application did not reach a host", Where: p.in(manifestFile),
 			Hints: []string{
 				"A build has no databases and services beside it: let the code ask them when it runs.",

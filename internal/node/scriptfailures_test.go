@@ -42,6 +42,7 @@ func TestFailuresOfScriptsWordForWord(t *testing.T) {
 			"Give the build what it asks for as a variable, such as the revision, and let the script read that.\n"},
 		"the network": {"getaddrinfo ENOTFOUND fonts.googleapis.com\nRetrying 1/3...\ngetaddrinfo ENOTFOUND fonts.googleapis.com\n", "package.json: building the application did not reach a host: fonts.googleapis.com [node/build-needs-network]\n" +
 			"A build has no databases and services beside it: let the code ask them when it runs.\nWhat is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).\n"},
+		"fonts":          {"Error: next/font: error:\nFailed to fetch `Geist Mono` from Google Fonts.\n", "package.json: building the application did not reach a host: Google Fonts [node/build-needs-network]\n"},
 		"a database":     {"Error: connect ECONNREFUSED 127.0.0.1:5432\n", "package.json: building the application did not reach a host: 127.0.0.1:5432 [node/build-needs-network]\n"},
 		"something else": {"src/main.ts(3,1): error TS2304: Cannot find name 'x'.\nModule not found: a\n", "npm run build failed: it ended with exit code 5 [run/failed]\n"},
 	} {
