@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -50,7 +51,20 @@ func nxOutput(p *Project) (output, bool) {
 // nxServed finds the project that the start script serves, or the only one.
 func (p *Project) nxServed() (nxProject, bool) {
 	words := strings.FieldsFunc(p.manifest.Scripts["start"], func(r rune) bool { return r == ' ' || r == ':' })
-	var all []nxProject
+	all := p.nxProjects()
+	for _, project := range all {
+		if slices.Contains(words, project.Name) || project.dir == p.dir {
+			return project, true
+		}
+	}
+	if len(all) == 1 {
+		return all[0], true
+	}
+	return nxProject{}, false
+}
+
+// nxProjects are the applications, where they have a file of Nx.
+func (p *Project) nxProjects() (all []nxProject) {
 	for _, glob := range []string{"project.json", "apps/*/project.json", "packages/*/project.json"} {
 		files, _ := doublestar.Glob(p.app.FS, p.in(glob), doublestar.WithNoFollow())
 		for _, file := range files {
@@ -60,14 +74,21 @@ func (p *Project) nxServed() (nxProject, bool) {
 				continue
 			}
 			project.Name = cmp.Or(project.Name, path.Base(project.dir))
-			if slices.Contains(words, project.Name) || project.dir == p.dir {
-				return project, true
-			}
 			all = append(all, project)
 		}
 	}
-	if len(all) == 1 {
-		return all[0], true
+	return all
+}
+
+// nxHint says how an application of Nx is named where nothing does; empty without Nx.
+func (p *Project) nxHint() string {
+	if !p.has("nx.json") {
+		return ""
 	}
-	return nxProject{}, false
+	name, dir := "APP", "apps/APP"
+	if all := p.nxProjects(); len(all) > 0 {
+		name, dir = all[0].Name, strings.TrimPrefix(strings.TrimPrefix(all[0].dir, p.dir), "/")
+	}
+	return fmt.Sprintf(`Nx knows the applications, and package.json has to name one: add scripts such as "build": "nx build %s" and "start": "node dist/%s/main.js"; `+
+		"for pages that are served as they are, the first of them, and BP_STATIC_DIR.", name, dir)
 }

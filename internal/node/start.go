@@ -228,6 +228,9 @@ func (p *Project) nothingToStart() error {
 			first = append(first, o.hint)
 		}
 	}
+	if hint := p.nxHint(); hint != "" {
+		first = append(first, hint)
+	}
 	if file := firstOf(p.app, inDir(p.dir, []string{"wrangler.toml", "wrangler.json", "wrangler.jsonc"})); file != "" {
 		first = append(first, file+" is for Cloudflare Workers, which run nowhere else: add a server for Node.js, such as @hono/node-server for Hono.")
 	}
