@@ -102,10 +102,6 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	p.packageVariables(&out)
-	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, "pm2-runtime") }) {
-		// It writes there, and the home folder may be missing, or not to be written.
-		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
-	}
 	if d := out.Dependencies; d != nil {
 		p.list(d, release.Arch, alsoOf(d))
 		if slices.ContainsFunc(d.Packages, func(k plan.Package) bool { return k.Name == "node-gyp" }) {
@@ -226,8 +222,12 @@ func (p *Project) leaveOutCredentials(out *plan.Plan) error {
 
 // managersAtLaunch adds the package managers, and Bun, that a process runs.
 func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) error {
-	if !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) &&
-		slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, "bun") }) {
+	started := p.programs(out.Processes)
+	if started["pm2-runtime"] {
+		// It writes there, and the home folder may be missing, or not to be written.
+		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
+	}
+	if started["bun"] && !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) {
 		if err := p.addBun(out, releases); err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 	for _, tool := range append([]plan.Tool{out.Runtime.Manager}, out.Runtime.Tools...) {
 		needed := false
 		for name := range tool.Bin {
-			needed = needed || slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return p.runsProgram(q, name) })
+			needed = needed || started[name]
 		}
 		if !needed {
 			continue
@@ -248,8 +248,8 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 			out.Runtime.Launch = append(out.Runtime.Launch, "bin/"+name)
 		}
 	}
-	alone := !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" || p.runsProgram(q, "node") })
-	if alone && !slices.ContainsFunc(out.Runtime.Launch, func(name string) bool {
+	alone := !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Args[0] != "bun" })
+	if alone && !started["node"] && !slices.ContainsFunc(out.Runtime.Launch, func(name string) bool {
 		return strings.HasPrefix(name, "lib/node_modules/") && name != "lib/node_modules/bun"
 	}) {
 		// Bun is a runtime of its own, if not of other package managers.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/command"
@@ -44,13 +43,23 @@ func shellFields(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|()`$\"'", r) })
 }
 
-// runsProgram reports whether a process needs a program in the image.
-func (p *Project) runsProgram(q plan.Process, name string) bool {
-	if text := p.shellText(q); text != "" {
-		return slices.Contains(shellFields(text), name)
+// programs are the names of what processes start, as far as their commands, the scripts and the files that they run name them.
+func (p *Project) programs(processes []plan.Process) map[string]bool {
+	found := map[string]bool{}
+	for _, q := range processes {
+		names := append(p.startedBy(q), q.Args[0])
+		if text := p.shellText(q); text != "" {
+			names = shellFields(text)
+		}
+		for _, name := range names {
+			found[name] = true
+		}
 	}
-	return q.Args[0] == name || slices.Contains(p.startedBy(q), name)
+	return found
 }
+
+// mostWritten is how large a file is that somebody wrote, in bytes; those that a bundler made are not looked into.
+const mostWritten = 1 << 20
 
 // starting finds the programs that a file of the application starts, where the call names them. Package managers and runtimes alone
 // matter: an image has them for a reason only.
@@ -68,7 +77,7 @@ func (p *Project) startedBy(q plan.Process) (list []string) {
 		for _, name := range []string{word, word + ".js", path.Join(word, "index.js"), "src/" + below, below} {
 			// What is no file of the application is a word like others.
 			text, _, err := p.app.Read(path.Join(q.Dir, name))
-			if err != nil {
+			if err != nil || len(text) > mostWritten {
 				continue
 			}
 			for _, match := range starting().FindAllSubmatch(text, -1) {
