@@ -120,6 +120,22 @@ func (s *store) discard() {
 	}
 }
 
+// write puts files into scratch.
+func (s *store) write(files map[string]string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(s.scratch, 0o755); err != nil {
+		return problem.Disk("make a temporary folder", err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.scratch, name), []byte(text), 0o644); err != nil {
+			return problem.Disk("write "+name, err)
+		}
+	}
+	return nil
+}
+
 // open unpacks what the package manager kept the last time, and does ahead what it would do slower.
 func (m *managed) open(ctx context.Context, in installation, early *ahead) (*store, error) {
 	w := m.w
@@ -170,6 +186,10 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 		if err := archive.SpreadIn(holders[i]); err != nil {
 			return problem.Disk("make "+name, err)
 		}
+	}
+	if err := s.write(in.Files); err != nil {
+		s.discard()
+		return err
 	}
 	if err := w.command(ctx, "Packages", placed(command, in.Env, s.packages, s.scratch)); err != nil {
 		s.discard()

@@ -40,6 +40,8 @@ type Dependencies struct {
 	Workspaces []string `json:",omitempty"`
 	// Env is set for Install, InstallLaunch and Prune.
 	Env map[string]string `json:",omitempty"`
+	// Files, by their names, are in ScratchDir when Install or InstallLaunch starts.
+	Files map[string]string `json:"-"`
 	// Packages are all that the lockfile names for this platform, for the bill of materials; AtLaunch are the keys of those
 	// that the running application needs, and DependsOn those that it needs itself.
 	Packages            []Package `json:"-"`

@@ -1,6 +1,7 @@
 package ruby
 
 import (
+	_ "embed" // for mkmf
 	"encoding/base64"
 	"encoding/hex"
 	"io/fs"
@@ -12,6 +13,11 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
+
+// mkmf has gems compiled in less time: https://docs.ruby-lang.org/en/master/MakeMakefile.html.
+//
+//go:embed mkmf.rb
+var mkmf string
 
 // bundleDir is where gems are installed, relative to the application.
 const bundleDir = "vendor/bundle"
@@ -65,7 +71,8 @@ func (p *Project) packages(out *plan.Plan) error {
 	d := &plan.Dependencies{
 		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
 		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(p.files.lock),
-		Env: map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4"},
+		Env:   map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4", "RUBYLIB": plan.ScratchDir},
+		Files: map[string]string{"mkmf.rb": mkmf},
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
