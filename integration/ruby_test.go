@@ -294,6 +294,8 @@ func TestRails(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
 	names, bills := p.files(func(name string) bool { return strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json") })
 	p.Expect(names).To(ContainElement(MatchRegexp(`workspace/public/assets/application-[0-9a-f]+\.css$`)))
+	p.Expect(names).To(ContainElement(MatchRegexp(`/vendor/bundle/ruby/3\.3\.0/gems/rdoc-[0-9.]+/lib/rdoc\.rb$`)))
+	p.Expect(names).NotTo(ContainElement(MatchRegexp(`/ruby/lib/ruby/(3\.3\.0/rdoc\.rb|gems/3\.3\.0/gems/rexml-.*\.rb)$`)), "the bundle has another, or nothing sees it")
 	p.Expect(bills).To(HaveLen(1))
 	for _, bill := range bills {
 		installed, withRuby := gemsOf(names, `/vendor/bundle/ruby/[^/]+/specifications/`), gemsOf(names, `/lib/ruby/gems/[^/]+/specifications/default/`)
@@ -322,6 +324,7 @@ func TestRails(t *testing.T) {
 	p.Expect(body).To(ContainSubstring("color: green"))
 	code, _ = c.stop()
 	p.Expect(code).To(Equal(0))
+	p.Expect(c.out.String()).NotTo(ContainSubstring("not writable"))
 	p.Expect(c.out.String()).To(MatchRegexp(`bootsnap hit: [1-9]\d\d\d\n`), "the gems' code is compiled")
 
 	// The same source makes the same image, somewhere else and later; but for code that Ruby compiles.

@@ -34,6 +34,9 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		return nil
 	}
 	inputs := layer.Inputs{"version": r.Release.Version, "architecture": w.arch, "files": strings.Join(slices.Concat(r.Launch, r.NotAtLaunch), " "), "symbol tables": "none"}
+	for _, s := range r.Shadowed {
+		inputs["files"] += " " + s.Unless
+	}
 	if tools := toolsAtLaunch(r); len(tools) > 0 {
 		inputs["package manager"] = describeTools(tools)
 	}
@@ -48,7 +51,7 @@ func (w *work) runtimeLayer(ctx context.Context) error {
 		if err := w.fillRuntime(ctx, l.Path); err != nil {
 			return err
 		}
-		if err := omit(l.Path, r.NotAtLaunch); err != nil {
+		if err := omitUnneeded(l.Path, r); err != nil {
 			return err
 		}
 		if len(r.Libraries) > 0 {

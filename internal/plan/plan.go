@@ -176,6 +176,8 @@ type Runtime struct {
 	Launch []string
 	// NotAtLaunch are files of Launch that the running application does not need; patterns with ** for any folders.
 	NotAtLaunch []string `json:",omitempty"`
+	// Shadowed are parts of Launch that packages bring in other versions.
+	Shadowed []Shadowed `json:",omitempty"`
 	// Essential are files of Launch without whose libraries no application runs, by patterns with **, and what they are called;
 	// none: the runtime needs no more than every run image has.
 	Essential map[string]string `json:",omitempty"`
@@ -191,6 +193,13 @@ type Runtime struct {
 	Manager Tool
 	// Tools are further programs that the build needs.
 	Tools []Tool `json:",omitempty"`
+}
+
+// Shadowed are files of a runtime, by patterns with **, that the running application does not need, unless the runtime has the
+// file Unless, a pattern, too.
+type Shadowed struct {
+	Files  []string
+	Unless string
 }
 
 // endSoon is how long before a line's end of life people are warned.

@@ -1,6 +1,8 @@
 package ruby
 
 import (
+	"slices"
+
 	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
@@ -9,7 +11,7 @@ import (
 const developmentGems = "rbs,typeprof,debug,test-unit,power_assert,minitest,repl_type_completor"
 
 // rubyLeftOut is what the running application needs of Ruby least: gems for development only, and what documentation is
-// written with. It is the same for every application, so that all share one layer.
+// written with. It is the same for every application, and for every one of Rails, so that they share a layer.
 var rubyLeftOut = []string{
 	"lib/*.a", "lib/pkgconfig/**", "lib/ruby/gems/*/cache/**", "lib/ruby/gems/*/doc/**", "lib/ruby/gems/*/gems/*/{ext,doc,sig,test,sample}/**",
 	"lib/ruby/gems/*/{gems,specifications}/{" + developmentGems + "}-[0-9]*", "lib/ruby/gems/*/extensions/*/*/{" + developmentGems + "}-[0-9]*",
@@ -22,13 +24,18 @@ var gemsLeftOut = []string{
 	"ruby/*/gems/*/ext/**/*.{c,h,cc,cpp,hpp,o,a,so}", "ruby/*/gems/*/ext/**/Makefile", "ruby/*/gems/*/ext/**/mkmf.log",
 	"ruby/*/gems/*/sig/**/*.rbs", "ruby/*/gems/rdoc-[0-9]*/lib/rdoc/generator/template/**", "ruby/*/gems/bundler-[0-9]*/lib/bundler/man/**",
 	"ruby/*/gems/*/{CHANGELOG,Changelog,ChangeLog,CHANGES,Changes,HISTORY,History,CONTRIBUTING,CODE_OF_CONDUCT}{,.md,.markdown,.rdoc,.txt}",
+	"ruby/*/gems/*/lib/**/*.rl", "ruby/*/gems/racc-[0-9]*/doc/**",
 	// Of JRuby.
-	"ruby/*/gems/concurrent-ruby-[0-9]*/lib/**/*.jar",
+	"ruby/*/gems/*/ext/java/**", "ruby/*/gems/concurrent-ruby-[0-9]*/lib/**/*.jar",
 	"ruby/*/bundler/gems/*/.git/**",
 }
 
-// assetPrograms are programs in gems, some larger than all else together, that only make assets.
-const assetPrograms = "ruby/*/gems/{tailwindcss-ruby,tailwindcss-rails,dartsass-rails}-[0-9]*/exe/**"
+// assetsLeftOut are programs in gems, some larger than all else together, that only make assets, and Rails' own scripts, which
+// are among the assets by then; its style sheets may be looked for by name (stylesheet_link_tag :all).
+var assetsLeftOut = []string{
+	"ruby/*/gems/{tailwindcss-ruby,tailwindcss-rails,dartsass-rails}-[0-9]*/exe/**",
+	"ruby/*/gems/{actioncable,actiontext,actionview,activestorage}-[0-9]*/app/assets/javascripts/**",
+}
 
 var compilesLive = pattern.Lazy(`(?m)^\s*config\.assets\.compile\s*=\s*true\b`)
 
@@ -36,7 +43,7 @@ var compilesLive = pattern.Lazy(`(?m)^\s*config\.assets\.compile\s*=\s*true\b`)
 func (p *Project) leftOut(ruby string) ([]string, []plan.Variant) {
 	patterns := gemsLeftOut
 	if p.precompiles() && !compilesLive().MatchString(p.read("config/environments/production.rb")) {
-		patterns = append([]string{assetPrograms}, patterns...)
+		patterns = slices.Concat(assetsLeftOut, patterns)
 	}
 	// A gem that comes compiled has a folder for each line of Ruby: https://github.com/rake-compiler/rake-compiler#readme.
 	return patterns, []plan.Variant{{Keep: "ruby/*/gems/*-linux*/**/" + line(ruby), Others: "[2-9].[0-9]"}}

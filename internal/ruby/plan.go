@@ -31,6 +31,8 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		LaunchEnv: map[string]string{
 			"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
 			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system", "GEM_PATH": plan.AppDir + "/" + gems,
+			// Bundler complains where it cannot write into HOME.
+			"BUNDLE_USER_HOME": "/tmp/.bundle",
 		},
 		Labels:    p.labels(),
 		HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"},
@@ -42,9 +44,10 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 				"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
 			},
 			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
-			NotAtLaunch: rubyLeftOut,
+			NotAtLaunch: slices.Clone(rubyLeftOut),
 		},
 	}
+	p.shadowed(&out.Runtime)
 	out.Agent = &plan.Agent{
 		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.RequestsFile: agent.Requests},
 		Sources:  map[string]string{agent.SamplerSource: agent.Sampler},

@@ -168,6 +168,47 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// What of Ruby's own gems is left out of the image, since nothing that is started can see it.
+func TestShadowed(t *testing.T) {
+	const lock = "GEM\n  specs:\n    erb (4.0.3)\n    irb (1.14.3)\n      rdoc (>= 4.0.0)\n    puma (6.6.0)\n    railties (7.2.2)\n      irb (~> 1.13)\n    rdoc (6.14.0)\n      erb\n    reline (0.6.0)\n"
+	const boot = "require \"bundler/setup\"\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  bool
+	}{
+		"Rails":                                {map[string]string{"config/application.rb": "", "config/boot.rb": boot}, true},
+		"no Rails":                             {map[string]string{"config/boot.rb": boot}, false},
+		"Rails without Bundler":                {map[string]string{"config/application.rb": "", "config/boot.rb": "# nothing"}, false},
+		"a Procfile of Rails":                  {map[string]string{"Procfile": "web: bundle exec puma\nworker: ruby bin/jobs\nbeat: script/beat\n", "bin/jobs": "#!/usr/bin/env ruby\nrequire_relative \"../config/environment\"\n", "script/beat": "#!/bin/sh\nexec bin/jobs\n", "config/application.rb": "", "config/boot.rb": boot}, true},
+		"a program without it":                 {map[string]string{"Procfile": "web: bundle exec puma\npoll: ruby -w poll.rb\n", "poll.rb": "require \"rexml/document\"\n", "config/application.rb": "", "config/boot.rb": boot}, false},
+		"one that nobody can read":             {map[string]string{"Procfile": "web: bundle exec puma\npoll: cd /tmp && ruby poll.rb\n", "config/application.rb": "", "config/boot.rb": boot}, false},
+		"with bundle exec":                     {map[string]string{"Procfile": "web: bundle exec ruby app.rb\n", "app.rb": "require \"rails\"\n", "config/application.rb": "", "config/boot.rb": boot}, true},
+		"a script without it":                  {map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\nbin/poll &\nexec bundle exec puma\n", "bin/poll": "#!/usr/bin/env ruby\nrequire \"net/ftp\"\n", "config/application.rb": "", "config/boot.rb": boot}, false},
+		"a script that calls itself, and ends": {map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\n./start\n", "config/application.rb": "", "config/boot.rb": boot}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			archive := &txtar.Archive{Files: []txtar.File{{Name: "Gemfile"}, {Name: "Gemfile.lock", Data: []byte(lock)}, {Name: "config.ru"}}}
+			for file, text := range c.files {
+				archive.Files = append(archive.Files, txtar.File{Name: file, Data: []byte(text)})
+			}
+			p, err := read(t, archive)
+			g.Expect(err).NotTo(HaveOccurred())
+			bundled := ContainElement("lib/ruby/gems/*/specifications/*.gemspec")
+			if !c.want {
+				g.Expect(p.Runtime.NotAtLaunch).NotTo(bundled)
+				g.Expect(p.Runtime.Shadowed).To(BeEmpty())
+				return
+			}
+			g.Expect(p.Runtime.NotAtLaunch).To(bundled)
+			g.Expect(p.Runtime.Shadowed).To(Equal([]plan.Shadowed{
+				{Files: []string{"lib/ruby/[0-9]*/rdoc.rb", "lib/ruby/[0-9]*/rdoc/**"}, Unless: "lib/ruby/gems/*/specifications/default/rdoc-6.14.0.gemspec"},
+				{Files: []string{"lib/ruby/[0-9]*/irb.rb", "lib/ruby/[0-9]*/irb/**"}, Unless: "lib/ruby/gems/*/specifications/default/irb-1.14.3.gemspec"},
+			}), "of those that Rails needs")
+		})
+	}
+}
+
 func FuzzVersionFile(f *testing.F) {
 	f.Add("ruby-3.4.5\n", "ruby 3.3.8 3.2\n", "[tools]\nruby='3'")
 	f.Fuzz(func(t *testing.T, version, tools, mise string) {
