@@ -36,7 +36,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		NativeFiles: nativeFiles,
 	}
 	if m.name != "npm" {
-		d.Version = out.Runtime.Tools[len(out.Runtime.Tools)-1].Release.Version
+		d.Version = out.Runtime.Tools[0].Release.Version
 		d.Production = &plan.Production{}
 	}
 	for _, member := range p.members {

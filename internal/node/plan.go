@@ -228,7 +228,7 @@ func (p *Project) managersAtLaunch(out *plan.Plan, releases catalog.Catalog) err
 		out.LaunchEnv["PM2_HOME"] = "/tmp/.pm2"
 	}
 	if started["bun"] && !slices.ContainsFunc(out.Runtime.Tools, func(t plan.Tool) bool { return t.Release.Name == "bun" }) {
-		if err := p.addBun(out, releases); err != nil {
+		if err := p.addManager(&out.Runtime, kinds[3], releases); err != nil {
 			return err
 		}
 	}
@@ -297,28 +297,14 @@ func (p *Project) runtime(release plan.Release, releases catalog.Catalog) (r pla
 		return r, "", err
 	}
 	r.Manager.Chosen = npm.asked.text != ""
-	if p.manager.name == "npm" || (!p.hasPackages() && len(p.scripts()) == 0) {
-		return r, warning, nil
+	var others []kind
+	if p.manager.name != "npm" && (p.hasPackages() || len(p.scripts()) > 0) {
+		others = append(others, p.manager.kind)
 	}
-	if chosen, err = p.manager.release(releases, arch); err != nil {
-		return r, "", err
+	for _, k := range append(others, p.otherManagers()...) {
+		if err := p.addManager(&r, k, releases); err != nil {
+			return r, warning, err
+		}
 	}
-	tool, err := p.manager.tool(chosen, releases, arch)
-	r.Tools = append(r.Tools, tool)
-	return r, warning, err
-}
-
-// addBun adds Bun, for an application that is run by it and installed by another.
-func (p *Project) addBun(out *plan.Plan, releases catalog.Catalog) error {
-	bun := manager{kind: kinds[3]}
-	if p.manager.name == bun.name {
-		bun = p.manager
-	}
-	release, err := bun.release(releases, out.Runtime.Release.Arch)
-	if err != nil {
-		return err
-	}
-	tool, err := bun.tool(release, releases, out.Runtime.Release.Arch)
-	out.Runtime.Tools = append(out.Runtime.Tools, tool)
-	return err
+	return r, warning, nil
 }
