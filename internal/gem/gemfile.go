@@ -78,22 +78,3 @@ func withoutComment(line string) string {
 	}
 	return line
 }
-
-// Groups gives the groups that a Gemfile names, as far as they are written as symbols.
-func Groups(gemfile string) map[string]bool {
-	found := map[string]bool{}
-	for line := range strings.Lines(gemfile) {
-		code := withoutComment(line)
-		for _, m := range groupCall().FindAllString(code, -1) {
-			for _, name := range symbol().FindAllStringSubmatch(m, -1) {
-				found[name[1]] = true
-			}
-		}
-	}
-	return found
-}
-
-var (
-	groupCall = pattern.Lazy(`(?:\bgroups?:?\s*\(?\s*(?:=>\s*)?\[?)(?:\s*:\w+\s*,?)+`)
-	symbol    = pattern.Lazy(`:(\w+)`)
-)

@@ -132,6 +132,41 @@ func (l *Lock) checksum(text string) {
 	}
 }
 
+// Without gives the lockfile without some dependencies of the Gemfile, and what they alone need.
+func (l Lock) Without(names map[string]bool) Lock {
+	gone, kept := map[string]bool{}, map[string]bool{}
+	for _, name := range l.Dependencies {
+		if names[name] {
+			l.follow(name, gone)
+		} else {
+			l.follow(name, kept)
+		}
+	}
+	l.Specs = slices.DeleteFunc(slices.Clone(l.Specs), func(s Spec) bool { return gone[s.Name] && !kept[s.Name] })
+	return l
+}
+
+// NeededBy are the gems that one needs, directly or not, and itself.
+func (l Lock) NeededBy(name string) map[string]bool {
+	found := map[string]bool{}
+	l.follow(name, found)
+	return found
+}
+
+func (l Lock) follow(name string, found map[string]bool) {
+	if found[name] {
+		return
+	}
+	found[name] = true
+	for _, s := range l.Specs {
+		if s.Name == name {
+			for _, need := range s.Needs {
+				l.follow(need, found)
+			}
+		}
+	}
+}
+
 // Has reports whether a gem is among the locked ones.
 func (l Lock) Has(name string) bool {
 	return slices.ContainsFunc(l.Specs, func(s Spec) bool { return s.Name == name })

@@ -113,6 +113,64 @@ func TestGroups(t *testing.T) {
 	NewWithT(t).Expect(found).To(Equal(map[string]bool{"development": true, "test": true, "assets": true, "build": true, "old": true}))
 }
 
+// What is in groups alone that are not installed.
+func TestLeftOut(t *testing.T) {
+	const gemfile = `source "https://rubygems.org"
+gem "rails", "~> 7.2"
+gem "puma", group: :production
+gem 'rake', groups: [:development, :test]
+gem "rubocop", require: false, :group => [:test]
+gem "listen",
+    "~> 3.9", # for reloads
+    group: %i[development test]
+gem "thin", group: [:development, :production]
+group :development, :test do
+  gem "debug", platforms: %i[mri windows], require: "debug/prelude"
+  if ENV["CI"]
+    gem "simplecov"
+  end
+  gem "twice"
+  gem "assets-too", group: :assets
+end
+group(:test) { gem "inline" }
+group "development" do
+  platforms :ruby do
+    gem("web-console")
+  end
+end
+group :profile, optional: true do
+  gem "stackprof"
+end
+group :default, :test do
+  gem "rack"
+end
+# gem "commented", group: :test
+gem "twice"
+group *%i[development] do
+  gem "code"
+  gem "coded", group: :test
+end
+group :production do
+  gem "both", group: :test
+end
+path "engines" do
+  gem "shop"
+end
+`
+	g := NewWithT(t)
+	g.Expect(gem.LeftOut(gemfile, []string{"development", "test"})).To(Equal(map[string]bool{
+		"rake": true, "rubocop": true, "listen": true, "debug": true, "simplecov": true, "web-console": true, "stackprof": true,
+	}))
+	g.Expect(gem.LeftOut(gemfile, nil)).To(Equal(map[string]bool{"stackprof": true}))
+	g.Expect(gem.LeftOut("end\nend\ngroup :test do\n", []string{"test"})).To(BeEmpty())
+
+	l := gem.ParseLock(lock).Without(map[string]bool{"nokogiri": true, "rack": true})
+	g.Expect(l.Has("nokogiri")).To(BeFalse())
+	g.Expect(l.Has("racc")).To(BeFalse(), "nokogiri alone needs it")
+	g.Expect(l.Has("rack")).To(BeTrue(), "propshaft needs it")
+	g.Expect(gem.ParseLock(lock).NeededBy("nokogiri")).To(Equal(map[string]bool{"nokogiri": true, "mini_portile2": true, "racc": true}))
+}
+
 func FuzzParseLock(f *testing.F) {
 	f.Add(lock)
 	f.Fuzz(func(_ *testing.T, text string) { gem.ParseLock(text) })
@@ -123,5 +181,6 @@ func FuzzRubyOf(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		gem.RubyOf(text)
 		gem.Groups(text)
+		gem.LeftOut(text, []string{"a"})
 	})
 }

@@ -157,7 +157,7 @@ func (p *Project) list(d *plan.Dependencies, arch string) {
 		}
 		return 0
 	}
-	for _, s := range p.lock.Specs {
+	for _, s := range p.gems.Specs {
 		if rank(s) > 0 && rank(s) > rank(chosen[s.Name]) && s.Source != "PATH" {
 			chosen[s.Name] = s
 		}
@@ -177,7 +177,7 @@ func (p *Project) list(d *plan.Dependencies, arch string) {
 	}
 	slices.SortFunc(d.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
 	slices.Sort(d.AtLaunch)
-	for _, name := range p.lock.Dependencies {
+	for _, name := range p.gems.Dependencies {
 		if _, known := chosen[name]; known {
 			d.DependsOn = append(d.DependsOn, name)
 		}

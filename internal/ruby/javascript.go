@@ -11,8 +11,8 @@ func (p *Project) NeedsNode() bool {
 		return false
 	}
 	for _, name := range []string{"execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
-		if p.lock.Has(name) {
-			return !p.lock.Has("mini_racer") || name != "execjs"
+		if p.gems.Has(name) {
+			return !p.gems.Has("mini_racer") || name != "execjs"
 		}
 	}
 	return p.has("package.json")
@@ -41,7 +41,7 @@ func (p *Project) NodeAtLaunch() string {
 		}
 	}
 	for _, name := range javascriptGems {
-		if p.lock.Has(name) && (p.has("package.json") || !p.lock.Has("mini_racer")) {
+		if p.gems.Has(name) && (p.has("package.json") || !p.gems.Has("mini_racer")) {
 			return name + " is among the gems"
 		}
 	}

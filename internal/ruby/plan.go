@@ -58,7 +58,7 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
 	}
 	out.Decisions = append(out.Decisions, plan.Decision{
-		Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: "from " + p.in(p.files.lock) + fmt.Sprintf(", %d gems, without %s", len(p.lock.Specs), p.without()),
+		Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: "from " + p.in(p.files.lock) + fmt.Sprintf(", %d gems, without %s", len(p.gems.Specs), p.without()),
 	})
 	if p.rails() {
 		maps.Copy(out.LaunchEnv, map[string]string{

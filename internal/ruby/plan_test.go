@@ -168,6 +168,60 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// What has assets built again: everything that they may be made of, and no code of the server alone.
+func TestAssets(t *testing.T) {
+	lock := func(gems ...string) string {
+		text := "GEM\n  specs:\n    puma (6.6.0)\n    rake (13.2.1)\n"
+		for _, name := range gems {
+			text += "    " + name + " (7.2.2)\n"
+		}
+		return text
+	}
+	rails := map[string]string{
+		"Rakefile": "require_relative \"config/application\"\nRails.application.load_tasks\n", "config/application.rb": "", "app/assets/a.css": "", "app/javascript/a.js": "",
+		"app/models/user.rb": "", "app/views/a.html.erb": "", "app/frontend/b.ts": "", "client/c.jsx": "", "db/schema.rb": "", "README.md": "", "public/robots.txt": "", "vendor/theme/d.css": "",
+	}
+	for name, c := range map[string]struct {
+		lock  string
+		files map[string]string
+		step  string
+		reads []string
+	}{
+		"Propshaft":          {lock("railties", "propshaft"), nil, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/javascript", "config"}},
+		"further folders":    {lock("railties", "sprockets"), map[string]string{"config/initializers/assets.rb": "Rails.application.config.assets.paths << Rails.root.join('client')\n"}, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "client", "config", "config.ru", "vendor/theme"}},
+		"bundled scripts":    {lock("railties", "propshaft", "jsbundling-rails"), map[string]string{"package.json": `{"scripts":{"build":"esbuild client/c.jsx"}}`, "app/views/react/e.tsx": ""}, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "app/views", "client", "config", "config.ru", "package.json", "vendor/theme"}},
+		"names of classes":   {lock("railties", "propshaft", "cssbundling-rails"), map[string]string{"package.json": `{"dependencies":{"@tailwindcss/cli":"4"}}`}, "rails assets:precompile", nil},
+		"Ruby in an asset":   {lock("railties", "sprockets"), map[string]string{"lib/assets/a.js.erb": ""}, "rails assets:precompile", nil},
+		"no Rails":           {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  desc 'x'\n  task :precompile do\n  end\nend\n"}, "rake assets:precompile", nil},
+		"a task in a file":   {lock("sinatra"), map[string]string{"Rakefile": "", "rakelib/a.rake": "task 'assets:precompile' => [:css]\n"}, "rake assets:precompile", nil},
+		"another task":       {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  task :clean\nend\ntask :precompile\n"}, "", nil},
+		"they are there":     {lock("sinatra"), map[string]string{"Rakefile": "task 'assets:precompile'\n", "public/assets/.manifest.json": "{}"}, "", nil},
+		"Rails without them": {lock("railties"), nil, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			archive := &txtar.Archive{Files: []txtar.File{{Name: "Gemfile"}, {Name: "Gemfile.lock", Data: []byte(c.lock)}, {Name: "config.ru"}}}
+			for _, files := range []map[string]string{rails, c.files} {
+				for file, text := range files {
+					if _, other := c.files[file]; other && text != c.files[file] || strings.Contains(c.lock, "sinatra") && file == "config/application.rb" {
+						continue
+					}
+					archive.Files = append(archive.Files, txtar.File{Name: file, Data: []byte(text)})
+				}
+			}
+			p, err := read(t, archive)
+			g.Expect(err).NotTo(HaveOccurred())
+			if c.step == "" {
+				g.Expect(p.Scripts).To(BeEmpty())
+				return
+			}
+			g.Expect(p.Scripts).To(HaveLen(1))
+			g.Expect(p.Scripts[0].Title).To(Equal(c.step))
+			g.Expect(p.Reads).To(Equal(c.reads))
+		})
+	}
+}
+
 // What of Ruby's own gems is left out of the image, since nothing that is started can see it.
 func TestShadowed(t *testing.T) {
 	const lock = "GEM\n  specs:\n    erb (4.0.3)\n    irb (1.14.3)\n      rdoc (>= 4.0.0)\n    puma (6.6.0)\n    railties (7.2.2)\n      irb (~> 1.13)\n    rdoc (6.14.0)\n      erb\n    reline (0.6.0)\n"

@@ -44,7 +44,7 @@ func (p *Project) processes(out *plan.Plan) error {
 	for _, job := range []struct{ gem, command string }{
 		{"sidekiq", "bundle exec sidekiq"}, {"good_job", "bundle exec good_job start"}, {"solid_queue", "bundle exec rake solid_queue:start"},
 	} {
-		if p.lock.Has(job.gem) && !p.declares("worker") {
+		if p.gems.Has(job.gem) && !p.declares("worker") {
 			add(p.process("worker", job.command, out), job.command, job.gem+" is among the gems")
 		}
 	}
@@ -54,7 +54,7 @@ func (p *Project) processes(out *plan.Plan) error {
 			add(p.process("release", p.railsCommand("db:prepare"), out), p.railsCommand("db:prepare"), "Rails; it runs when it is asked for")
 		}
 	}
-	if p.lock.Has("rake") && p.has("Rakefile") {
+	if p.gems.Has("rake") && p.has("Rakefile") {
 		add(p.process("rake", "bundle exec rake", out), "bundle exec rake", "Rakefile")
 	}
 	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
@@ -94,7 +94,7 @@ var defaultTask = pattern.Lazy(`(?m)^\s*task[\s(]+(?::default\b|default:|["']def
 func (p *Project) web() (text, origin string) {
 	if !p.has(rackFile) && !p.rails() {
 		tasks, _, err := p.app.Read(p.in("Rakefile"))
-		if err == nil && p.lock.Has("rake") && defaultTask().Match(tasks) {
+		if err == nil && p.gems.Has("rake") && defaultTask().Match(tasks) {
 			return "bundle exec rake", "the Rakefile's default task; there is nothing else to start"
 		}
 		return "", ""
@@ -103,7 +103,7 @@ func (p *Project) web() (text, origin string) {
 		{"puma", "bundle exec puma"}, {"unicorn", "bundle exec unicorn --port ${PORT:-8080}"}, {"falcon", "bundle exec falcon serve --bind http://0.0.0.0:${PORT:-8080}"},
 		{"thin", "bundle exec thin start --address 0.0.0.0 --port ${PORT:-8080}"},
 	} {
-		if !p.lock.Has(server.gem) {
+		if !p.gems.Has(server.gem) {
 			continue
 		}
 		if config := "config/" + server.gem + ".rb"; server.gem == "unicorn" && p.has(config) {
@@ -114,7 +114,7 @@ func (p *Project) web() (text, origin string) {
 	if p.rails() {
 		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
 	}
-	if slices.ContainsFunc([]string{"webrick", "iodine", "agoo"}, p.lock.Has) && (p.lock.Has("rackup") || strings.HasPrefix(p.lock.Version("rack"), "2.")) {
+	if slices.ContainsFunc([]string{"webrick", "iodine", "agoo"}, p.gems.Has) && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
 		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
 	}
 	return "", ""
@@ -158,7 +158,7 @@ func (p *Project) direct(args []string, out *plan.Plan) []string {
 	} else if len(rest) > 1 && rest[0] == "bin/puma" {
 		rest = append([]string{"puma"}, rest[1:]...)
 	}
-	if rest[0] != "puma" || !p.lock.Has("puma") {
+	if rest[0] != "puma" || !p.gems.Has("puma") {
 		return args
 	}
 	if out.Files == nil {

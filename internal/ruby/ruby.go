@@ -38,6 +38,8 @@ type Project struct {
 	files   bundle
 	gemfile string
 	lock    gem.Lock
+	// gems is the lockfile less what is in groups alone that are not installed.
+	gems gem.Lock
 	// declared are the process types of the Procfile and project.toml.
 	declared []procfile.Entry
 }
@@ -71,6 +73,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		}
 	}
 	p.lock = gem.ParseLock(string(lock))
+	p.gems = p.lock.Without(gem.LeftOut(p.gemfile, strings.Split(p.without(), ":")))
 	return p, nil
 }
 
@@ -115,7 +118,7 @@ func (p *Project) read(name string) string {
 }
 
 // rails reports whether it is a Rails application.
-func (p *Project) rails() bool { return p.lock.Has("railties") && p.has(railsFile) }
+func (p *Project) rails() bool { return p.gems.Has("railties") && p.has(railsFile) }
 
 // Name is what the build plan calls the runtime.
 func (*Project) Name() string { return "ruby" }

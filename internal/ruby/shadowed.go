@@ -24,37 +24,16 @@ func (p *Project) shadowed(r *plan.Runtime) {
 		return
 	}
 	r.NotAtLaunch = append(r.NotAtLaunch, bundledLeftOut...)
-	needed := p.neededBy("railties")
+	needed := p.gems.NeededBy("railties")
 	for _, name := range shadowing {
 		// A gem of the same version as in Ruby's library is not installed once more.
 		if needed[name] {
 			r.Shadowed = append(r.Shadowed, plan.Shadowed{
 				Files:  []string{"lib/ruby/[0-9]*/" + name + ".rb", "lib/ruby/[0-9]*/" + name + "/**"},
-				Unless: "lib/ruby/gems/*/specifications/default/" + name + "-" + p.lock.Version(name) + ".gemspec",
+				Unless: "lib/ruby/gems/*/specifications/default/" + name + "-" + p.gems.Version(name) + ".gemspec",
 			})
 		}
 	}
-}
-
-// neededBy are the gems that one needs, directly or not.
-func (p *Project) neededBy(name string) map[string]bool {
-	found := map[string]bool{}
-	var visit func(string)
-	visit = func(name string) {
-		for _, s := range p.lock.Specs {
-			if s.Name != name {
-				continue
-			}
-			for _, need := range s.Needs {
-				if !found[need] {
-					found[need] = true
-					visit(need)
-				}
-			}
-		}
-	}
-	visit(name)
-	return found
 }
 
 var (
