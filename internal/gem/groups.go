@@ -105,6 +105,34 @@ func LeftOut(gemfile string, without []string) map[string]bool {
 	return out
 }
 
+// brings are gems that others always bring.
+var brings = map[string][]string{
+	"rails": {"railties", "activerecord", "actionpack", "rack", "rake"}, "railties": {"rack", "rake"}, "sprockets-rails": {"sprockets"}, "sinatra": {"rack"}, "hanami": {"rack"},
+	"rackup": {"rack"}, "react_on_rails": {"execjs"}, "react-rails": {"execjs"}, "uglifier": {"execjs"}, "autoprefixer-rails": {"execjs"}, "terser": {"execjs"},
+	"good_job": {"railties"}, "solid_queue": {"railties"},
+}
+
+// Declared is what a Gemfile alone says of the gems, where there is no lockfile: their names, without versions.
+func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
+	add := func(name string) {
+		if !l.Has(name) {
+			l.Specs = append(l.Specs, Spec{Name: name, Platform: "ruby", Source: "GEM"})
+		}
+	}
+	for code := range statements(gemfile) {
+		m := gemCall().FindStringSubmatch(code)
+		if m == nil || leftOut[m[1]] {
+			continue
+		}
+		l.Dependencies = append(l.Dependencies, m[1])
+		add(m[1])
+		for _, name := range brings[m[1]] {
+			add(name)
+		}
+	}
+	return l
+}
+
 // statements are the lines of a Gemfile, without comments; one that ends with a comma goes on in the next.
 func statements(gemfile string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {

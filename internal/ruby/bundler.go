@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/gem"
@@ -35,7 +36,7 @@ var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-lin
 // bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
 func (p *Project) bundlerEnv(gems string) map[string]string {
 	return map[string]string{
-		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_RETRY": "3",
+		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": strconv.FormatBool(p.locked), "BUNDLE_RETRY": "3",
 		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
 		"BUNDLE_DISABLE_VERSION_CHECK": "true", "GEM_PATH": plan.AppDir + "/" + gems, "LANG": "C.UTF-8",
 	}
@@ -99,7 +100,14 @@ func (p *Project) packages(out *plan.Plan) error {
 		}
 		out.LaunchEnv["BUNDLE_WITHOUT"] = launch
 	}
-	p.list(d, arch)
+	if p.locked {
+		p.list(d, arch)
+	} else {
+		// Bundler writes one, which belongs to the gems.
+		d.Lockfile, d.Dirs = "", append(d.Dirs, p.in(p.files.lock))
+		out.Warnings = append(out.Warnings, "There is no "+p.in(p.files.lock)+": which versions of gems are installed is decided anew whenever they are. "+
+			"Run `bundle lock --add-platform "+platforms[arch]+"`, and commit it.")
+	}
 	out.Dependencies = d
 	out.NotInImage = append(out.NotInImage, p.in(vendorCache))
 	return nil
@@ -124,8 +132,8 @@ func (p *Project) fitsPlatform(platform string) error {
 
 // inputs are the files that decide which gems are installed.
 func (p *Project) inputs() []string {
-	names := []string{p.in(p.files.gemfile), p.in(p.files.lock)}
-	for _, name := range []string{".bundle/config", ".ruby-version"} {
+	names := []string{p.in(p.files.gemfile)}
+	for _, name := range []string{p.files.lock, ".bundle/config", ".ruby-version"} {
 		if p.has(name) {
 			names = append(names, p.in(name))
 		}

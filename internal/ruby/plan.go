@@ -57,9 +57,11 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
 		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
 	}
-	out.Decisions = append(out.Decisions, plan.Decision{
-		Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: "from " + p.in(p.files.lock) + fmt.Sprintf(", %d gems, without %s", len(p.gems.Specs), p.without()),
-	})
+	gemsFrom := fmt.Sprintf("from %s, %d gems", p.in(p.files.lock), len(p.gems.Specs))
+	if !p.locked {
+		gemsFrom = fmt.Sprintf("from %s, there is no %s", p.in(p.files.gemfile), p.files.lock)
+	}
+	out.Decisions = append(out.Decisions, plan.Decision{Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: gemsFrom + ", without " + p.without()})
 	if p.rails() {
 		maps.Copy(out.LaunchEnv, map[string]string{
 			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/gem"
-	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/procfile"
 	"github.com/gantry-buildpack/gantry/internal/project"
 	"github.com/gantry-buildpack/gantry/internal/settings"
@@ -38,7 +37,9 @@ type Project struct {
 	files   bundle
 	gemfile string
 	lock    gem.Lock
-	// gems is the lockfile less what is in groups alone that are not installed.
+	// locked: there is a lockfile.
+	locked bool
+	// gems is the lockfile less what is in groups alone that are not installed; without a lockfile, what the Gemfile names.
 	gems gem.Lock
 	// declared are the process types of the Procfile and project.toml.
 	declared []procfile.Entry
@@ -63,17 +64,14 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, nil
 	}
+	leftOut := gem.LeftOut(p.gemfile, strings.Split(p.without(), ":"))
 	if !found {
-		return nil, &problem.Problem{
-			ID:    "ruby/lockfile-missing",
-			Title: "there is no " + p.files.lock,
-			Where: problem.Position{File: p.in(p.files.gemfile)},
-			Why:   "without it each build could install other versions of the gems",
-			Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit " + p.files.lock + "."},
-		}
+		p.gems = gem.Declared(p.gemfile, leftOut)
+		return p, nil
 	}
+	p.locked = true
 	p.lock = gem.ParseLock(string(lock))
-	p.gems = p.lock.Without(gem.LeftOut(p.gemfile, strings.Split(p.without(), ":")))
+	p.gems = p.lock.Without(leftOut)
 	return p, nil
 }
 
