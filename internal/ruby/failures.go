@@ -50,7 +50,29 @@ func failures(gemfile, lock string) []plan.Failure {
 			ID:    "ruby/source-unauthorized", Title: "a gem server refuses the credentials", Where: gemfile, Hints: []string{"Check the variable BUNDLE_…, or the service binding of type bundle."},
 		},
 		{
-			Shows: "Could not find gem", Quote: regexp.MustCompile(`(Could not find gem .*)`),
+			Shows: "has removed it", Quote: regexp.MustCompile(`Your bundle is locked to (\S+\s+\([^)]*\))`),
+			ID: "ruby/gem-removed", Title: "a gem of the lockfile is not on the server any more", Where: lock, Hints: []string{"Run `bundle update` for that gem, and commit " + path.Base(lock) + "."},
+		},
+		{
+			Shows: "in locally installed gems", Quote: regexp.MustCompile(`Could not find (.*?) in locally installed gems`),
+			ID: "ruby/gem-not-vendored", Title: "the source brings its gems, but not all of them", Where: path.Join(path.Dir(gemfile), vendorCache),
+			Hints: []string{"Run `bundle cache --all-platforms`, and commit vendor/cache; or remove that folder: gems are fetched then."},
+		},
+		{
+			Shows: "You need to install git", ID: "ruby/git-missing", Title: "a gem comes from a Git repository, and the build image has no Git", Where: gemfile,
+			Hints: []string{"Use a build image with Git."},
+		},
+		{
+			Shows: "Git error: command", Quote: regexp.MustCompile(`(?m)^((?:fatal|error): .*)$`),
+			ID: "ruby/git-source", Title: "a gem's Git repository cannot be read", Where: gemfile,
+			Hints: []string{"Check its address, branch and revision. For a private one give the build credentials, such as BUNDLE_GITHUB__COM=x-access-token:TOKEN."},
+		},
+		{
+			Shows: "version solving has failed", Quote: regexp.MustCompile(`(?s)Could not find compatible versions\s+(.*?),?\s+version solving has failed`),
+			ID: "ruby/gems-unsolvable", Title: "no versions of the gems fit each other", Where: gemfile, Hints: []string{"Run `bundle lock` where you develop; when that succeeds, commit " + path.Base(lock) + "."},
+		},
+		{
+			Shows: "Could not find gem", Quote: regexp.MustCompile(`Could not find gem\s+'([^']*)'`),
 			ID: "ruby/gem-not-found", Title: "a gem is not where the Gemfile looks for it", Where: gemfile, Hints: []string{"Check its name and version, and the source it comes from."},
 		},
 		{

@@ -42,7 +42,20 @@ func TestFailuresWordForWord(t *testing.T) {
 		"credentials": {install, "Authentication is required for gems.example.com.\nPlease supply credentials for this source.\n",
 			"Gemfile: a gem server wants credentials: gems.example.com [ruby/source-unauthorized]\nGive the build a variable such as BUNDLE_GEMS__EXAMPLE__COM=user:token, or a service binding of type bundle with a file config.\n"},
 		"another gem": {install, "Could not find gem 'rack (~> 99)' in rubygems repository https://rubygems.org/ or installed locally.\n",
-			"Gemfile: a gem is not where the Gemfile looks for it: Could not find gem 'rack (~> 99)' in rubygems repository https://rubygems.org/ or installed locally. [ruby/gem-not-found]\nCheck its name and version, and the source it comes from.\n"},
+			"Gemfile: a gem is not where the Gemfile looks for it: rack (~> 99) [ruby/gem-not-found]\nCheck its name and version, and the source it comes from.\n"},
+		"a removed gem": {install, "Your bundle is locked to rack (3.9.99) from rubygems repository\nhttps://rubygems.org/ or installed locally, but that version can no longer be\nfound in that source. That means the author of rack (3.9.99) has removed it.\n",
+			"Gemfile.lock: a gem of the lockfile is not on the server any more: rack (3.9.99) [ruby/gem-removed]\nRun `bundle update` for that gem, and commit Gemfile.lock.\n"},
+		"a vendored gem": {install, "Could not find rack-3.9.99 in locally installed gems\n",
+			"vendor/cache: the source brings its gems, but not all of them: rack-3.9.99 [ruby/gem-not-vendored]\nRun `bundle cache --all-platforms`, and commit vendor/cache; or remove that folder: gems are fetched then.\n"},
+		"a Git repository": {install, "Git error: command `git clone --bare -- https://git.example/x.git /a/b` in directory /a/b has failed.\nfatal: unable to access 'https://git.example/x.git/': Failed to connect to git.example port 443\n",
+			"Gemfile: a gem's Git repository cannot be read: fatal: unable to access 'https://git.example/x.git/': Failed to connect to git.example port 443 [ruby/git-source]\n" +
+				"Check its address, branch and revision. For a private one give the build credentials, such as BUNDLE_GITHUB__COM=x-access-token:TOKEN.\n"},
+		"no Git": {install, "You need to install git to be able to use gems from git repositories. For help\ninstalling git, please refer to GitHub's tutorial at https://help.github.com/articles/set-up-git\n",
+			"Gemfile: a gem comes from a Git repository, and the build image has no Git [ruby/git-missing]\nUse a build image with Git.\n"},
+		"versions that do not fit": {install, "Could not find compatible versions\n\nBecause every version of selenium-webdriver depends on rexml >= 3.2.5, < 4.A\nand rexml >= 3.2.5, < 4.A could not be found in rubygems repository\nhttps://rubygems.org/ or installed locally,\n  selenium-webdriver cannot be used.\nSo, because Gemfile depends on selenium-webdriver >= 0,\n  version solving has failed.\n",
+			"Gemfile: no versions of the gems fit each other: Because every version of selenium-webdriver depends on rexml >= 3.2.5, < 4.A and rexml >= 3.2.5, < 4.A could not be found in rubygems repository " +
+				"https://rubygems.org/ or installed locally, selenium-webdriver cannot be used. So, because Gemfile depends on selenium-webdriver >= 0 [ruby/gems-unsolvable]\n" +
+				"Run `bundle lock` where you develop; when that succeeds, commit Gemfile.lock.\n"},
 		"the database": {assets, "ActiveRecord::ConnectionNotEstablished: connection to server at \"127.0.0.1\" failed\n",
 			"config: building the assets asks the database [ruby/assets-need-database]\nThere is none while an image is built: find the initializer or class body that asks it (the stack above), and let it do so later.\n"},
 		"a variable": {assets, "KeyError: key not found: \"S3_BUCKET\" (KeyError)\n",

@@ -99,15 +99,15 @@ func failure(command plan.Command, output string, err error) error {
 // maxQuoted is how many lines of output an error repeats.
 const maxQuoted = 5
 
-// quoted gives the parts of lines that a pattern's first group matches, each once.
+// quoted gives what a pattern's first group matches, each once and on one line: some programs break lines anywhere.
 func quoted(output string, pattern *regexp.Regexp) []string {
 	if pattern == nil {
 		return nil
 	}
 	var parts []string
 	for _, match := range pattern.FindAllStringSubmatch(output, -1) {
-		if !slices.Contains(parts, match[1]) {
-			parts = append(parts, match[1])
+		if part := strings.Join(strings.Fields(match[1]), " "); !slices.Contains(parts, part) {
+			parts = append(parts, part)
 		}
 	}
 	if more := len(parts) - maxQuoted; more > 0 {
