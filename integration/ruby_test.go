@@ -490,34 +490,3 @@ func TestBundlerAndVendoredGems(t *testing.T) {
 	names, _ := p.files(func(string) bool { return false })
 	p.Expect(names).NotTo(ContainElement(HaveSuffix(".gem")))
 }
-
-// A private gem server: it wants credentials, which the build has and the image has not.
-func TestPrivateGems(t *testing.T) {
-	t.Parallel()
-	r := rubyMirror(t)
-	gems, err := unpackedGems()
-	g := NewWithT(t)
-	g.Expect(err).NotTo(HaveOccurred())
-	files := http.FileServer(http.Dir(filepath.Join(gems, "gemrepo")))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if _, password, _ := request.BasicAuth(); password != "canary-2718" {
-			w.Header().Set("WWW-Authenticate", `Basic realm="gems"`)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		files.ServeHTTP(w, request)
-	}))
-	t.Cleanup(server.Close)
-	p := copySample(t, "sinatra")
-	r.use(t, p, "3.4.5")
-	p.edit("Gemfile", "https://rubygems.org", server.URL)
-	p.edit("Gemfile.lock", "https://rubygems.org/", server.URL+"/")
-	log, err := p.tryBuild()
-	p.Expect(err).To(HaveOccurred())
-	p.Expect(log).To(ContainSubstring("Failed: a gem server wants credentials  [ruby/source-unauthorized]\n"))
-
-	p.env["BUNDLE_127__0__0__1"] = "team:canary-2718"
-	log = p.build()
-	p.Expect(log).NotTo(ContainSubstring("canary-2718"))
-	p.expectNowhere("canary-2718")
-}

@@ -1,13 +1,16 @@
 package integration
 
 import (
+	"archive/tar"
 	"bytes"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	. "github.com/onsi/gomega"
 )
 
@@ -50,6 +53,29 @@ func (p *project) expectNowhere(canary string) {
 		}
 		text, err := os.ReadFile(file)
 		p.Expect(bytes.Contains(text, []byte(canary))).To(BeFalse(), file)
+		if err == nil && strings.HasSuffix(file, ".tar") {
+			p.expectNotIn(canary, text)
+		}
 		return err
 	})).To(Succeed())
+}
+
+// expectNotIn searches the archives in a layer of the cache.
+func (p *project) expectNotIn(canary string, layer []byte) {
+	for files := tar.NewReader(bytes.NewReader(layer)); ; {
+		header, err := files.Next()
+		if err == io.EOF {
+			return
+		}
+		p.Expect(err).NotTo(HaveOccurred())
+		if !strings.HasSuffix(header.Name, ".zst") {
+			continue
+		}
+		content, err := zstd.NewReader(files)
+		p.Expect(err).NotTo(HaveOccurred())
+		text, err := io.ReadAll(content)
+		content.Close()
+		p.Expect(err).NotTo(HaveOccurred())
+		p.Expect(bytes.Contains(text, []byte(canary))).To(BeFalse(), header.Name)
+	}
 }

@@ -204,6 +204,11 @@ func (m *managed) install(ctx context.Context, in installation, command plan.Com
 			return err
 		}
 	}
+	for _, r := range in.StoreRewrites {
+		if err := rewriteIn(s.packages, r); err != nil {
+			return err
+		}
+	}
 	if err := in.trees.strip(in.CompiledFiles); err != nil {
 		return err
 	}

@@ -18,23 +18,31 @@ import (
 
 // rewrite changes texts in the trees.
 func (t trees) rewrite(r plan.Rewrite) error {
-	match, err := regexp.Compile(r.Match)
-	if err != nil {
-		return fmt.Errorf("rewrite %s: %w", r.Files, err)
-	}
 	found, err := t.find()
 	if err != nil {
 		return err
 	}
 	for _, tree := range found {
-		names, err := doublestar.Glob(os.DirFS(filepath.Join(t.app, tree)), r.Files, doublestar.WithNoFollow(), doublestar.WithFilesOnly())
-		if err != nil {
-			return fmt.Errorf("rewrite %s: %w", r.Files, err)
+		if err := rewriteIn(filepath.Join(t.app, tree), r); err != nil {
+			return err
 		}
-		for _, name := range names {
-			if err := rewriteFile(filepath.Join(t.app, tree, name), match, r.With); err != nil {
-				return problem.Disk("change "+name, err)
-			}
+	}
+	return nil
+}
+
+// rewriteIn changes the texts of files in a folder.
+func rewriteIn(dir string, r plan.Rewrite) error {
+	match, err := regexp.Compile(r.Match)
+	if err != nil {
+		return fmt.Errorf("rewrite %s: %w", r.Files, err)
+	}
+	names, err := doublestar.Glob(os.DirFS(dir), r.Files, doublestar.WithNoFollow(), doublestar.WithFilesOnly())
+	if err != nil {
+		return fmt.Errorf("rewrite %s: %w", r.Files, err)
+	}
+	for _, name := range names {
+		if err := rewriteFile(filepath.Join(dir, name), match, r.With); err != nil {
+			return problem.Disk("change "+name, err)
 		}
 	}
 	return nil

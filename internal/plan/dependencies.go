@@ -16,6 +16,8 @@ type Dependencies struct {
 	NativeFiles []string `json:",omitempty"`
 	// Rewrites change texts in what an installation has made.
 	Rewrites []Rewrite `json:",omitempty"`
+	// StoreRewrites change texts in what the package manager keeps; Files are relative to StoreDir.
+	StoreRewrites []Rewrite `json:",omitempty"`
 	// Twins are files that an installation makes twice, or once where it takes them from its store.
 	Twins []Twin `json:",omitempty"`
 	// CompiledFiles, by patterns relative to each of Dirs, lose what only debuggers read of them.

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/gantry-buildpack/gantry/internal/conceal"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -131,7 +132,7 @@ func (r *Report) Problem(p *problem.Problem) {
 // Output gives a writer for the output of another program.
 func (r *Report) Output() *Output { return &Output{report: r} }
 
-// Output shows whole lines, each behind a bar.
+// Output shows whole lines, each behind a bar, without credentials in addresses.
 type Output struct {
 	report *Report
 	rest   []byte
@@ -145,7 +146,7 @@ func (o *Output) Write(text []byte) (int, error) {
 		if !found {
 			return len(text), nil
 		}
-		o.report.printf("  | %s\n", strings.TrimRight(line, "\r"))
+		o.report.printf("  | %s\n", conceal.Addresses(strings.TrimRight(line, "\r")))
 		o.rest = []byte(rest)
 	}
 }
@@ -153,7 +154,7 @@ func (o *Output) Write(text []byte) (int, error) {
 // Close shows a last line that has no end.
 func (o *Output) Close() error {
 	if len(o.rest) > 0 {
-		o.report.printf("  | %s\n", o.rest)
+		o.report.printf("  | %s\n", conceal.Addresses(string(o.rest)))
 		o.rest = nil
 	}
 	return nil

@@ -77,6 +77,8 @@ func (p *Project) packages(out *plan.Plan) error {
 		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
 		// of the Ruby that installed them.
 		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
+		// Git notes the address with the credentials that Bundler gave it; Bundler gives them again.
+		StoreRewrites: []plan.Rewrite{{Files: "git/*/config", Match: `//[^/\s]*@`, With: "//"}},
 		// The lockfile does not say which gems are those of a group that is left out.
 		Evidence: []string{
 			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",

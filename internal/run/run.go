@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gantry-buildpack/gantry/internal/conceal"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -60,10 +61,10 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return failure(command, kept.String(), err)
+		return failure(command, conceal.Addresses(kept.String()), err)
 	}
 	for _, remark := range command.Remarks {
-		if parts := quoted(kept.String(), remark.Quote); len(parts) > 0 && r.Warn != nil {
+		if parts := quoted(conceal.Addresses(kept.String()), remark.Quote); len(parts) > 0 && r.Warn != nil {
 			r.Warn(remark.Title + ": " + strings.Join(parts, "; ") + ". " + remark.Hint)
 		}
 	}
