@@ -155,7 +155,7 @@ func (p *Project) allButCode() (names []string) {
 		}
 		for _, entry := range entries {
 			name := path.Join(dir, entry.Name())
-			if slices.Contains(skip, entry.Name()) || name == ".git" || name == bundleDir || name == vendorCache {
+			if slices.Contains(skip, entry.Name()) || name == ".git" || name == bundleDir || name == p.vendored() {
 				continue
 			}
 			if entry.IsDir() && dir != "." && p.codeOnly(p.in(name)) || !entry.IsDir() && slices.Contains(codeAlone, path.Ext(name)) && name != "gems.rb" {

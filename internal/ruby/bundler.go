@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/gem"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -27,8 +28,18 @@ const bundleDir = "vendor/bundle"
 // https://guides.rubygems.org/command-reference/#gem-environment.
 func gemHome(ruby string) string { return path.Join(bundleDir, "ruby", line(ruby)+".0") }
 
-// vendorCache is where "bundle package" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
+// vendorCache is where "bundle cache" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
 const vendorCache = "vendor/cache"
+
+var cachePath = pattern.Lazy(`(?m)^BUNDLE_CACHE_PATH:\s*["']?([^"'\s#]+)`)
+
+// vendored is where they are, relative to the application; the application's own settings may name another folder.
+func (p *Project) vendored() string {
+	if m := cachePath().FindStringSubmatch(p.read(".bundle/config")); m != nil && fs.ValidPath(path.Clean(m[1])) {
+		return path.Clean(m[1])
+	}
+	return vendorCache
+}
 
 // platforms are what RubyGems calls a platform for which Gantry builds, by Go's name of the architecture.
 var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
@@ -66,7 +77,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		return err
 	}
 	local := []string{}
-	if p.app.IsDir(p.in(vendorCache)) {
+	if p.app.IsDir(p.in(p.vendored())) {
 		local = []string{"--local"}
 	}
 	d := &plan.Dependencies{
@@ -92,7 +103,7 @@ func (p *Project) packages(out *plan.Plan) error {
 	}
 	d.Omit, d.Variants = p.leftOut(out.Runtime.Release.Version)
 	d.Install = plan.Command{
-		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock)),
+		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored())),
 	}
 	d.InstallLaunch = d.Install
 	if groups := p.buildGroups(); len(groups) > 0 {
@@ -111,7 +122,7 @@ func (p *Project) packages(out *plan.Plan) error {
 			"Run `bundle lock --add-platform "+platforms[arch]+"`, and commit it.")
 	}
 	out.Dependencies = d
-	out.NotInImage = append(out.NotInImage, p.in(vendorCache))
+	out.NotInImage = append(out.NotInImage, p.in(p.vendored()))
 	return nil
 }
 
@@ -140,8 +151,8 @@ func (p *Project) inputs() []string {
 			names = append(names, p.in(name))
 		}
 	}
-	if p.app.IsDir(p.in(vendorCache)) {
-		names = append(names, p.in(vendorCache))
+	if p.app.IsDir(p.in(p.vendored())) {
+		names = append(names, p.in(p.vendored()))
 	}
 	for _, s := range p.lock.Specs {
 		if s.Source != "PATH" {

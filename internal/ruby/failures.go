@@ -18,7 +18,7 @@ var libraries = []struct{ gem, build, run string }{
 }
 
 // failures are what is known to go wrong while Bundler installs; the texts are those of Bundler 2.4 to 4.0.
-func failures(gemfile, lock string) []plan.Failure {
+func failures(gemfile, lock, vendored string) []plan.Failure {
 	list := []plan.Failure{
 		{
 			Shows: "the gemspecs for path gems changed", ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the gemspecs in the source", Where: lock,
@@ -55,8 +55,8 @@ func failures(gemfile, lock string) []plan.Failure {
 		},
 		{
 			Shows: "in locally installed gems", Quote: regexp.MustCompile(`Could not find (.*?) in locally installed gems`),
-			ID: "ruby/gem-not-vendored", Title: "the source brings its gems, but not all of them", Where: path.Join(path.Dir(gemfile), vendorCache),
-			Hints: []string{"Run `bundle cache --all-platforms`, and commit vendor/cache; or remove that folder: gems are fetched then."},
+			ID: "ruby/gem-not-vendored", Title: "the source brings its gems, but not all of them", Where: vendored,
+			Hints: []string{"Run `bundle cache --all-platforms`, and commit what it writes; or remove that folder: gems are fetched then."},
 		},
 		{
 			Shows: "You need to install git", ID: "ruby/git-missing", Title: "a gem comes from a Git repository, and the build image has no Git", Where: gemfile,

@@ -46,7 +46,7 @@ func TestFailuresWordForWord(t *testing.T) {
 		"a removed gem": {install, "Your bundle is locked to rack (3.9.99) from rubygems repository\nhttps://rubygems.org/ or installed locally, but that version can no longer be\nfound in that source. That means the author of rack (3.9.99) has removed it.\n",
 			"Gemfile.lock: a gem of the lockfile is not on the server any more: rack (3.9.99) [ruby/gem-removed]\nRun `bundle update` for that gem, and commit Gemfile.lock.\n"},
 		"a vendored gem": {install, "Could not find rack-3.9.99 in locally installed gems\n",
-			"vendor/cache: the source brings its gems, but not all of them: rack-3.9.99 [ruby/gem-not-vendored]\nRun `bundle cache --all-platforms`, and commit vendor/cache; or remove that folder: gems are fetched then.\n"},
+			"vendor/cache: the source brings its gems, but not all of them: rack-3.9.99 [ruby/gem-not-vendored]\nRun `bundle cache --all-platforms`, and commit what it writes; or remove that folder: gems are fetched then.\n"},
 		"a Git repository": {install, "Git error: command `git clone --bare -- https://git.example/x.git /a/b` in directory /a/b has failed.\nfatal: unable to access 'https://git.example/x.git/': Failed to connect to git.example port 443\n",
 			"Gemfile: a gem's Git repository cannot be read: fatal: unable to access 'https://git.example/x.git/': Failed to connect to git.example port 443 [ruby/git-source]\n" +
 				"Check its address, branch and revision. For a private one give the build credentials, such as BUNDLE_GITHUB__COM=x-access-token:TOKEN.\n"},

@@ -41,6 +41,9 @@ func (p *Project) processes(out *plan.Plan) error {
 	if text, origin := p.web(); text != "" && !p.declares("web") {
 		add(p.process("web", text, out), text, origin)
 	}
+	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return strings.Contains(q.String(), "passenger start") }) {
+		out.Warnings = append(out.Warnings, passengerWarning)
+	}
 	for _, job := range []struct{ gem, command string }{
 		{"sidekiq", "bundle exec sidekiq"}, {"good_job", "bundle exec good_job start"}, {"solid_queue", "bundle exec rake solid_queue:start"},
 	} {
@@ -73,6 +76,15 @@ func (p *Project) processes(out *plan.Plan) error {
 	return nil
 }
 
+// thrustPort has Thruster listen where it is asked to, and not at port 80: https://github.com/basecamp/thruster#custom-configuration.
+const thrustPort = "HTTP_PORT=${HTTP_PORT:-${PORT:-8080}} "
+
+var thrust = pattern.Lazy(`(?:^|[\s/])thrust\s`)
+
+// passengerWarning says what Passenger does when it starts: https://www.phusionpassenger.com/docs/references/config_reference/standalone/.
+const passengerWarning = "Passenger fetches programs of its own when it first starts, into HOME: the container needs the network, and a home folder that can be " +
+	"written to. Puma needs neither."
+
 // railsCommand is a command of Rails, by the application's own start of it where there is one.
 func (p *Project) railsCommand(command string) string {
 	if p.has("bin/rails") {
@@ -86,7 +98,7 @@ func (p *Project) declares(kind string) bool {
 }
 
 // servers are the gems that serve a Rack application; rackup needs WEBrick where none of the others is there.
-var servers = []string{"puma", "unicorn", "falcon", "thin", "webrick"}
+var servers = []string{"puma", "unicorn", "falcon", "thin", "passenger", "webrick"}
 
 var defaultTask = pattern.Lazy(`(?m)^\s*task[\s(]+(?::default\b|default:|["']default["'])`)
 
@@ -102,6 +114,7 @@ func (p *Project) web() (text, origin string) {
 	for _, server := range []struct{ gem, command string }{
 		{"puma", "bundle exec puma"}, {"unicorn", "bundle exec unicorn --port ${PORT:-8080}"}, {"falcon", "bundle exec falcon serve --bind http://0.0.0.0:${PORT:-8080}"},
 		{"thin", "bundle exec thin start --address 0.0.0.0 --port ${PORT:-8080}"},
+		{"passenger", "bundle exec passenger start --environment production --address 0.0.0.0 --port ${PORT:-8080}"},
 	} {
 		if !p.gems.Has(server.gem) {
 			continue
@@ -111,7 +124,7 @@ func (p *Project) web() (text, origin string) {
 		}
 		return server.command, server.gem + " is among the gems"
 	}
-	if p.rails() {
+	if p.rails() && (!p.locked || slices.ContainsFunc(append([]string{"iodine", "agoo"}, servers...), p.gems.Has)) {
 		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
 	}
 	if slices.ContainsFunc([]string{"webrick", "iodine", "agoo"}, p.gems.Has) && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
@@ -128,6 +141,9 @@ func (p *Project) declaredProcess(entry procfile.Entry, out *plan.Plan) plan.Pro
 }
 
 func (p *Project) process(kind, text string, out *plan.Plan) plan.Process {
+	if thrust().MatchString(text) && !strings.Contains(text, "HTTP_PORT") {
+		text = thrustPort + text
+	}
 	c := command.Parse(text)
 	if c.Shell != "" {
 		return plan.Process{Type: kind, Args: []string{"sh", "-c", p.directInShell(c.Shell, out)}, Group: c.Stays, Dir: p.dir}
