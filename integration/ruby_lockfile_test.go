@@ -3,7 +3,9 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -47,4 +49,39 @@ func TestAssetsWithoutRails(t *testing.T) {
 	p.write("README.md", "changed")
 	p.Expect(p.build()).To(ContainSubstring("Build       rake assets:precompile"), "the task may read anything")
 	p.Expect(p.build()).To(ContainSubstring("what the scripts made comes from the cache"))
+}
+
+// Servers that drop their work on SIGTERM get the signal on which they finish it; and what a gem that came compiled needs of the
+// image is looked for, though no lockfile names the gem.
+func TestRackServers(t *testing.T) {
+	t.Parallel()
+	r := rubyMirror(t)
+	p := newProject(t, map[string]string{
+		"Gemfile":   "source \"https://rubygems.org\"\ngem \"rackup\"\ngem \"webrick\"\n",
+		"config.ru": "run ->(env) { sleep 2 if env[\"PATH_INFO\"] == \"/slow\"; [200, {\"content-type\" => \"text/plain\"}, [\"answered\"]] }\n",
+	})
+	r.use(t, p, "3.3.8")
+	p.build()
+	c := p.start(localbuild.RunOptions{})
+	c.get("/")
+	slow := make(chan string, 1)
+	go func() {
+		_, body := c.get("/slow")
+		slow <- body
+	}()
+	time.Sleep(500 * time.Millisecond)
+	code, _ := c.stop()
+	p.Expect(<-slow).To(Equal("answered"))
+	p.Expect(code).To(Equal(0), c.out.String())
+
+	p.write("Gemfile", "source \"https://rubygems.org\"\ngem \"rack\"\ngem \"thin\"\n")
+	log := p.build()
+	if !strings.Contains(log, "is not in the build image") {
+		t.Skip("not tested: this machine has the libraries of the gem eventmachine")
+	}
+	c = p.start(localbuild.RunOptions{})
+	code, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(82))
+	p.Expect(c.out.String()).To(MatchRegexp(`(?m)^  GLIBCXX_[0-9.]+ of libstdc\+\+\.so\.6  is needed by eventmachine;`))
 }

@@ -170,6 +170,9 @@ func (w *work) processes(gantry string) {
 		if p.Group {
 			command = append(command, "--group")
 		}
+		if p.Stop != "" {
+			command = append(command, "--stop", p.Stop)
+		}
 		for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 			command = append(command, "--env", name+"="+p.Env[name])
 		}

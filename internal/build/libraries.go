@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/elf"
 	"github.com/gantry-buildpack/gantry/internal/library"
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -155,10 +156,17 @@ func ofFolders(holder string, patterns []string) func(string) string {
 	}
 }
 
-// ofPackages gives the package that a file belongs to, by the folder that has its name and version.
+// versioned is a folder with a package's name and version, such as "nokogiri-1.18.9-x86_64-linux-gnu".
+var versioned = pattern.Lazy(`^(.+?)-\d+(?:\.\w+)+(?:-.+)?$`)
+
+// ofPackages gives the package that a file belongs to, by the folder that has its name and version; where no
+// packages are known beforehand, by one that looks like that.
 func ofPackages(packages []plan.Package) func(string) string {
 	return func(name string) string {
 		for part := range strings.SplitSeq(name, "/") {
+			if m := versioned().FindStringSubmatch(part); m != nil && len(packages) == 0 {
+				return m[1]
+			}
 			for _, p := range packages {
 				if rest, ok := strings.CutPrefix(part, p.Name+"-"+p.Version); ok && (rest == "" || rest[0] == '-') {
 					return p.Name

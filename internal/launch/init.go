@@ -31,10 +31,11 @@ const (
 // A process with the number 1 ignores signals that it has no handler for, and inherits the orphans of the container.
 // Init takes that place, so that the program is an ordinary process. The arguments are:
 //
-//	[--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
+//	[--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
 //
 // With --check, the program is one of that process type, and starts only where its configuration is complete; it is sized for
 // the container's limits. A custom command has no type: so a debug shell starts all the same. With --group, signals go to the program's whole process group, for a shell that does not forward them.
+// With --stop, the program gets that signal in place of SIGTERM, which it takes for an order to drop its work.
 func Init(arguments, environ []string, stderr io.Writer) int {
 	order, err := parse(arguments, environ)
 	if err != nil {
@@ -94,7 +95,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 			// The Go runtime and terminals send these to this process for reasons of its own.
 		case syscall.SIGTERM:
 			// While it still serves, load balancers notice that it is going to end.
-			time.AfterFunc(delay, func() { _ = syscall.Kill(target, syscall.SIGTERM) })
+			time.AfterFunc(delay, func() { _ = syscall.Kill(target, order.stop) })
 		default:
 			if number, ok := received.(syscall.Signal); ok {
 				_ = syscall.Kill(target, number)
@@ -122,16 +123,20 @@ func drainDelay(environ []string) (time.Duration, error) {
 	return 0, nil
 }
 
+// stops are the signals that end a program when its work is done, by their names.
+var stops = map[string]syscall.Signal{"INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT}
+
 // order is what Init was asked to run.
 type order struct {
 	check string
 	group bool
+	stop  syscall.Signal
 	env   []string
 	args  []string
 }
 
 func parse(arguments, environ []string) (order, error) {
-	o := order{env: environ}
+	o := order{env: environ, stop: syscall.SIGTERM}
 	for i := 0; i < len(arguments); i++ {
 		switch {
 		case arguments[i] == "--check" && i+1 < len(arguments):
@@ -139,6 +144,9 @@ func parse(arguments, environ []string) (order, error) {
 			o.check = arguments[i]
 		case arguments[i] == "--group":
 			o.group = true
+		case arguments[i] == "--stop" && i+1 < len(arguments) && stops[arguments[i+1]] != 0:
+			i++
+			o.stop = stops[arguments[i]]
 		case arguments[i] == "--env" && i+1 < len(arguments):
 			i++
 			o.env = withVariable(o.env, arguments[i])
@@ -146,7 +154,7 @@ func parse(arguments, environ []string) (order, error) {
 			o.args = arguments[i+1:]
 			return o, nil
 		default:
-			return o, errors.New("usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
+			return o, errors.New("usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
 		}
 	}
 	return o, errors.New("there is no program to run behind --")

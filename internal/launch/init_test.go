@@ -88,8 +88,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--", script, "without a first line"}, 4, "without a first line\n"},
 		{[]string{"--", "no-such-program"}, 127, "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
 		{[]string{"--", "/"}, 127, "gantry: / cannot be started: is a directory\n"},
-		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{[]string{"--"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{[]string{"--stop", "KILL", "--", "true"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{[]string{"--"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
 	} {
 		t.Run(strings.Join(c.arguments, " "), func(t *testing.T) {
 			code, output := run(c.arguments...)
@@ -109,6 +110,8 @@ func TestSignalsAreForwarded(t *testing.T) {
 		"a program with a handler":    {[]string{"--", "sh", "-c", `trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done`}, syscall.SIGTERM, 5},
 		"a program without a handler": {[]string{"--", "sh", "-c", "echo ready; exec sleep 30"}, syscall.SIGTERM, 128 + 15},
 		"SIGUSR1 too":                 {[]string{"--", "sh", "-c", `trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done`}, syscall.SIGUSR1, 6},
+		"another signal to stop":      {[]string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' QUIT; trap 'exit 5' TERM; echo ready; while true; do sleep 0.1; done"}, syscall.SIGTERM, 4},
+		"and no other instead of it":  {[]string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' INT; echo ready; while true; do sleep 0.1; done"}, syscall.SIGINT, 4},
 		"a group behind a shell":      {[]string{"--group", "--", "sh", "-c", "echo ready; sleep 30; exit 3"}, syscall.SIGTERM, 128 + 15},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -280,6 +280,8 @@ type Process struct {
 	Dir string `json:",omitempty"`
 	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.
 	Group bool `json:",omitempty"`
+	// Stop is the signal, INT or QUIT, on which the program ends when its work is done; empty for SIGTERM.
+	Stop string `json:",omitempty"`
 	// Entry are the files, relative to the application, of which one must be there when the build is done, since the process
 	// runs it; the first is how it is called. Empty where that is not known.
 	Entry []string `json:",omitempty"`

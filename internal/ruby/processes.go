@@ -3,6 +3,7 @@ package ruby
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,6 +31,9 @@ func (p *Project) processes(out *plan.Plan) error {
 			return
 		}
 		q.Default = q.Type == "web"
+		if !q.Group {
+			q.Stop = stopSignal(q.String())
+		}
 		out.Processes = append(out.Processes, q)
 		out.Decisions = append(out.Decisions, plan.Decision{Subject: q.Type, Value: text, Origin: origin})
 	}
@@ -74,6 +78,26 @@ func (p *Project) processes(out *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// stops are servers that take SIGTERM for an order to drop what they are answering, and the signals that they take for one to end when
+// they have answered: https://yhbt.net/unicorn/SIGNALS.html; WEBrick, by way of rackup and "rails server", handles SIGINT alone.
+var stops = []struct {
+	program func() *regexp.Regexp
+	signal  string
+}{
+	// It hands the signal on.
+	{thrust, ""},
+	{pattern.Lazy(`(?:^|[\s/'])unicorn(?:_rails)?(?:\s|$)`), "QUIT"}, {pattern.Lazy(`(?:^|[\s/'])rackup(?:\s|$)`), "INT"}, {railsServer, "INT"},
+}
+
+func stopSignal(command string) string {
+	for _, s := range stops {
+		if s.program().MatchString(command) {
+			return s.signal
+		}
+	}
+	return ""
 }
 
 // thrustPort has Thruster listen where it is asked to, and not at port 80: https://github.com/basecamp/thruster#custom-configuration.
