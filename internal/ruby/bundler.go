@@ -53,6 +53,21 @@ func (p *Project) bundlerEnv(gems string) map[string]string {
 	}
 }
 
+// firstToRun is the first Bundler that runs on the Rubies that there are: those before call String#untaint, which Ruby 3.2 has not.
+// https://github.com/rubygems/bundler/pull/7385.
+const firstToRun = ">= 2.1"
+
+// bundler is the version that installs; empty for the one that Ruby brings. warning says why it is not the one that wrote the lockfile.
+func (p *Project) bundler(ruby string) (version, warning string) {
+	locked, err := gem.Parse(p.lock.Bundler)
+	runs, _ := gem.ParseRequirement(firstToRun)
+	if err != nil || runs.Matches(locked) {
+		return p.lock.Bundler, ""
+	}
+	return "", p.in(p.files.lock) + " was written by Bundler " + p.lock.Bundler + ", which does not run on Ruby " + line(ruby) +
+		": the one that Ruby brings installs. Run `bundle update --bundler`, and commit the lockfile."
+}
+
 // without are the groups that are not installed, divided by colons.
 func (p *Project) without() string {
 	return strings.ReplaceAll(p.settings.BundleWithout.Value, ",", ":")
@@ -73,6 +88,11 @@ func (p *Project) buildGroups() []string {
 // packages decides how gems are installed.
 func (p *Project) packages(out *plan.Plan) error {
 	arch := out.Runtime.Release.Arch
+	bundler, warning := p.bundler(out.Runtime.Release.Version)
+	if warning != "" {
+		out.BuildEnv["BUNDLE_VERSION"] = "system"
+		out.Warnings = append(out.Warnings, warning)
+	}
 	if err := p.fitsPlatform(platforms[arch]); err != nil {
 		return err
 	}
@@ -81,7 +101,7 @@ func (p *Project) packages(out *plan.Plan) error {
 		local = []string{"--local"}
 	}
 	d := &plan.Dependencies{
-		Manager: "Bundler", Version: p.lock.Bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
+		Manager: "Bundler", Version: bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
 		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(p.files.lock),
 		Env:   map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4", "RUBYLIB": plan.ScratchDir},
 		Files: map[string]string{"mkmf.rb": mkmf},

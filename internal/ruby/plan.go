@@ -61,7 +61,8 @@ func (p *Project) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if !p.locked {
 		gemsFrom = fmt.Sprintf("from %s, there is no %s", p.in(p.files.gemfile), p.files.lock)
 	}
-	out.Decisions = append(out.Decisions, plan.Decision{Subject: "gems", Value: "Bundler " + cmp.Or(p.lock.Bundler, "of Ruby"), Origin: gemsFrom + ", without " + p.without()})
+	bundler, _ := p.bundler(release.Version)
+	out.Decisions = append(out.Decisions, plan.Decision{Subject: "gems", Value: "Bundler " + cmp.Or(bundler, "of Ruby"), Origin: gemsFrom + ", without " + p.without()})
 	if p.rails() {
 		maps.Copy(out.LaunchEnv, map[string]string{
 			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
