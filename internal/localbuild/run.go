@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -206,7 +206,7 @@ func unpack(layers []v1.Layer, root string) error {
 	return nil
 }
 
-// Wait waits for the program's end, removes its files, and gives its exit code.
+// Wait waits for the program's end, removes its files, and gives its exit code: 128 and the number of a signal that ended it.
 func (c *Container) Wait() (int, error) {
 	err := c.Cmd.Wait()
 	removeAll(c.root)
@@ -215,10 +215,10 @@ func (c *Container) Wait() (int, error) {
 		return 0, nil
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		if code := exit.ExitCode(); code >= 0 {
-			return code, nil
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return 128 + int(status.Signal()), nil
 		}
-		return -1, fmt.Errorf("the program was ended: %s", strings.TrimSpace(exit.Error()))
+		return exit.ExitCode(), nil
 	}
 	return 0, err
 }

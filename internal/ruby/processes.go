@@ -32,7 +32,7 @@ func (p *Project) processes(out *plan.Plan) error {
 		}
 		q.Default = q.Type == "web"
 		if !q.Group {
-			q.Stop = stopSignal(q.String())
+			q.Stop = p.stopSignal(q.String())
 		}
 		out.Processes = append(out.Processes, q)
 		out.Decisions = append(out.Decisions, plan.Decision{Subject: q.Type, Value: text, Origin: origin})
@@ -65,7 +65,7 @@ func (p *Project) processes(out *plan.Plan) error {
 		add(p.process("rake", "bundle exec rake", out), "bundle exec rake", "Rakefile")
 	}
 	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
-		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, and no Rails application", []string(nil)
+		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, no app.rb, and no Rails application", []string(nil)
 		if p.has(rackFile) {
 			why, hints = "there is config.ru, and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
 		}
@@ -91,14 +91,20 @@ var stops = []struct {
 	{pattern.Lazy(`(?:^|[\s/'])unicorn(?:_rails)?(?:\s|$)`), "QUIT"}, {pattern.Lazy(`(?:^|[\s/'])rackup(?:\s|$)`), "INT"}, {railsServer, "INT"},
 }
 
-func stopSignal(command string) string {
+func (p *Project) stopSignal(command string) string {
 	for _, s := range stops {
 		if s.program().MatchString(command) {
 			return s.signal
 		}
 	}
+	// Sinatra's classic style starts a server itself.
+	if m := runsRuby().FindStringSubmatch(command); m != nil && classicSinatra().MatchString(p.read(m[1])) {
+		return "INT"
+	}
 	return ""
 }
+
+var classicSinatra = pattern.Lazy(`(?m)^\s*require\s*\(?\s*["']sinatra["']`)
 
 // thrustPort has Thruster listen where it is asked to, and not at port 80: https://github.com/basecamp/thruster#custom-configuration.
 const thrustPort = "HTTP_PORT=${HTTP_PORT:-${PORT:-8080}} "
@@ -124,6 +130,9 @@ func (p *Project) declares(kind string) bool {
 // servers are the gems that serve a Rack application; rackup needs WEBrick where none of the others is there.
 var servers = []string{"puma", "unicorn", "falcon", "thin", "passenger", "webrick"}
 
+// mainFiles are what people call a program that needs no config.ru: Sinatra's classic style, https://sinatrarb.com/intro.html.
+var mainFiles = []string{"app.rb", "main.rb", "server.rb", "web.rb"}
+
 var defaultTask = pattern.Lazy(`(?m)^\s*task[\s(]+(?::default\b|default:|["']default["'])`)
 
 // web is the command that answers requests, and why it is that.
@@ -132,6 +141,9 @@ func (p *Project) web() (text, origin string) {
 		tasks, _, err := p.app.Read(p.in("Rakefile"))
 		if err == nil && p.gems.Has("rake") && defaultTask().Match(tasks) {
 			return "bundle exec rake", "the Rakefile's default task; there is nothing else to start"
+		}
+		if file := p.firstOf(mainFiles...); file != "" {
+			return "bundle exec ruby " + file, file + " is there; nothing else says how to start"
 		}
 		return "", ""
 	}
