@@ -11,6 +11,8 @@ type RubyRequest struct {
 	// Requirement is as in ParseRequirement; Line is its line, from 1.
 	Requirement string
 	Line        int
+	// Engine is the implementation of Ruby that it is for: jruby, truffleruby; empty for the usual one.
+	Engine string
 	// File is the file that holds the version: ruby file: ".ruby-version".
 	File string
 	// Evaluated: the version comes of code that only Ruby can run.
@@ -23,6 +25,7 @@ var (
 	// fileRead is the idiom that was usual before the option.
 	fileRead = pattern.Lazy(`^[\s(]*(?:File|IO)\.read[\s(]+(?:File\.(?:join|expand_path)\(\s*)?(?:__dir__\s*,\s*)?["'](?:\./|#\{__dir__\}/)?([\w.-]+)["']` +
 		`(?:\s*,\s*__dir__)?[\s)]*(?:\.(?:strip|chomp))*[\s)]*$`)
+	engine     = pattern.Lazy(`(?:\bengine:|:engine\s*=>)\s*["'](\w+)["']`)
 	fileOption = pattern.Lazy(`(?:file:|:file\s*=>)\s*["']([^"']+)["']`)
 	options    = pattern.Lazy(`,?\s*(?:engine|engine_version|patchlevel|:engine|:engine_version|:patchlevel)\s*(?::|=>).*$`)
 )
@@ -38,6 +41,9 @@ func RubyOf(gemfile string) (r RubyRequest, ok bool) {
 			continue
 		}
 		r.Line = number
+		if m := engine().FindStringSubmatch(code); m != nil && m[1] != "ruby" {
+			r.Engine = m[1]
+		}
 		if m := fileOption().FindStringSubmatch(code); m != nil {
 			r.File = m[1]
 			return r, true

@@ -17,6 +17,8 @@ type Lock struct {
 	Ruby, Bundler string
 	// RubyLine is the line of Ruby, from 1.
 	RubyLine int
+	// Engine is the implementation behind it, such as jruby; empty for the usual one.
+	Engine string
 }
 
 // Spec is one gem for one platform.
@@ -79,6 +81,9 @@ func ParseLock(text string) Lock {
 		case section == "RUBY VERSION":
 			if words := strings.Fields(trimmed); len(words) > 1 && words[0] == "ruby" {
 				l.Ruby, l.RubyLine = withoutPatchLevel(words[1]), number
+				if len(words) > 2 {
+					l.Engine = strings.TrimPrefix(words[2], "(")
+				}
 			}
 		case section == "BUNDLED WITH":
 			l.Bundler = trimmed

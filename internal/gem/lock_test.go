@@ -79,6 +79,7 @@ func TestRubyInLock(t *testing.T) {
 	for text, want := range map[string]string{"ruby 3.3.8p144": "3.3.8", "ruby 4.0.0.preview2": "4.0.0-preview2", "ruby 3.4.5": "3.4.5", "jruby 9": ""} {
 		NewWithT(t).Expect(gem.ParseLock("RUBY VERSION\n   " + text + "\n").Ruby).To(Equal(want))
 	}
+	NewWithT(t).Expect(gem.ParseLock("RUBY VERSION\n   ruby 3.1.4p0 (jruby 9.4.8.0)\n").Engine).To(Equal("jruby"))
 }
 
 func TestRubyOf(t *testing.T) {
@@ -88,6 +89,7 @@ func TestRubyOf(t *testing.T) {
 		`ruby("~> 3.3", ">= 3.3.1")`:                                       {Requirement: "~> 3.3, >= 3.3.1", Line: 1},
 		`ruby file: ".ruby-version"`:                                       {File: ".ruby-version", Line: 1},
 		`ruby :file => '.tool-versions'`:                                   {File: ".tool-versions", Line: 1},
+		`ruby "3.1.4", engine: "jruby", engine_version: "9.4.8.0"`:         {Requirement: "3.1.4", Line: 1, Engine: "jruby"},
 		`ruby "3.4.5", engine: "ruby"`:                                     {Requirement: "3.4.5", Line: 1},
 		`  ruby ["~> 3.3", "< 3.5"]`:                                       {Requirement: "~> 3.3, < 3.5", Line: 1},
 		`ruby ENV["CUSTOM_RUBY"] || "3.4.5"`:                               {Evaluated: true, Line: 1},

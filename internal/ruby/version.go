@@ -1,6 +1,7 @@
 package ruby
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,39 @@ var versionFiles = []struct {
 	{".ruby-version", rubyVersion}, {".tool-versions", toolVersions}, {"mise.toml", miseTools}, {".mise.toml", miseTools},
 }
 
+// engines are implementations of Ruby that are no part of what there is to build with, by their names in version files and Gemfiles.
+var engines = map[string]string{"jruby": "JRuby", "truffleruby": "TruffleRuby", "rbx": "Rubinius", "mruby": "mruby"}
+
+// fitsEngine refuses an application that asks for another implementation of Ruby than the usual one.
+func (p *Project) fitsEngine() error {
+	refuse := func(name string, where problem.Position) error {
+		return &problem.Problem{
+			ID:    "ruby/engine",
+			Title: "the application is for " + cmp.Or(engines[name], name),
+			Where: where,
+			Why:   "Gantry has the usual implementation of Ruby alone (CRuby)",
+			Hints: []string{"If it runs on that as well, name a version of CRuby in its place, here and in the other sources of the version, and run `bundle lock`."},
+		}
+	}
+	if asked, ok := gem.RubyOf(p.gemfile); ok && asked.Engine != "" {
+		return refuse(asked.Engine, problem.Position{File: p.in(p.files.gemfile), Line: asked.Line, Column: 1})
+	}
+	if p.lock.Engine != "" {
+		return refuse(p.lock.Engine, problem.Position{File: p.in(p.files.lock), Line: p.lock.RubyLine, Column: 1})
+	}
+	text := p.read(".ruby-version")
+	version, line := rubyVersion(strings.TrimPrefix(text, "\ufeff"))
+	if name, _, found := strings.Cut(version, "-"); found && engines[name] != "" && p.lock.Ruby == "" {
+		return refuse(name, problem.Position{File: p.in(".ruby-version"), Line: line, Column: 1})
+	}
+	return nil
+}
+
 // requests gives all that ask for a version; the first counts. notes are what is worth a warning.
 func (p *Project) requests() (list []request, notes []string, err error) {
+	if err := p.fitsEngine(); err != nil {
+		return nil, nil, err
+	}
 	if s := p.settings.RubyVersion; s.IsSet() && s.Value != "" {
 		list = append(list, request{s.Value, s.Origin, s.Where})
 	}
