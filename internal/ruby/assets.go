@@ -2,6 +2,7 @@ package ruby
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -76,13 +77,15 @@ func (p *Project) assets(out *plan.Plan) {
 	out.Scripts = append(out.Scripts, plan.Command{
 		Title: title, Args: []string{"bundle", "exec", "rake", "assets:precompile"}, Dir: p.dir, Failures: assetFailures(p.in("config")),
 		Env: map[string]string{
-			"RAILS_ENV": "production", "RACK_ENV": "production", "SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
+			"SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
 			// To write what it compiles takes half of the time, and nobody would read it.
 			"BOOTSNAP_READONLY": "true",
 		},
 	})
+	// Where the build has others, they count.
+	maps.Copy(out.BuildEnv, map[string]string{"RAILS_ENV": "production", "RACK_ENV": "production"})
 	if !p.knowsDummy() {
-		out.Scripts[len(out.Scripts)-1].Env["SECRET_KEY_BASE"] = "only-for-building-assets"
+		out.BuildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
 	}
 	out.Caches = append(out.Caches, p.in("tmp/cache/assets"))
 	out.Slices = append(out.Slices, []string{p.in("public")})
