@@ -85,3 +85,26 @@ func TestRackServers(t *testing.T) {
 	p.Expect(code).To(Equal(82))
 	p.Expect(c.out.String()).To(MatchRegexp(`(?m)^  GLIBCXX_[0-9.]+ of libstdc\+\+\.so\.6  is needed by eventmachine;`))
 }
+
+// What loads execjs needs Node.js as soon as it starts: the image has it, and no packages. A program without config.ru is found.
+func TestExecJS(t *testing.T) {
+	t.Parallel()
+	r := rubyMirror(t)
+	p := newProject(t, map[string]string{
+		"Gemfile":           "source \"https://rubygems.org\"\ngem \"execjs\"\n",
+		"app.rb":            "require \"bundler/setup\"\nrequire \"execjs\"\nputs \"The answer is #{ExecJS.eval(\"6 * 7\")}\"\n",
+		"package.json":      `{"dependencies": {"is-number": "7.0.0"}}`,
+		"package-lock.json": `{"lockfileVersion": 3, "packages": {"": {"dependencies": {"is-number": "7.0.0"}}, "node_modules/is-number": {"version": "7.0.0", "resolved": "https://registry.npmjs.org/is-number/-/is-number-7.0.0.tgz", "integrity": "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}}}`,
+		"Procfile":          "web: bundle exec ruby app.rb\n",
+	})
+	r.use(t, p, "3.3.8")
+	p.build()
+	names, _ := p.files(func(string) bool { return false })
+	p.Expect(names).To(ContainElement(HaveSuffix("/node/bin/node")))
+	p.Expect(names).NotTo(ContainElement(ContainSubstring("is-number")))
+	c := p.start(localbuild.RunOptions{})
+	code, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(0), c.out.String())
+	p.Expect(c.out.String()).To(ContainSubstring("The answer is 42"))
+}

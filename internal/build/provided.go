@@ -42,7 +42,7 @@ func (w *work) withProvided(ctx context.Context, steps func() error) (err error)
 		w.path = append(other.launchPaths(), filepath.Join(other.toolchain, "bin"))
 		return steps()
 	}
-	if other.plan.Dependencies != nil && other.atLaunch() {
+	if d := other.plan.Dependencies; d != nil && !d.NotAtLaunch && other.atLaunch() {
 		return other.host(ctx, inPath)
 	}
 	// Packages come first: they decide what the toolchain must have.
@@ -96,7 +96,7 @@ func (w *work) providedAtLaunch(ctx context.Context) error {
 	if !other.atLaunch() {
 		return nil
 	}
-	if other.plan.Dependencies != nil {
+	if d := other.plan.Dependencies; d != nil && !d.NotAtLaunch {
 		var err error
 		if l, made := other.inResult(modulesLayer); made {
 			err = other.trees().link(l.Path, l.Metadata["links"])

@@ -36,6 +36,19 @@ var (
 	closedBlock = pattern.Lazy(`\bend\s*$`)
 )
 
+// NotRequired gives the gems that "Bundler.require" does not load: require: false.
+func NotRequired(gemfile string) map[string]bool {
+	found := map[string]bool{}
+	for code := range statements(gemfile) {
+		if m := gemCall().FindStringSubmatch(code); m != nil && notRequired().MatchString(code) {
+			found[m[1]] = true
+		}
+	}
+	return found
+}
+
+var notRequired = pattern.Lazy(`(?:\brequire:|:require\s*=>)\s*false\b`)
+
 // block is what a block of a Gemfile says of the gems in it.
 type block int
 

@@ -47,7 +47,8 @@ func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
 	if project == nil || err != nil {
 		return nil, err
 	}
-	needed := project.NeedsNode() || project.NodeAtLaunch() != ""
+	atLaunch, packages := project.NodeAtLaunch()
+	needed := project.NeedsNode() || atLaunch != ""
 	if project.Leads() && !needed {
 		return project, nil
 	}
@@ -59,7 +60,7 @@ func (rubyMRI) Read(a app.App, s settings.Settings) (Project, error) {
 	if !needed {
 		return project, nil
 	}
-	return both{project, cmp.Or(javascript, node.Bare(a, s)), project.NodeAtLaunch()}, nil
+	return both{project, cmp.Or(javascript, node.Bare(a, s)), atLaunch, packages}, nil
 }
 
 // both is an application of Ruby that Node.js has a part in: assets are built with it, or the running application starts it.
@@ -68,6 +69,8 @@ type both struct {
 	javascript *node.Project
 	// atLaunch says why the running application needs it; empty where the build alone does.
 	atLaunch string
+	// packages: it needs the packages, too.
+	packages bool
 }
 
 func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
@@ -75,7 +78,7 @@ func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	if err != nil {
 		return out, err
 	}
-	provided, err := b.javascript.Beside(releases, b.atLaunch, out.Processes)
+	provided, err := b.javascript.Beside(releases, b.atLaunch, b.packages, out.Processes)
 	if err != nil {
 		return out, err
 	}
@@ -84,7 +87,10 @@ func (b both) Plan(releases catalog.Catalog) (plan.Plan, error) {
 	out.NotInImage = append(out.NotInImage, provided.NotInImage...)
 	if b.atLaunch != "" {
 		maps.Copy(out.LaunchEnv, provided.LaunchEnv)
-		out.LaunchOptions, out.LaunchPath = provided.LaunchOptions, append(out.LaunchPath, provided.LaunchPath...)
+		out.LaunchOptions = provided.LaunchOptions
+		if b.packages {
+			out.LaunchPath = append(out.LaunchPath, provided.LaunchPath...)
+		}
 		if out.Files == nil {
 			out.Files = map[string]string{}
 		}

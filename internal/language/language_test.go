@@ -26,7 +26,11 @@ func TestTwoLanguages(t *testing.T) {
 	}{
 		"Rails alone":               {rails, nil, "ruby", false, false},
 		"Rails and packages":        {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true, false},
-		"execjs without a package":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n"}, "ruby", true, false},
+		"execjs without a package":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n"}, "ruby", true, true},
+		"a gem that loads it":       {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser'\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, true},
+		"one that loads it later":   {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', require: false\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
+		"one for building":          {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', group: :assets\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
+		"execjs without Rails":      {map[string]string{"Gemfile": "gem 'execjs'", "Gemfile.lock": "GEM\n  specs:\n    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n", "app.rb": "require 'execjs'"}, nil, "ruby", true, true},
 		"mini_racer in its place":   {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n    mini_racer (0.1)\n"}, "ruby", false, false},
 		"assets that are built":     {rails, map[string]string{"package.json": `{}`, "public/assets/.manifest.json": "{}"}, "ruby", false, false},
 		"a Gemfile for tools":       {map[string]string{"Gemfile": "gem 'fastlane'", "Gemfile.lock": "GEM\n  specs:\n    fastlane (2.0)\n", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false, false},

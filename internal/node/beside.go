@@ -15,8 +15,8 @@ func Bare(a app.App, s settings.Settings) *Project {
 }
 
 // Beside decides what is to be done for an application of another language: Node.js and the packages are for its build, and
-// where atLaunch says why, for its processes, too.
-func (p *Project) Beside(releases catalog.Catalog, atLaunch string, processes []plan.Process) (plan.Plan, error) {
+// where atLaunch says why, Node.js is for its processes, too, with the packages or without.
+func (p *Project) Beside(releases catalog.Catalog, atLaunch string, packages bool, processes []plan.Process) (plan.Plan, error) {
 	release, version, err := p.chooseRelease(releases)
 	if err != nil {
 		return plan.Plan{}, err
@@ -39,12 +39,15 @@ func (p *Project) Beside(releases catalog.Catalog, atLaunch string, processes []
 	}
 	if atLaunch == "" {
 		out.Runtime.Launch, out.LaunchEnv = nil, nil
-		if out.Dependencies != nil {
-			out.Dependencies.NotAtLaunch = true
-			// Its folder of programs is on the PATH of the build.
-			out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})
-			p.list(out.Dependencies, release.Arch, nil)
-		}
+	}
+	if d := out.Dependencies; d != nil && !packages {
+		d.NotAtLaunch = true
+		// Its folder of programs is on the PATH of the build.
+		out.LaunchPath = inDir(p.root, []string{packagesDir + "/.bin"})
+		p.list(d, release.Arch, nil)
+		d.AtLaunch = nil
+	}
+	if !packages {
 		return out, nil
 	}
 	// They stay the other language's.

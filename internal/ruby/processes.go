@@ -66,8 +66,8 @@ func (p *Project) processes(out *plan.Plan) error {
 	}
 	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
 		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, no app.rb, and no Rails application", []string(nil)
-		if p.has(rackFile) {
-			why, hints = "there is config.ru, and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
+		if file := p.firstOf(append([]string{rackFile}, mainFiles...)...); file != "" {
+			why, hints = "there is "+file+", and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
 		}
 		return &problem.Problem{
 			ID:    "ruby/nothing-to-start",
@@ -142,7 +142,7 @@ func (p *Project) web() (text, origin string) {
 		if err == nil && p.gems.Has("rake") && defaultTask().Match(tasks) {
 			return "bundle exec rake", "the Rakefile's default task; there is nothing else to start"
 		}
-		if file := p.firstOf(mainFiles...); file != "" {
+		if file := p.firstOf(mainFiles...); file != "" && (p.served() || !classicSinatra().MatchString(p.read(file))) {
 			return "bundle exec ruby " + file, file + " is there; nothing else says how to start"
 		}
 		return "", ""
@@ -160,13 +160,18 @@ func (p *Project) web() (text, origin string) {
 		}
 		return server.command, server.gem + " is among the gems"
 	}
-	if p.rails() && (!p.locked || slices.ContainsFunc(append([]string{"iodine", "agoo"}, servers...), p.gems.Has)) {
+	if p.rails() && p.served() {
 		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
 	}
-	if slices.ContainsFunc([]string{"webrick", "iodine", "agoo"}, p.gems.Has) && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
+	if p.served() && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
 		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
 	}
 	return "", ""
+}
+
+// served reports whether a gem can serve what Rack, Rails or Sinatra answer; without a lockfile, another gem may bring one.
+func (p *Project) served() bool {
+	return !p.locked || slices.ContainsFunc(append([]string{"iodine", "agoo"}, servers...), p.gems.Has)
 }
 
 func (p *Project) declaredProcess(entry procfile.Entry, out *plan.Plan) plan.Process {
