@@ -162,7 +162,7 @@ func title(p plan.Plan) string { return p.Runtime.Title + " " + p.Runtime.Releas
 // packagesFrom is what the packages depend on.
 func packagesFrom(p plan.Plan) []string {
 	d := p.Dependencies
-	return append(slices.Clone(d.Inputs), d.Manager+" "+d.Version, "the line of "+p.Runtime.Title, "the distribution")
+	return append(slices.Clone(d.Inputs), strings.TrimSpace(d.Manager+" "+d.Version), "the line of "+p.Runtime.Title, "the distribution")
 }
 
 // layersAtLaunch are those with one language's part of the image.
@@ -176,23 +176,31 @@ func layersAtLaunch(p plan.Plan) (list []Layer) {
 			RebuiltWhen: append(packagesFrom(p), "what the build writes into them"),
 		})
 	}
-	return append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: title(p), RebuiltWhen: []string{"its version"}})
+	list = append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: title(p), RebuiltWhen: []string{"its version"}})
+	if p.Agent != nil {
+		list = append(list, Layer{Name: p.LayerPrefix + "agent", Image: true, Holds: "what lets people look into its processes", RebuiltWhen: []string{title(p), "the distribution", "the C compiler"}})
+	}
+	return list
 }
 
 // cacheLayers are those that make one language's part of the next build faster.
 func cacheLayers(p plan.Plan) (list []Layer) {
 	d := p.Dependencies
-	if d != nil && d.Direct && d.NotDirect == "" {
+	direct := d != nil && d.Direct && d.NotDirect == ""
+	builds := len(p.Scripts)+len(p.Before) > 0
+	if direct {
 		list = append(list, Layer{Name: "modules-store", Cache: true, Holds: "the packages' archives, each verified before use", RebuiltWhen: []string{"never as a whole: one archive a package"}})
 	} else if d != nil {
-		list = append(list,
-			Layer{Name: p.LayerPrefix + "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packagesFrom(p)},
-			Layer{Name: p.LayerPrefix + "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
+		if builds || len(d.Hooks) > 0 || d.NotAtLaunch {
+			list = append(list, Layer{Name: p.LayerPrefix + "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packagesFrom(p)})
+		}
+		list = append(list, Layer{Name: p.LayerPrefix + "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
 	}
-	if len(p.Scripts)+len(p.Before) > 0 {
-		list = append(list,
-			Layer{Name: p.LayerPrefix + "toolchain-cache", Cache: true, Holds: "one archive of " + title(p) + " and its tools", RebuiltWhen: []string{"their versions"}},
-			Layer{Name: p.LayerPrefix + "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
+	if builds || d != nil && !direct {
+		list = append(list, Layer{Name: p.LayerPrefix + "toolchain-cache", Cache: true, Holds: "one archive of " + title(p) + " and its tools", RebuiltWhen: []string{"their versions"}})
+	}
+	if builds {
+		list = append(list, Layer{Name: p.LayerPrefix + "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
 	}
 	return list
 }
