@@ -22,10 +22,21 @@ func TestRubyWithoutLockfile(t *testing.T) {
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("Warning: There is no Gemfile.lock"))
 	p.Expect(r.fetched()).NotTo(BeEmpty())
+	billed := func() []string {
+		_, bills := p.files(func(name string) bool { return strings.HasSuffix(name, "/launch/gantry_app/sbom.cdx.json") })
+		p.Expect(bills).To(HaveLen(1))
+		for _, bill := range bills {
+			return billedGems(string(bill))
+		}
+		return nil
+	}
+	gems := billed()
+	p.Expect(gems).To(ContainElements("sinatra@4.1.1", "puma@6.6.0", "rack@3.1.20"))
 	p.write("README.md", "changed")
 	log = p.build()
 	p.Expect(log).To(ContainSubstring("Layer       gems: reused, nothing it depends on has changed"))
 	p.Expect(r.fetched()).To(BeEmpty())
+	p.Expect(billed()).To(Equal(gems), "what is taken over is what it was")
 	c := p.start(localbuild.RunOptions{})
 	_, body := c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
@@ -107,4 +118,21 @@ func TestExecJS(t *testing.T) {
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(0), c.out.String())
 	p.Expect(c.out.String()).To(ContainSubstring("The answer is 42"))
+}
+
+// What is installed depends on variables, too; how it is compiled as well, and what was compiled otherwise is not taken again.
+func TestVariablesOfGems(t *testing.T) {
+	t.Parallel()
+	r := rubyMirror(t)
+	p := copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	p.build()
+	p.Expect(r.fetched()).To(ContainElement("puma-6.6.0.gem"))
+	p.env["BP_BUNDLE_WITHOUT"] = "development"
+	p.Expect(p.build()).To(ContainSubstring("Layer       gems: made, the variable BUNDLE_WITHOUT changed"))
+	p.Expect(r.fetched()).To(Equal([]string{"rake-13.2.1.gem"}), "the others are kept")
+	p.env["BUNDLE_BUILD__PUMA"] = "--disable-ssl"
+	p.Expect(p.build()).To(ContainSubstring("Layer       gems: made, the variable BUNDLE_BUILD__PUMA is new"))
+	p.Expect(r.fetched()).To(ContainElement("puma-6.6.0.gem"))
+	p.Expect(p.build()).To(ContainSubstring("Layer       gems: reused"))
 }

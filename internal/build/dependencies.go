@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ type installation struct {
 	*plan.Dependencies
 	trees  trees
 	inputs layer.Inputs
+	// flags are those of inputs that decide how packages are compiled.
+	flags layer.Inputs
 	// builds: the application has steps of its own, which need the packages for building.
 	builds bool
 	// output is what those make, when they are pure; else nil.
@@ -206,6 +209,9 @@ func (w *work) install(ctx context.Context, in installation, by installer, last 
 		if missing := w.notInstalled(in, l.Path); len(missing) > 0 {
 			l.Metadata[notInstalled] = missing
 		}
+		if list := listed(in, l.Path); len(list) > 0 {
+			l.Metadata[listedPackages] = list
+		}
 	}
 	if err := in.trees.remove(); err != nil {
 		return err
@@ -255,6 +261,9 @@ func (w *work) installation() (installation, error) {
 	if d.Production != nil {
 		in.inputs["packages that are run"] = strings.Join(slices.Concat(d.Production.Roots, d.Production.Also), " ")
 	}
+	in.flags = w.set(d.Flags)
+	maps.Copy(in.inputs, in.flags)
+	maps.Copy(in.inputs, w.set(d.Variables))
 	for _, name := range d.Inputs {
 		digest, err := contentDigest(filepath.Join(w.ctx.ApplicationPath, name))
 		if err != nil {
@@ -263,6 +272,20 @@ func (w *work) installation() (installation, error) {
 		in.inputs[name] = digest
 	}
 	return in, nil
+}
+
+// set gives the values of variables of the build, by names or beginnings of names.
+func (w *work) set(patterns []string) layer.Inputs {
+	in := layer.Inputs{}
+	for name, value := range w.variables() {
+		if slices.ContainsFunc(patterns, func(pattern string) bool {
+			start, open := strings.CutSuffix(pattern, "*")
+			return name == pattern || open && strings.HasPrefix(name, start)
+		}) {
+			in["the variable "+name] = layer.Digest([]byte(value))
+		}
+	}
+	return in
 }
 
 // keepCaches keeps what the last build kept, for a build that needs nothing of it.

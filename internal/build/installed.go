@@ -28,6 +28,33 @@ func (w *work) notInstalled(in installation, layer string) (keys []string) {
 	return keys
 }
 
+// listedPackages is the name, in a layer's metadata, of the packages that are in it, where there is no lockfile that names them.
+const listedPackages = "packages"
+
+// listed gives them as "NAME VERSION", by what would be evidence of them.
+func listed(in installation, layer string) (list []string) {
+	if len(in.Packages) > 0 {
+		return nil
+	}
+	for _, pattern := range in.Evidence {
+		if strings.HasPrefix(pattern, plan.ToolchainDir) {
+			continue
+		}
+		pattern = strings.NewReplacer("{name}", "*", "{version}", "*").Replace(pattern)
+		for _, dir := range in.Dirs {
+			names, err := doublestar.Glob(os.DirFS(filepath.Join(layer, dir)), pattern)
+			for _, name := range names {
+				base := strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
+				if m := versioned().FindStringSubmatch(base); err == nil && m != nil {
+					list = append(list, m[1]+" "+m[2])
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 func (w *work) found(in installation, layer string, p plan.Package, pattern string) bool {
 	pattern = strings.NewReplacer("{name}", p.Name, "{version}", p.Version).Replace(pattern)
 	places := []string{w.toolchain}

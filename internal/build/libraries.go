@@ -157,7 +157,7 @@ func ofFolders(holder string, patterns []string) func(string) string {
 }
 
 // versioned is a folder with a package's name and version, such as "nokogiri-1.18.9-x86_64-linux-gnu".
-var versioned = pattern.Lazy(`^(.+?)-\d+(?:\.\w+)+(?:-.+)?$`)
+var versioned = pattern.Lazy(`^(.+?)-(\d+(?:\.\w+)+)(?:-.+)?$`)
 
 // ofPackages gives the package that a file belongs to, by the folder that has its name and version; where no
 // packages are known beforehand, by one that looks like that.

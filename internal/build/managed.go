@@ -142,6 +142,7 @@ func (m *managed) open(ctx context.Context, in installation, early *ahead) (*sto
 	s := &store{inputs: layer.Inputs{in.Manager: in.Version, "architecture": w.arch}}
 	if in.Native {
 		// What was compiled is among it.
+		maps.Copy(s.inputs, in.flags)
 		s.inputs["distribution"], s.inputs[w.plan.Runtime.Title+" line"] = in.inputs["distribution"], in.inputs[w.plan.Runtime.Title+" line"]
 	}
 	kept, cause, err := w.reuse(packagesLayer, libcnb.LayerTypes{Cache: true}, s.inputs)

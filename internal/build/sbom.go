@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
@@ -75,6 +76,12 @@ func (w *work) components(prefix string, launch, build *sbom.Document) {
 			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there && w.atLaunch() && !slices.Contains(missing, p.Key) {
 				launch.Components = append(launch.Components, c)
 			}
+		}
+		l, _ := w.inResult(modulesLayer)
+		for _, text := range asStrings(l.Metadata[listedPackages]) {
+			name, version, _ := strings.Cut(text, " ")
+			c := sbom.Component{Key: prefix + text, Type: cmp.Or(packages.PackageType, "npm"), Name: name, Version: version}
+			build.Components, launch.Components = append(build.Components, c), append(launch.Components, c)
 		}
 	}
 }

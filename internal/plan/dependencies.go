@@ -54,6 +54,9 @@ type Dependencies struct {
 	Evidence []string `json:",omitempty"`
 	// Inputs are the files and folders that decide what is installed; the tree is made anew when one of them changes.
 	Inputs []string
+	// Variables, by their names or a beginning of names with * behind it, decide what is installed; Flags how it is compiled.
+	Variables []string `json:",omitempty"`
+	Flags     []string `json:",omitempty"`
 	// Lockfile is the one of Inputs that pins every package, relative to Root; empty when there is none.
 	Lockfile string `json:",omitempty"`
 	// Direct: Lockfile is one that Gantry itself installs from.
