@@ -16,9 +16,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Where this machine trusts certificates of its own, or goes through a proxy, the build does so too.
+# The build goes through a proxy where this machine does, and has the settings of this shell: docs/settings.md.
 pass=()
-for name in HTTP_PROXY HTTPS_PROXY NO_PROXY BP_NPM_REGISTRY BP_DEPENDENCY_MIRROR; do
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY $(compgen -e | grep '^BP_' || true); do
   if [ -n "${!name:-}" ]; then pass+=(--env "$name"); fi
 done
 "$here/build/localbuild" "$app" "${pass[@]}" | tee "$work/log"
