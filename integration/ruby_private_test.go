@@ -117,3 +117,20 @@ func TestPrivateGitGems(t *testing.T) {
 		_, _ = c.stop()
 	}
 }
+
+// Settings of Bundler that were committed: those for another machine do not count, and credentials are not in the image.
+func TestBundleConfig(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-config-5772"
+	r := rubyMirror(t)
+	p := copySample(t, "sinatra")
+	r.use(t, p, "3.4.5")
+	p.write(".bundle/config", "---\nBUNDLE_PATH: \"vendor/gems\"\nBUNDLE_WITHOUT: \"production\"\nBUNDLE_DEPLOYMENT: \"true\"\nBUNDLE_GEMS__EXAMPLE__COM: \"user:"+canary+"\"\n")
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Warning: .bundle/config says something of path, without: that is for another machine, and does not\n  count."))
+	p.Expect(log).NotTo(ContainSubstring(canary))
+	p.expectNowhere(canary)
+	c := p.start(localbuild.RunOptions{})
+	_, body := c.get("/")
+	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
+}

@@ -35,7 +35,7 @@ var cachePath = pattern.Lazy(`(?m)^BUNDLE_CACHE_PATH:\s*["']?([^"'\s#]+)`)
 
 // vendored is where they are, relative to the application; the application's own settings may name another folder.
 func (p *Project) vendored() string {
-	if m := cachePath().FindStringSubmatch(p.read(".bundle/config")); m != nil && fs.ValidPath(path.Clean(m[1])) {
+	if m := cachePath().FindStringSubmatch(p.read(bundleConfig)); m != nil && fs.ValidPath(path.Clean(m[1])) {
 		return path.Clean(m[1])
 	}
 	return vendorCache
@@ -145,6 +145,7 @@ func (p *Project) packages(out *plan.Plan) error {
 			"Run `bundle lock --add-platform "+platforms[arch]+"`, and commit it.")
 	}
 	out.Dependencies = d
+	p.bundleSettings(out)
 	out.NotInImage = append(out.NotInImage, p.in(p.vendored()))
 	return nil
 }
@@ -169,7 +170,7 @@ func (p *Project) fitsPlatform(platform string) error {
 // inputs are the files that decide which gems are installed.
 func (p *Project) inputs() []string {
 	names := []string{p.in(p.files.gemfile)}
-	for _, name := range []string{p.files.lock, ".bundle/config", ".ruby-version"} {
+	for _, name := range []string{p.files.lock, bundleConfig, ".ruby-version"} {
 		if p.has(name) {
 			names = append(names, p.in(name))
 		}

@@ -268,7 +268,7 @@ func FuzzVersionFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, version, tools, mise string) {
 		_, err := read(t, &txtar.Archive{Files: []txtar.File{
 			{Name: "Gemfile", Data: []byte("gem 'rackup'")}, {Name: "Gemfile.lock", Data: []byte("GEM\n  specs:\n    rackup (2.1.0)\n    webrick (1.9.1)\n")}, {Name: "config.ru"},
-			{Name: ".ruby-version", Data: []byte(version)}, {Name: ".tool-versions", Data: []byte(tools)}, {Name: "mise.toml", Data: []byte(mise)},
+			{Name: ".ruby-version", Data: []byte(version)}, {Name: ".bundle/config", Data: []byte(mise)}, {Name: ".tool-versions", Data: []byte(tools)}, {Name: "mise.toml", Data: []byte(mise)},
 		}})
 		if err != nil && problem.As(err).ID == "gantry/internal" {
 			t.Fatalf("not a user's error: %v", err)
