@@ -87,12 +87,32 @@ func (p *Project) assets(out *plan.Plan) {
 	if !p.knowsDummy() {
 		out.BuildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
 	}
+	if address := p.noDatabase(); address != "" {
+		out.BuildEnv["DATABASE_URL"] = address
+	}
 	out.Caches = append(out.Caches, p.in("tmp/cache/assets"))
 	out.Slices = append(out.Slices, []string{p.in("public")})
 	out.Pure, out.Reads = true, p.reads()
 	// What the build leaves there is of no use to the running application.
 	out.NotInImage = append(out.NotInImage, p.in("tmp/cache"), p.in("log/production.log"))
 	out.Decisions = append(out.Decisions, plan.Decision{Subject: "assets", Value: title, Origin: why + "; again only when what they are made of changes"})
+}
+
+// noDatabase is an address at which there is none, for building assets where the configuration has to have one: it reads it, or there is
+// no configuration. An application that asks the database fails all the same.
+func (p *Project) noDatabase() string {
+	if !p.gems.Has("activerecord") || p.has("config/database.yml") && !strings.Contains(p.read("config/database.yml"), "DATABASE_URL") {
+		return ""
+	}
+	for _, adapter := range []struct{ gem, address string }{
+		{"pg", "postgresql://none:none@127.0.0.1:1/none"}, {"mysql2", "mysql2://none:none@127.0.0.1:1/none"}, {"trilogy", "trilogy://none:none@127.0.0.1:1/none"},
+		{"sqlite3", "sqlite3:/tmp/none.sqlite3"},
+	} {
+		if p.gems.Has(adapter.gem) {
+			return adapter.address
+		}
+	}
+	return ""
 }
 
 // assetSources are what building the assets reads: without code that looks elsewhere, the assets are the same as long as

@@ -222,6 +222,33 @@ func TestAssets(t *testing.T) {
 	}
 }
 
+// An address without a database is there where the configuration could not be read otherwise.
+func TestNoDatabase(t *testing.T) {
+	for name, c := range map[string]struct{ gem, config, want string }{
+		"it reads the address":    {"pg", "production:\n  url: <%= ENV.fetch('DATABASE_URL') %>\n", "postgresql://none:none@127.0.0.1:1/none"},
+		"there is none":           {"mysql2", "", "mysql2://none:none@127.0.0.1:1/none"},
+		"another adapter":         {"trilogy", "", "trilogy://none:none@127.0.0.1:1/none"},
+		"a file":                  {"sqlite3", "", "sqlite3:/tmp/none.sqlite3"},
+		"it does without":         {"sqlite3", "production:\n  adapter: sqlite3\n", ""},
+		"no adapter that we know": {"activerecord-oracle", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			archive := &txtar.Archive{Files: []txtar.File{
+				{Name: "Gemfile"}, {Name: "config.ru"}, {Name: "Rakefile"}, {Name: "config/application.rb"},
+				{Name: "Gemfile.lock", Data: []byte("GEM\n  specs:\n    activerecord (7.2.2)\n    propshaft (1.3.2)\n    puma (6.6.0)\n    railties (7.2.2)\n    " + c.gem + " (1.0)\n")},
+			}}
+			if c.config != "" {
+				archive.Files = append(archive.Files, txtar.File{Name: "config/database.yml", Data: []byte(c.config)})
+			}
+			p, err := read(t, archive)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(p.BuildEnv["DATABASE_URL"]).To(Equal(c.want))
+			g.Expect(p.LaunchEnv).NotTo(HaveKey("DATABASE_URL"))
+		})
+	}
+}
+
 // What of Ruby's own gems is left out of the image, since nothing that is started can see it.
 func TestShadowed(t *testing.T) {
 	const lock = "GEM\n  specs:\n    erb (4.0.3)\n    irb (1.14.3)\n      rdoc (>= 4.0.0)\n    puma (6.6.0)\n    railties (7.2.2)\n      irb (~> 1.13)\n    rdoc (6.14.0)\n      erb\n    reline (0.6.0)\n"
