@@ -23,7 +23,7 @@ func (p *Project) precompiles() bool {
 }
 
 var (
-	precompileTask   = pattern.Lazy(`(?m)^\s*(?:multi)?task[\s(]+(?:["']assets:precompile["']|:"assets:precompile")`)
+	precompileTask   = pattern.Lazy(`(?m)^\s*(?:(?:multi)?task[\s(]+(?:["']assets:precompile["']|:"assets:precompile")|ViteRuby\.install_tasks\b)`)
 	assetsNamespace  = pattern.Lazy(`(?m)^\s*namespace[\s(]+(?::assets\b|["']assets["'])`)
 	precompileInside = pattern.Lazy(`(?m)^\s+(?:multi)?task[\s(]+(?::precompile\b|precompile:|["']precompile["'])`)
 )
@@ -78,6 +78,8 @@ func (p *Project) assets(out *plan.Plan) {
 		Title: title, Args: []string{"bundle", "exec", "rake", "assets:precompile"}, Dir: p.dir, Failures: assetFailures(p.in("config")),
 		Env: map[string]string{
 			"SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
+			// https://vite-ruby.netlify.app/config/#skip-assets-precompile-install.
+			"VITE_RUBY_SKIP_ASSETS_PRECOMPILE_INSTALL": "true",
 			// To write what it compiles takes half of the time, and nobody would read it.
 			"BOOTSNAP_READONLY": "true",
 		},

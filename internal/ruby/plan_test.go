@@ -194,6 +194,7 @@ func TestAssets(t *testing.T) {
 		"Ruby in an asset":   {lock("railties", "sprockets"), map[string]string{"lib/assets/a.js.erb": ""}, "rails assets:precompile", nil},
 		"no Rails":           {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  desc 'x'\n  task :precompile do\n  end\nend\n"}, "rake assets:precompile", nil},
 		"a task in a file":   {lock("sinatra"), map[string]string{"Rakefile": "", "rakelib/a.rake": "task 'assets:precompile' => [:css]\n"}, "rake assets:precompile", nil},
+		"Vite without Rails": {lock("sinatra", "vite_ruby"), map[string]string{"Rakefile": "require 'vite_ruby'\nViteRuby.install_tasks\n"}, "rake assets:precompile", nil},
 		"another task":       {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  task :clean\nend\ntask :precompile\n"}, "", nil},
 		"they are there":     {lock("sinatra"), map[string]string{"Rakefile": "task 'assets:precompile'\n", "public/assets/.manifest.json": "{}"}, "", nil},
 		"Rails without them": {lock("railties"), nil, "", nil},
