@@ -207,6 +207,19 @@ func (c *container) get(path string) (status int, body string) {
 	return status, body
 }
 
+// answersAndEnds asks the container to end while it answers /slow: it does answer, and ends with 0.
+func (c *container) answersAndEnds(g Gomega, want string) {
+	slow := make(chan string, 1)
+	go func() {
+		_, body := c.get("/slow")
+		slow <- body
+	}()
+	time.Sleep(500 * time.Millisecond)
+	code, _ := c.stop()
+	g.Expect(<-slow).To(Equal(want), "a running request is answered")
+	g.Expect(code).To(Equal(0), c.out.String())
+}
+
 // stop is what "docker stop" does; it gives the exit code and how long it took.
 func (c *container) stop() (code int, took time.Duration) {
 	start := time.Now()

@@ -38,6 +38,7 @@ create_makefile("probe")
 
 // What gems' extconf.rb find out, and what is compiled, is the same with Gantry's mkmf.rb as without it.
 func TestCompiledGems(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	r := rubyMirror(t)
 	for _, version := range []string{"3.3.8", "3.4.5"} {

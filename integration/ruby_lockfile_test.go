@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -75,15 +74,7 @@ func TestRackServers(t *testing.T) {
 	p.build()
 	c := p.start(localbuild.RunOptions{})
 	c.get("/")
-	slow := make(chan string, 1)
-	go func() {
-		_, body := c.get("/slow")
-		slow <- body
-	}()
-	time.Sleep(500 * time.Millisecond)
-	code, _ := c.stop()
-	p.Expect(<-slow).To(Equal("answered"))
-	p.Expect(code).To(Equal(0), c.out.String())
+	c.answersAndEnds(p, "answered")
 
 	p.write("Gemfile", "source \"https://rubygems.org\"\ngem \"rack\"\ngem \"thin\"\n")
 	log := p.build()

@@ -181,15 +181,7 @@ func TestSinatra(t *testing.T) {
 	p.Expect(status).To(Equal(http.StatusOK))
 	p.Expect(body).To(Equal("Hello from Sinatra on Ruby 3.4.5"))
 	p.Expect(c.out.String()).To(ContainSubstring("+YJIT"))
-	slow := make(chan string, 1)
-	go func() {
-		_, body := c.get("/slow")
-		slow <- body
-	}()
-	time.Sleep(500 * time.Millisecond)
-	code, _ := c.stop()
-	p.Expect(<-slow).To(Equal("slow"), "a running request is answered")
-	p.Expect(code).To(Equal(0))
+	c.answersAndEnds(p, "slow")
 
 	// Under load, while load balancers still send requests: every one of them is answered.
 	c = p.start(localbuild.RunOptions{Env: map[string]string{"BPL_DRAIN_DELAY": "2s"}})

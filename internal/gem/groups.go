@@ -127,9 +127,14 @@ var brings = map[string][]string{
 
 // Declared is what a Gemfile alone says of the gems, where there is no lockfile: their names, without versions.
 func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
-	add := func(name string) {
-		if !l.Has(name) {
-			l.Specs = append(l.Specs, Spec{Name: name, Platform: "ruby", Source: "GEM"})
+	var add func(name string)
+	add = func(name string) {
+		if l.Has(name) {
+			return
+		}
+		l.Specs = append(l.Specs, Spec{Name: name, Platform: "ruby", Source: "GEM", Needs: brings[name]})
+		for _, other := range brings[name] {
+			add(other)
 		}
 	}
 	for code := range statements(gemfile) {
@@ -139,9 +144,6 @@ func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
 		}
 		l.Dependencies = append(l.Dependencies, m[1])
 		add(m[1])
-		for _, name := range brings[m[1]] {
-			add(name)
-		}
 	}
 	return l
 }

@@ -173,6 +173,17 @@ end
 	g.Expect(gem.ParseLock(lock).NeededBy("nokogiri")).To(Equal(map[string]bool{"nokogiri": true, "mini_portile2": true, "racc": true}))
 }
 
+// What a Gemfile says without a lockfile: also what gems bring that decide something.
+func TestDeclared(t *testing.T) {
+	g := NewWithT(t)
+	l := gem.Declared("gem 'rails'\ngem 'terser'\ngem 'puma', group: :test\n", map[string]bool{"puma": true})
+	g.Expect(l.Dependencies).To(Equal([]string{"rails", "terser"}))
+	g.Expect(l.Has("puma")).To(BeFalse())
+	g.Expect(l.NeededBy("rails")).To(HaveKey("rack"))
+	g.Expect(l.NeededBy("terser")).To(HaveKey("execjs"))
+	g.Expect(l.Without(map[string]bool{"terser": true}).Has("execjs")).To(BeFalse())
+}
+
 func FuzzParseLock(f *testing.F) {
 	f.Add(lock)
 	f.Fuzz(func(_ *testing.T, text string) { gem.ParseLock(text) })
@@ -183,6 +194,7 @@ func FuzzRubyOf(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		gem.RubyOf(text)
 		gem.Groups(text)
-		gem.LeftOut(text, []string{"a"})
+		gem.Declared(text, gem.LeftOut(text, []string{"a"}))
+		gem.NotRequired(text)
 	})
 }

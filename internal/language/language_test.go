@@ -28,6 +28,7 @@ func TestTwoLanguages(t *testing.T) {
 		"Rails and packages":        {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true, false},
 		"execjs without a package":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n"}, "ruby", true, true},
 		"a gem that loads it":       {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser'\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, true},
+		"that gem, without a lock":  {map[string]string{"Gemfile": "gem 'rails'\ngem 'terser'\ngem 'puma'\ngem 'propshaft'\n", "config/application.rb": "", "Rakefile": "", "config.ru": ""}, nil, "ruby", true, true},
 		"one that loads it later":   {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', require: false\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
 		"one for building":          {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', group: :assets\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
 		"execjs without Rails":      {map[string]string{"Gemfile": "gem 'execjs'", "Gemfile.lock": "GEM\n  specs:\n    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n", "app.rb": "require 'execjs'"}, nil, "ruby", true, true},

@@ -16,7 +16,7 @@ func (p *Project) precompiles() bool {
 	if !p.has("Rakefile") || p.precompiled() != "" {
 		return false
 	}
-	if p.definesPrecompile() {
+	if p.ownAssets() {
 		return true
 	}
 	return p.rails() && slices.ContainsFunc([]string{"propshaft", "sprockets-rails", "sprockets", "vite_rails", "shakapacker", "webpacker"}, p.gems.Has)
@@ -28,7 +28,7 @@ var (
 	precompileInside = pattern.Lazy(`(?m)^\s+(?:multi)?task[\s(]+(?::precompile\b|precompile:|["']precompile["'])`)
 )
 
-// definesPrecompile reports whether the application has a task assets:precompile of its own, which it may without Rails:
+// definesPrecompile looks for a task assets:precompile of the application's own, which it may have without Rails:
 // https://devcenter.heroku.com/articles/ruby-support-reference#rake-assets-precompile.
 func (p *Project) definesPrecompile() bool {
 	if !p.gems.Has("rake") {
@@ -140,7 +140,7 @@ var (
 // reads gives what building the assets depends on; nothing for all of the source. That is where something looks for names everywhere,
 // and where ERB in an asset may read anything.
 func (p *Project) reads() []string {
-	if !p.rails() || p.definesPrecompile() || p.gems.Has("tailwindcss-rails") || p.has("tailwind.config.js") || p.assetsWithERB() || scanners().MatchString(p.read("package.json")) {
+	if !p.rails() || p.ownAssets() || p.gems.Has("tailwindcss-rails") || p.has("tailwind.config.js") || p.assetsWithERB() || scanners().MatchString(p.read("package.json")) {
 		return nil
 	}
 	var names []string

@@ -5,6 +5,7 @@ package ruby
 import (
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/gem"
@@ -41,6 +42,8 @@ type Project struct {
 	locked bool
 	// gems is the lockfile less what is in groups alone that are not installed; without a lockfile, what the Gemfile names.
 	gems gem.Lock
+	// ownAssets reports whether the application has a task assets:precompile of its own; its files are read once.
+	ownAssets func() bool
 	// declared are the process types of the Procfile and project.toml.
 	declared []procfile.Entry
 }
@@ -56,6 +59,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if p.declared, err = p.readProcesses(); err != nil {
 		return nil, err
 	}
+	p.ownAssets = sync.OnceValue(p.definesPrecompile)
 	lock, found, err := a.Read(p.in(p.files.lock))
 	if err != nil {
 		return nil, err
