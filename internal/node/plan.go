@@ -267,6 +267,13 @@ func (p *Project) addRuntime(out *plan.Plan, release plan.Release, releases cata
 	if out.Runtime, warning, err = p.runtime(release, releases); warning != "" {
 		out.Warnings = append(out.Warnings, warning)
 	}
+	for _, k := range p.otherManagers() {
+		for _, tool := range out.Runtime.Tools {
+			if tool.Release.Name == k.name {
+				out.Decisions = append(out.Decisions, plan.Decision{Subject: k.title, Value: tool.Release.Version, Origin: "scripts run it; " + p.manager.title + " installs"})
+			}
+		}
+	}
 	return err
 }
 
