@@ -66,7 +66,7 @@ func (p *Problem) Error() string {
 	if p.Why != "" {
 		text += ": " + p.Why
 	}
-	return text + " [" + p.ID + "]"
+	return Visible(text) + " [" + p.ID + "]"
 }
 
 // Plain gives the problem in lines for a terminal, as the program in the image writes it.
@@ -76,7 +76,7 @@ func (p *Problem) Plain() string {
 	if p.Where.File != "" {
 		title = p.Where.String() + ": " + title
 	}
-	fmt.Fprintf(&text, "gantry: %s  [%s]\n", title, p.ID)
+	fmt.Fprintf(&text, "gantry: %s  [%s]\n", Visible(title), p.ID)
 	if p.Why != "" {
 		fmt.Fprintf(&text, "  why  %s\n", p.Why)
 	}
@@ -86,7 +86,7 @@ func (p *Problem) Plain() string {
 	if p.Output != "" {
 		fmt.Fprintf(&text, "\n%s\n", p.Output)
 	}
-	return text.String()
+	return VisibleLines(text.String())
 }
 
 // Unwrap gives the underlying error.

@@ -3,7 +3,7 @@
 // The rules of the output:
 //   - One thought a line, in sentence case, without a full stop unless it is a sentence.
 //   - Two spaces of indent; a column of subjects, then their values, then where they came from.
-//   - Output of other programs is shown as it comes, behind "  | ".
+//   - Output of other programs is shown as it comes, behind "  | ". Text that is not Gantry's own passes problem.Visible.
 //   - Colour only where it carries meaning (red: failed, yellow: warning, dim: origin), and only on a terminal.
 //   - What takes over two seconds is announced; over ten, it says that it goes on.
 //   - Durations are in seconds with one decimal; sizes in MB of 1,000,000 bytes.
@@ -68,17 +68,19 @@ func (r *Report) Decisions(list []plan.Decision) {
 		subjects, values = max(subjects, len(d.Subject)), max(values, min(len(d.Value), 40))
 	}
 	for _, d := range list {
-		r.printf("  %-*s  %-*s  %s\n", subjects, d.Subject, values, d.Value, r.paint(dim, d.Origin))
+		r.printf("  %-*s  %-*s  %s\n", subjects, problem.Visible(d.Subject), values, problem.Visible(d.Value), r.paint(dim, problem.Visible(d.Origin)))
 	}
 	r.printf("\n")
 }
 
 // Line prints a subject and what there is to say of it.
-func (r *Report) Line(subject, text string) { r.printf("  %-10s  %s\n", subject, text) }
+func (r *Report) Line(subject, text string) {
+	r.printf("  %-10s  %s\n", problem.Visible(subject), problem.Visible(text))
+}
 
 // Warning prints something that the user should mend, though the build goes on.
 func (r *Report) Warning(text string) {
-	r.printf("%s\n\n", indent(wrap("Warning: "+text, 100), "  ", func(s string) string { return r.paint(yellow, s) }))
+	r.printf("%s\n\n", indent(wrap("Warning: "+problem.VisibleLines(text), 100), "  ", func(s string) string { return r.paint(yellow, s) }))
 }
 
 // Done ends the report with the time that it all took.
@@ -112,10 +114,10 @@ func (r *Report) Step(subject, what string) (end func(result string)) {
 // Problem prints an error as a block that can be found and understood.
 func (r *Report) Problem(p *problem.Problem) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s %s  %s\n", r.paint(red, "Failed:"), r.paint(bold, p.Title), r.paint(dim, "["+p.ID+"]"))
+	fmt.Fprintf(&b, "\n%s %s  %s\n", r.paint(red, "Failed:"), r.paint(bold, problem.Visible(p.Title)), r.paint(dim, "["+p.ID+"]"))
 	field := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "  %-6s %s\n", name, strings.TrimLeft(indent(wrap(text, 100), "         ", nil), " "))
+			fmt.Fprintf(&b, "  %-6s %s\n", name, strings.TrimLeft(indent(wrap(problem.VisibleLines(text), 100), "         ", nil), " "))
 		}
 	}
 	field("where", p.Where.String())
@@ -124,7 +126,7 @@ func (r *Report) Problem(p *problem.Problem) {
 		field([]string{"do", "or"}[min(i, 1)], hint)
 	}
 	if p.Output != "" {
-		b.WriteString(indent(strings.TrimRight(p.Output, "\n"), "  | ", nil) + "\n")
+		b.WriteString(indent(problem.VisibleLines(strings.TrimRight(p.Output, "\n")), "  | ", nil) + "\n")
 	}
 	r.printf("%s\n", b.String())
 }
@@ -146,15 +148,21 @@ func (o *Output) Write(text []byte) (int, error) {
 		if !found {
 			return len(text), nil
 		}
-		o.report.printf("  | %s\n", conceal.Addresses(strings.TrimRight(line, "\r")))
+		o.report.printf("  | %s\n", shown(line))
 		o.rest = []byte(rest)
 	}
+}
+
+// shown gives a line as a terminal shows it: a progress bar that is drawn over itself, as it was last.
+func shown(line string) string {
+	line = strings.TrimRight(line, "\r")
+	return problem.VisibleOutput(conceal.Addresses(line[strings.LastIndexByte(line, '\r')+1:]))
 }
 
 // Close shows a last line that has no end.
 func (o *Output) Close() error {
 	if len(o.rest) > 0 {
-		o.report.printf("  | %s\n", conceal.Addresses(string(o.rest)))
+		o.report.printf("  | %s\n", shown(string(o.rest)))
 		o.rest = nil
 	}
 	return nil
