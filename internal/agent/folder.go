@@ -30,16 +30,23 @@ func Folders(temporary string, uid int) []string {
 func MakeFolder(temporary string) (string, error) {
 	var errs error
 	for _, dir := range Folders(temporary, os.Getuid()) {
-		err := os.Mkdir(dir, 0o700)
-		if errors.Is(err, fs.ErrExist) {
-			err = private(dir)
-		}
+		err := Private(dir)
 		if err == nil {
 			return dir, nil
 		}
 		errs = errors.Join(errs, err)
 	}
 	return "", errs
+}
+
+// Private makes a folder that only this user can enter, or accepts one that is there; an error is one that others can
+// change, or a link to another place.
+func Private(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return private(dir)
+	}
+	return err
 }
 
 func private(dir string) error {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Usage are the lines of these commands for the program's usage.
@@ -53,11 +55,11 @@ func (s Store) list(names []string, out, log io.Writer) int {
 	for _, name := range names {
 		r, err := s.Load(name)
 		if err != nil {
-			_, _ = fmt.Fprintf(log, "gantry: %v\n", err)
+			_, _ = fmt.Fprintf(log, "gantry: %s\n", problem.Visible(err.Error()))
 			code = 1
 			continue
 		}
-		_, _ = fmt.Fprintf(out, "%s  %s  %s\n", name, r.Time.UTC().Format(time.DateTime), r.Message)
+		_, _ = fmt.Fprintf(out, "%s  %s  %s\n", problem.Visible(name), r.Time.UTC().Format(time.DateTime), problem.Visible(r.Message))
 	}
 	return code
 }
@@ -92,7 +94,7 @@ func (s Store) show(names, asked []string, form string, out, log io.Writer) int 
 		_, _ = fmt.Fprintf(out, "%s\n", text)
 		return 0
 	}
-	_, _ = fmt.Fprintf(out, "%s, process %d, %s\n%s\n", r.Time.UTC().Format(time.RFC3339), r.PID, r.Runtime, r.Command)
-	_, _ = fmt.Fprint(out, r.text(len(r.Stack)))
+	_, _ = fmt.Fprintf(out, "%s, process %d, %s\n%s\n", r.Time.UTC().Format(time.RFC3339), r.PID, problem.Visible(r.Runtime), problem.Visible(r.Command))
+	_, _ = fmt.Fprint(out, r.text(max(len(r.Stack), len(r.Output))))
 	return 0
 }

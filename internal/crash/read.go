@@ -5,53 +5,113 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gantry-buildpack/gantry/internal/sourcemap"
 )
 
-// left is what watch.cjs writes of an exception.
-type left struct {
+// exception is what the scripts write of an exception.
+type exception struct {
 	Origin string
-	Chain  []struct {
-		Message, Stack string
-	}
+	// Chain is the exception, then the errors that it holds and its causes.
+	Chain   []link
 	Report  map[string]any
 	Version string
 	// Runtime and Command are told by the script of Ruby, which makes no report.
 	Runtime, Command string
 }
 
+// link is one error. Relation says what it is to the one before: "error" for one of several in an AggregateError, else its
+// cause. Properties are those that say what failed: code, address, port.
+type link struct {
+	Message, Stack, Relation string
+	Properties               map[string]string
+}
+
+// title is the message's first line, with what an error without words has to say: its code, where it connected to.
+func (l link) title() string {
+	first, _, _ := strings.Cut(l.Message, "\n")
+	var more []string
+	for _, name := range slices.Sorted(maps.Keys(l.Properties)) {
+		if value := l.Properties[name]; !strings.Contains(l.Message, value) {
+			more = append(more, name+" "+value)
+		}
+	}
+	if len(more) > 0 {
+		first = strings.TrimSpace(first) + " (" + strings.Join(more, ", ") + ")"
+	}
+	return first
+}
+
+// lines are those of the message after its first, and of the stack.
+func (l link) lines() []string {
+	_, rest, _ := strings.Cut(l.Message, "\n")
+	var list []string
+	for line := range strings.SplitSeq(rest+"\n"+strings.TrimPrefix(l.Stack, l.Message), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
 // FromException reads what watch.cjs left of an exception.
 func FromException(text []byte) (Record, error) {
-	var l left
-	if err := json.Unmarshal(text, &l); err != nil {
+	var e exception
+	if err := json.Unmarshal(text, &e); err != nil {
 		return Record{}, fmt.Errorf("read what is left of an exception: %w", err)
 	}
-	r := Record{Kind: Exception, Message: "the application ended with an exception that nothing caught", Runtime: cmp.Or(l.Runtime, "Node.js") + " " + l.Version, Report: l.Report}
-	for i, e := range l.Chain {
-		lines := strings.Split(strings.TrimPrefix(e.Stack, e.Message), "\n")
-		first, rest, _ := strings.Cut(e.Message, "\n")
-		if i == 0 {
-			r.Message += ": " + first
-			if l.Origin == "unhandledRejection" {
-				r.Message = "the application ended with a promise's rejection that nothing handled: " + first
-			}
-		} else {
-			r.Stack = append(r.Stack, "caused by "+first)
+	r := Record{Kind: Exception, Message: "the application ended with an exception that nothing caught", Runtime: cmp.Or(e.Runtime, "Node.js") + " " + e.Version, Report: e.Report}
+	var within []string
+	for i, l := range e.Chain {
+		switch {
+		case i == 0 && e.Origin == "unhandledRejection":
+			r.Message = "the application ended with a promise's rejection that nothing handled: " + l.title()
+		case i == 0:
+			r.Message += ": " + l.title()
+		case l.Relation == "error":
+			within = append(within, strings.TrimPrefix(l.title(), "Error: "))
+			r.Stack = append(r.Stack, "one of its errors: "+l.title())
+		default:
+			r.Stack = append(r.Stack, "caused by "+l.title())
 		}
-		if rest != "" {
-			lines = append(strings.Split(rest, "\n"), lines...)
-		}
-		for _, line := range lines {
-			if line = strings.TrimSpace(line); line != "" {
-				r.Stack = append(r.Stack, line)
-			}
-		}
+		r.Stack = append(r.Stack, l.lines()...)
 	}
-	r.Command = cmp.Or(l.Command, r.commandLine())
+	if len(within) > 0 {
+		r.Message = strings.TrimRight(r.Message, ": ") + ": " + strings.Join(within, "; ")
+	}
+	r.Command = cmp.Or(e.Command, r.commandLine())
 	return r, nil
+}
+
+// signals are those that end a process by its own fault, by their names, and the one that the kernel sends for want of
+// memory.
+var signals = map[string]syscall.Signal{
+	"SIGABRT": syscall.SIGABRT, "SIGBUS": syscall.SIGBUS, "SIGFPE": syscall.SIGFPE, "SIGILL": syscall.SIGILL, "SIGSEGV": syscall.SIGSEGV,
+	"SIGSYS": syscall.SIGSYS, "SIGTRAP": syscall.SIGTRAP, "SIGKILL": syscall.SIGKILL,
+}
+
+// FromChild reads what watch.cjs left of the end of a child process: init learns only of those that nobody waits for.
+func FromChild(text []byte) (Record, error) {
+	var child struct {
+		PID             int
+		Signal, Command string
+	}
+	if err := json.Unmarshal(text, &child); err != nil {
+		return Record{}, fmt.Errorf("read what is left of a child process: %w", err)
+	}
+	signal, known := signals[child.Signal]
+	if !known {
+		return Record{}, fmt.Errorf("there is no signal %q", child.Signal)
+	}
+	return Record{
+		Kind: Signal, PID: child.PID, Command: child.Command, child: true, signal: signal,
+		Message: fmt.Sprintf("a child process, %d, ended by signal %d (%s); the application goes on", child.PID, signal, signal),
+	}, nil
 }
 
 // FromRuby reads what Ruby itself leaves when it crashes (RUBY_CRASH_REPORT):
@@ -92,7 +152,7 @@ func FromReport(text []byte) (Record, error) {
 			Stack   []string
 		}
 		JavascriptHeap struct{ UsedMemory, MemoryLimit int64 }
-		ResourceUsage  struct{ RSS json.Number }
+		ResourceUsage  struct{ RSS json.RawMessage }
 	}
 	if err := json.Unmarshal(text, &report); err != nil {
 		return Record{}, fmt.Errorf("read Node.js' report: %w", err)
@@ -112,6 +172,7 @@ func FromReport(text []byte) (Record, error) {
 	}
 	r.Message = "the runtime ended the application: " + report.Header.Event
 	r.Memory.HeapUsed, r.Memory.HeapLimit = report.JavascriptHeap.UsedMemory, report.JavascriptHeap.MemoryLimit
+	r.Memory.RSS, _ = strconv.ParseInt(strings.Trim(string(report.ResourceUsage.RSS), `"`), 10, 64)
 	if report.Header.Trigger == "OOMError" {
 		r.Kind, r.Message = HeapLimit, fmt.Sprintf("the application's heap was full: its limit is %s", mebibytes(r.Memory.HeapLimit))
 	}
@@ -134,22 +195,43 @@ func (r Record) commandLine() string {
 	return strings.Join(line, " ")
 }
 
-// addMemory takes over what watch.cjs said of the memory last.
+// addOutput takes over the last lines of a program's standard error. A stack that Node.js or Ruby has written there is the
+// stack.
+func (r *Record) addOutput(output string) {
+	lines := strings.Split(strings.TrimRight(output, "\n"), "\n")
+	if output == "" {
+		return
+	}
+	r.Output = lines[max(0, len(lines)-maxLines):]
+	for i, line := range r.Output {
+		if strings.Contains(line, "----- JavaScript stack trace -----") {
+			for _, frame := range r.Output[i+1:] {
+				if frame = strings.TrimSpace(frame); strings.HasPrefix(frame, "at ") || len(frame) > 3 && frame[0] >= '0' && frame[0] <= '9' {
+					r.Stack = append(r.Stack, frame)
+				}
+			}
+		}
+	}
+}
+
+// addMemory takes over what watch.cjs said of the memory last. What Node.js itself reported of its end comes first: the
+// numbers of a record are of one moment.
 func (r *Record) addMemory(text []byte) {
 	var m Memory
 	if json.Unmarshal(text, &m) != nil {
 		return
 	}
-	r.Memory.RSS, r.Memory.External, r.Memory.ArrayBuffers, r.Memory.Sites = m.RSS, m.External, m.ArrayBuffers, m.Sites
-	r.Memory.HeapUsed, r.Memory.HeapLimit = max(r.Memory.HeapUsed, m.HeapUsed), max(r.Memory.HeapLimit, m.HeapLimit)
-	maps := map[string]*sourcemap.Map{}
+	r.Memory.External, r.Memory.ArrayBuffers, r.Memory.Sites = m.External, m.ArrayBuffers, m.Sites
+	r.Memory.RSS = cmp.Or(r.Memory.RSS, m.RSS)
+	r.Memory.HeapUsed, r.Memory.HeapLimit = cmp.Or(r.Memory.HeapUsed, m.HeapUsed), cmp.Or(r.Memory.HeapLimit, m.HeapLimit)
+	known := map[string]*sourcemap.Map{}
 	for i := range r.Memory.Sites {
 		s := &r.Memory.Sites[i]
 		file := strings.TrimPrefix(s.URL, "file://")
-		if _, seen := maps[file]; !seen && strings.HasPrefix(file, "/") {
-			maps[file] = sourcemap.Find(file)
+		if _, seen := known[file]; !seen && strings.HasPrefix(file, "/") {
+			known[file] = sourcemap.Find(file)
 		}
-		if m := maps[file]; m != nil {
+		if m := known[file]; m != nil {
 			if at, ok := m.Original(s.Line, s.Column); ok {
 				s.URL, s.Line, s.Column = at.File, at.Line, at.Column
 			}

@@ -15,7 +15,7 @@ import (
 type Store string
 
 // The bounds of a store: how many records it has, and the bytes of one. Above these a record is kept without the
-// runtime's report.
+// runtime's report, and with fewer lines.
 const (
 	MaxRecords = 10
 	MaxBytes   = 1 << 20
@@ -34,7 +34,7 @@ func (s Store) Save(r Record) (string, error) {
 	text, err := json.Marshal(r)
 	if err == nil && len(text) > MaxBytes {
 		r.Report = nil
-		text, err = json.Marshal(r)
+		text, err = json.Marshal(r.bounded())
 	}
 	if err != nil {
 		return "", fmt.Errorf("keep the crash: %w", err)
@@ -44,10 +44,7 @@ func (s Store) Save(r Record) (string, error) {
 	}
 	name := fmt.Sprintf("%s-%d", r.Time.UTC().Format("20060102T150405.000"), r.PID)
 	file := s.file(name)
-	if err := os.WriteFile(file+".partial", text, 0o600); err != nil {
-		return "", fmt.Errorf("keep the crash: %w", errors.Join(err, os.Remove(file+".partial")))
-	}
-	if err := os.Rename(file+".partial", file); err != nil {
+	if err := write(file, text); err != nil {
 		return "", fmt.Errorf("keep the crash: %w", err)
 	}
 	names, err := s.Names()
@@ -56,6 +53,23 @@ func (s Store) Save(r Record) (string, error) {
 		names = names[:len(names)-1]
 	}
 	return name, err
+}
+
+// write gives the file its name when it is whole. The folder may be one that others can write to: what is there under the
+// other name is not written through.
+func write(file string, text []byte) error {
+	partial, err := os.CreateTemp(filepath.Dir(file), "partial-*")
+	if err != nil {
+		return err
+	}
+	_, err = partial.Write(text)
+	if err = errors.Join(err, partial.Close()); err == nil {
+		err = os.Rename(partial.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(partial.Name()))
+	}
+	return nil
 }
 
 func (s Store) file(name string) string { return filepath.Join(string(s), "crash-"+name+".json") }
@@ -79,7 +93,7 @@ func (s Store) Names() ([]string, error) {
 
 // Load reads a record by its name.
 func (s Store) Load(name string) (r Record, err error) {
-	text, err := os.ReadFile(s.file(filepath.Base(name)))
+	text, err := readRegular(s.file(filepath.Base(name)))
 	if err != nil {
 		return r, fmt.Errorf("read the crash: %w", err)
 	}

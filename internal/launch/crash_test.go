@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -118,4 +120,72 @@ func TestAFault(t *testing.T) {
 	g.Expect(code).To(Equal(139))
 	g.Expect(records).To(HaveLen(1), log)
 	g.Expect(records[0].Message).To(Equal("the application ended by signal 11 (segmentation fault)"))
+}
+
+// Whatever an application throws, it ends as it would without Gantry: the same exit code, the same words.
+func TestEndingsAreNotChanged(t *testing.T) {
+	for name, script := range map[string]string{
+		"a symbol":                "throw Symbol('x')",
+		"null":                    "throw null",
+		"a name that is a symbol": "const e = new Error('x'); e.name = Symbol('y'); throw e",
+		"a getter that throws":    "const e = new Error('x'); Object.defineProperty(e, 'message', { get() { throw new Error('again') } }); throw e",
+		"a cause that throws":     "const e = new Error('x'); Object.defineProperty(e, 'cause', { get() { throw new Error('again') } }); throw e",
+		"a Proxy":                 "throw new Proxy(new Error('x'), { get() { throw new Error('trap') }, getPrototypeOf() { throw new Error('trap') } })",
+		"errors that throw":       "const e = new AggregateError([], 'x'); Object.defineProperty(e, 'errors', { get() { throw new Error('again') } }); throw e",
+		"its own cause":           "const e = new Error('x'); e.cause = e; throw e",
+		"a null prototype":        "throw Object.create(null)",
+		"a rejection":             "Promise.reject(new Error('x'))",
+		"JSON that throws":        "const e = new Error('x'); e.toJSON = () => { throw new Error('again') }; e.code = { toString() { throw new Error('again') } }; throw e",
+		"reports that fail":       "process.report.getReport = () => { throw new Error('no') }; throw new Error('x')",
+		"files that fail":         "require('node:fs').writeFileSync = () => { throw new Error('no') }; throw new Error('x')",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			node, err := exec.LookPath("node")
+			if err != nil {
+				t.Skip("not tested with Node.js: there is no node on PATH")
+			}
+			file := filepath.Join(t.TempDir(), "app.js")
+			g.Expect(os.WriteFile(file, []byte(script), 0o644)).To(Succeed())
+			plain, err := exec.Command(node, "--enable-source-maps", file).CombinedOutput()
+			exit, failed := errors.AsType[*exec.ExitError](err)
+			g.Expect(failed).To(BeTrue())
+			code, log, _ := ending(t, script)
+			g.Expect(code).To(Equal(exit.ExitCode()), log)
+			// Their paths differ, and what Gantry adds follows.
+			lines := strings.Split(strings.TrimSpace(string(plain)), "\n")
+			for _, line := range lines[1:] {
+				if !strings.Contains(line, "/") && !strings.Contains(line, "node:internal") && !strings.Contains(line, "    at ") {
+					g.Expect(log).To(ContainSubstring(line))
+				}
+			}
+		})
+	}
+}
+
+// A message of any length neither delays the end of an application nor fills its disk.
+func TestEndingsAreQuick(t *testing.T) {
+	g := NewWithT(t)
+	start := time.Now()
+	code, _, records := ending(t, "throw new Error('line\\n'.repeat(200_000) + 'x'.repeat(90_000_000))")
+	took := time.Since(start)
+	g.Expect(code).To(Equal(1))
+	g.Expect(records).To(HaveLen(1))
+	start = time.Now()
+	_, _, _ = ending(t, "process.stderr.write('line\\n'.repeat(200_000) + 'x'.repeat(90_000_000)); process.exit(1)")
+	// Node.js itself writes all of it, and more slowly; the factor is for a busy machine.
+	g.Expect(took).To(BeNumerically("<", 5*time.Since(start)+5*time.Second))
+}
+
+// How a child process of Node.js ends is told by its parent, which goes on.
+func TestChildrenAreSeen(t *testing.T) {
+	g := NewWithT(t)
+	_, log, records := ending(t, `
+const { spawn } = require('node:child_process')
+spawn(process.execPath, ['-e', 'process.kill(process.pid, "SIGSEGV")']).once('exit', () => setTimeout(() => {}, 700))
+`)
+	g.Expect(records).To(HaveLen(1), log)
+	g.Expect(records[0].Message).To(MatchRegexp(`^a child process, \d+, ended by signal 11 \(segmentation fault\); the application goes on$`))
+	_, log, records = ending(t, "require('node:child_process').spawn('sleep', ['5']).kill('SIGKILL')")
+	g.Expect(records).To(BeEmpty(), log)
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Exit codes of a program that could not be started, as shells give them: POSIX, Shell Command Language, 2.8.2.
@@ -49,7 +51,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, Refused, err)
 	}
-	check := Check{Image: image, Process: order.check, Program: order.args[0], Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
+	check := Check{Image: image, Process: order.check, Args: order.args, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
 	if order.check != "" {
 		set, ok := check.Run()
 		if !ok {
@@ -69,12 +71,13 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, common...)
-	child, err := start(program, order)
+	tail := newStderrTail(variables(order.env), os.Stderr, os.Getpid())
+	child, err := start(program, order, tail)
 	if err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
 	}
 	// What follows takes longer than all before, and no start waits for it.
-	afterlife := newAfterlife(strings.Join(order.args, " "), order.env, image, stderr)
+	reporter := newCrashReporter(strings.Join(order.args, " "), order.env, image, stderr)
 	signal.Notify(signals)
 	if order.check != "" {
 		check.Environ = order.env
@@ -87,8 +90,8 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	for received := range signals {
 		switch received {
 		case syscall.SIGCHLD:
-			if status, ended := reap(child); ended {
-				afterlife.ended(child, status, terminationLog)
+			if status, ended := reap(child, reporter.orphanEnded); ended {
+				reporter.ended(child, status, tail.finish(), terminationLog)
 				return exitCode(status)
 			}
 		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
@@ -173,23 +176,33 @@ func withVariable(environ []string, variable string) []string {
 
 // start gives the program a process group of its own; on a terminal, the one in the foreground, so that Ctrl-C reaches
 // it once and not a second time through this process.
-func start(program string, o order) (int, error) {
+func start(program string, o order, tail *stderrTail) (int, error) {
 	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	files := []uintptr{0, 1, 2}
+	if tail != nil {
+		files[2] = tail.write.Fd()
+	}
 	how := &syscall.ProcAttr{
 		Env:   o.env,
-		Files: []uintptr{0, 1, 2},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: err == nil, Ctty: 0},
 	}
 	pid, err := syscall.ForkExec(program, o.args, how)
 	if errors.Is(err, syscall.ENOEXEC) {
 		// A script that does not say what runs it is run by a shell: execvp in POSIX.1-2024.
-		return syscall.ForkExec("/bin/sh", append([]string{"sh", program}, o.args[1:]...), how)
+		pid, err = syscall.ForkExec("/bin/sh", append([]string{"sh", program}, o.args[1:]...), how)
+	}
+	if tail != nil && err == nil {
+		// Only the program, and what it starts, write.
+		_ = tail.write.Close()
+		go tail.copyTo(os.Stderr)
 	}
 	return pid, err
 }
 
-// reap collects every child that has ended; status is that of the program, once it is among them.
-func reap(program int) (status syscall.WaitStatus, ended bool) {
+// reap collects every child that has ended; status is that of the program, once it is among them. Of the others, orphan is
+// told.
+func reap(program int, orphan func(pid int, status syscall.WaitStatus)) (status syscall.WaitStatus, ended bool) {
 	for {
 		var each syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &each, syscall.WNOHANG, nil)
@@ -201,6 +214,8 @@ func reap(program int) (status syscall.WaitStatus, ended bool) {
 		}
 		if pid == program && !each.Stopped() {
 			status, ended = each, true
+		} else if pid != program {
+			orphan(pid, each)
 		}
 	}
 }
@@ -220,6 +235,6 @@ func unwrap(err error) error {
 }
 
 func fail(stderr io.Writer, code int, err error) int {
-	_, _ = fmt.Fprintf(stderr, "gantry: %v\n", err)
+	_, _ = fmt.Fprintf(stderr, "gantry: %s\n", problem.Visible(err.Error()))
 	return code
 }
