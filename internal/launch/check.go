@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Check is what happens around a process's start: Run before it, Remark once it has started.
 type Check struct {
 	Image Image
-	// Process is the process type, and Program what it starts.
-	Process, Program string
-	Environ          []string
+	// Process is the process type, and Args what it starts: a program and its arguments.
+	Process string
+	Args    []string
+	Environ []string
 	// Machine answers questions about limits and clocks.
 	Machine Machine
 	// Log receives what people read.
@@ -30,8 +33,21 @@ const Refused = 82
 // start.
 func (c Check) Run() (set map[string]string, ok bool) {
 	env := environment(c.Environ)
-	mode := env.Values["BPL_CONFIG_CHECK"]
 	set = map[string]string{}
+	understood, notes, err := readSettings(env.Values)
+	if err != nil {
+		text := fmt.Sprintf("gantry: %v\ngantry: process %s does not start\n", err, c.Process)
+		_, _ = io.WriteString(c.Log, text)
+		terminate(c.Termination, text)
+		return nil, false
+	}
+	c.warn(notes)
+	for name, value := range understood {
+		if value != env.Values[name] {
+			set[name], env.Values[name] = value, value
+		}
+	}
+	mode := env.Values["BPL_CONFIG_CHECK"]
 	if mode != "off" && !c.Image.Contract.Empty() {
 		result := c.Image.Contract.Check(c.Process, env)
 		maps.Copy(set, result.Set)
@@ -62,10 +78,7 @@ func (c Check) Run() (set map[string]string, ok bool) {
 		terminate(c.Termination, missing)
 		return nil, false
 	}
-	sized, warnings, err := c.size(c.Machine.room(), env.Values)
-	if err != nil {
-		return nil, c.refuse(err)
-	}
+	sized, warnings := c.size(c.Machine.room(), env.Values)
 	maps.Copy(set, sized)
 	c.warn(warnings)
 	return set, true
@@ -82,7 +95,7 @@ func (c Check) Remark() {
 
 func (c Check) warn(warnings []string) {
 	for _, warning := range warnings {
-		_, _ = fmt.Fprintf(c.Log, "gantry: %s\n", warning)
+		_, _ = fmt.Fprintf(c.Log, "gantry: %s\n", problem.Visible(warning))
 	}
 }
 

@@ -86,7 +86,7 @@ func TestModesOfTheCheck(t *testing.T) {
 	g.Expect(log).To(BeEmpty())
 	ok, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
 	g.Expect(ok).To(BeTrue())
-	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\nNODE_OPTIONS = \"--stack-trace-limit=30 --require=/layers/gantry/watch.cjs --report-signal=SIGUSR2\"\n"))
+	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\nGANTRY_REPORTS = \"" + filepath.Join(os.TempDir(), "gantry-reports") + "\"\nNODE_OPTIONS = \"--require=/layers/gantry/watch.cjs --report-signal=SIGUSR2\"\n"))
 	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
 
   DATABASE_URL  is called PG_URL here, its old name
@@ -191,7 +191,7 @@ func TestAnotherRuntimeBeside(t *testing.T) {
 	image := launch.Image{Runtime: "ruby", Version: "3.4.5", Beside: map[string]string{"node": "24.18.0"}}
 	limited := machine(t, map[string]string{"sys/fs/cgroup/memory.max": "1073741824\n"})
 	set := func(program string) map[string]string {
-		c := launch.Check{Image: image, Process: "render", Program: program, Machine: limited, Log: &bytes.Buffer{}, Layer: "/layers/gantry"}
+		c := launch.Check{Image: image, Process: "render", Args: []string{program}, Machine: limited, Log: &bytes.Buffer{}, Layer: "/layers/gantry"}
 		variables, ok := c.Run()
 		NewWithT(t).Expect(ok).To(BeTrue())
 		return variables
@@ -239,8 +239,9 @@ func TestDebugMode(t *testing.T) {
 		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, true, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
 		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, true, " --inspect=0.0.0.0:9229",
 			"gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
-		"by the user": {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", ""},
-		"no port":     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, false, "", "gantry: BPL_DEBUG_PORT is \"http\", which is no port: set a number from 1 to 65535, or nothing for 9229\n"},
+		"by the user":                 {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", ""},
+		"no port":                     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, false, "", "gantry: BPL_DEBUG_PORT is \"http\"; expected is a number from 1 to 65535, or nothing for 9229. The application would start without knowing where its inspector listens\ngantry: process web does not start\n"},
+		"as other buildpacks have it": {[]string{"BPL_DEBUG_ENABLED=1", "BPL_DEBUG_HOST=::1"}, true, " --inspect=[::1]:9229", "gantry: the inspector listens on [::1]:9229\n" + attach("9229")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,33 +13,42 @@ import (
 
 // nodeOptions puts the flags for Node.js into set["NODE_OPTIONS"], by what its exact version knows: one that it does not
 // know keeps it from starting (https://nodejs.org/api/cli.html#node_optionsoptions).
-func (c Check) nodeOptions(f Facts, values, set map[string]string) (warnings []string, err error) {
+func (c Check) nodeOptions(f Facts, values, set map[string]string) (warnings []string) {
 	given := values["NODE_OPTIONS"]
 	options, warnings := c.heapOptions(f, given)
-	if !strings.Contains(given, "stack-trace-limit") {
-		options = append(options, stackTraceLimit)
+	preloads := c.canPreload(given)
+	switch v := parseVersion(c.Image.Version); {
+	case values["BPL_DIAGNOSTICS"] != "off":
+		options = append(options, c.crashOptions(f, given, preloads, set)...)
+	case v.since(version{22, 14}, version{23, 7}, version{24, 0}):
+		options = append(options, "--disable-sigusr1")
 	}
-	if values["BPL_DIAGNOSTICS"] != "off" {
-		options = append(options, c.crashOptions(f, given, set)...)
-	}
-	debug, notes, err := debugOptions(values)
-	if err != nil {
-		return nil, err
-	}
+	debug, notes := debugOptions(values)
 	options, warnings = append(options, debug...), append(warnings, notes...)
-	if c.Image.DrainTimeout != "" && values["BPL_DRAIN"] != "off" {
+	if c.Image.DrainTimeout != "" && values["BPL_DRAIN"] != "off" && !preloads {
+		warnings = append(warnings, "running requests are cut off at SIGTERM: with --permission, Node.js "+c.Image.Version+" lets nothing be loaded before the application")
+	} else if c.Image.DrainTimeout != "" && values["BPL_DRAIN"] != "off" {
 		options = append(options, "--require="+filepath.Join(c.Layer, DrainFile))
 		if values["BPL_DRAIN_TIMEOUT"] == "" {
 			set["BPL_DRAIN_TIMEOUT"] = c.Image.DrainTimeout
 		}
 	}
 	// What the user gave comes last: Node.js takes the last of two.
-	set["NODE_OPTIONS"] = strings.TrimSpace(strings.Join(options, " ") + " " + given)
-	return warnings, nil
+	if len(options) > 0 {
+		set["NODE_OPTIONS"] = strings.TrimSpace(strings.Join(options, " ") + " " + given)
+	}
+	return warnings
 }
 
-// stackTraceLimit makes stacks three times as long as usual: frameworks alone fill ten lines.
-const stackTraceLimit = "--stack-trace-limit=30"
+// canPreload reports whether Node.js can load a script of Gantry before the application. Under its permission model an
+// older Node.js may read that only where the application allows it, and does not start otherwise:
+// https://nodejs.org/api/permissions.html.
+func (c Check) canPreload(given string) bool {
+	restricts := func(option string) bool { return option == "--permission" || option == "--experimental-permission" }
+	v := parseVersion(c.Image.Version)
+	return v.since(version{22, 23}, version{24, 0}) && v.major != 23 ||
+		!slices.ContainsFunc(c.Args, restricts) && !slices.ContainsFunc(strings.Fields(given), restricts)
+}
 
 func (c Check) heapOptions(f Facts, given string) (options, warnings []string) {
 	v := parseVersion(c.Image.Version)
@@ -56,18 +66,24 @@ func (c Check) heapOptions(f Facts, given string) (options, warnings []string) {
 	return options, warnings
 }
 
-// crashOptions have Node.js leave word of its end in a folder that nobody else can read. A report holds the environment
-// with its secrets, where the version cannot leave it out: Init takes it out, and removes the file.
-func (c Check) crashOptions(f Facts, given string, set map[string]string) []string {
-	options := []string{"--require=" + filepath.Join(c.Layer, crash.WatchFile)}
-	if f.Temporary != nil || strings.Contains(given, "--report-") {
+// crashOptions have Node.js write a report of a fatal error into a folder that nobody else can read, unless the user has
+// reports written elsewhere. A report holds the environment with its secrets, where the version cannot leave it out: Init
+// takes it out, and removes the file.
+func (c Check) crashOptions(f Facts, given string, preloads bool, set map[string]string) (options []string) {
+	if preloads {
+		options = append(options, "--require="+filepath.Join(c.Layer, crash.WatchFile))
+	}
+	if f.Temporary != nil {
 		return options
 	}
-	dir := filepath.Join(os.TempDir(), reportsFolder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := makeReports()
+	if err != nil {
 		return options
 	}
 	set[reportsVariable] = dir
+	if strings.Contains(given, "--report-") {
+		return options
+	}
 	options = append(options, "--report-on-fatalerror", "--report-directory="+dir)
 	if parseVersion(c.Image.Version).since(version{20, 13}, version{22, 0}) {
 		// Else the names of all peers are looked up, one after the other, while the application ends.
@@ -84,31 +100,33 @@ const inspectorPort = 9229
 
 // debugOptions open the inspector from the start, when BPL_DEBUG_ENABLED says so: on the loopback address, unless
 // BPL_DEBUG_HOST says otherwise.
-func debugOptions(values map[string]string) (options, notes []string, err error) {
+func debugOptions(values map[string]string) (options, notes []string) {
 	if values["BPL_DEBUG_ENABLED"] != "true" || strings.Contains(values["NODE_OPTIONS"], "--inspect") {
-		return nil, nil, nil
+		return nil, nil
 	}
 	port := inspectorPort
-	if text := values["BPL_DEBUG_PORT"]; text != "" {
-		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return nil, nil, fmt.Errorf("BPL_DEBUG_PORT is %q, which is no port: set a number from 1 to 65535, or nothing for %d", text, inspectorPort)
-		}
+	if number, err := strconv.Atoi(values["BPL_DEBUG_PORT"]); err == nil {
+		port = number
 	}
 	host := values["BPL_DEBUG_HOST"]
 	if host == "" {
 		host = "127.0.0.1"
+	}
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		// https://nodejs.org/api/cli.html#--inspecthostport
+		host = "[" + host + "]"
 	}
 	flag, state := "--inspect", ""
 	if values["BPL_DEBUG_SUSPEND"] == "true" {
 		flag, state = "--inspect-brk", ", and the application waits for a debugger (BPL_DEBUG_SUSPEND)"
 	}
 	notes = append(notes, fmt.Sprintf("the inspector listens on %s:%d%s", host, port, state))
-	if host != "127.0.0.1" && host != "localhost" && host != "::1" {
+	if host != "127.0.0.1" && host != "localhost" && host != "[::1]" {
 		notes = append(notes, fmt.Sprintf("BPL_DEBUG_HOST opens it to the network: whoever reaches %s:%d can run any code in the application", host, port))
 	}
 	name, _ := os.Hostname()
 	notes = append(notes, fmt.Sprintf("on your machine: kubectl port-forward pod/%s %d:%d, then attach Chrome (chrome://inspect) or VS Code to localhost:%d", name, port, port, port))
-	return []string{fmt.Sprintf("%s=%s:%d", flag, host, port)}, notes, nil
+	return []string{fmt.Sprintf("%s=%s:%d", flag, host, port)}, notes
 }
 
 // heapOption finds a heap size, in MiB, in NODE_OPTIONS; a percentage counts as set, with a size of 0.

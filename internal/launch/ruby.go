@@ -27,8 +27,7 @@ func (c Check) rubyAgent(values, set map[string]string) (warnings []string) {
 	if err != nil {
 		return []string{"the application cannot be looked into: there is no folder for its socket: " + strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
-	reports := filepath.Join(os.TempDir(), reportsFolder)
-	if err := os.MkdirAll(reports, 0o700); err == nil {
+	if reports, err := makeReports(); err == nil {
 		set[reportsVariable] = reports
 		if _, chosen := values["RUBY_CRASH_REPORT"]; !chosen && parseVersion(c.Image.Version).since(version{3, 3}) {
 			set["RUBY_CRASH_REPORT"] = filepath.Join(reports, crash.RubyReport)

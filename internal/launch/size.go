@@ -41,7 +41,7 @@ func heapShare(memory int64) int64 {
 }
 
 // size fits the runtime to the container's limits. What the user has set stays.
-func (c Check) size(f Facts, values map[string]string) (set map[string]string, warnings []string, err error) {
+func (c Check) size(f Facts, values map[string]string) (set map[string]string, warnings []string) {
 	set = map[string]string{}
 	if values["WEB_CONCURRENCY"] == "" && f.CPUs > 0 {
 		workers := max(1, math.Floor(f.CPUs))
@@ -53,21 +53,25 @@ func (c Check) size(f Facts, values map[string]string) (set map[string]string, w
 	if n, err := strconv.Atoi(values["WEB_CONCURRENCY"]); err == nil && f.CPUs > 0 && float64(n) > workersPerCPU*max(1, f.CPUs) {
 		warnings = append(warnings, fmt.Sprintf("WEB_CONCURRENCY is %d, and the container may use %.1f processors: the workers will wait for each other", n, f.CPUs))
 	}
-	if program := filepath.Base(c.Program); c.Image.Beside[program] != "" {
+	if program := c.program(); c.Image.Beside[program] != "" {
 		c.Image.Runtime, c.Image.Version = program, c.Image.Beside[program]
 	}
 	if c.Image.Runtime == "ruby" {
 		warnings = append(warnings, c.rubyVariables(f, values, set)...)
 	}
 	if c.Image.Runtime == "node" {
-		more, err := c.nodeOptions(f, values, set)
-		if err != nil {
-			return nil, nil, err
-		}
-		warnings = append(warnings, more...)
+		warnings = append(warnings, c.nodeOptions(f, values, set)...)
 	}
-	return set, warnings, nil
+	return set, warnings
 }
 
 // workersPerCPU is how many workers a processor can be shared by before it is worth a warning.
 const workersPerCPU = 4
+
+// program is the name of the program that is started, without its folder; empty when there is none.
+func (c Check) program() string {
+	if len(c.Args) == 0 {
+		return ""
+	}
+	return filepath.Base(c.Args[0])
+}

@@ -1,0 +1,160 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agext/levenshtein"
+)
+
+// setting is one of the variables BPL_… of a container. Adding one: a row in settings, and one in docs/settings.md.
+type setting struct {
+	// read gives a value in the form in which it is passed on, or says what is expected.
+	read func(value string) (string, error)
+	// unsafe says of a value that is not understood what the application would start without; empty: a line in the log is
+	// enough.
+	unsafe string
+}
+
+var settings = map[string]setting{
+	"BPL_CONFIG_CHECK":    {oneOf("enforce", "warn", "off"), "the check of its configuration as it was meant"},
+	"BPL_LIBRARY_CHECK":   {oneOf("enforce", "warn", "off"), "the check of its libraries as it was meant"},
+	"BPL_DRAIN":           {onOff, "draining as it was meant"},
+	"BPL_DRAIN_DELAY":     {duration, "draining as it was meant"},
+	"BPL_DRAIN_TIMEOUT":   {duration, "draining as it was meant"},
+	"BPL_DEBUG_HOST":      {host, "knowing who can reach its inspector"},
+	"BPL_DEBUG_PORT":      {port, "knowing where its inspector listens"},
+	"BPL_DIAGNOSTICS":     {onOff, "knowing who can look into it"},
+	"BPL_DEBUG_ENABLED":   {trueFalse, ""},
+	"BPL_DEBUG_SUSPEND":   {trueFalse, ""},
+	"BPL_CONSOLE_ENABLED": {trueFalse, ""},
+	"BPL_LAUNCH_FACTS":    {trueFalse, ""},
+	"BPL_JEMALLOC":        {trueFalse, ""},
+	"BPL_SOURCE_MAPS":     {onOff, ""},
+	"BPL_YJIT":            {onOff, ""},
+	"BPL_CRASH_DIR":       {folder, ""},
+}
+
+// SettingNames gives the names of all settings of a container, in order.
+func SettingNames() []string { return slices.Sorted(maps.Keys(settings)) }
+
+// readSettings gives the variables BPL_… of an environment in the forms that the program and its scripts understand, and a
+// line for each that it does not know or understand; what is ignored is empty. An error is a setting that changes how safe the application is: with
+// another meaning than the one that was meant, it must not start.
+func readSettings(values map[string]string) (understood map[string]string, notes []string, err error) {
+	understood = map[string]string{}
+	var refused []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
+		if !strings.HasPrefix(name, "BPL_") || value == "" {
+			continue
+		}
+		s, known := settings[name]
+		if !known {
+			near, found := nearestSetting(name)
+			switch {
+			case !found:
+				notes = append(notes, name+" is not a setting of Gantry; it changes nothing here")
+			case settings[near].unsafe != "":
+				refused = append(refused, fmt.Sprintf("%s is not a setting; did you mean %s? Without it the application would start without %s", name, near, settings[near].unsafe))
+			default:
+				notes = append(notes, fmt.Sprintf("%s is not a setting; did you mean %s?", name, near))
+			}
+			continue
+		}
+		form, wrong := s.read(value)
+		switch {
+		case wrong == nil:
+			understood[name] = form
+		case s.unsafe != "":
+			refused = append(refused, fmt.Sprintf("%s is %q; expected is %v. The application would start without %s", name, value, wrong, s.unsafe))
+		default:
+			understood[name] = ""
+			notes = append(notes, fmt.Sprintf("%s is %q and is ignored; expected is %v", name, value, wrong))
+		}
+	}
+	if len(refused) > 0 {
+		err = errors.New(strings.Join(refused, "\ngantry: "))
+	}
+	return understood, notes, err
+}
+
+// misspelled is how many letters may differ between a name and the one that was meant.
+const misspelled = 2
+
+func nearestSetting(name string) (near string, found bool) {
+	best := misspelled + 1
+	for _, known := range SettingNames() {
+		if distance := levenshtein.Distance(name, known, nil); distance < best {
+			near, best, found = known, distance, true
+		}
+	}
+	return near, found
+}
+
+// trueFalse reads what strconv.ParseBool reads, as other buildpacks do: 1, t, TRUE, 0 and the like.
+func trueFalse(value string) (string, error) {
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return "", errors.New("true or false")
+	}
+	return strconv.FormatBool(on), nil
+}
+
+func onOff(value string) (string, error) {
+	lower := strings.ToLower(value)
+	if on, err := strconv.ParseBool(lower); err == nil {
+		lower = map[bool]string{true: "on", false: "off"}[on]
+	}
+	if lower != "on" && lower != "off" {
+		return "", errors.New("on or off")
+	}
+	return lower, nil
+}
+
+func oneOf(values ...string) func(string) (string, error) {
+	return func(value string) (string, error) {
+		if !slices.Contains(values, strings.ToLower(value)) {
+			return "", errors.New("one of " + strings.Join(values, ", "))
+		}
+		return strings.ToLower(value), nil
+	}
+}
+
+func duration(value string) (string, error) {
+	if d, err := time.ParseDuration(value); err != nil || d < 0 {
+		return "", errors.New("a time such as 5s or 1m30s")
+	}
+	return value, nil
+}
+
+func port(value string) (string, error) {
+	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
+		return "", fmt.Errorf("a number from 1 to 65535, or nothing for %d", inspectorPort)
+	}
+	return value, nil
+}
+
+// host reads an address or a name of this machine; a port or a scheme belongs elsewhere.
+func host(value string) (string, error) {
+	plain := strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
+	outside := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-[]", r))
+	}
+	if strings.ContainsFunc(value, outside) || strings.Contains(plain, ":") && strings.Count(plain, ":") < 2 {
+		return "", errors.New("an address such as 127.0.0.1, without a port")
+	}
+	return value, nil
+}
+
+func folder(value string) (string, error) {
+	if !strings.HasPrefix(value, "/") {
+		return "", errors.New("the absolute path of a folder")
+	}
+	return value, nil
+}
