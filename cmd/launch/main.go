@@ -43,9 +43,11 @@ func run() int {
 	if capture.Is(os.Args[1]) {
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
-		return capture.Run(os.Args[1:], launch.MemoryLimit, streams)
+		return capture.Run(os.Args[1:], capture.Host{Limit: launch.MemoryLimit, Neighbours: capture.Neighbours}, streams)
 	}
 	switch os.Args[1] {
+	case capture.CloserCommand:
+		return capture.RunCloser(os.Args[2:])
 	case "init":
 		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
 	case "crash":

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,6 +20,17 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/capture"
 )
+
+// The test program becomes the closer, or gantry, when it is called so: these are processes of their own.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == capture.CloserCommand {
+		os.Exit(capture.RunCloser(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "gantry" {
+		os.Exit(capture.Run(os.Args[2:], capture.Host{Limit: func(string) int64 { return 0 }}, capture.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}
+	os.Exit(m.Run())
+}
 
 // busy is an application with a function that takes time and a class that leaks.
 const busy = `
@@ -40,7 +53,7 @@ func node(t *testing.T, script string, options ...string) (pid string, process *
 }
 
 // releases are the versions of Node.js, besides the machine's own, with which the captures are tested.
-var releases = []string{"22.23.3", "24.21.0", "26.10.0"}
+var releases = []string{"20.20.2", "22.23.3", "24.22.3", "26.12.1"}
 
 // release gives the program of a version, from the registry of npm packages.
 func release(t *testing.T, version string) string {
@@ -84,7 +97,8 @@ func startNode(t *testing.T, program, script string, options ...string) (pid str
 
 func run(limit int64, arguments ...string) (out, errors string, code int) {
 	var stdout, stderr bytes.Buffer
-	code = capture.Run(arguments, func(string) int64 { return limit }, capture.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	host := capture.Host{Limit: func(string) int64 { return limit }}
+	code = capture.Run(arguments, host, capture.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return stdout.String(), stderr.String(), code
 }
 
@@ -161,7 +175,7 @@ func TestSnapshotNeedsRoom(t *testing.T) {
 	out, errors, code := run(70<<20, "snapshot", "heap", "--pid", pid)
 	g.Expect(code).To(Equal(1))
 	g.Expect(out).To(BeEmpty())
-	g.Expect(errors).To(MatchRegexp(`gantry: a heap snapshot could end the container for want of memory  \[capture/no-room\]\n  why  the heap has \d+ MB, a snapshot may take 15 times that, and \d+ MB of the container's 73 MB are left`))
+	g.Expect(errors).To(MatchRegexp(`gantry: a heap snapshot could end the container for want of memory  \[capture/no-room\]\n  why  the heap has \d+ MB, a snapshot may take \d+ MB while it is made, and \d+ MB of the container's 73 MB are left`))
 	_, errors, code = run(70<<20, "snapshot", "heap", "--force", "--pid", pid)
 	g.Expect(code).To(Equal(0), errors)
 }
@@ -173,7 +187,7 @@ func TestInspectorThatDoesNotOpen(t *testing.T) {
 	start := time.Now()
 	_, errors, code := run(0, "stacks", "--pid", pid)
 	g.Expect(code).To(Equal(1))
-	g.Expect(errors).To(HavePrefix("gantry: process " + pid + " did not open its inspector within 10s  [capture/inspector-closed]\n"))
+	g.Expect(errors).To(HavePrefix("gantry: process " + pid + " did not open its inspector within 1.5s  [capture/inspector-closed]\n"))
 	g.Expect(time.Since(start)).To(BeNumerically("<", 30*time.Second))
 	g.Expect(process.Signal(syscall.Signal(0))).To(Succeed())
 }
@@ -189,7 +203,7 @@ func TestBadCommands(t *testing.T) {
 		"profile cpu --for -1s":        "gantry: --for is not understood: \"-1s\"\n",
 		"profile cpu --pid":            "gantry: --pid needs a value\n",
 		"stacks --some=yes":            "gantry: there is no option --some\n",
-		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js or Ruby  [capture/no-such-process]\n  do   `gantry ps` lists those that there are.\n",
+		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js or Ruby  [capture/no-such-process]\n  do   `gantry ps` lists those that run here.\n",
 	} {
 		_, errors, code := run(0, strings.Fields(arguments)...)
 		NewWithT(t).Expect(code).NotTo(Equal(0))
@@ -202,10 +216,10 @@ func TestProcesses(t *testing.T) {
 	pid, _ := node(t, busy)
 	out, _, code := run(0, "ps", "--quick")
 	g.Expect(code).To(Equal(0))
-	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + ` +- +\d+s +\d+ MB +- +- +-  node .*app\.js$`))
+	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + `  Node\.js +- +\d+s +\d+ MB +-  (runs|waits) +node .*app\.js$`))
 	out, _, code = run(0, "ps")
 	g.Expect(code).To(Equal(0))
-	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + ` +v\d+\.\d+\.\d+ +\d+s +\d+ MB +\d+ MB +\d+\.\d ms +\d+ %  node .*app\.js$`))
+	g.Expect(out).To(MatchRegexp(`(?m)^ *` + pid + `  Node\.js +- +\d+s +\d+ MB +\d+ %  (runs|waits) +node .*app\.js$`))
 }
 
 // Each worker thread is seen, and can be looked at by itself.
@@ -251,7 +265,7 @@ func TestSourceMaps(t *testing.T) {
 	g.Expect(code).To(Equal(0), errors)
 	g.Expect(out).To(MatchRegexp(`^\d\d:\d\d:\d\d\.\d{3}  true\n`))
 	out, _, _ = run(0, "logpoint", "src/orders.ts:12", "missing.name", "--for", "300ms", "--pid", pid)
-	g.Expect(out).To(ContainSubstring("failed: ReferenceError: missing is not defined\n"))
+	g.Expect(out).To(ContainSubstring("failed: ReferenceError: missing is not defined; the names here are addOrder, price, total, x\n"))
 	_, errors, code = run(0, "logpoint", "src/orders.ts:99", "total", "--pid", pid)
 	g.Expect(code).To(Equal(1))
 	g.Expect(errors).To(MatchRegexp("gantry: the application has not loaded src/orders.ts:99  \\[capture/no-such-line\\]\n  why  none of its \\d+ scripts, nor a source in their source maps, has that name and a line 99 that runs\n"))
@@ -280,30 +294,42 @@ func TestConsoleIsForbidden(t *testing.T) {
 	_, errors, code := run(0, "console", "1 + 1", "--pid", pid)
 	g.Expect(code).To(Equal(1))
 	g.Expect(errors).To(Equal("gantry: the console is not enabled  [capture/console-disabled]\n  why  process " + pid + " was started without BPL_CONSOLE_ENABLED=true\n" +
-		"  do   Set it in the deployment where evaluating code in the running application is wanted.\n  do   `gantry logpoint FILE:LINE EXPRESSION` prints values where a line runs.\n"))
+		"  do   Set it in the deployment where evaluating code in the running application is wanted.\n"))
 }
 
 // A debugger attaches while the command waits, and the inspector closes when that ends.
 func TestDebug(t *testing.T) {
 	g := NewWithT(t)
 	pid, _ := node(t, busy, "--inspect-port=0")
-	opened := make(chan string, 1)
+	opened, ended := make(chan string, 1), make(chan struct{})
 	go func() {
-		out, _, _ := run(0, "debug", "--for", "2s", "--pid", pid)
-		opened <- out
+		defer close(ended)
+		capture.Run([]string{"debug", "--for", "3s", "--pid", pid}, capture.Host{}, capture.Streams{In: strings.NewReader(""), Out: first(opened), Err: io.Discard})
 	}()
-	time.Sleep(time.Second)
 	var relayed bytes.Buffer
-	code := capture.Run([]string{"debug", "--relay", "--pid", pid}, nil, capture.Streams{
+	out := <-opened
+	port := regexp.MustCompile(`127\.0\.0\.1:(\d+)`).FindStringSubmatch(out)[1]
+	code := capture.Run([]string{"debug", "--relay", "--port", port}, capture.Host{}, capture.Streams{
 		In:  strings.NewReader("GET /json/version HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
 		Out: &relayed, Err: &relayed,
 	})
 	g.Expect(code).To(Equal(0), relayed.String())
 	g.Expect(relayed.String()).To(ContainSubstring(`"Protocol-Version"`))
-	out := <-opened
-	g.Expect(out).To(HavePrefix("The inspector of process " + pid + " listens on 127.0.0.1:"))
+	g.Expect(out).To(HavePrefix("The inspector of process " + pid + " can be reached at 127.0.0.1:"))
 	g.Expect(out).To(MatchRegexp(`kubectl port-forward pod/\S+ 9229:\d+\n`))
-	_, errors, code := run(0, "debug", "--relay", "--pid", pid)
+	<-ended
+	_, errors, code := run(0, "debug", "--relay", "--port", port)
 	g.Expect(code).To(Equal(2))
-	g.Expect(errors).To(HavePrefix("gantry: the inspector is not open; `gantry debug` opens it\n"))
+	g.Expect(errors).To(HavePrefix("gantry: no `gantry debug` runs here at 127.0.0.1:" + port + "\n"))
+}
+
+// first gives the first text that is written.
+type first chan string
+
+func (f first) Write(text []byte) (int, error) {
+	select {
+	case f <- string(text):
+	default:
+	}
+	return len(text), nil
 }

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +27,7 @@ const Usage = `  gantry ps [--quick]          lists the application's processes
   gantry stacks                what every thread is doing right now; also: gantry threads
   gantry profile cpu [--for 30s]
                                where processor time goes, for gantry report
-  gantry snapshot heap [--force]
+  gantry snapshot heap [--timeout 10m] [--max-memory 2GB] [--force]
                                all objects of the heap, for gantry report
 
   Node.js
@@ -44,10 +47,18 @@ const Usage = `  gantry ps [--quick]          lists the application's processes
 
   --pid N       the process, where there are several      --all         all of them
   --thread N    a worker thread of Node.js                --output FILE where to write, a folder with --all
+  --force       also where it may stop the application for over a second, or others share its network
 `
 
 // Limit gives the memory, in bytes, that a container may have whose root folder is given; 0 for no limit.
 type Limit func(root string) int64
+
+// Host is what the commands need to know of where they run.
+type Host struct {
+	Limit Limit
+	// Neighbours says who else could use an inspector that a process opens; nil: nobody looks.
+	Neighbours func(Process) []string
+}
 
 // order is a command line.
 type order struct {
@@ -58,10 +69,14 @@ type order struct {
 	thread int
 	length time.Duration
 	file   string
-	force  bool
-	quick  bool
-	relay  bool
-	exact  bool
+	// memory, in bytes, and timeout bound a snapshot; 0 for none.
+	memory  int64
+	timeout time.Duration
+	port    int
+	force   bool
+	quick   bool
+	relay   bool
+	exact   bool
 }
 
 // Is reports whether a word is one of these commands.
@@ -77,18 +92,31 @@ type Streams struct {
 	Err      io.Writer
 }
 
+// The exit codes beyond 0 and 1: the command was not understood; a signal ended it, as shells have it.
+const exitUsage, exitInterrupted = 2, 130
+
+// memoryLimit is what the program may take, in bytes: it counts for the container of the application.
+const memoryLimit = 28 << 20
+
 // Run carries a command out, and gives the program's exit code.
-func Run(arguments []string, limit Limit, s Streams) int {
+func Run(arguments []string, h Host, s Streams) int {
+	debug.SetGCPercent(30)
+	debug.SetMemoryLimit(memoryLimit)
+	// A program that stands still would hold its connection, and the application with it.
+	signal.Ignore(syscall.SIGTSTP, syscall.SIGTTOU)
 	// The first signal ends a capture early, with what there is; nothing of it is left in the application.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx, arguments, limit, s)
-	if err == nil {
+	err := run(ctx, arguments, h, s)
+	switch usage, wrong := errors.AsType[usageError](err); {
+	case err == nil:
 		return 0
-	}
-	if usage, ok := errors.AsType[usageError](err); ok {
-		fmt.Fprintf(s.Err, "gantry: %s\n%s", string(usage), Usage)
-		return 2
+	case wrong:
+		fmt.Fprintf(s.Err, "gantry: %s\n%s", problem.Visible(string(usage)), Usage)
+		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(s.Err, "gantry: interrupted; nothing is written, and the application goes on")
+		return exitInterrupted
 	}
 	fmt.Fprint(s.Err, problem.As(err).Plain())
 	return 1
@@ -98,8 +126,8 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// taker takes something from a process and writes it.
-type taker func(ctx context.Context, p Process, out io.Writer) error
+// taker takes something from a process and writes it; log is told how that goes on.
+type taker func(ctx context.Context, p Process, out, log io.Writer) error
 
 // kind is what a command takes from a process.
 type kind struct {
@@ -111,21 +139,26 @@ type kind struct {
 
 func (k kind) runtimes() []Runtime { return slices.Sorted(maps.Keys(k.takers)) }
 
-func (o order) kind(limit Limit) (kind, error) {
+func (o order) kind(h Host) (kind, error) {
 	if want := map[string]int{"console": 1, "logpoint": 2}[o.name]; len(o.words) != want {
 		return kind{}, usageError(fmt.Sprintf("%s takes %d words behind it, and here are %d; put an expression in quotes", o.name, want, len(o.words)))
 	}
-	node := func(c capture) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(c)} }
-	both := func(c capture, t taker) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(c), Ruby: t} }
+	node := func(c capture) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(h, c, false)} }
+	live := func(c capture) map[Runtime]taker { return map[Runtime]taker{Node: o.inspects(h, c, true)} }
+	both := func(c capture, t taker) map[Runtime]taker {
+		return map[Runtime]taker{Node: o.inspects(h, c, false), Ruby: t}
+	}
 	switch o.name {
 	case "profile cpu":
-		return kind{both(cpuProfile(o.length), rubyProfile(rubyprofile.CPU, o.length, false)), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"}, nil
+		return kind{both(cpuProfile(o.length, o.force), rubyProfile(rubyprofile.CPU, o.length, false)), "Taking a CPU profile, for " + o.length.String(), "cpuprofile"}, nil
 	case "profile heap":
-		return kind{node(heapProfile(o.length)), "Taking a heap profile, for " + o.length.String(), "heapprofile"}, nil
+		return kind{node(heapProfile(o.length, o.force)), "Taking a heap profile, for " + o.length.String(), "heapprofile"}, nil
 	case "profile allocations":
 		return kind{map[Runtime]taker{Ruby: rubyProfile(rubyprofile.Allocations, o.length, o.exact)}, "Taking a profile of allocations, for " + o.length.String(), "allocations"}, nil
 	case "snapshot heap":
-		return kind{both(heapSnapshot(limit, o.force), rubyHeap(limit, o.force)), "Taking a heap snapshot", "heapsnapshot"}, nil
+		most := snapshotLimits{memory: o.memory, time: cmp.Or(o.timeout, 10*time.Minute), force: o.force}
+		takers := map[Runtime]taker{Node: o.inspects(h, heapSnapshot(h.Limit, most), true), Ruby: rubyHeap(h.Limit, o.force)}
+		return kind{takers, "Taking a heap snapshot", "heapsnapshot"}, nil
 	case "report-process":
 		return kind{node(nodeReport), "Taking a diagnostic report", "json"}, nil
 	case "stacks", "threads":
@@ -137,15 +170,15 @@ func (o order) kind(limit Limit) (kind, error) {
 	case "console":
 		return kind{takers: node(console(o.words[0]))}, nil
 	case "logpoint":
-		take, err := logpoint(o.words[0], o.words[1], o.length)
-		return kind{takers: node(take), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, err
+		take, err := logpoint(o.words[0], o.words[1], o.length, o.force)
+		return kind{takers: live(take), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, err
 	case "debug":
-		return kind{takers: node(debug(o.length))}, nil
+		return kind{takers: live(debugger(o.length))}, nil
 	}
 	return kind{}, usageError("there is no command " + o.name)
 }
 
-func run(ctx context.Context, arguments []string, limit Limit, s Streams) error {
+func run(ctx context.Context, arguments []string, h Host, s Streams) error {
 	o, err := parse(arguments)
 	if err != nil {
 		return err
@@ -153,7 +186,10 @@ func run(ctx context.Context, arguments []string, limit Limit, s Streams) error 
 	if o.name == "ps" {
 		return list(ctx, o.quick, s.Out)
 	}
-	k, err := o.kind(limit)
+	if o.relay {
+		return relay(cmp.Or(o.port, defaultPort), s.In, s.Out)
+	}
+	k, err := o.kind(h)
 	if err != nil {
 		return err
 	}
@@ -163,9 +199,6 @@ func run(ctx context.Context, arguments []string, limit Limit, s Streams) error 
 	process, err := choose(o.name, o.pid, k.runtimes())
 	if err != nil {
 		return err
-	}
-	if o.relay {
-		return relay(process, s.In, s.Out)
 	}
 	return o.takeOne(ctx, k, process, s)
 }
@@ -188,7 +221,7 @@ func (o order) takeAll(ctx context.Context, k kind, s Streams) error {
 		one := o
 		if k.extension != "" {
 			one.file = one.fileIn(dir, k, p)
-		} else if _, err := fmt.Fprintf(s.Out, "Process %d, %s:\n", p.PID, p.Command); err != nil {
+		} else if _, err := fmt.Fprintf(s.Out, "Process %d, %s:\n", p.PID, p.Shown()); err != nil {
 			return err
 		}
 		if p.Runtime == Ruby && k.extension != "" {
@@ -204,6 +237,9 @@ func (o order) takeAll(ctx context.Context, k kind, s Streams) error {
 }
 
 func (o order) takeOne(ctx context.Context, k kind, p Process, s Streams) error {
+	if err := permit(p, accesses[o.name]); err != nil {
+		return err
+	}
 	if k.what != "" {
 		fmt.Fprintf(s.Err, "%s: process %d …\n", k.what, p.PID)
 	}
@@ -211,7 +247,7 @@ func (o order) takeOne(ctx context.Context, k kind, p Process, s Streams) error 
 		o.file = o.fileIn(os.TempDir(), k, p)
 	}
 	if o.file == "" {
-		return k.takers[p.Runtime](ctx, p, s.Out)
+		return k.takers[p.Runtime](ctx, p, readers(s.Out), s.Err)
 	}
 	return toFile(ctx, p, k.takers[p.Runtime], o.file, s.Err)
 }
@@ -220,37 +256,43 @@ func (o order) fileIn(dir string, k kind, p Process) string {
 	return fmt.Sprintf("%s/%s-%d.%s", dir, strings.ReplaceAll(o.name, " ", "-"), p.PID, k.extension)
 }
 
-// inspects is a taker for processes of Node.js.
-func (o order) inspects(c capture) taker {
-	return func(ctx context.Context, p Process, out io.Writer) error { return take(ctx, p, o.thread, c, out) }
-}
-
-// take attaches, takes, and detaches, whatever happens in between.
-func take(ctx context.Context, p Process, thread int, c capture, out io.Writer) error {
-	i, err := attach(ctx, p)
-	if err != nil {
+// inspects is a taker for processes of Node.js. One that is live writes while it is taken; the others are written when the
+// application is left alone again, however slowly somebody reads.
+func (o order) inspects(h Host, c capture, live bool) taker {
+	return func(ctx context.Context, p Process, out, log io.Writer) error {
+		i, err := h.attach(ctx, p, o.force, log)
+		if err != nil {
+			return err
+		}
+		var kept bytes.Buffer
+		to := io.Writer(&kept)
+		if live {
+			to = out
+		}
+		if err = i.enter(ctx, o.thread); err == nil {
+			err = c(ctx, i, to)
+		}
+		if err = errors.Join(err, i.detach()); err == nil {
+			_, err = kept.WriteTo(out)
+		}
 		return err
 	}
-	if err = i.enter(ctx, thread); err == nil {
-		err = c(ctx, i, out)
-	}
-	return errors.Join(err, i.detach())
 }
 
 // toFile gives the file its name only when it is whole.
-func toFile(ctx context.Context, p Process, take taker, file string, progress io.Writer) error {
+func toFile(ctx context.Context, p Process, take taker, file string, log io.Writer) error {
 	out, err := os.OpenFile(file+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return problem.Disk("write "+file, err)
 	}
-	err = take(ctx, p, out)
+	err = take(ctx, p, out, log)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, os.Remove(file+".partial"))
 	}
 	if err := os.Rename(file+".partial", file); err != nil {
 		return problem.Disk("write "+file, err)
 	}
-	fmt.Fprintf(progress, "Written to %s\n", file)
+	fmt.Fprintf(log, "Written to %s\n", file)
 	return nil
 }
 
@@ -300,6 +342,14 @@ func parse(arguments []string) (order, error) {
 
 func (o *order) set(name, value string) (err error) {
 	switch name {
+	case "--port":
+		o.port, err = strconv.Atoi(value)
+	case "--timeout":
+		if o.timeout, err = time.ParseDuration(value); err == nil && (o.timeout <= 0 || o.timeout > longest) {
+			err = errors.New("out of range")
+		}
+	case "--max-memory":
+		o.memory, err = parseSize(value)
 	case "--pid":
 		o.pid, err = strconv.Atoi(value)
 	case "--thread":
@@ -317,6 +367,24 @@ func (o *order) set(name, value string) (err error) {
 		return usageError(fmt.Sprintf("%s is not understood: %q", name, value))
 	}
 	return nil
+}
+
+// parseSize reads a number of bytes: 512MB, 2GB, 1.5GiB.
+func parseSize(text string) (int64, error) {
+	units := []struct {
+		name  string
+		bytes float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1e9}, {"MB", 1e6}, {"Gi", 1 << 30}, {"Mi", 1 << 20}, {"G", 1e9}, {"M", 1e6}}
+	for _, unit := range units {
+		if digits, found := strings.CutSuffix(text, unit.name); found {
+			n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+			if err == nil && n <= 0 {
+				err = errors.New("out of range")
+			}
+			return int64(n * unit.bytes), err
+		}
+	}
+	return 0, errors.New("no unit")
 }
 
 func size(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }

@@ -5,24 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
+	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// debug opens the inspector for a debugger to attach, keeps it open for a time, and closes it again. How to attach is
-// written to out.
-func debug(d time.Duration) capture {
+// debugger opens the inspector for a debugger to attach, keeps it open for a time, and closes it again. How to attach is
+// written to out. Debuggers connect to this program, which passes everything on: when it ends, so do their connections,
+// also that of a laptop that went to sleep, and the application waits for none.
+func debugger(d time.Duration) capture {
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
+		port := i.address.Port()
+		if i.opened {
+			proxy, err := startProxy(i.address)
+			if err != nil {
+				return err
+			}
+			defer proxy.close()
+			port = proxy.port()
+		}
 		host, _ := os.Hostname()
-		const text = `The inspector of process %d listens on 127.0.0.1:%d, in the container alone, for %s or until Ctrl-C.
+		const text = `The inspector of process %d can be reached at 127.0.0.1:%d, in the container alone, for %s or until Ctrl-C.
+Whoever connects to it can run any code in the application.
 
 Kubernetes, on your machine:
   kubectl port-forward pod/%s 9229:%d
 
 Docker, on your machine (socat connects each debugger through docker exec; no port is published):
-  socat TCP-LISTEN:9229,bind=127.0.0.1,reuseaddr,fork EXEC:'docker exec -i %s gantry debug --relay'
+  socat TCP-LISTEN:9229,bind=127.0.0.1,reuseaddr,fork EXEC:'docker exec -i %s gantry debug --relay --port %d'
 
 Then attach, to localhost:9229:
   Chrome   open chrome://inspect, Configure, localhost:9229, inspect
@@ -31,30 +43,108 @@ Then attach, to localhost:9229:
 
 A breakpoint stops the application for its users, too; a log point of the debugger does not.
 `
-		if _, err := fmt.Fprintf(out, text, i.process.PID, i.port, d, host, i.port, host, i.process.folder()); err != nil {
+		if _, err := fmt.Fprintf(out, text, i.process.PID, port, d, host, port, host, port, i.process.folder()); err != nil {
 			return err
 		}
-		wait(ctx, d)
-		return nil
+		return i.wait(ctx, d)
 	}
 }
 
-// relay connects a debugger at the other end of two streams with the process's inspector, which is open.
-func relay(p Process, in io.Reader, out io.Writer) error {
-	port, path := find(p)
-	if path == "" {
-		return usageError("the inspector is not open; `gantry debug` opens it")
-	}
-	connection, err := dial(port)
+// proxy passes connections on to an inspector.
+type proxy struct {
+	listener net.Listener
+	to       netip.AddrPort
+
+	lock  sync.Mutex
+	over  bool
+	conns map[net.Conn]bool
+}
+
+// startProxy listens on Node.js' own port, or where that is taken on one that the kernel chooses.
+func startProxy(to netip.AddrPort) (*proxy, error) {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", defaultPort))
 	if err != nil {
-		return err
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{listener: listener, to: to, conns: map[net.Conn]bool{}}
+	go func() {
+		for {
+			debugger, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.pass(debugger)
+		}
+	}()
+	return p, nil
+}
+
+func (p *proxy) port() uint16 { return uint16(p.listener.Addr().(*net.TCPAddr).Port) }
+
+// pass connects a debugger with the inspector until one of them ends.
+func (p *proxy) pass(debugger net.Conn) {
+	inspector, err := net.DialTimeout("tcp", p.to.String(), patience)
+	if err != nil {
+		_ = debugger.Close()
+		return
+	}
+	if !p.keep(debugger, inspector) {
+		return
+	}
+	var group sync.WaitGroup
+	for from, to := range map[net.Conn]net.Conn{debugger: inspector, inspector: debugger} {
+		group.Go(func() {
+			_, _ = io.Copy(to, from)
+			_ = to.(*net.TCPConn).CloseWrite()
+		})
+	}
+	group.Wait()
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, c := range []net.Conn{debugger, inspector} {
+		delete(p.conns, c)
+		_ = c.Close()
+	}
+}
+
+// keep notes connections, to close them at the end; false when that has come.
+func (p *proxy) keep(list ...net.Conn) bool {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, c := range list {
+		if p.over {
+			_ = c.Close()
+			continue
+		}
+		p.conns[c] = true
+	}
+	return !p.over
+}
+
+func (p *proxy) close() {
+	_ = p.listener.Close()
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.over = true
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+// relay connects a debugger at the other end of two streams with a `gantry debug` that runs.
+func relay(port int, in io.Reader, out io.Writer) error {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	connection, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return usageError("no `gantry debug` runs here at " + address)
 	}
 	go func() {
 		// The debugger's end is passed on; the inspector then ends, too.
 		_, _ = io.Copy(connection, in)
-		if raw, err := connection.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
-		}
+		_ = connection.(*net.TCPConn).CloseWrite()
 		_ = connection.SetReadDeadline(time.Now().Add(patience))
 	}()
 	if _, err = io.Copy(out, connection); errors.Is(err, os.ErrDeadlineExceeded) {

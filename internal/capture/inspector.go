@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"syscall"
+	"io"
+	"net/netip"
+	"os"
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -15,103 +16,34 @@ import (
 // inspector is a connection to Node.js' inspector: https://chromedevtools.github.io/devtools-protocol/v8/.
 type inspector struct {
 	process Process
-	port    int
+	address netip.AddrPort
 	// opened: it was not open before.
 	opened bool
 	socket *socket
 	// session leads to a worker thread; empty: the main thread is looked at.
 	session string
 	last    int
+	// renewal is the number of the last message that renewed the guard's patience; 0 when it has been answered.
+	renewal int
+	// ending: the process waits for this connection alone, to end.
+	ending bool
 	// event is told of what the inspector says by itself.
 	event func(method string, params json.RawMessage) error
-}
-
-// opening is how long a process may take to open its inspector.
-const opening = 10 * time.Second
-
-// attach opens a process's inspector, or takes the one that is open.
-func attach(ctx context.Context, p Process) (*inspector, error) {
-	i, found, err := tryAttach(ctx, p)
-	if err != nil && found && ctx.Err() == nil {
-		// It was open because of another capture, which was just closing it.
-		time.Sleep(closing)
-		i, _, err = tryAttach(ctx, p)
-	}
-	return i, err
-}
-
-// closing is how long an inspector may take to close.
-const closing = 300 * time.Millisecond
-
-// tryAttach is attach, once; found tells that the inspector was open already.
-func tryAttach(ctx context.Context, p Process) (attached *inspector, found bool, err error) {
-	i := &inspector{process: p, event: ignore}
-	path := ""
-	if i.port, path = find(p); path == "" {
-		if !p.handles(int(syscall.SIGUSR1)) {
-			// Without a handler the signal would end the process.
-			return nil, false, &problem.Problem{
-				ID:    "capture/inspector-disabled",
-				Title: fmt.Sprintf("process %d does not open its inspector", p.PID),
-				Why:   "it has no handler for SIGUSR1: Node.js was started with --disable-sigusr1, or is just starting",
-				Hints: []string{"Start it without that option; or with BPL_DEBUG_ENABLED=true: an inspector that is open from the start is found as well."},
-			}
-		}
-		if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
-			return nil, false, &problem.Problem{
-				ID:    "capture/not-permitted",
-				Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
-				Why:   err.Error(),
-				Hints: []string{"Run this as the application's user."},
-				Err:   err,
-			}
-		}
-		i.opened = true
-		for deadline := time.Now().Add(opening); path == "" && time.Now().Before(deadline) && ctx.Err() == nil; {
-			time.Sleep(20 * time.Millisecond)
-			i.port, path = find(p)
-		}
-	}
-	if path == "" {
-		return nil, false, &problem.Problem{
-			ID:    "capture/inspector-closed",
-			Title: fmt.Sprintf("process %d did not open its inspector within %s", p.PID, opening),
-			Why:   "the application uses SIGUSR1 itself, or the port of the inspector (9229, or that of --inspect-port) is in use",
-			Hints: []string{"Look at the application's log: Node.js says there when the port is in use.", "With BPL_DEBUG_ENABLED=true and BPL_DEBUG_PORT the inspector is open from the start, and is found here as well."},
-		}
-	}
-	if i.socket, err = open(i.port, path); err != nil {
-		return nil, !i.opened, i.lost(err)
-	}
-	return i, !i.opened, nil
-}
-
-// find gives the port of a process's open inspector, and the path of its main thread; the path is empty when none is open.
-func find(p Process) (port int, path string) {
-	for _, port := range p.ports() {
-		text, err := get(port, "/json/list")
-		var targets []struct{ Type, WebSocketDebuggerURL string }
-		if err != nil || json.Unmarshal(text, &targets) != nil {
-			continue
-		}
-		for _, target := range targets {
-			if target.Type != "node" {
-				continue
-			}
-			if _, rest, ok := strings.Cut(strings.TrimPrefix(target.WebSocketDebuggerURL, "ws://"), "/"); ok {
-				return port, "/" + rest
-			}
-		}
-	}
-	return 0, ""
+	// closer closes it when this program cannot.
+	closer *closer
+	// log is told how a long capture goes on.
+	log io.Writer
 }
 
 func (i *inspector) lost(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the process has ended, or its inspector was closed")
+	}
 	return &problem.Problem{
 		ID:    "capture/connection-lost",
 		Title: fmt.Sprintf("the connection to process %d broke off", i.process.PID),
 		Why:   err.Error(),
-		Hints: []string{"Check with `gantry ps` whether the process still runs, and try again."},
+		Hints: []string{"Check with `gantry ps` whether the process still runs, and try again; `gantry crash list` says how others ended."},
 		Err:   err,
 	}
 }
@@ -125,22 +57,33 @@ type message struct {
 	Error  *struct{ Message string }
 }
 
-// call calls a method, and waits for its answer as long as ctx and limit allow.
-func (i *inspector) call(ctx context.Context, limit time.Duration, method string, params any, result any) error {
+// protocolError is what the inspector answers to a call that it refuses.
+type protocolError struct{ method, text string }
+
+func (e protocolError) Error() string { return e.method + ": " + e.text }
+
+// send calls a method, and gives the number that its answer will have.
+func (i *inspector) send(method string, params any) (id int, err error) {
 	i.last++
-	text, err := json.Marshal(map[string]any{"id": i.last, "method": method, "params": params})
+	id = i.last
+	text, err := json.Marshal(map[string]any{"id": id, "method": method, "params": params})
 	if err != nil {
-		return fmt.Errorf("call %s: %w", method, err)
+		return 0, fmt.Errorf("call %s: %w", method, err)
 	}
-	id := i.last
 	if text, err = i.wrapped(text); err != nil {
-		return fmt.Errorf("call %s: %w", method, err)
-	}
-	if err := i.socket.file.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return i.lost(err)
+		return 0, fmt.Errorf("call %s: %w", method, err)
 	}
 	if err := i.socket.write(frameText, text); err != nil {
-		return i.lost(err)
+		return 0, i.lost(err)
+	}
+	return id, nil
+}
+
+// call calls a method, and waits for its answer as long as ctx and limit allow.
+func (i *inspector) call(ctx context.Context, limit time.Duration, method string, params any, result any) error {
+	id, err := i.send(method, params)
+	if err != nil {
+		return err
 	}
 	for deadline := time.Now().Add(limit); ; {
 		m, err := i.next(ctx, deadline)
@@ -149,7 +92,7 @@ func (i *inspector) call(ctx context.Context, limit time.Duration, method string
 			return err
 		case m.ID != id:
 		case m.Error != nil:
-			return fmt.Errorf("%s: %s", method, m.Error.Message)
+			return protocolError{method, m.Error.Message}
 		case result == nil:
 			return nil
 		default:
@@ -171,6 +114,14 @@ func (i *inspector) next(ctx context.Context, deadline time.Time) (message, erro
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, i.lost(err)
 	}
+	switch {
+	case m.Method == "NodeRuntime.waitingForDisconnect":
+		i.ending = true
+		return message{}, nil
+	case i.renewal != 0 && m.ID == i.renewal:
+		i.renewal = 0
+		return message{}, nil
+	}
 	if m, err = i.unwrapped(m); err != nil {
 		return m, err
 	}
@@ -180,10 +131,46 @@ func (i *inspector) next(ctx context.Context, deadline time.Time) (message, erro
 	return m, nil
 }
 
+// beat is how often the guard learns that its client is there.
+const beat = 500 * time.Millisecond
+
+// wait lets time pass, unless it is interrupted or the process is about to end: then what there is can still be taken.
+func (i *inspector) wait(ctx context.Context, d time.Duration) error {
+	for deadline := time.Now().Add(d); time.Now().Before(deadline) && ctx.Err() == nil && !i.ending; {
+		if err := i.renew(); err != nil {
+			return err
+		}
+		until := time.Now().Add(beat)
+		if deadline.Before(until) {
+			until = deadline
+		}
+		for ctx.Err() == nil && !i.ending {
+			if _, err := i.next(ctx, until); errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
+				break
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// renew tells the guard that the client is there; it does not wait for the answer, which a blocked application gives late.
+func (i *inspector) renew() error {
+	if i.renewal != 0 {
+		return nil
+	}
+	session := i.session
+	i.session = ""
+	id, err := i.send("Runtime.evaluate", map[string]any{"expression": guardRenew})
+	i.session, i.renewal = session, id
+	return err
+}
+
 // exception is what an expression threw: https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#type-ExceptionDetails.
 type exception struct {
 	Text      string
-	Exception struct{ Description string }
+	Exception struct{ ClassName, Description string }
 }
 
 func (e exception) String() string {
@@ -194,18 +181,18 @@ func (e exception) String() string {
 }
 
 // evaluate runs an expression in the application, and gives its value.
-func (i *inspector) evaluate(ctx context.Context, expression string, value any) error {
+func (i *inspector) evaluate(ctx context.Context, limit time.Duration, expression string, value any) error {
 	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true}
-	return i.value(ctx, "Runtime.evaluate", params, value)
+	return i.value(ctx, limit, "Runtime.evaluate", params, value)
 }
 
 // value calls a method that gives a value of the application.
-func (i *inspector) value(ctx context.Context, method string, params map[string]any, value any) error {
+func (i *inspector) value(ctx context.Context, limit time.Duration, method string, params map[string]any, value any) error {
 	var answer struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *exception
 	}
-	if err := i.call(ctx, patience, method, params, &answer); err != nil {
+	if err := i.call(ctx, limit, method, params, &answer); err != nil {
 		return err
 	}
 	if answer.ExceptionDetails != nil {
@@ -215,43 +202,4 @@ func (i *inspector) value(ctx context.Context, method string, params map[string]
 		return nil
 	}
 	return json.Unmarshal(answer.Result.Value, value)
-}
-
-// await runs an expression that gives a promise, and gives the value that it comes to. The promise is held meanwhile:
-// V8 collects one that the inspector alone waits for.
-func (i *inspector) await(ctx context.Context, expression string, value any) error {
-	promise, err := i.object(ctx, expression, nil)
-	if err != nil {
-		return err
-	}
-	err = i.value(ctx, "Runtime.awaitPromise", map[string]any{"promiseObjectId": promise.ObjectID, "returnByValue": true}, value)
-	return errors.Join(err, i.release(ctx))
-}
-
-// detach leaves the process as it was: an inspector that this program opened is closed.
-func (i *inspector) detach() error {
-	// Not the context of the capture: this happens when that was interrupted, too.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var err error
-	i.session = ""
-	if i.opened {
-		// Closing waits for connections to end; this one ends before.
-		err = i.evaluate(ctx, "{ const inspector = require('node:inspector'); setTimeout(() => inspector.close(), 50); 0 }", nil)
-	}
-	err = errors.Join(err, i.socket.close())
-	if !i.opened || err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if _, path := find(i.process); path == "" {
-			return nil
-		}
-	}
-	return &problem.Problem{
-		ID:    "capture/inspector-open",
-		Title: fmt.Sprintf("process %d has not closed its inspector again", i.process.PID),
-		Why:   "its event loop did not get to it",
-		Hints: []string{"It listens on the loopback address only; it closes when the process ends."},
-	}
 }

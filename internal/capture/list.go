@@ -1,57 +1,42 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
-// live is what only the process itself can tell. Lag is in milliseconds, Busy the share of the time that the event loop
-// had something to do: performance.eventLoopUtilization().
-type live struct {
-	Version   string
-	Heap      int64
-	Lag, Busy float64
-}
+// states says in a word what the kernel's letter of a process means: proc(5).
+var states = map[byte]string{'R': "runs", 'S': "waits", 'D': "blocked", 'T': "stopped", 't': "traced", 'Z': "ended", 'I': "waits"}
 
-// look watches the event loop for a moment.
-const look = `new Promise(resolve => {
-	const { performance, monitorEventLoopDelay } = require('node:perf_hooks')
-	const before = performance.eventLoopUtilization(), delay = monitorEventLoopDelay({ resolution: 5 })
-	delay.enable()
-	setTimeout(() => {
-		delay.disable()
-		resolve({
-			version: process.version, heap: process.memoryUsage().heapUsed,
-			lag: Math.max(0, delay.percentile(99) / 1e6 - 5), busy: performance.eventLoopUtilization(before).utilization,
-		})
-	}, 300)
-})`
-
-// list writes a table of the processes of each runtime; what a process itself tells is left out when it shall be quick, or
-// when it does not answer: then a line below says why.
+// list writes a table of the processes of each runtime. Of Node.js and Bun it tells what the kernel shows, and sends no
+// signal; a process of Ruby is asked. quick leaves out what takes a moment.
 func list(ctx context.Context, quick bool, out io.Writer) error {
 	var text, notes strings.Builder
-	nodes, rubies := Processes(Node), Processes(Ruby)
+	nodes, rubies := Processes(Node, Bun), Processes(Ruby)
 	if len(nodes)+len(rubies) == 0 {
 		_, err := choose("ps", 0, []Runtime{Node, Ruby})
 		return err
 	}
-	if len(nodes) > 0 {
-		fmt.Fprintf(&text, "%7s  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", "PID", "NODE", "RUNNING", "MEMORY", "HEAP", "LAG", "BUSY", "COMMAND")
-	}
-	for _, p := range nodes {
-		version, heap, lag, busy := "-", "-", "-", "-"
-		if !quick {
-			l, err := p.look(ctx)
-			if err == nil {
-				version, heap, lag, busy = l.Version, size(l.Heap), fmt.Sprintf("%.1f ms", l.Lag), fmt.Sprintf("%.0f %%", l.Busy*100)
-			} else {
-				fmt.Fprintf(&notes, "Process %d tells nothing of itself: %v\n", p.PID, err)
+	shares := make([]string, len(nodes))
+	var group sync.WaitGroup
+	for i, p := range nodes {
+		group.Go(func() {
+			if shares[i] = "-"; !quick {
+				share, _ := p.Share()
+				shares[i] = fmt.Sprintf("%.0f %%", share*100)
 			}
-		}
-		fmt.Fprintf(&text, "%7d  %9s  %9s  %9s  %8s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, lag, busy, p.Command)
+		})
+	}
+	group.Wait()
+	if len(nodes) > 0 {
+		fmt.Fprintf(&text, "%7s  %-7s  %9s  %9s  %9s  %6s  %-7s  %s\n", "PID", "RUNTIME", "VERSION", "RUNNING", "MEMORY", "CPU", "STATE", "COMMAND")
+	}
+	for i, p := range nodes {
+		fmt.Fprintf(&text, "%7d  %-7s  %9s  %9s  %9s  %6s  %-7s  %s\n", p.PID, p.Runtime, cmp.Or(p.version(), "-"), p.Running, size(p.Memory), shares[i], cmp.Or(states[p.state()], "-"), p.Shown())
 	}
 	if len(rubies) > 0 {
 		fmt.Fprintf(&text, "%7s  %9s  %9s  %9s  %8s  %9s  %8s  %5s  %s\n", "PID", "RUBY", "RUNNING", "MEMORY", "HEAP", "OBJECTS", "THREADS", "YJIT", "COMMAND")
@@ -67,13 +52,8 @@ func list(ctx context.Context, quick bool, out io.Writer) error {
 				fmt.Fprintf(&notes, "Process %d tells nothing of itself: %v\n", p.PID, err)
 			}
 		}
-		fmt.Fprintf(&text, "%7d  %9s  %9s  %9s  %8s  %9s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, objects, threads, yjit, p.Command)
+		fmt.Fprintf(&text, "%7d  %9s  %9s  %9s  %8s  %9s  %8s  %5s  %s\n", p.PID, version, p.Running, size(p.Memory), heap, objects, threads, yjit, p.Shown())
 	}
 	_, err := io.WriteString(out, text.String()+notes.String())
 	return err
-}
-
-func (p Process) look(ctx context.Context) (l live, err error) {
-	tell := func(ctx context.Context, i *inspector, _ io.Writer) error { return i.await(ctx, look, &l) }
-	return l, take(ctx, p, 0, tell, io.Discard)
 }

@@ -1,7 +1,10 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/sourcemap"
@@ -12,10 +15,12 @@ type sources struct {
 	// root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
 	root string
 	maps map[string]*sourcemap.Map
+	// lines are those of the scripts that names were looked up in.
+	lines map[string][][]byte
 }
 
 func newSources(p Process) *sources {
-	return &sources{root: p.root(), maps: map[string]*sourcemap.Map{}}
+	return &sources{root: p.root(), maps: map[string]*sourcemap.Map{}, lines: map[string][][]byte{}}
 }
 
 // of gives the source map of a script, nil where there is none. file is a path; node:fs and the like have none.
@@ -52,9 +57,43 @@ type callFrame struct {
 	ColumnNumber int    `json:"columnNumber"`
 }
 
+// nameReach is how many columns before the place of a function its name may begin: V8 counts a function from its
+// parameters.
+const nameReach = 200
+
+// functionName gives the name that a function has in the source, where the build has another: the one that the map has at
+// the built name, which stands before the function's place.
+func (s *sources) functionName(file string, line, column int, built string) string {
+	m := s.of(file)
+	plain := built[strings.LastIndexAny(built, ". ")+1:]
+	if m == nil || plain == "" {
+		return built
+	}
+	names := m.Names(sourcemap.Position{Line: line, Column: max(0, column-nameReach)}, sourcemap.Position{Line: line, Column: column + 1})
+	for _, name := range slices.Backward(names) {
+		if s.identifierAt(file, name.Line, name.Column) == plain {
+			return strings.TrimSuffix(built, plain) + name.Name
+		}
+	}
+	return built
+}
+
+// identifierAt gives the name that stands at a place of a script.
+func (s *sources) identifierAt(file string, line, column int) string {
+	lines, seen := s.lines[file]
+	if !seen {
+		if text, err := os.ReadFile(s.root + file); err == nil {
+			lines = bytes.Split(text, []byte("\n"))
+		}
+		s.lines[file] = lines
+	}
+	return nameAt(lines, line, column)
+}
+
 func (s *sources) frame(f *callFrame) {
 	at := sourcemap.Position{File: trimFile(f.URL), Line: f.LineNumber, Column: f.ColumnNumber}
 	if source := s.original(at); source != at {
+		f.FunctionName = s.functionName(at.File, at.Line, at.Column, f.FunctionName)
 		f.URL, f.LineNumber, f.ColumnNumber = "file://"+source.File, source.Line, source.Column
 	}
 }

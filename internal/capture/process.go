@@ -1,10 +1,12 @@
 // Package capture takes profiles, snapshots and reports from the application's processes while they run: the program
 // "gantry" in every image. Nothing stays open: SIGUSR1 has Node.js open its inspector on the loopback address
-// (https://nodejs.org/api/debugger.html#inspector-integration-for-nodejs), and when the capture is taken it is closed
-// again. In a process of Ruby the script of package agent answers, at a socket of the user's own.
+// (https://nodejs.org/api/debugger.html#inspector-integration-for-nodejs), at a port that the kernel chooses, and when the
+// capture is taken it is closed again. In a process of Ruby the script of package agent answers, at a socket of the user's
+// own.
 package capture
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,16 +15,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gantry-buildpack/gantry/internal/conceal"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Runtime is what a process is one of.
 type Runtime string
 
-// The runtimes that can be looked into.
+// The runtimes that are known. Processes of Bun are listed, and cannot be looked into: it has another inspector.
 const (
 	Node Runtime = "Node.js"
 	Ruby Runtime = "Ruby"
+	Bun  Runtime = "Bun"
 )
 
 // runtimeOf tells by a program's name which runtime it is, e.g. ruby3.3; empty for none.
@@ -32,6 +36,8 @@ func runtimeOf(program string) Runtime {
 		return Node
 	case "ruby":
 		return Ruby
+	case "bun":
+		return Bun
 	}
 	return ""
 }
@@ -78,7 +84,7 @@ func Processes(runtimes ...Runtime) []Process {
 
 func commandLine(dir string) string {
 	text, _ := os.ReadFile(dir + "/cmdline")
-	words := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+	words := splitWords(text)
 	if len(words) == 1 {
 		// A title that the process has given itself.
 		return strings.TrimSpace(words[0])
@@ -86,6 +92,19 @@ func commandLine(dir string) string {
 	words[0] = filepath.Base(words[0])
 	return strings.TrimSpace(strings.Join(words, " "))
 }
+
+func splitWords(text []byte) []string {
+	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+}
+
+// words are those of the process's command line.
+func (p Process) words() []string {
+	text, _ := os.ReadFile(fmt.Sprintf("%s/%d/cmdline", proc, p.PID))
+	return splitWords(text)
+}
+
+// Shown is the command line for people: data at a terminal, without credentials.
+func (p Process) Shown() string { return problem.Visible(conceal.Credentials(p.Command)) }
 
 func resident(dir string) int64 {
 	text, _ := os.ReadFile(dir + "/statm")
@@ -98,15 +117,12 @@ func resident(dir string) int64 {
 }
 
 func running(dir string) time.Duration {
-	stat, _ := os.ReadFile(dir + "/stat")
 	up, _ := os.ReadFile(proc + "/uptime")
-	// The second field is the program's name in parentheses, and may hold anything.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const startTime = 22 - 3
-	if len(fields) <= startTime {
+	fields := stat(dir + "/stat")
+	if len(fields) <= statStart {
 		return 0
 	}
-	started, _ := strconv.ParseFloat(fields[startTime], 64)
+	started, _ := strconv.ParseFloat(fields[statStart], 64)
 	var seconds float64
 	_, _ = fmt.Sscan(string(up), &seconds)
 	return time.Duration((seconds - started/ticks) * float64(time.Second)).Truncate(time.Second)
@@ -123,14 +139,23 @@ func choose(command string, pid int, runtimes []Runtime) (Process, error) {
 		return Process{}, &problem.Problem{
 			ID:    "capture/no-such-process",
 			Title: fmt.Sprintf("there is no process %d of %s", pid, what),
-			Hints: []string{"`gantry ps` lists those that there are."},
+			Hints: []string{"`gantry ps` lists those that run here."},
 		}
 	}
 	switch len(list) {
 	case 1:
 		return list[0], nil
 	case 0:
-		if others := Processes(Node, Ruby); len(others) > 0 {
+		others := Processes(Node, Ruby, Bun)
+		if len(others) > 0 && others[0].Runtime == Bun {
+			return Process{}, &problem.Problem{
+				ID:    "capture/bun",
+				Title: command + " looks into " + what + ", and what runs here is Bun",
+				Why:   "Bun has an inspector of its own, which cannot be opened in a process that runs",
+				Hints: []string{"`gantry ps`, `gantry doctor` and `gantry crash` work. Start the application with `bun --inspect` to debug it."},
+			}
+		}
+		if len(others) > 0 {
 			return Process{}, &problem.Problem{
 				ID:    "capture/other-runtime",
 				Title: fmt.Sprintf("%s looks into %s, and what runs here is %s", command, what, others[0].Runtime),
@@ -140,7 +165,8 @@ func choose(command string, pid int, runtimes []Runtime) (Process, error) {
 		return Process{}, &problem.Problem{
 			ID:    "capture/no-process",
 			Title: "no process of " + what + " is running here",
-			Hints: []string{"Run this in the application's container, as the application's user: kubectl exec POD -- gantry ps"},
+			Hints: []string{"Run this in the application's container, as the application's user: kubectl exec POD -- gantry ps",
+				"An image that serves static files runs neither: `gantry doctor` says what it is made of."},
 		}
 	}
 	var pids []string
@@ -165,6 +191,30 @@ func names(runtimes []Runtime) string {
 
 // root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
 func (p Process) root() string { return fmt.Sprintf("%s/%d/root", proc, p.PID) }
+
+// version is the runtime's version, from the file that the build left next to the script that Node.js loads first; empty
+// when the process was started past the launcher.
+func (p Process) version() string {
+	for _, option := range p.options() {
+		script, found := strings.CutPrefix(option, "--require=")
+		if !found || filepath.Base(script) != "watch.cjs" {
+			continue
+		}
+		var image struct {
+			Runtime, Version string
+			Beside           map[string]string
+		}
+		text, err := os.ReadFile(p.root() + filepath.Dir(script) + "/launch.json")
+		if err != nil || json.Unmarshal(text, &image) != nil {
+			return ""
+		}
+		if image.Runtime == "node" {
+			return image.Version
+		}
+		return image.Beside["node"]
+	}
+	return ""
+}
 
 // folder is the process's working folder.
 func (p Process) folder() string {
@@ -193,32 +243,4 @@ func (p Process) handles(signal int) bool {
 		}
 	}
 	return false
-}
-
-// ports gives the ports of the loopback address on which a process listens.
-func (p Process) ports() []int {
-	dir := fmt.Sprintf("%s/%d", proc, p.PID)
-	own := map[string]bool{}
-	files, _ := filepath.Glob(dir + "/fd/*")
-	for _, file := range files {
-		if target, err := os.Readlink(file); err == nil && strings.HasPrefix(target, "socket:[") {
-			own[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = true
-		}
-	}
-	text, _ := os.ReadFile(dir + "/net/tcp")
-	var list []int
-	for line := range strings.Lines(string(text)) {
-		const listening, local, state, inode = "0A", 1, 3, 9
-		fields := strings.Fields(line)
-		if len(fields) <= inode || fields[state] != listening || !own[fields[inode]] {
-			continue
-		}
-		address, digits, _ := strings.Cut(fields[local], ":")
-		port, err := strconv.ParseUint(digits, 16, 16)
-		// 127.0.0.1 and 0.0.0.0, as a little-endian machine writes them.
-		if err == nil && (address == "0100007F" || address == "00000000") {
-			list = append(list, int(port))
-		}
-	}
-	return list
 }

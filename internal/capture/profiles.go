@@ -3,38 +3,42 @@ package capture
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"time"
-
-	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // capture takes something from a process and writes it.
 type capture func(ctx context.Context, i *inspector, out io.Writer) error
 
-// wait lets time pass, unless it is interrupted.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
+// briefPause is for how long V8 may stop the application to compile hot functions once more.
+const briefPause = 200 * time.Millisecond
 
-// cpuProfile samples what runs; an interruption ends it early, and what there is is written. The format is that of
-// Chrome DevTools (.cpuprofile).
-func cpuProfile(d time.Duration) capture {
+// cpuProfile samples what runs; an interruption or the end of the process ends it early, and what there is is written. The
+// format is that of Chrome DevTools (.cpuprofile).
+func cpuProfile(d time.Duration, force bool) capture {
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
+		heap, err := i.heapUsed(ctx)
+		if err != nil {
+			return err
+		}
+		if err := bearable("a CPU profile", heap, pauseOf(heap, pauseCPUProfile), force, "`gantry stacks` shows what runs right now, without a pause."); err != nil {
+			return err
+		}
 		if err := i.call(ctx, patience, "Profiler.enable", nil, nil); err != nil {
 			return err
 		}
-		if err := i.call(ctx, patience, "Profiler.start", nil, nil); err != nil {
+		if err := i.call(ctx, time.Minute, "Profiler.start", nil, nil); err != nil {
 			return err
 		}
-		if err := i.reoptimize(ctx); err != nil {
+		if pauseOf(heap, pauseRecompile) <= briefPause {
+			if err := i.reoptimize(ctx); err != nil {
+				return err
+			}
+		}
+		if err := i.wait(ctx, d); err != nil {
 			return err
 		}
-		wait(ctx, d)
 		return i.stopProfile("Profiler.stop", "Profiler.disable", newSources(i.process).cpuProfile, out)
 	}
 }
@@ -54,14 +58,34 @@ func (i *inspector) reoptimize(ctx context.Context) error {
 const samplingInterval = 32 << 10
 
 // heapProfile samples where memory is allocated that is still in use. The format is that of Chrome DevTools
-// (.heapprofile).
-func heapProfile(d time.Duration) capture {
+// (.heapprofile). Where something samples already, the script of Gantry near the heap's limit or another profiler, its
+// samples are read, and it goes on: V8 has one sampler for all.
+func heapProfile(d time.Duration, force bool) capture {
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
-		if err := i.call(ctx, patience, "HeapProfiler.startSampling", map[string]any{"samplingInterval": samplingInterval}, nil); err != nil {
+		heap, err := i.heapUsed(ctx)
+		if err != nil {
 			return err
 		}
-		wait(ctx, d)
-		return i.stopProfile("HeapProfiler.stopSampling", "HeapProfiler.disable", newSources(i.process).heapProfile, out)
+		if err := bearable("a heap profile", heap, pauseOf(heap, pauseCollection), force, "`gantry stacks` and `gantry lag` do without a pause."); err != nil {
+			return err
+		}
+		err = i.call(ctx, time.Minute, "HeapProfiler.getSamplingProfile", nil, nil)
+		if _, none := errors.AsType[protocolError](err); none {
+			if err := i.call(ctx, patience, "HeapProfiler.startSampling", map[string]any{"samplingInterval": samplingInterval}, nil); err != nil {
+				return err
+			}
+			if err := i.wait(ctx, d); err != nil {
+				return err
+			}
+			return i.stopProfile("HeapProfiler.stopSampling", "HeapProfiler.disable", newSources(i.process).heapProfile, out)
+		}
+		if err != nil {
+			return err
+		}
+		if err := i.wait(ctx, d); err != nil {
+			return err
+		}
+		return i.stopProfile("HeapProfiler.getSamplingProfile", "", newSources(i.process).heapProfile, out)
 	}
 }
 
@@ -73,8 +97,10 @@ func (i *inspector) stopProfile(stop, disable string, positions func(json.RawMes
 	if err := i.call(ctx, time.Minute, stop, nil, &answer); err != nil {
 		return err
 	}
-	if err := i.call(ctx, patience, disable, nil, nil); err != nil {
-		return err
+	if disable != "" {
+		if err := i.call(ctx, patience, disable, nil, nil); err != nil {
+			return err
+		}
 	}
 	profile, err := positions(answer.Profile)
 	if err != nil {
@@ -83,55 +109,23 @@ func (i *inspector) stopProfile(stop, disable string, positions func(json.RawMes
 	return json.NewEncoder(out).Encode(profile)
 }
 
-// snapshotFactor is how many times the heap's size a snapshot may take of memory while it is made.
-const snapshotFactor = 15
-
-// heapSnapshot writes all objects of the heap, while it is sent. The format is that of Chrome DevTools (.heapsnapshot).
-func heapSnapshot(limit Limit, force bool) capture {
-	return func(ctx context.Context, i *inspector, out io.Writer) error {
-		var heap int64
-		if err := i.evaluate(ctx, "process.memoryUsage().heapUsed", &heap); err != nil {
-			return err
-		}
-		limit := limit(i.process.root())
-		free := limit - i.process.Memory
-		if need := heap * snapshotFactor; limit > 0 && need > free && !force {
-			return &problem.Problem{
-				ID:    "capture/no-room",
-				Title: "a heap snapshot could end the container for want of memory",
-				Why: fmt.Sprintf("the heap has %s, a snapshot may take %d times that, and %s of the container's %s are left",
-					size(heap), snapshotFactor, size(max(0, free)), size(limit)),
-				Hints: []string{"`gantry profile heap` shows where memory is allocated, and costs next to nothing.", "Give the container more memory; or insist with --force."},
-			}
-		}
-		i.event = func(method string, params json.RawMessage) error {
-			if method != "HeapProfiler.addHeapSnapshotChunk" {
-				return nil
-			}
-			var part struct{ Chunk string }
-			if err := json.Unmarshal(params, &part); err != nil {
-				return err
-			}
-			_, err := io.WriteString(out, part.Chunk)
-			return err
-		}
-		if err := i.call(ctx, patience, "HeapProfiler.enable", nil, nil); err != nil {
-			return err
-		}
-		return i.call(ctx, 10*time.Minute, "HeapProfiler.takeHeapSnapshot", map[string]any{"reportProgress": false}, nil)
-	}
-}
-
 // nodeReport writes Node.js' diagnostic report, with the names of variables and without their values:
-// https://nodejs.org/api/report.html.
+// https://nodejs.org/api/report.html. The names of peers are not looked up, one after the other, while the application
+// stands still.
 func nodeReport(ctx context.Context, i *inspector, out io.Writer) error {
 	const expression = `(() => {
-		const report = process.report.getReport()
-		report.environmentVariables = Object.keys(report.environmentVariables ?? process.env).sort()
-		return JSON.stringify(report, null, 2)
+		const before = process.report.excludeNetwork
+		try {
+			if (before !== undefined) process.report.excludeNetwork = true
+			const report = process.report.getReport()
+			report.environmentVariables = Object.keys(report.environmentVariables ?? process.env).sort()
+			return JSON.stringify(report, null, 2)
+		} finally {
+			if (before !== undefined) process.report.excludeNetwork = before
+		}
 	})()`
 	var text string
-	if err := i.evaluate(ctx, expression, &text); err != nil {
+	if err := i.evaluate(ctx, patience, expression, &text); err != nil {
 		return err
 	}
 	_, err := io.WriteString(out, text+"\n")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -122,7 +123,7 @@ func (p Process) connect() (net.Conn, error) {
 	}
 	inner := lastField(dir+"/status", "NSpid:")
 	name := strings.Trim(strings.TrimPrefix(namespace, "pid:"), "[]") + "-" + inner
-	folders := append(p.inherited(agent.Variable), agent.Folders(os.TempDir(), p.uid())...)
+	folders := append(slices.DeleteFunc(p.inherited(agent.Variable), func(dir string) bool { return !filepath.IsAbs(dir) }), agent.Folders(os.TempDir(), p.uid())...)
 	for _, folder := range folders {
 		// An address may have 107 bytes: one through /proc is longer, and a descriptor of the folder makes it short.
 		connection, err := dialIn(p.root()+folder, name)
@@ -133,7 +134,7 @@ func (p Process) connect() (net.Conn, error) {
 			return nil, p.silent(err)
 		}
 	}
-	hints := []string{"It may have been started past the launcher, or with --disable=rubyopt: start a process type of the image.", "Where BPL_DIAGNOSTICS=off is set, nothing can be looked into."}
+	hints := []string{"It may have been started past the launcher, or with --disable=rubyopt: start a process type of the image."}
 	return nil, &problem.Problem{
 		ID:    "capture/no-agent",
 		Title: fmt.Sprintf("process %d cannot be looked into", p.PID),
@@ -155,7 +156,7 @@ func dialIn(folder, name string) (net.Conn, error) {
 // changes its title, and those of the processes that started it are not.
 func (p Process) inherited(name string) (values []string) {
 	for pid := p.PID; pid > 0; {
-		if value, err := (Process{PID: pid}).Variable(name); err == nil && filepath.IsAbs(value) {
+		if value, err := (Process{PID: pid}).Variable(name); err == nil && value != "" {
 			values = append(values, value)
 		}
 		pid, _ = strconv.Atoi(lastField(fmt.Sprintf("%s/%d/status", proc, pid), "PPid:"))

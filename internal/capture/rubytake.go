@@ -42,7 +42,7 @@ func (p Process) RubyFacts(ctx context.Context) (Facts, error) {
 
 // rubyProfile samples processor time or allocations. The format is that of package rubyprofile.
 func rubyProfile(kind rubyprofile.Kind, length time.Duration, exact bool) taker {
-	return func(ctx context.Context, p Process, out io.Writer) error {
+	return func(ctx context.Context, p Process, out, _ io.Writer) error {
 		f, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func rubyProfile(kind rubyprofile.Kind, length time.Duration, exact bool) taker 
 }
 
 // rubyStacks writes the backtrace of every thread, innermost call first.
-func rubyStacks(ctx context.Context, p Process, out io.Writer) error {
+func rubyStacks(ctx context.Context, p Process, out, _ io.Writer) error {
 	return p.ask(ctx, "stacks", func(in io.Reader) error {
 		lines := bufio.NewScanner(in)
 		lines.Buffer(nil, 1<<20)
@@ -102,13 +102,16 @@ func statusOf(status string) string {
 
 // rubyGC compares GC.stat (https://docs.ruby-lang.org/en/master/GC.html#method-c-stat) at two times.
 func rubyGC(length time.Duration) taker {
-	return func(ctx context.Context, p Process, out io.Writer) error {
+	return func(ctx context.Context, p Process, out, _ io.Writer) error {
 		before, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err
 		}
 		start := time.Now()
-		wait(ctx, length)
+		select {
+		case <-ctx.Done():
+		case <-time.After(length):
+		}
 		after, err := p.RubyFacts(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
@@ -146,7 +149,7 @@ const dumpedObject, childShare = 220, 0.3
 // (https://docs.ruby-lang.org/en/master/ObjectSpace.html#method-i-dump_all). A child of the process writes them, while the
 // application goes on.
 func rubyHeap(limit Limit, force bool) taker {
-	return func(ctx context.Context, p Process, out io.Writer) error {
+	return func(ctx context.Context, p Process, out, _ io.Writer) error {
 		f, err := p.RubyFacts(ctx)
 		if err != nil {
 			return err

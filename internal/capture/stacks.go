@@ -2,8 +2,6 @@ package capture
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,25 +9,45 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/sourcemap"
 )
 
-// glance is how long it takes to see that an event loop has nothing to do.
-const glance = time.Second
-
-// location is a place in a script: https://chromedevtools.github.io/devtools-protocol/v8/Debugger/#type-Location.
-type location struct {
-	ScriptID                 string
-	LineNumber, ColumnNumber int
+// frame is a call on a stack: a function, empty for an anonymous one, a file, and a line and a column that count from 1.
+type frame struct {
+	Function, File string
+	Line, Column   int
 }
 
-type pausedFrame struct {
-	FunctionName string
-	Location     location
-}
+// stackLook gives the stack of what runs, innermost call first, and what the event loop waits for. V8 runs it between two
+// instructions of the code that is running, so that its own stack stands on that of the application; a regular expression
+// that backtracks is interrupted, too. Nothing is paused, and nothing is compiled anew.
+const stackLook = `(() => {
+	const { prepareStackTrace, stackTraceLimit } = Error
+	let frames = []
+	try {
+		Error.stackTraceLimit = 200
+		Error.prepareStackTrace = (error, sites) => sites
+		const holder = {}
+		Error.captureStackTrace(holder)
+		frames = holder.stack.map(site => ({
+			function: site.getFunctionName() ?? site.getMethodName() ?? '', file: String(site.getFileName() || site.getScriptNameOrSourceURL() || ''),
+			line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0,
+		}))
+	} catch {} finally {
+		Error.stackTraceLimit = stackTraceLimit
+		Error.prepareStackTrace = prepareStackTrace
+	}
+	const waiting = {}
+	for (const name of process.getActiveResourcesInfo()) waiting[name] = (waiting[name] ?? 0) + 1
+	return { frames, waiting, thread: require('node:worker_threads').threadId }
+})()
+//# sourceURL=gantry`
 
-// stacks writes what each thread's event loop is doing right now, and what it waits for. A thread stands still for the
-// milliseconds in which its stack is read.
+// stackLooks is how often an event loop is looked at until something runs, stackPause how long it is left alone in between.
+const stackLooks, stackPause = 20, 10 * time.Millisecond
+
+// stacks writes what each thread is doing right now, and what it waits for.
 func stacks(ctx context.Context, i *inspector, out io.Writer) error {
 	list, err := i.threads(ctx)
 	if err != nil {
@@ -38,12 +56,9 @@ func stacks(ctx context.Context, i *inspector, out io.Writer) error {
 	sources := newSources(i.process)
 	for _, t := range list {
 		i.session = t.session
-		text, err := i.stack(ctx, sources)
-		if err != nil {
-			return err
-		}
+		text := i.stack(ctx, sources)
 		if len(list) > 1 {
-			text = fmt.Sprintf("Thread %d, %s:\n%s\n", t.ID, t.Title, text)
+			text = fmt.Sprintf("Thread %d, %s:\n%s\n", t.ID, problem.Visible(t.Title), text)
 		}
 		if _, err := io.WriteString(out, text); err != nil {
 			return err
@@ -52,93 +67,66 @@ func stacks(ctx context.Context, i *inspector, out io.Writer) error {
 	return nil
 }
 
-// stack describes one thread.
-func (i *inspector) stack(ctx context.Context, sources *sources) (string, error) {
-	frames, files, err := i.pause(ctx)
-	if err != nil {
-		return "", err
+// stack describes one thread. One that does not answer is named as such: the others are worth showing.
+func (i *inspector) stack(ctx context.Context, sources *sources) string {
+	var seen struct {
+		Frames  []frame
+		Waiting map[string]int
+	}
+	var running []frame
+	for look := 0; look < stackLooks && len(running) == 0 && ctx.Err() == nil; look++ {
+		if look > 0 {
+			time.Sleep(stackPause)
+		}
+		seen.Frames, seen.Waiting = nil, nil
+		if err := i.evaluate(ctx, answering, stackLook, &seen); err != nil {
+			return fmt.Sprintf("It does not answer: %s.\n", problem.Visible(err.Error()))
+		}
+		running = applicationFrames(seen.Frames)
 	}
 	var text strings.Builder
-	if len(frames) == 0 {
+	if len(running) == 0 {
 		text.WriteString("The event loop is idle.\n")
 	}
-	for _, frame := range frames {
-		at := sources.original(sourcemap.Position{File: files[frame.Location.ScriptID], Line: frame.Location.LineNumber, Column: frame.Location.ColumnNumber})
-		fmt.Fprintf(&text, "  at %s (%s:%d:%d)\n", orAnonymous(frame.FunctionName), at.File, at.Line+1, at.Column+1)
-	}
-	var waiting map[string]int
-	const expression = `(() => { const counts = {}; for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1; return counts })()`
-	if err := i.evaluate(ctx, expression, &waiting); err != nil {
-		return "", err
+	for _, f := range running {
+		name := f.Function
+		if name == "" {
+			name = "(anonymous)"
+		}
+		place := "native code"
+		if f.File != "" {
+			at := sources.original(sourcemap.Position{File: trimFile(f.File), Line: f.Line - 1, Column: max(0, f.Column-1)})
+			place = fmt.Sprintf("%s:%d:%d", at.File, at.Line+1, at.Column+1)
+			name = sources.functionName(trimFile(f.File), f.Line-1, max(0, f.Column-1), name)
+		}
+		fmt.Fprintf(&text, "  at %s (%s)\n", problem.Visible(name), problem.Visible(place))
 	}
 	text.WriteString("It waits for:\n")
-	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		fmt.Fprintf(&text, "  %4d  %s\n", waiting[name], name)
+	for _, name := range slices.Sorted(maps.Keys(seen.Waiting)) {
+		fmt.Fprintf(&text, "  %4d  %s\n", seen.Waiting[name], problem.Visible(name))
 	}
-	return text.String(), nil
+	if len(seen.Waiting) == 0 {
+		text.WriteString("        nothing: it ends when this is done\n")
+	}
+	return text.String()
 }
 
-func orAnonymous(name string) string {
-	if name == "" {
-		return "(anonymous)"
-	}
-	return name
-}
-
-// pause reads the stack of what runs, none when nothing does, and the files of scripts by the inspector's numbers.
-func (i *inspector) pause(ctx context.Context) ([]pausedFrame, map[string]string, error) {
-	var paused struct{ CallFrames []pausedFrame }
-	stopped, files := false, map[string]string{}
-	i.event = func(method string, params json.RawMessage) error {
-		switch method {
-		case "Debugger.scriptParsed":
-			var script struct{ ScriptID, URL string }
-			err := json.Unmarshal(params, &script)
-			files[script.ScriptID] = trimFile(script.URL)
-			return err
-		case "Debugger.paused":
-			stopped = true
-			return json.Unmarshal(params, &paused)
+// applicationFrames leaves out the frames of the look itself, and all of a stack of Gantry's own scripts: a timer of theirs
+// is not what the application does.
+func applicationFrames(frames []frame) []frame {
+	var list []frame
+	for _, f := range frames {
+		switch {
+		case f.File == "gantry":
+		case strings.HasSuffix(f.File, "/watch.cjs"):
+			return nil
+		default:
+			list = append(list, f)
 		}
+	}
+	// Node.js' own frames alone are the event loop between two turns.
+	if !slices.ContainsFunc(list, func(f frame) bool { return f.File != "" && !strings.HasPrefix(f.File, "node:") }) && len(list) < 2 {
 		return nil
 	}
-	defer func() { i.event = ignore }()
-	if err := i.call(ctx, patience, "Debugger.enable", nil, nil); err != nil {
-		return nil, nil, err
-	}
-	err := i.call(ctx, patience, "Debugger.pause", nil, nil)
-	for deadline := time.Now().Add(glance); err == nil && !stopped; {
-		if _, err = i.next(ctx, deadline); err != nil && time.Now().After(deadline) {
-			// Nothing ran in all that time.
-			err = nil
-			break
-		}
-	}
-	// Whatever happened, the application goes on.
-	off := i.call(context.Background(), patience, "Debugger.disable", nil, nil)
-	return paused.CallFrames, files, errors.Join(err, off)
-}
-
-// lag writes how late the event loop gets to things, over a time: the histogram of perf_hooks' monitorEventLoopDelay, less
-// its own resolution.
-func lag(d time.Duration) capture {
-	return func(ctx context.Context, i *inspector, out io.Writer) error {
-		const start = `{ const h = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 }); h.enable(); globalThis[Symbol.for('gantry.lag')] = h; 0 }`
-		const stop = `(() => {
-			const key = Symbol.for('gantry.lag'), h = globalThis[key]
-			h.disable(); delete globalThis[key]
-			const ms = n => Math.max(0, n / 1e6 - 10)
-			return { min: ms(h.min), p50: ms(h.percentile(50)), p90: ms(h.percentile(90)), p99: ms(h.percentile(99)), max: ms(h.max) }
-		})()`
-		if err := i.evaluate(ctx, start, nil); err != nil {
-			return err
-		}
-		wait(ctx, d)
-		var late struct{ Min, P50, P90, P99, Max float64 }
-		if err := i.evaluate(context.Background(), stop, &late); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(out, "How late the event loop was, in milliseconds, over %s:\n  min %.1f  median %.1f  90%% %.1f  99%% %.1f  max %.1f\n", d, late.Min, late.P50, late.P90, late.P99, late.Max)
-		return err
-	}
+	return list
 }

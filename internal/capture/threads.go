@@ -36,13 +36,20 @@ func (i *inspector) threads(ctx context.Context) ([]thread, error) {
 			return err
 		}
 		t := thread{Title: strings.TrimSpace(worker.WorkerInfo.Title + " " + trimFile(worker.WorkerInfo.URL)), session: worker.SessionID}
-		// The inspector's own numbers are threadId, as text.
+		// The inspector has numbers of its own; the thread itself is asked below.
 		_, _ = fmt.Sscan(worker.WorkerInfo.WorkerID, &t.ID)
 		list = append(list, t)
 		return nil
 	}
 	err := i.call(ctx, patience, "NodeWorker.enable", map[string]any{"waitForDebuggerOnStart": false}, nil)
 	i.event = ignore
+	for n := range list[1:] {
+		t := &list[n+1]
+		i.session = t.session
+		// One that is blocked keeps the inspector's number.
+		_ = i.evaluate(ctx, answering, "require('node:worker_threads').threadId", &t.ID)
+	}
+	i.session = ""
 	return list, err
 }
 

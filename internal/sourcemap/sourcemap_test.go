@@ -72,7 +72,7 @@ func TestSections(t *testing.T) {
 
 func TestWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		`{`: "read the source map: unexpected end of JSON input",
+		`{`: "read the source map: unexpected EOF",
 		`{"version":2,"sources":[],"mappings":""}`:                         "read the source map: its version is 2, and 3 is the only one",
 		`{"version":3,"sources":[],"mappings":"AAAA"}`:                     "read the source map: its mappings leave the sources",
 		`{"version":3,"sources":["a"],"mappings":"!"}`:                     `read the source map: its mappings hold "!"`,
@@ -108,13 +108,46 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// Any place of a large map has the source that a plain reading gives, and little of the map is held.
+func TestLargeMaps(t *testing.T) {
+	g := NewWithT(t)
+	var mappings strings.Builder
+	for line := range 3 {
+		for segment := range 40_000 {
+			// Two columns on, one line of the source on, and now and then a name.
+			mappings.WriteString("EACA")
+			if segment%5 == 0 {
+				mappings.WriteString("A")
+			}
+			mappings.WriteString(",")
+		}
+		if line < 2 {
+			mappings.WriteString(";")
+		}
+	}
+	content := strings.Repeat("x", 1<<20)
+	text := `{"version":3,"sources":["a.ts"],"names":["total"],"sourcesContent":["` + content + `"],"mappings":"` + mappings.String() + `"}`
+	m, err := sourcemap.Parse([]byte(text), "/app")
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, at := range [][2]int{{0, 2}, {0, 3}, {0, 1023}, {0, 1024}, {0, 1025}, {0, 80_000}, {1, 2}, {1, 40_001}, {2, 79_999}, {2, 999_999}} {
+		source, ok := m.Original(at[0], at[1])
+		g.Expect(ok).To(BeTrue())
+		g.Expect(source.Line).To(Equal(at[0]*40_000+min(at[1], 80_000)/2), "%v", at)
+	}
+	_, ok := m.Original(1, 1)
+	g.Expect(ok).To(BeFalse())
+	g.Expect(m.Names(sourcemap.Position{Line: 1, Column: 0}, sourcemap.Position{Line: 1, Column: 13})).To(Equal([]sourcemap.Name{{Line: 1, Column: 2, Name: "total"}, {Line: 1, Column: 12, Name: "total"}}))
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(one))
 	f.Add([]byte(`{"version":3,"sources":["a"],"mappings":";;AAAA,,DDDD"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if m, err := sourcemap.Parse(text, "/app"); err == nil {
 			m.Original(0, 0)
+			m.Original(7, 100)
 			m.Generated("a", 0)
+			m.Names(sourcemap.Position{}, sourcemap.Position{Line: 9})
 		}
 	})
 }

@@ -1,0 +1,148 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// opening is how long a process may take to open its inspector, answering how long it may take to answer there: within
+// three seconds it is known that it is blocked.
+const opening, answering = 1500 * time.Millisecond, time.Second
+
+// attach opens a process's inspector, or takes the one that is open. What it has opened is closed again, whatever becomes
+// of this program: detach does it, else the guard in the application, else the closer.
+func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) (*inspector, error) {
+	closer := &closer{}
+	address, path := findInspector(p)
+	opened := path == ""
+	if opened {
+		if err := p.canOpen(); err != nil {
+			return nil, err
+		}
+		if err := h.alone(p); err != nil && !force {
+			return nil, err
+		}
+		closer = startCloser(p)
+		var err error
+		if address, path, err = openInspector(ctx, p); err != nil {
+			return nil, err
+		}
+		closer.opened()
+	}
+	i := &inspector{process: p, address: address, opened: opened, closer: closer, event: ignore, log: log}
+	socket, err := open(address, path)
+	if err != nil {
+		return nil, i.lost(err)
+	}
+	i.socket = socket
+	if err := i.begin(ctx); err != nil {
+		return nil, errors.Join(err, i.socket.close())
+	}
+	return i, nil
+}
+
+// openInspector sends the signal at which Node.js opens its inspector, and waits until it listens.
+func openInspector(ctx context.Context, p Process) (address netip.AddrPort, path string, err error) {
+	if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
+		return address, "", &problem.Problem{
+			ID:    "capture/not-permitted",
+			Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
+			Why:   err.Error(),
+			Hints: []string{"Run this as the application's user."},
+			Err:   err,
+		}
+	}
+	for deadline := time.Now().Add(opening); time.Now().Before(deadline); {
+		if ctx.Err() != nil {
+			return address, "", ctx.Err()
+		}
+		time.Sleep(20 * time.Millisecond)
+		if address, path = findInspector(p); path != "" {
+			return address, path, nil
+		}
+	}
+	if blocked := p.blocked(); blocked != nil {
+		return address, "", blocked
+	}
+	return address, "", &problem.Problem{
+		ID:    "capture/inspector-closed",
+		Title: fmt.Sprintf("process %d did not open its inspector within %s", p.PID, opening),
+		Why:   "the application has a handler of its own for SIGUSR1, or the port that its options give the inspector is in use",
+		Hints: []string{"Look at the application's log: Node.js says there when the port is in use.", "With BPL_DEBUG_ENABLED=true and BPL_DEBUG_PORT the inspector is open from the start, and is found here as well."},
+	}
+}
+
+// begin asks for the first answers: an application that is blocked in native code gives none.
+func (i *inspector) begin(ctx context.Context) error {
+	install := guardInstall
+	if !i.opened {
+		install = guardRenew
+	}
+	err := i.evaluate(ctx, answering, install, nil)
+	if err != nil && ctx.Err() == nil {
+		if blocked := i.process.blocked(); blocked != nil {
+			return blocked
+		}
+		return err
+	}
+	if err == nil {
+		err = i.call(ctx, answering, "NodeRuntime.notifyWhenWaitingForDisconnect", map[string]any{"enabled": true}, nil)
+	}
+	return err
+}
+
+// canOpen is an error where the signal would not open the inspector, or would do something else.
+func (p Process) canOpen() error {
+	refusal := func(id, why string, hints ...string) error {
+		return &problem.Problem{ID: id, Title: fmt.Sprintf("process %d does not open its inspector", p.PID), Why: why, Hints: hints}
+	}
+	options := p.options()
+	start := "Start it without that option; or with BPL_DEBUG_ENABLED=true: an inspector that is open from the start is found as well."
+	switch {
+	case p.state() == 'T':
+		return p.stopped()
+	case slices.Contains(options, "--permission") || slices.Contains(options, "--experimental-permission"):
+		return refusal("capture/permission-model", "it was started with Node.js' permission model (--permission), which keeps the inspector closed",
+			"`gantry ps`, `gantry doctor` and `gantry crash` work without it.")
+	case slices.Contains(options, "--disable-sigusr1") || !p.handles(int(syscall.SIGUSR1)):
+		// Without a handler the signal would end the process.
+		return refusal("capture/inspector-disabled", "it has no handler for SIGUSR1: Node.js was started with --disable-sigusr1, or is just starting", start)
+	case p.keepsSignal():
+		return refusal("capture/own-signal", "the application has a handler of its own for SIGUSR1, which it would run",
+			"Start it with BPL_DEBUG_ENABLED=true: an inspector that is open from the start is found as well.")
+	}
+	return nil
+}
+
+// options are the words of the process's command line, and those of NODE_OPTIONS.
+func (p Process) options() []string {
+	options, _ := p.Variable("NODE_OPTIONS")
+	return append(strings.Fields(options), p.words()...)
+}
+
+// detach leaves the process as it was: an inspector that this program opened is closed once nobody uses it.
+func (i *inspector) detach() error {
+	// Not the context of the capture: this happens when that was interrupted, too. An application that is blocked does not
+	// answer: its guard then finds that nobody is connected.
+	i.session, i.renewal = "", 0
+	_ = i.evaluate(context.Background(), answering, guardRelease, nil)
+	err := i.socket.close()
+	if i.opened {
+		for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if !i.process.listens(i.address) {
+				i.closer.done()
+				break
+			}
+		}
+	}
+	return err
+}

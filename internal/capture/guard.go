@@ -1,0 +1,41 @@
+package capture
+
+// The guard is a script in the application that closes an inspector which gantry has opened, once nobody uses it any more:
+// gantry may have been killed or stopped, or its connection may be gone. It looks only while the inspector is open. It
+// never closes one that somebody is connected to: inspector.close() blocks the application until the other end answers.
+//
+// As long as gantry renews its patience the guard does nothing; then it reads the kernel's table of sockets, at most once a
+// second.
+const guardInstall = `(() => {
+	const key = Symbol.for('gantry.inspector')
+	if (globalThis[key]) { globalThis[key].until = performance.now() + 1500; return true }
+	const inspector = require('node:inspector'), fs = require('node:fs')
+	const port = Number(new URL(inspector.url()).port).toString(16).toUpperCase().padStart(4, '0')
+	const connected = () => ['tcp', 'tcp6'].some(table => {
+		try {
+			return fs.readFileSync('/proc/self/net/' + table, 'latin1').split('\n').some(line => {
+				const [, local, , state] = line.trim().split(/\s+/)
+				return state === '01' && local.endsWith(':' + port)
+			})
+		} catch { return false }
+	})
+	const guard = { until: performance.now() + 1500 }
+	const timer = setInterval(() => {
+		if (inspector.url() !== undefined) {
+			if (performance.now() < guard.until) return
+			if (connected()) { guard.until = performance.now() + 1000; return }
+			inspector.close()
+		}
+		clearInterval(timer)
+		delete globalThis[key]
+	}, 100)
+	timer.unref()
+	Object.defineProperty(globalThis, key, { value: guard, configurable: true, enumerable: false })
+	return true
+})()`
+
+// guardRenew tells the guard, if there is one, that its client is there; guardRelease that it is leaving.
+const (
+	guardRenew   = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = performance.now() + 1500), 0`
+	guardRelease = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = 0), 0`
+)

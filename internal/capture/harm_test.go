@@ -1,0 +1,392 @@
+package capture_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/capture"
+	"github.com/gantry-buildpack/gantry/internal/crash"
+)
+
+// steady is an application that notices for how long it could not run.
+const steady = `
+let last = performance.now(), gap = 0
+setInterval(() => { const now = performance.now(); gap = Math.max(gap, now - last - 10); last = now; for (let i = 0; i < 2e5; i++) Math.sqrt(i) }, 10)
+process.on('SIGUSR2', () => { console.log(Math.round(gap)); gap = 0 })
+`
+
+// application is a process of Node.js with the script that Gantry has it load first.
+type application struct {
+	*WithT
+	pid, reports string
+	process      *exec.Cmd
+	out          *bufio.Reader
+	errs         *bytes.Buffer
+}
+
+func startApplication(t *testing.T, program, script string, environ ...string) *application {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	a := &application{WithT: g, reports: filepath.Join(dir, "reports"), errs: &bytes.Buffer{}}
+	watch, file := filepath.Join(dir, crash.WatchFile), filepath.Join(dir, "app.js")
+	g.Expect(os.Mkdir(a.reports, 0o700)).To(Succeed())
+	g.Expect(os.WriteFile(watch, []byte(crash.WatchScript), 0o644)).To(Succeed())
+	g.Expect(os.WriteFile(file, []byte(script+"\nconsole.log('ready')\n"), 0o644)).To(Succeed())
+	a.process = exec.Command(program, file)
+	a.process.Env = append(append(os.Environ(), "NODE_OPTIONS=--require="+watch, "GANTRY_REPORTS="+a.reports), environ...)
+	a.process.Stderr = a.errs
+	out, err := a.process.StdoutPipe()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(a.process.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = a.process.Process.Kill()
+		_ = a.process.Wait()
+	})
+	a.out, a.pid = bufio.NewReader(out), strconv.Itoa(a.process.Process.Pid)
+	a.Expect(a.line()).To(Equal("ready"))
+	return a
+}
+
+func (a *application) line() string {
+	line, err := a.out.ReadString('\n')
+	a.Expect(err).NotTo(HaveOccurred(), a.errs.String)
+	return strings.TrimSpace(line)
+}
+
+// gap is the longest time, in milliseconds, for which the application could not run since it was asked last.
+func (a *application) gap() int {
+	a.Expect(a.process.Process.Signal(syscall.SIGUSR2)).To(Succeed())
+	n, err := strconv.Atoi(a.line())
+	a.Expect(err).NotTo(HaveOccurred())
+	return n
+}
+
+// listens reports whether the process listens anywhere: it does so only while its inspector is open.
+func (a *application) listens() bool {
+	links, _ := filepath.Glob("/proc/" + a.pid + "/fd/*")
+	open := map[string]bool{}
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		open[target] = true
+	}
+	for _, table := range []string{"tcp", "tcp6"} {
+		sockets, _ := os.ReadFile("/proc/" + a.pid + "/net/" + table)
+		for line := range strings.Lines(string(sockets)) {
+			if fields := strings.Fields(line); len(fields) > 9 && fields[3] == "0A" && open["socket:["+fields[9]+"]"] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *application) closesAgain() {
+	a.Eventually(a.listens, "4s", "50ms").Should(BeFalse(), "the inspector is closed again")
+}
+
+// gantry is the program as a process of its own, which can be killed.
+func (a *application) gantry(arguments ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], append([]string{"gantry"}, append(arguments, "--pid", a.pid)...)...)
+	a.Expect(cmd.Start()).To(Succeed())
+	return cmd
+}
+
+func everyRelease(t *testing.T, test func(t *testing.T, program string)) {
+	for _, version := range releases {
+		t.Run(version, func(t *testing.T) { test(t, release(t, version)) })
+	}
+}
+
+// Two captures at once both succeed, and the application runs all the while.
+func TestOverlappingCaptures(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, steady)
+		a.gap()
+		var group sync.WaitGroup
+		for i, arguments := range [][]string{{"profile", "cpu", "--for", "2s"}, {"profile", "heap", "--for", "2s"}, {"lag", "--for", "1s"}} {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * 700 * time.Millisecond)
+				out, errors, code := run(0, append(arguments, "--pid", a.pid)...)
+				a.Expect(code).To(Equal(0), errors)
+				a.Expect(out).NotTo(BeEmpty())
+			})
+		}
+		group.Wait()
+		a.Expect(a.gap()).To(BeNumerically("<", 1000))
+		a.closesAgain()
+	})
+}
+
+// Whatever becomes of gantry, the application goes on, and its inspector is closed.
+func TestWhatBecomesOfTheClient(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP, "ended": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			everyRelease(t, func(t *testing.T, program string) {
+				a := startApplication(t, program, steady)
+				client := a.gantry("profile", "cpu", "--for", "30s")
+				a.Eventually(a.listens, "5s", "20ms").Should(BeTrue())
+				time.Sleep(500 * time.Millisecond)
+				a.gap()
+				a.Expect(client.Process.Signal(signal)).To(Succeed())
+				a.closesAgain()
+				_ = client.Process.Kill()
+				_ = client.Wait()
+				a.Expect(a.gap()).To(BeNumerically("<", 1000))
+				out, errors, code := run(0, "stacks", "--pid", a.pid)
+				a.Expect(code).To(Equal(0), errors)
+				a.Expect(out).To(ContainSubstring("It waits for:"))
+			})
+		})
+	}
+}
+
+// An application that ends during a capture ends at once, and what was captured is kept.
+func TestTheApplicationEnds(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, steady+"setTimeout(() => process.exit(3), 1500)")
+		file := filepath.Join(t.TempDir(), "end.cpuprofile")
+		_, errors, code := run(0, "profile", "cpu", "--for", "30s", "--pid", a.pid, "--output", file)
+		a.Expect(code).To(Equal(0), errors)
+		text, err := os.ReadFile(file)
+		a.Expect(err).NotTo(HaveOccurred())
+		a.Expect(json.Valid(text)).To(BeTrue())
+		ended := make(chan error, 1)
+		go func() { ended <- a.process.Wait() }()
+		a.Eventually(ended, "1s").Should(Receive())
+		a.Expect(a.process.ProcessState.ExitCode()).To(Equal(3))
+	})
+}
+
+// A debugger that says nothing, as that of a laptop which went to sleep, keeps nothing from ending.
+func TestASilentDebugger(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, steady)
+		opened, ended := make(chan string, 1), make(chan struct{})
+		go func() {
+			defer close(ended)
+			capture.Run([]string{"debug", "--for", "2s", "--pid", a.pid}, capture.Host{}, capture.Streams{Out: first(opened), Err: &bytes.Buffer{}})
+		}()
+		port := regexp.MustCompile(`127\.0\.0\.1:(\d+)`).FindStringSubmatch(<-opened)[1]
+		response, err := http.Get("http://127.0.0.1:" + port + "/json/list")
+		a.Expect(err).NotTo(HaveOccurred())
+		var targets []struct{ ID string }
+		a.Expect(json.NewDecoder(response.Body).Decode(&targets)).To(Succeed())
+		a.Expect(response.Body.Close()).To(Succeed())
+		connection, err := net.Dial("tcp", "127.0.0.1:"+port)
+		a.Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = connection.Close() }()
+		_, err = fmt.Fprintf(connection, "GET /%s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n", targets[0].ID, port)
+		a.Expect(err).NotTo(HaveOccurred())
+		status, err := bufio.NewReader(connection).ReadString('\n')
+		a.Expect(err).NotTo(HaveOccurred())
+		a.Expect(status).To(ContainSubstring("101"))
+		a.gap()
+		<-ended
+		a.closesAgain()
+		a.Expect(a.gap()).To(BeNumerically("<", 1000))
+	})
+}
+
+// A process that does not answer is told of by its cause, within three seconds; what was asked of it is undone later.
+func TestBlockedProcesses(t *testing.T) {
+	for name, c := range map[string]struct{ script, id, why string }{
+		"a child process": {script: "setTimeout(() => require('child_process').execSync('sleep 7'), 100)", id: "capture/blocked-child", why: `\(sh -c sleep 7\): execSync|\(sleep 7\): execSync`},
+		"native code":     {script: "setTimeout(() => require('crypto').pbkdf2Sync('a', 'b', 1e7, 64, 'sha512'), 100)", id: "capture/blocked-native", why: "busy in native code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyRelease(t, func(t *testing.T, program string) {
+				a := startApplication(t, program, c.script+"; setInterval(() => {}, 1000)")
+				time.Sleep(300 * time.Millisecond)
+				start := time.Now()
+				_, errors, code := run(0, "stacks", "--pid", a.pid)
+				took := time.Since(start)
+				a.Expect(code).To(Equal(1))
+				a.Expect(errors).To(ContainSubstring("[" + c.id + "]"))
+				a.Expect(errors).To(MatchRegexp(c.why))
+				a.Expect(took).To(BeNumerically("<", 3*time.Second))
+			})
+		})
+	}
+	t.Run("the inspector closes when it can", func(t *testing.T) {
+		a := startApplication(t, release(t, releases[0]), "setTimeout(() => require('child_process').execSync('sleep 4'), 100); setTimeout(() => console.log('free'), 200); setInterval(() => {}, 1000)")
+		time.Sleep(300 * time.Millisecond)
+		client := a.gantry("stacks")
+		a.Expect(client.Wait()).NotTo(Succeed())
+		a.Expect(a.line()).To(Equal("free"))
+		time.Sleep(2 * time.Second)
+		a.Expect(a.listens()).To(BeFalse())
+		a.Expect(a.errs.String()).To(ContainSubstring("Debugger listening on"))
+	})
+	t.Run("stopped", func(t *testing.T) {
+		a := startApplication(t, release(t, releases[0]), steady)
+		a.Expect(a.process.Process.Signal(syscall.SIGSTOP)).To(Succeed())
+		for _, arguments := range [][]string{{"stacks"}, {"lag"}, {"profile", "cpu"}} {
+			_, errors, code := run(0, append(arguments, "--pid", a.pid)...)
+			a.Expect(code).To(Equal(1))
+			a.Expect(errors).To(HaveSuffix("gantry: process " + a.pid + " is stopped  [capture/stopped]\n  why  a signal (SIGSTOP, SIGTSTP) or a debugger of the system holds it\n  do   `kill -CONT " + a.pid + "` lets it go on.\n"))
+		}
+		out, _, _ := run(0, "ps")
+		a.Expect(out).To(MatchRegexp(`(?m)^ *` + a.pid + ` .* stopped `))
+		a.Expect(a.process.Process.Signal(syscall.SIGCONT)).To(Succeed())
+		a.Expect(a.gap()).To(BeNumerically(">", 0), "no signal was left for it")
+		a.Expect(a.errs.String()).NotTo(ContainSubstring("Debugger listening"))
+	})
+}
+
+// A loop that never ends, and a regular expression that backtracks, show where they are.
+func TestEndlessLoops(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		for script, where := range map[string]string{
+			"function spin() { for (;;) ; }; setTimeout(spin, 100)":                                         `^  at spin \(`,
+			"function check() { return /^(a+)+$/.test('a'.repeat(50) + 'b') }; setTimeout(check, 100)":      `^  at test \(native code\)\n  at check \(`,
+			"async function work() { await null; for (;;) await null }; setTimeout(work, 100)":              `  at work \(`,
+			"const o = { set x(v) { for (;;) ; } }; function put() { o.x = 1 }; setTimeout(() => put(), 9)": `  at put \(`,
+		} {
+			a := startApplication(t, program, script)
+			time.Sleep(300 * time.Millisecond)
+			start := time.Now()
+			out, errors, code := run(0, "stacks", "--pid", a.pid)
+			a.Expect(code).To(Equal(0), errors)
+			a.Expect(out).To(MatchRegexp(where), script)
+			a.Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
+			out, errors, code = run(0, "lag", "--for", "1s", "--pid", a.pid)
+			a.Expect(code).To(Equal(0), errors)
+			a.Expect(out).To(HavePrefix("The event loop was blocked for the whole time, 1"))
+		}
+		a := startApplication(t, program, "setInterval(() => {}, 1000)")
+		out, _, _ := run(0, "stacks", "--pid", a.pid)
+		a.Expect(out).To(HavePrefix("The event loop is idle.\n"))
+	})
+}
+
+// An application that has a handler for SIGUSR1 does not get it from gantry, which knows.
+func TestTheSignalOfTheApplication(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, "const on = () => { console.log('got it'); process.exit(7) }; process.on('SIGUSR1', on); process.once('SIGUSR2', () => { process.off('SIGUSR1', on); console.log('off') }); setInterval(() => {}, 1000)")
+		_, errors, code := run(0, "stacks", "--pid", a.pid)
+		a.Expect(code).To(Equal(1))
+		a.Expect(errors).To(HavePrefix("gantry: process " + a.pid + " does not open its inspector  [capture/own-signal]\n  why  the application has a handler of its own for SIGUSR1, which it would run\n"))
+		_, _, code = run(0, "ps")
+		a.Expect(code).To(Equal(0))
+		a.Expect(a.process.Process.Signal(syscall.SIGUSR2)).To(Succeed())
+		a.Expect(a.line()).To(Equal("off"))
+		a.Expect(filepath.Glob(a.reports + "/sigusr1-*")).To(BeEmpty())
+	})
+}
+
+// Whose profiler samples the heap, and for how long, is not gantry's to change.
+func TestOtherProfilers(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, `
+const { Session } = require('node:inspector')
+const session = new Session()
+session.connect()
+session.post('HeapProfiler.startSampling')
+const kept = []
+setInterval(function keep() { for (let i = 0; i < 100; i++) kept.push({ i: 'x' + i }) }, 10)
+process.on('SIGUSR2', () => session.post('HeapProfiler.stopSampling', error => console.log(error ? error.message : 'theirs')))
+`)
+		out, errors, code := run(0, "profile", "heap", "--for", "500ms", "--pid", a.pid)
+		a.Expect(code).To(Equal(0), errors)
+		a.Expect(out).To(ContainSubstring(`"functionName":"keep"`))
+		a.Expect(a.process.Process.Signal(syscall.SIGUSR2)).To(Succeed())
+		a.Expect(a.line()).To(Equal("theirs"))
+	})
+}
+
+// Every command is refused by every switch that forbids it, and by no other.
+func TestPermissions(t *testing.T) {
+	g := NewWithT(t)
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	commands := map[string][]string{
+		"stacks": {"stacks"}, "threads": {"threads"}, "profile cpu": {"profile", "cpu", "--for", "100ms"}, "profile heap": {"profile", "heap", "--for", "100ms"},
+		"snapshot heap": {"snapshot", "heap"}, "report-process": {"report-process"}, "lag": {"lag", "--for", "100ms"},
+		"logpoint": {"logpoint", "app.js:3", "last > 0", "--for", "300ms"}, "console": {"console", "1 + 1"}, "debug": {"debug", "--for", "100ms"},
+	}
+	looks := "stacks threads profile cpu profile heap snapshot heap report-process lag logpoint"
+	for name, c := range map[string]struct{ environ, allowed string }{
+		"nothing is set":   {environ: "X=", allowed: looks + " debug"},
+		"console":          {environ: "BPL_CONSOLE_ENABLED=true", allowed: looks + " debug console"},
+		"console, as 1":    {environ: "BPL_CONSOLE_ENABLED=1", allowed: looks + " debug console"},
+		"no console":       {environ: "BPL_CONSOLE_ENABLED=false", allowed: looks},
+		"nothing":          {environ: "BPL_DIAGNOSTICS=off", allowed: ""},
+		"nothing, as 0":    {environ: "BPL_DIAGNOSTICS=0", allowed: ""},
+		"nothing, in caps": {environ: "BPL_DIAGNOSTICS=OFF", allowed: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := startApplication(t, program, steady, c.environ)
+			for command, arguments := range commands {
+				_, errors, code := run(0, append(arguments, "--pid", a.pid)...)
+				refused := strings.Contains(errors, "[capture/diagnostics-off]") || strings.Contains(errors, "[capture/console-disabled]") || strings.Contains(errors, "[capture/debugging-disabled]")
+				a.Expect(refused).To(Equal(!strings.Contains(c.allowed, command)), "%s: %s", command, errors)
+				a.Expect(code == 0).To(Equal(!refused), "%s: %s", command, errors)
+			}
+			_, errors, code := run(0, "ps")
+			a.Expect(code).To(Equal(0), errors)
+			// What a logpoint evaluates is judged by what it does.
+			out, errors, code := run(0, "logpoint", "app.js:3", "(globalThis.changed = 1)", "--for", "300ms", "--pid", a.pid)
+			if code == 0 {
+				a.Expect(strings.Contains(out, "failed: the expression could change the application; BPL_CONSOLE_ENABLED=true in its deployment allows that")).
+					To(Equal(!strings.Contains(c.allowed, "console")), out+errors)
+			}
+		})
+	}
+	text, err := os.ReadFile("../../docs/look-inside.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	for command := range commands {
+		g.Expect(string(text)).To(ContainSubstring("| `gantry "+command), "docs/look-inside.md has a row for each command in its table of switches")
+	}
+}
+
+// What answers at a port need not be an inspector.
+func TestHostileServers(t *testing.T) {
+	for name, answer := range map[string]string{
+		"a negative length":     "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+		"a huge length":         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n",
+		"no end of the head":    "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 1000),
+		"an endless line":       "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 1<<20),
+		"no inspector":          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+		"another's address":     "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"type\":\"node\",\"webSocketDebuggerUrl\":\"ws://10.0.0.1/../../x\"}]                                       ",
+		"a frame of a gigabyte": "HTTP/1.1 200 OK\r\nContent-Length: 92\r\n\r\n[{\"type\":\"node\",\"webSocketDebuggerUrl\":\"ws://h/01234567-89ab-cdef-0123-456789abcdef\"}]         ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			encoded, err := json.Marshal(answer)
+			NewWithT(t).Expect(err).NotTo(HaveOccurred())
+			program, err := exec.LookPath("node")
+			if err != nil {
+				t.Skip("not tested with Node.js: there is no node on PATH")
+			}
+			a := startApplication(t, program, "const answer = "+string(encoded)+`
+require('net').createServer(s => { s.on('error', () => {}); s.on('data', d => {
+	if (String(d).includes('Upgrade')) { s.write('HTTP/1.1 101 x\r\n\r\n'); s.write(Buffer.from([0x81, 127, 0, 0, 0, 0, 64, 0, 0, 0, 1, 2])) } else s.write(answer)
+}) }).listen(0, '127.0.0.1', () => console.log('listening'))
+`)
+			a.Expect(a.line()).To(Equal("listening"))
+			out, errors, _ := run(0, "ps")
+			a.Expect(out).To(ContainSubstring(a.pid), errors)
+			start := time.Now()
+			out, errors, code := run(0, "stacks", "--pid", a.pid)
+			a.Expect(code == 0 || strings.Contains(errors, "[capture/")).To(BeTrue(), out+errors)
+			a.Expect(time.Since(start)).To(BeNumerically("<", 12*time.Second))
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package capture
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// stat gives the fields of /proc/PID/stat behind the program's name, which is in parentheses and may hold anything: the
+// state, then the parent's number; nil when there is no such process.
+func stat(file string) []string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
+// The fields' places, counted from the state, which is the third: proc(5).
+const (
+	statState  = 3 - 3
+	statParent = 4 - 3
+	statUser   = 14 - 3
+	statSystem = 15 - 3
+	statStart  = 22 - 3
+)
+
+func (p Process) stat() []string { return stat(fmt.Sprintf("%s/%d/stat", proc, p.PID)) }
+
+// state is the kernel's letter for what a process does: R runs, S sleeps, D waits for a device, T is stopped; 0 for none.
+func (p Process) state() byte {
+	if fields := p.stat(); len(fields) > statState {
+		return fields[statState][0]
+	}
+	return 0
+}
+
+// born tells a process from a later one with the same number; empty when there is none.
+func (p Process) born() string {
+	if fields := p.stat(); len(fields) > statStart {
+		return fields[statStart]
+	}
+	return ""
+}
+
+// mainThread is the processor time that the main thread has used, in ticks, and its state.
+func (p Process) mainThread() (ticks int64, state byte) {
+	fields := stat(fmt.Sprintf("%s/%d/task/%d/stat", proc, p.PID, p.PID))
+	if len(fields) <= statStart {
+		return 0, 0
+	}
+	user, _ := strconv.ParseInt(fields[statUser], 10, 64)
+	system, _ := strconv.ParseInt(fields[statSystem], 10, 64)
+	return user + system, fields[statState][0]
+}
+
+// looking is how long a process is watched to see what it does.
+const looking = 250 * time.Millisecond
+
+// Share watches the main thread for a moment, and gives the share of a processor that it uses and its last state.
+func (p Process) Share() (share float64, state byte) {
+	before, _ := p.mainThread()
+	start := time.Now()
+	time.Sleep(looking)
+	after, state := p.mainThread()
+	return float64(after-before) / ticks / time.Since(start).Seconds(), state
+}
+
+// busy is the share from which on a thread does nothing else.
+const busy = 0.8
+
+// Stuck says what keeps the main thread of a process from going on, as far as the kernel shows it; empty when nothing does.
+func (p Process) Stuck() string {
+	if blocked, ok := p.blocked().(*problem.Problem); ok {
+		return blocked.Why
+	}
+	return ""
+}
+
+// blocked is the cause, as far as the kernel shows it, why a process does not answer; nil when nothing stands out.
+func (p Process) blocked() error {
+	share, state := p.Share()
+	child := p.child()
+	blocked := func(id, why string, hints ...string) error {
+		return &problem.Problem{ID: id, Title: fmt.Sprintf("process %d does not answer", p.PID), Why: why, Hints: hints}
+	}
+	switch {
+	case state == 0:
+		return blocked("capture/ended", "it has ended", "`gantry crash list` says how, if it did not mean to.")
+	case state == 'T' || state == 't':
+		return p.stopped()
+	case state == 'D':
+		where := "a device or a file system"
+		if text, err := os.ReadFile(fmt.Sprintf("%s/%d/wchan", proc, p.PID)); err == nil && len(text) > 1 {
+			where += " (" + string(text) + ")"
+		}
+		return blocked("capture/blocked-kernel", "its main thread waits for "+where, "See the health of the volumes that it uses.")
+	case share >= busy:
+		return blocked("capture/blocked-native", "its main thread has been busy in native code, which cannot be interrupted: a native module, zlib, crypto, JSON of a large document",
+			"`gantry ps` shows how long it takes the processor; try again when it has gone on.")
+	case child.PID != 0:
+		return blocked("capture/blocked-child", fmt.Sprintf("its main thread waits for a child process, %d (%s): execSync, spawnSync and the like block the event loop", child.PID, child.Command),
+			"Use the asynchronous functions of child_process.", fmt.Sprintf("`kill %d` ends the child.", child.PID))
+	}
+	return nil
+}
+
+func (p Process) stopped() error {
+	return &problem.Problem{
+		ID:    "capture/stopped",
+		Title: fmt.Sprintf("process %d is stopped", p.PID),
+		Why:   "a signal (SIGSTOP, SIGTSTP) or a debugger of the system holds it",
+		Hints: []string{fmt.Sprintf("`kill -CONT %d` lets it go on.", p.PID)},
+	}
+}
+
+// child gives the first child of a process that is not one of Node.js itself; PID is 0 when there is none.
+func (p Process) child() Process {
+	files, _ := filepath.Glob(proc + "/[0-9]*/stat")
+	for _, file := range files {
+		fields := stat(file)
+		if len(fields) <= statParent || fields[statParent] != strconv.Itoa(p.PID) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil {
+			return Process{PID: pid, Command: commandLine(filepath.Dir(file))}
+		}
+	}
+	return Process{}
+}
+
+// keepsSignal reports whether the application has a handler of its own for SIGUSR1: the script that Gantry has Node.js load
+// first (internal/crash/watch.cjs) notes it.
+func (p Process) keepsSignal() bool {
+	dir, err := p.Variable("GANTRY_REPORTS")
+	if err != nil || dir == "" {
+		return false
+	}
+	inner := lastField(fmt.Sprintf("%s/%d/status", proc, p.PID), "NSpid:")
+	info, err := os.Lstat(fmt.Sprintf("%s%s/sigusr1-%s.json", p.root(), dir, inner))
+	return err == nil && info.Mode().IsRegular()
+}
