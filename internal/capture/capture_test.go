@@ -77,11 +77,21 @@ func release(t *testing.T, version string) string {
 }
 
 func startNode(t *testing.T, program, script string, options ...string) (pid string, process *os.Process) {
-	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "app.js")
-	g.Expect(os.WriteFile(file, []byte(script), 0o644)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(file, []byte(script), 0o644)).To(Succeed())
+	return startScript(t, program, file, []string{"CANARY=canary-91c2", "BPL_CONSOLE_ENABLED=true"}, options...)
+}
+
+// startFile starts an application as it is deployed, without a console.
+func startFile(t *testing.T, program, file string, options ...string) (pid string) {
+	pid, _ = startScript(t, program, file, nil, options...)
+	return pid
+}
+
+func startScript(t *testing.T, program, file string, environ []string, options ...string) (pid string, process *os.Process) {
+	g := NewWithT(t)
 	cmd := exec.Command(program, append(options, file)...)
-	cmd.Env = append(os.Environ(), "CANARY=canary-91c2", "BPL_CONSOLE_ENABLED=true")
+	cmd.Env = append(os.Environ(), environ...)
 	out, err := cmd.StdoutPipe()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cmd.Start()).To(Succeed())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -52,17 +53,20 @@ func (o remoteObject) argument() map[string]any {
 // evaluation is the answer to a call that evaluates an expression.
 type evaluation struct {
 	Result           remoteObject
-	ExceptionDetails *thrown
+	ExceptionDetails *exception
 }
 
-// thrown is an exception with its stack; one of the compiler has none.
-type thrown struct {
-	exception
-	StackTrace *struct{ CallFrames []json.RawMessage }
+// syntax reports whether an expression could not be compiled: its error does not come from within it, and V8 calls what
+// is evaluated <anonymous>.
+func (e exception) syntax() bool {
+	return e.Exception.ClassName == "SyntaxError" && !strings.Contains(e.Exception.Description, "at <anonymous>:")
 }
 
-// syntax reports whether the expression could not be compiled.
-func (t *thrown) syntax() bool { return t.Exception.ClassName == "SyntaxError" && t.StackTrace == nil }
+// line is the exception without its stack.
+func (e exception) line() string {
+	first, _, _ := strings.Cut(e.String(), "\n")
+	return first
+}
 
 // object evaluates an expression, and gives a handle of its value.
 func (i *inspector) object(ctx context.Context, expression string, more map[string]any) (remoteObject, error) {
@@ -75,9 +79,9 @@ func (i *inspector) object(ctx context.Context, expression string, more map[stri
 		return remoteObject{}, err
 	}
 	if t := answer.ExceptionDetails; t != nil && t.syntax() {
-		return remoteObject{}, usageError("the expression cannot be compiled: " + t.String())
+		return remoteObject{}, usageError("the expression cannot be compiled: " + t.line())
 	} else if t != nil {
-		return remoteObject{}, failed(t.exception)
+		return remoteObject{}, failed(*t)
 	}
 	return answer.Result, nil
 }
@@ -92,7 +96,7 @@ func (i *inspector) settled(ctx context.Context, value remoteObject) (remoteObje
 		return remoteObject{}, err
 	}
 	if answer.ExceptionDetails != nil {
-		return remoteObject{}, failed(answer.ExceptionDetails.exception)
+		return remoteObject{}, failed(*answer.ExceptionDetails)
 	}
 	return answer.Result, nil
 }

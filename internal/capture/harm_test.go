@@ -27,7 +27,10 @@ import (
 // steady is an application that notices for how long it could not run.
 const steady = `
 let last = performance.now(), gap = 0
-setInterval(() => { const now = performance.now(); gap = Math.max(gap, now - last - 10); last = now; for (let i = 0; i < 2e5; i++) Math.sqrt(i) }, 10)
+setInterval(() => {
+  const now = performance.now(); gap = Math.max(gap, now - last - 10); last = now
+  for (let i = 0; i < 2e5; i++) Math.sqrt(i)
+}, 10)
 process.on('SIGUSR2', () => { console.log(Math.round(gap)); gap = 0 })
 `
 
@@ -320,7 +323,7 @@ func TestPermissions(t *testing.T) {
 	commands := map[string][]string{
 		"stacks": {"stacks"}, "threads": {"threads"}, "profile cpu": {"profile", "cpu", "--for", "100ms"}, "profile heap": {"profile", "heap", "--for", "100ms"},
 		"snapshot heap": {"snapshot", "heap"}, "report-process": {"report-process"}, "lag": {"lag", "--for", "100ms"},
-		"logpoint": {"logpoint", "app.js:3", "last > 0", "--for", "300ms"}, "console": {"console", "1 + 1"}, "debug": {"debug", "--for", "100ms"},
+		"logpoint": {"logpoint", "app.js:4", "last > 0", "--for", "300ms"}, "console": {"console", "1 + 1"}, "debug": {"debug", "--for", "100ms"},
 	}
 	looks := "stacks threads profile cpu profile heap snapshot heap report-process lag logpoint"
 	for name, c := range map[string]struct{ environ, allowed string }{
@@ -343,7 +346,7 @@ func TestPermissions(t *testing.T) {
 			_, errors, code := run(0, "ps")
 			a.Expect(code).To(Equal(0), errors)
 			// What a logpoint evaluates is judged by what it does.
-			out, errors, code := run(0, "logpoint", "app.js:3", "(globalThis.changed = 1)", "--for", "300ms", "--pid", a.pid)
+			out, errors, code := run(0, "logpoint", "app.js:4", "(globalThis.changed = 1)", "--for", "300ms", "--pid", a.pid)
 			if code == 0 {
 				a.Expect(strings.Contains(out, "failed: the expression could change the application; BPL_CONSOLE_ENABLED=true in its deployment allows that")).
 					To(Equal(!strings.Contains(c.allowed, "console")), out+errors)

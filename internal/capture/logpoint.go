@@ -72,7 +72,7 @@ func (i *inspector) compiles(ctx context.Context, expression string) error {
 		return err
 	}
 	if t := answer.ExceptionDetails; t != nil && t.syntax() {
-		return usageError("the expression cannot be compiled: " + t.String())
+		return usageError("the expression cannot be compiled: " + t.line())
 	}
 	return nil
 }
@@ -222,7 +222,7 @@ func (l *logging) value(ctx context.Context, at *paused) (string, error) {
 		return "", err
 	}
 	if t := answer.ExceptionDetails; t != nil {
-		return f.failure(t.exception, l.effects), nil
+		return f.failure(*t, l.effects), nil
 	}
 	var text string
 	if answer.Result.Type == "string" && json.Unmarshal(answer.Result.Value, &text) == nil {

@@ -62,23 +62,26 @@ func (l *logging) form(ctx context.Context, at location, chain []scope) (form, e
 		return f, nil
 	}
 	f.renamed = originals
+	// The built name of each name of the source that stands for one variable.
+	built := map[string]string{}
+	for name, original := range originals {
+		if _, twice := built[original]; twice {
+			name = ""
+		}
+		built[original] = name
+	}
+	delete(built, "")
+	maps.DeleteFunc(built, func(_, name string) bool { return name == "" })
+	// Only what the expression reads: another variable may not have a value yet.
 	var parameters, arguments, hidden []string
-	used := map[string]string{}
-	for _, built := range slices.Sorted(maps.Keys(originals)) {
-		original := originals[built]
-		if _, twice := used[original]; twice || original == "" {
-			hidden = append(hidden, built)
-			continue
-		}
-		used[original] = built
-		parameters, arguments = append(parameters, original), append(arguments, built)
-	}
-	for _, built := range slices.Sorted(maps.Keys(originals)) {
-		if !slices.Contains(parameters, built) && !slices.Contains(hidden, built) {
-			hidden = append(hidden, built)
+	for _, word := range words(l.expression) {
+		_, renamed := originals[word]
+		if name, known := built[word]; known {
+			parameters, arguments = append(parameters, word), append(arguments, name)
+		} else if renamed {
+			hidden = append(hidden, word)
 		}
 	}
-	hidden = slices.DeleteFunc(hidden, func(name string) bool { return slices.Contains(parameters, name) })
 	// What the build calls by another name cannot be read by that: it is declared behind the expression.
 	shadow := ""
 	if len(hidden) > 0 {
@@ -86,9 +89,23 @@ func (l *logging) form(ctx context.Context, at location, chain []scope) (form, e
 	}
 	f.expression = fmt.Sprintf("((%s) => { return (%s\n); %s })(%s)", strings.Join(parameters, ", "), l.expression, shadow, strings.Join(arguments, ", "))
 	f.names = slices.DeleteFunc(f.names, func(name string) bool { _, renamed := originals[name]; return renamed })
-	f.names = append(f.names, parameters...)
+	f.names = append(f.names, slices.Collect(maps.Keys(built))...)
 	slices.Sort(f.names)
 	return f, nil
+}
+
+// anyWord is a name, or a property, in an expression.
+var anyWord = regexp.MustCompile(`\.?\s*[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*`)
+
+// words gives the names in an expression, each once, without properties behind a point. Words within strings are among them:
+// they cost nothing.
+func words(expression string) (list []string) {
+	for _, word := range anyWord.FindAllString(expression, -1) {
+		if word = strings.TrimSpace(word); !strings.HasPrefix(word, ".") && !slices.Contains(list, word) {
+			list = append(list, word)
+		}
+	}
+	return list
 }
 
 func (l *logging) fileOf(id string) string {
@@ -227,21 +244,22 @@ const mostNames = 40
 // undefined and early are how V8 calls a name that is not there, and one that is declared behind its use.
 var (
 	undefined = regexp.MustCompile(`^ReferenceError: (\S+) is not defined`)
-	early     = regexp.MustCompile(`^ReferenceError: Cannot access '(.+)' before initialization`)
+	early     = regexp.MustCompile(`^ReferenceError: Cannot access '(.+)' (?:before initialization|from debugger)`)
 )
 
 // failure says in a line why an expression has no value.
 func (f form) failure(e exception, effects bool) string {
-	text, _, _ := strings.Cut(e.String(), "\n")
+	text := e.line()
 	names := strings.Join(f.names[:min(len(f.names), mostNames)], ", ")
 	switch {
 	case undefined.MatchString(text):
 		return "failed: " + text + "; the names here are " + names
-	case early.MatchString(text) && f.renamed[early.FindStringSubmatch(text)[1]] != "":
+	case early.MatchString(text) && strings.HasSuffix(text, "from debugger"):
 		name := early.FindStringSubmatch(text)[1]
-		return fmt.Sprintf("failed: %s is a name that the build gave to %s; the names here are %s", name, f.renamed[name], names)
+		return fmt.Sprintf("failed: %s has no value yet at this line", cmp.Or(f.renamed[name], name))
 	case early.MatchString(text):
-		return fmt.Sprintf("failed: %s is a name that the build gave to several variables; the names here are %s", early.FindStringSubmatch(text)[1], names)
+		name := early.FindStringSubmatch(text)[1]
+		return fmt.Sprintf("failed: %s is a name that the build gave to %s; the names here are %s", name, cmp.Or(f.renamed[name], "several variables"), names)
 	case strings.HasPrefix(text, "EvalError: Possible side-effect in debug-evaluate") && !effects:
 		return "failed: the expression could change the application; BPL_CONSOLE_ENABLED=true in its deployment allows that"
 	}

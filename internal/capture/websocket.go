@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The client speaks as much of HTTP and WebSocket (RFC 6455) as Node.js' inspector needs, to this machine alone. The
@@ -165,6 +167,7 @@ func (s *socket) read(ctx context.Context, deadline time.Time) ([]byte, error) {
 	if err := s.connection.SetReadDeadline(deadline); err != nil {
 		return nil, err
 	}
+	s.acknowledge()
 	stop := context.AfterFunc(ctx, func() { _ = s.connection.SetReadDeadline(time.Now()) })
 	_, err := s.in.Peek(1)
 	stop()
@@ -173,6 +176,7 @@ func (s *socket) read(ctx context.Context, deadline time.Time) ([]byte, error) {
 	}
 	var message bytes.Buffer
 	for {
+		s.acknowledge()
 		if err := s.connection.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return nil, err
 		}
@@ -194,6 +198,16 @@ func (s *socket) read(ctx context.Context, deadline time.Time) ([]byte, error) {
 			if message.Write(content); last {
 				return message.Bytes(), nil
 			}
+		}
+	}
+}
+
+// acknowledge has the kernel confirm at once what has arrived: the inspector does not send its next small message before
+// (Nagle's algorithm), and the application may stand still meanwhile. The kernel forgets it: tcp(7), TCP_QUICKACK.
+func (s *socket) acknowledge() {
+	if connection, ok := s.connection.(*net.TCPConn); ok {
+		if raw, err := connection.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
 		}
 	}
 }

@@ -1,0 +1,2 @@
+var d=new Map([[1,.9]]),i=t=>{let r=0;for(let e=0;e<t;e++)r+=Math.sqrt(e*Math.random());return r};function m(t){let r=d.get(t.id%2)??1;return t.items.reduce((s,u)=>{let c=Math.round(u);return s+c},0)*r}var n=class{orders=[];placeOrder(r){let e={id:r,items:[1.2,2.7,r]};return this.orders.push(e),this.orders.length>100&&(this.orders.length=0),m(e)+i(5e4)}},a=new n,o=0;setInterval(()=>{o++,a.placeOrder(o)},5);console.log("ready");
+//# sourceMappingURL=app.js.map

@@ -1,0 +1,2 @@
+var e=new Map([[1,.9]]);var r=new class{orders=[];placeOrder(r){const t={id:r,items:[1.2,2.7,r]};this.orders.push(t),this.orders.length>100&&(this.orders.length=0);const s=function(r){const t=e.get(r.id%2)??1;return r.items.reduce((e,r)=>e+Math.round(r),0)*t}(t);return s+(e=>{let r=0;for(let t=0;t<e;t++)r+=Math.sqrt(t*Math.random());return r})(5e4)}},t=0;setInterval(()=>{t++,r.placeOrder(t)},5),console.log("ready");
+//# sourceMappingURL=app.js.map
