@@ -76,7 +76,14 @@ func examine(arguments []string) int {
 	}
 	image.Revision = revision
 	machine := launch.Host()
-	patient := doctor.Patient{Image: image, Machine: machine, Facts: machine.Facts(), Proc: "/proc", Environ: launch.Variables(os.Environ())}
+	patient := doctor.Patient{Image: image, Machine: machine, Proc: "/proc", Environ: launch.Variables(os.Environ())}
+	if p, found := capture.InAnotherContainer(); found {
+		// A container for debugging has limits, variables and files of its own: those of the application are asked for.
+		patient.Elsewhere = p.Root()
+		patient.Machine.Root = p.Root()
+		patient.Environ = launch.Variables(p.Environ())
+	}
+	patient.Facts = patient.Machine.Facts()
 	return doctor.Run(patient, asJSON, os.Stdout)
 }
 

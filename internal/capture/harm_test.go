@@ -393,3 +393,119 @@ require('net').createServer(s => { s.on('error', () => {}); s.on('data', d => {
 		})
 	}
 }
+
+// What gantry takes counts for the container of the application, whatever source maps that has.
+func TestOwnMemory(t *testing.T) {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	g := NewWithT(t)
+	dir := t.TempDir()
+	var mappings strings.Builder
+	mappings.WriteString("AAAA")
+	for range 600_000 {
+		mappings.WriteString(",EACAA")
+	}
+	sources := strings.Repeat(`,"`+strings.Repeat("x", 4000)+`"`, 2500)
+	text := `{"version":3,"sources":["src/a.ts"],"names":["total"],"sourcesContent":["x"` + sources + `],"mappings":"` + mappings.String() + `"}`
+	g.Expect(len(text)).To(BeNumerically(">", 13_500_000))
+	g.Expect(os.WriteFile(filepath.Join(dir, "app.js.map"), []byte(text), 0o644)).To(Succeed())
+	file := filepath.Join(dir, "app.js")
+	script := "function spin(n) { let x = 0; for (let i = 0; i < n; i++) x += Math.sqrt(i); return x }; setInterval(() => spin(1e5), 5); console.log('ready')\n//# sourceMappingURL=app.js.map\n"
+	g.Expect(os.WriteFile(file, []byte(script), 0o644)).To(Succeed())
+	pid := startFile(t, program, file, "--inspect-port=0")
+	// The test program itself is larger than gantry.
+	peak := func(arguments ...string) int {
+		cmd := exec.Command(os.Args[0], append([]string{"gantry"}, append(arguments, "--pid", pid)...)...)
+		cmd.Env = append(os.Environ(), "GANTRY_TEST_PEAK=1")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(out).NotTo(BeEmpty())
+		kilobytes, err := strconv.Atoi(regexp.MustCompile(`VmHWM:\s*(\d+)`).FindStringSubmatch(said.String())[1])
+		g.Expect(err).NotTo(HaveOccurred())
+		return kilobytes
+	}
+	without, with := peak("lag", "--for", "1s"), peak("profile", "cpu", "--for", "1s")
+	t.Logf("a large source map takes %d MB", (with-without)/1000)
+	g.Expect(with - without).To(BeNumerically("<", 25_000))
+}
+
+// Where others share the network, the inspector is opened only when somebody insists.
+func TestSharedNetwork(t *testing.T) {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	a := startApplication(t, program, steady)
+	shared := capture.Host{Neighbours: func(capture.Process) []string { return []string{"port 15001", "port 15006"} }}
+	for _, arguments := range [][]string{{"stacks"}, {"lag", "--for", "100ms"}, {"debug", "--for", "100ms"}} {
+		var out, errs bytes.Buffer
+		code := capture.Run(append(arguments, "--pid", a.pid), shared, capture.Streams{Out: &out, Err: &errs})
+		a.Expect(code).To(Equal(1))
+		a.Expect(errs.String()).To(HaveSuffix("gantry: others share the application's network, and could use its inspector while it is open  [capture/shared-network]\n" +
+			"  why  port 15001, port 15006 are held by something that is not part of the application: another container of the pod, or the host. Whoever connects to the inspector runs code in the application\n" +
+			"  do   Insist with --force where you trust them: the inspector listens on a port of the loopback address that the kernel chooses, as short as possible.\n"))
+		code = capture.Run(append(arguments, "--pid", a.pid, "--force"), shared, capture.Streams{Out: &out, Err: &errs})
+		a.Expect(code).To(Equal(0), errs.String())
+	}
+	pid, err := strconv.Atoi(a.pid)
+	a.Expect(err).NotTo(HaveOccurred())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	a.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = listener.Close() }()
+	a.Expect(capture.Neighbours(capture.Process{PID: pid})).NotTo(ContainElement(fmt.Sprintf("port %d", listener.Addr().(*net.TCPAddr).Port)), "a process that sees the same files is part of it")
+}
+
+// A large heap is not stopped for long unless somebody insists; what does not stop it works.
+func TestLargeHeaps(t *testing.T) {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	a := startApplication(t, program, "globalThis.kept = []; while (process.memoryUsage().heapUsed < 700e6) for (let i = 0; i < 1e4; i++) kept.push({ a: i + 0.5, b: [i] })\n"+steady, "NODE_OPTIONS=--max-old-space-size=4000")
+	for _, arguments := range [][]string{{"profile", "cpu"}, {"profile", "heap"}} {
+		_, errors, code := run(0, append(arguments, "--for", "1s", "--pid", a.pid)...)
+		a.Expect(code).To(Equal(1))
+		a.Expect(errors).To(MatchRegexp(`gantry: a (CPU|heap) profile would stop the application for about \d\.\ds  \[capture/long-pause\]\n  why  V8 looks at each object of the heap, which has \d+ MB\n`))
+	}
+	a.gap()
+	for _, arguments := range [][]string{{"stacks"}, {"lag", "--for", "1s"}} {
+		_, errors, code := run(0, append(arguments, "--pid", a.pid)...)
+		a.Expect(code).To(Equal(0), errors)
+	}
+	a.Expect(a.gap()).To(BeNumerically("<", 1000))
+}
+
+// A snapshot can be bounded, and broken off.
+func TestSnapshotsAreBounded(t *testing.T) {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	a := startApplication(t, program, "globalThis.kept = []; while (process.memoryUsage().heapUsed < 150e6) for (let i = 0; i < 1e4; i++) kept.push({ a: i + 0.5, b: [i] })\n"+steady)
+	_, errors, code := run(0, "snapshot", "heap", "--max-memory", "200MB", "--pid", a.pid)
+	a.Expect(code).To(Equal(1))
+	a.Expect(errors).To(MatchRegexp(`why  the heap has \d+ MB, a snapshot may take \d+ MB while it is made, and --max-memory allows 200 MB\n`))
+	_, errors, code = run(0, "snapshot", "heap", "--timeout", "200ms", "--pid", a.pid)
+	a.Expect(code).To(Equal(1))
+	a.Expect(errors).To(ContainSubstring("gantry: the heap snapshot was not ready within 200ms  [capture/too-slow]\n"))
+	a.closesLater()
+	client := exec.Command(os.Args[0], "gantry", "snapshot", "heap", "--pid", a.pid, "--output", filepath.Join(t.TempDir(), "x.heapsnapshot"))
+	var said bytes.Buffer
+	client.Stderr = &said
+	a.Expect(client.Start()).To(Succeed())
+	time.Sleep(700 * time.Millisecond)
+	a.Expect(client.Process.Signal(syscall.SIGINT)).To(Succeed())
+	_ = client.Wait()
+	a.Expect(client.ProcessState.ExitCode()).To(Equal(130), said.String())
+	a.Expect(said.String()).To(HaveSuffix("gantry: interrupted; nothing is written, and the application goes on\n"))
+	a.closesLater()
+}
+
+// closesLater is for an application that stands still first.
+func (a *application) closesLater() {
+	a.Eventually(a.listens, "60s", "100ms").Should(BeFalse(), "the inspector is closed again")
+}

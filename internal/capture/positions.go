@@ -12,7 +12,7 @@ import (
 
 // sources finds the source of generated JavaScript, by the source maps that lie beside the scripts of a process.
 type sources struct {
-	// root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
+	// Root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
 	root string
 	maps map[string]*sourcemap.Map
 	// lines are those of the scripts that names were looked up in.
@@ -20,7 +20,7 @@ type sources struct {
 }
 
 func newSources(p Process) *sources {
-	return &sources{root: p.root(), maps: map[string]*sourcemap.Map{}, lines: map[string][][]byte{}}
+	return &sources{root: p.Root(), maps: map[string]*sourcemap.Map{}, lines: map[string][][]byte{}}
 }
 
 // of gives the source map of a script, nil where there is none. file is a path; node:fs and the like have none.

@@ -189,8 +189,33 @@ func names(runtimes []Runtime) string {
 	return strings.Join(list, " or ")
 }
 
-// root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
-func (p Process) root() string { return fmt.Sprintf("%s/%d/root", proc, p.PID) }
+// Root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
+func (p Process) Root() string { return fmt.Sprintf("%s/%d/root", proc, p.PID) }
+
+// Environ gives the variables that the process was started with, NAME=VALUE; none where they cannot be read.
+func (p Process) Environ() []string {
+	text, _ := os.ReadFile(fmt.Sprintf("%s/%d/environ", proc, p.PID))
+	return splitWords(text)
+}
+
+// InAnotherContainer gives a process of the application that sees other files than this program, as it is in a container for
+// debugging; found is false when there is none, or when one sees the same files.
+func InAnotherContainer() (other Process, found bool) {
+	own, err := os.Readlink(proc + "/self/ns/mnt")
+	if err != nil {
+		return Process{}, false
+	}
+	for _, p := range Processes(Node, Ruby, Bun) {
+		switch mounts, err := os.Readlink(fmt.Sprintf("%s/%d/ns/mnt", proc, p.PID)); {
+		case err != nil:
+		case mounts == own:
+			return Process{}, false
+		case !found:
+			other, found = p, true
+		}
+	}
+	return other, found
+}
 
 // version is the runtime's version, from the file that the build left next to the script that Node.js loads first; empty
 // when the process was started past the launcher.
@@ -204,7 +229,7 @@ func (p Process) version() string {
 			Runtime, Version string
 			Beside           map[string]string
 		}
-		text, err := os.ReadFile(p.root() + filepath.Dir(script) + "/launch.json")
+		text, err := os.ReadFile(p.Root() + filepath.Dir(script) + "/launch.json")
 		if err != nil || json.Unmarshal(text, &image) != nil {
 			return ""
 		}

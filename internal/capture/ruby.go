@@ -126,7 +126,7 @@ func (p Process) connect() (net.Conn, error) {
 	folders := append(slices.DeleteFunc(p.inherited(agent.Variable), func(dir string) bool { return !filepath.IsAbs(dir) }), agent.Folders(os.TempDir(), p.uid())...)
 	for _, folder := range folders {
 		// An address may have 107 bytes: one through /proc is longer, and a descriptor of the folder makes it short.
-		connection, err := dialIn(p.root()+folder, name)
+		connection, err := dialIn(p.Root()+folder, name)
 		if err == nil {
 			return connection, nil
 		}

@@ -288,3 +288,26 @@ end`, "GANTRY_REPORTS="+reports)
 		g.Expect(words.Chain[1].Stack).To(MatchRegexp(`app\.rb:3:in .*inner'`))
 	}
 }
+
+// Whatever is raised, Ruby ends as it would without the script, and soon.
+func TestRubyEndsAsItWould(t *testing.T) {
+	for _, version := range rubyReleases {
+		for name, script := range map[string]string{
+			"a message that raises": "class Bad < StandardError; def message = raise(\"again\"); end; raise Bad",
+			"a cause that raises":   "class Bad < StandardError; def cause = raise(\"again\"); end; raise Bad",
+			"a backtrace of nil":    "class Bad < StandardError; def backtrace = raise(\"again\"); end; raise Bad",
+			"a long message":        "raise 'x' * 20_000_000",
+		} {
+			t.Run(version+" "+name, func(t *testing.T) {
+				g := NewWithT(t)
+				reports := t.TempDir()
+				_, cmd := ruby(t, version, "$stdout.puts 'ready'\n$stdout.flush\n"+script, "GANTRY_REPORTS="+reports)
+				g.Expect(cmd.Wait()).To(HaveOccurred())
+				g.Expect(cmd.ProcessState.ExitCode()).To(Equal(1))
+				info, err := os.Stat(filepath.Join(reports, fmt.Sprintf("exception-%d.json", cmd.Process.Pid)))
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(info.Size()).To(BeNumerically("<", 100_000))
+			})
+		}
+	}
+}

@@ -154,7 +154,7 @@ func rubyHeap(limit Limit, force bool) taker {
 		if err != nil {
 			return err
 		}
-		if err := roomFor(p, f, limit(p.root()), out); err != nil && !force {
+		if err := roomFor(p, f, limit(p.Root()), out); err != nil && !force {
 			return err
 		}
 		return p.request(ctx, "heap", func(in *bufio.Reader) error {

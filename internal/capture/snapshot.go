@@ -78,7 +78,7 @@ func (i *inspector) roomForSnapshot(ctx context.Context, limit Limit, most snaps
 		return err
 	}
 	need := heap.Small*snapshotSmall + heap.Large*snapshotLarge
-	total := limit(i.process.root())
+	total := limit(i.process.Root())
 	free, where := total-i.process.Memory, fmt.Sprintf("%s of the container's %s are left", size(max(0, total-i.process.Memory)), size(total))
 	if most.memory > 0 {
 		total, free, where = most.memory, most.memory, fmt.Sprintf("--max-memory allows %s", size(most.memory))

@@ -143,6 +143,6 @@ func (p Process) keepsSignal() bool {
 		return false
 	}
 	inner := lastField(fmt.Sprintf("%s/%d/status", proc, p.PID), "NSpid:")
-	info, err := os.Lstat(fmt.Sprintf("%s%s/sigusr1-%s.json", p.root(), dir, inner))
+	info, err := os.Lstat(fmt.Sprintf("%s%s/sigusr1-%s.json", p.Root(), dir, inner))
 	return err == nil && info.Mode().IsRegular()
 }

@@ -132,7 +132,7 @@ func kindText(f contract.Finding) string {
 }
 
 func crashes(p Patient) []Finding {
-	store := crash.Open(p.Environ)
+	store := crash.Store(p.Elsewhere + string(crash.Open(p.Environ)))
 	list, err := store.Names()
 	if err != nil {
 		return []Finding{{Check: "crashes", Status: Warning, Text: err.Error()}}

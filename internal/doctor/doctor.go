@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/launch"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Status is how a check came out.
@@ -44,6 +45,8 @@ type Patient struct {
 	Proc string
 	// Environ is the container's environment.
 	Environ map[string]string
+	// Elsewhere is the root folder of the application's container, where this program runs in another one.
+	Elsewhere string
 }
 
 // checks are all checks, in the order in which they are shown. Adding one: a function, and a row here.
@@ -88,7 +91,7 @@ func render(findings []Finding) string {
 			name = ""
 		}
 		last = f.Check
-		fmt.Fprintf(&out, "%s %-*s  %s\n", marks[f.Status], width, name, f.Text)
+		fmt.Fprintf(&out, "%s %-*s  %s\n", marks[f.Status], width, name, problem.Visible(f.Text))
 		if f.Advice != "" {
 			fmt.Fprintf(&out, "  %-*s  %s\n", width, "", f.Advice)
 		}

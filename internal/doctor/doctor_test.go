@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,4 +158,46 @@ func TestConfigurationAndCrashes(t *testing.T) {
                  gantry crash show 20261124T010203.000-7
 
 2 problems, `))
+}
+
+// A process that does not go on is told of, without a signal to it.
+func TestProcessesThatDoNotGoOn(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	for name, c := range map[string]struct {
+		script string
+		stop   bool
+		want   doctor.Status
+		advice string
+	}{
+		"idle":            {script: "setInterval(() => {}, 1000)", want: doctor.OK},
+		"an endless loop": {script: "setTimeout(() => { for (;;) ; }, 100)", want: doctor.Warning, advice: "Its main thread uses a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."},
+		"stopped":         {script: "setInterval(() => {}, 1000)", stop: true, want: doctor.Problem, advice: "It is stopped by a signal and serves nothing: kill -CONT PID lets it go on."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cmd := exec.Command(node, "-e", c.script)
+			g.Expect(cmd.Start()).To(Succeed())
+			defer func() {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}()
+			time.Sleep(time.Second)
+			if c.stop {
+				g.Expect(cmd.Process.Signal(syscall.SIGSTOP)).To(Succeed())
+			}
+			list, _ := findings(t, patient(t, nil, nil), "processes")
+			pid := fmt.Sprint(cmd.Process.Pid)
+			for _, f := range list {
+				if strings.HasPrefix(f.Text, pid+" ") {
+					g.Expect(f.Status).To(Equal(c.want))
+					g.Expect(f.Advice).To(Equal(strings.ReplaceAll(c.advice, "PID", pid)))
+					return
+				}
+			}
+			t.Fatalf("process %s is not among %v", pid, list)
+		})
+	}
 }

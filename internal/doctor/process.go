@@ -14,8 +14,11 @@ import (
 // manyFiles is the share of the open files from which on a process is close to its limit.
 const manyFiles = 0.8
 
+// wholeProcessor is the share of a processor from which on a thread does nothing but compute.
+const wholeProcessor = 0.9
+
 func processes(p Patient) []Finding {
-	runtime, known := map[string]capture.Runtime{"node": capture.Node, "ruby": capture.Ruby}[p.Image.Runtime]
+	runtime, known := map[string]capture.Runtime{"node": capture.Node, "ruby": capture.Ruby, "bun": capture.Bun}[p.Image.Runtime]
 	if !known {
 		return nil
 	}
@@ -27,7 +30,17 @@ func processes(p Patient) []Finding {
 		f := Finding{Check: "processes", Status: OK, Facts: map[string]any{
 			"pid": process.PID, "memory-bytes": process.Memory, "open-files": len(open), "open-files-limit": limit, "running-seconds": int(process.Running.Seconds()),
 		}}
-		f.Text = fmt.Sprintf("%d  %s, %s, %d of %d files open: %s", process.PID, process.Running, mebibytes(process.Memory), len(open), limit, process.Command)
+		f.Text = fmt.Sprintf("%d  %s, %s, %d of %d files open: %s", process.PID, process.Running, mebibytes(process.Memory), len(open), limit, process.Shown())
+		share, state := process.Share()
+		f.Facts["main-thread-cpu"] = share
+		switch {
+		case state == 'T':
+			f.Status, f.Advice = Problem, fmt.Sprintf("It is stopped by a signal and serves nothing: kill -CONT %d lets it go on.", process.PID)
+		case state == 'D':
+			f.Status, f.Advice = Warning, "Its main thread waits for a device or a file system: see the health of the volumes that it uses."
+		case share >= wholeProcessor:
+			f.Status, f.Advice = Warning, "Its main thread uses a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."
+		}
 		if limit > 0 && float64(len(open)) > manyFiles*float64(limit) {
 			f.Status, f.Advice = Warning, "It is close to its limit of files and connections: raise it (ulimits, nofile), or see what it keeps open: gantry stacks."
 		}

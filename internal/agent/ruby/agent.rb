@@ -15,6 +15,8 @@ module GantryAgent
   MOST_CLIENTS = 4
   LONGEST_REQUEST = 4096
   PATIENCE = 5
+  LONGEST_MESSAGE = 8 << 10
+  LONGEST_STACK = 32 << 10
   # How often in a row the socket is opened again when something of the application has closed it.
   MOST_RETRIES = 5
   # fcntl(2); Ruby has the names of these in a gem only.
@@ -293,22 +295,34 @@ module GantryAgent
 
       last_words($!) if $! && !$!.is_a?(SystemExit) && !$!.is_a?(SignalException)
       File.unlink(@path)
-    rescue SystemCallError, IOError
+    rescue Exception # rubocop:disable Lint/RescueException -- how the application ends is not changed
       nil
     end
 
-    # What `gantry init` makes a record of: the file has its name only when it is whole.
+    # What `gantry init` makes a record of, in at most some hundred kilobytes: the file has its name only when it is whole.
+    # Whatever the application has raised is asked with care: its methods may raise, too.
     def last_words(error)
       dir = ENV["GANTRY_REPORTS"] or return
       chain = []
       while error && chain.size < 5
-        chain << { "message" => "#{error.class}: #{error.message}", "stack" => (error.backtrace || []).first(100).join("\n") }
-        error = error.cause
+        chain << { "message" => "#{error.class}: #{bounded(LONGEST_MESSAGE) { error.message }}", "stack" => bounded(LONGEST_STACK) { (error.backtrace || []).first(100).join("\n") } }
+        error = begin
+          error.cause
+        rescue Exception # rubocop:disable Lint/RescueException -- see above
+          nil
+        end
       end
       file = "#{dir}/exception-#{Process.pid}.json"
       text = json("runtime" => "Ruby", "version" => RUBY_VERSION, "command" => $PROGRAM_NAME, "chain" => chain)
       File.open("#{file}.partial", "w", 0o600) { |out| out.write(text) }
       File.rename("#{file}.partial", file)
+    end
+
+    def bounded(length)
+      text = yield.to_s
+      text.bytesize > length ? "#{text.byteslice(0, length).scrub("")}… (#{text.bytesize - length} more bytes)" : text
+    rescue Exception # rubocop:disable Lint/RescueException -- see above
+      "a message that cannot be shown"
     end
 
     def json(value)
