@@ -21,7 +21,8 @@ import (
 const insideTag = "gantry-test/inside:latest"
 
 // inside is a NestJS application with a function that takes time, and one that keeps what it makes.
-const inside = `import { Controller, Get } from '@nestjs/common'
+const inside = `import { spawn } from 'node:child_process'
+import { Controller, Get } from '@nestjs/common'
 
 class Basket {
   items = new Array(60).fill(0).map((_, i) => i + 0.5)
@@ -59,6 +60,17 @@ export class AppController {
     const buffers: Buffer[] = []
     setInterval(() => buffers.push(Buffer.alloc(2_000_000, 1)), 20)
     return { kept: 0 }
+  }
+
+  @Get('child')
+  child(): void {
+    spawn(process.execPath, ['-e', 'process.kill(process.pid, "SIGSEGV")'])
+  }
+
+  @Get('abort')
+  abort(): void {
+    console.error('last words: canary-free')
+    process.abort()
   }
 
   @Get('crash')
@@ -203,7 +215,7 @@ func TestLookInside(t *testing.T) {
 			c.Expect(failed).To(BeEmpty(), strings.Join(args, " "))
 			t.Logf("%s: the median answer took %.2f times as long, the 99th of 100 %.2f times", strings.Join(args, " "), ratio(during, before, 50), ratio(during, before, 99))
 			if args[1%len(args)] == "cpu" {
-				c.Expect(regexp.MustCompile(`"functionName":"priceOf"[^}]*`).FindString(out)).To(MatchRegexp(`"url":"file:///workspace/src/app\.controller\.ts","lineNumber":8,`))
+				c.Expect(regexp.MustCompile(`"functionName":"priceOf"[^}]*`).FindString(out)).To(MatchRegexp(`"url":"file:///workspace/src/app\.controller\.ts","lineNumber":9,`))
 			}
 		}
 		// The leak has a name, and what grew is told.
@@ -218,21 +230,21 @@ func TestLookInside(t *testing.T) {
 		c.Expect(err).NotTo(HaveOccurred(), string(diff))
 		c.Expect(string(diff)).To(MatchRegexp(`\n  Basket .* \+2000 `))
 
-		c.Expect(c.gantry("logpoint", "src/app.controller.ts:11", "n", "--for", "1s")).To(BeEmpty(), "nobody asked meanwhile")
+		c.Expect(c.gantry("logpoint", "src/app.controller.ts:12", "n", "--for", "1s")).To(BeEmpty(), "nobody asked meanwhile")
 		stop := c.load("/", 2)
-		c.Expect(c.gantry("logpoint", "src/app.controller.ts:13", "[n, sum > 0]", "--for", "1s")).To(ContainSubstring("[ 50000, true ]\n"))
+		c.Expect(c.gantry("logpoint", "src/app.controller.ts:14", "[n, sum > 0]", "--for", "1s")).To(ContainSubstring("[ 50000, true ]\n"))
 		_, failed := stop()
 		c.Expect(failed).To(BeEmpty())
 	})
 
 	// A container for debugging shares the namespaces of processes and of the network, as "kubectl debug --target" does.
 	t.Run("from another container", func(t *testing.T) {
-		c := d.deploy(t, "-m", "256m")
+		c := d.deploy(t, "-m", "150m")
 		out := d.run("docker", "run", "--rm", "--read-only", "--pid", "container:"+c.id, "--network", "container:"+c.id, "--entrypoint", "/cnb/process/gantry", insideTag, "ps")
-		c.Expect(out).To(MatchRegexp(`(?m)^ +\d+ +v24\.\d+\.\d+ +\d+s +\d+ MB +\d+ MB .* node .*dist/main`))
+		c.Expect(out).To(MatchRegexp(`(?m)^ +\d+  Node\.js +24\.\d+\.\d+ +\d+s +\d+ MB +\d+ %  \S+ +node .*dist/main`))
 		refused, err := c.command("docker", "run", "--rm", "--pid", "container:"+c.id, "--network", "container:"+c.id, "--entrypoint", "/cnb/process/gantry", insideTag, "snapshot", "heap").CombinedOutput()
 		c.Expect(err).To(HaveOccurred())
-		c.Expect(string(refused)).To(ContainSubstring("of the container's 268 MB are left"), "the limit is that of the application's container")
+		c.Expect(string(refused)).To(ContainSubstring("of the container's 157 MB are left"), "the limit is that of the application's container")
 	})
 
 	t.Run("doctor", func(t *testing.T) {
@@ -272,6 +284,42 @@ func TestLookInside(t *testing.T) {
 		t.Log("\n" + termination)
 		c.Expect(termination).To(HavePrefix("gantry: the kernel ended the application: the container's memory of 200 MiB was used up\n"))
 		c.Expect(termination).To(ContainSubstring("Most of it was outside of the heap"))
+	})
+
+	// The words before an abort, and the end of a child, are on record; the application's text cannot fake a line of the log.
+	t.Run("an abort", func(t *testing.T) {
+		c := d.deploy(t)
+		_ = c.get("/child")
+		c.Eventually(c.logs, 20*time.Second, 200*time.Millisecond).Should(MatchRegexp(`(?m)^gantry: a child process, \d+, ended by signal 11 \(segmentation fault\); the application goes on; more of it`))
+		c.Expect(c.get("/")).To(Succeed())
+		_ = c.get("/abort")
+		termination := c.ended()
+		t.Log("\n" + termination)
+		c.Expect(termination).To(HavePrefix("gantry: the application ended by signal 6 (aborted)\n"))
+		c.Expect(termination).To(MatchRegexp(`app\.controller`))
+		c.Expect(c.logs()).To(ContainSubstring("last words: canary-free\n"), "standard error is passed on")
+	})
+
+	// Another container in the same network could use an inspector.
+	t.Run("a neighbour", func(t *testing.T) {
+		c := d.deploy(t)
+		c.Expect(c.gantry("stacks")).To(ContainSubstring("It waits for:"))
+		sidecar := strings.TrimSpace(d.run("docker", "run", "-d", "--network", "container:"+c.id, "-e", "PORT=9090", "-e", "API_TOKEN=canary-4711", insideTag))
+		t.Cleanup(func() { _ = d.try("docker", "rm", "-f", sidecar) })
+		c.eventually(ContainSubstring("[capture/shared-network]"), "stacks")
+		c.Expect(c.gantry("stacks", "--force")).To(ContainSubstring("It waits for:"))
+	})
+
+	t.Run("switched off", func(t *testing.T) {
+		c := d.deploy(t, "-e", "BPL_DIAGNOSTICS=off")
+		_, said, err := c.tryGantry("stacks")
+		c.Expect(err).To(HaveOccurred())
+		c.Expect(said).To(ContainSubstring("[capture/diagnostics-off]"))
+		c.Expect(c.gantry("ps")).To(ContainSubstring("dist/main"))
+		c.Expect(d.try("docker", "exec", c.id, "sh", "-c", "kill -USR1 $(pidof node)")).To(Succeed())
+		time.Sleep(500 * time.Millisecond)
+		c.Expect(c.logs()).NotTo(ContainSubstring("Debugger listening"))
+		c.Expect(c.get("/")).To(Succeed())
 	})
 
 	// Debug mode listens on the loopback address of the container alone.

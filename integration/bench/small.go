@@ -6,13 +6,16 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/gantry-buildpack/gantry/internal/catalog"
+	"github.com/gantry-buildpack/gantry/internal/crash"
 	"github.com/gantry-buildpack/gantry/internal/fetch"
 )
 
@@ -90,6 +93,58 @@ func (b *bench) launch(ctx context.Context) error {
 	}
 	b.add("launch-added", "added to a start by gantry init, with the launch check", "ms", with, nil)
 	b.add("launch-echo", "for comparison: starting /bin/echo alone", "ms", without, nil)
+	return b.launchNode(ctx, layer, env)
+}
+
+// firstAnswer is a server that asks itself, and says so.
+const firstAnswer = `const http = require('node:http')
+const server = http.createServer((request, response) => response.end('x')).listen(0, '127.0.0.1', () =>
+  http.get({ port: server.address().port, host: '127.0.0.1' }, () => { process.stdout.write('answered\n'); process.exit() }))
+`
+
+// launchNode measures a start of Node.js with all that Gantry puts next to an application, to its first answer, and each
+// process of Node.js that the application starts, with NODE_OPTIONS as the image has it; each in turn with Node.js alone.
+func (b *bench) launchNode(ctx context.Context, layer string, env []string) error {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return nil
+	}
+	server, nothing := filepath.Join(b.home, "server.js"), filepath.Join(b.home, "nothing.js")
+	for file, text := range map[string]string{
+		server: firstAnswer, nothing: "process.stdout.write('x')\n", filepath.Join(layer, crash.WatchFile): crash.WatchScript,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	init := []string{filepath.Join(layer, "bin/gantry"), "init", "--check", "web", "--", node}
+	told := exec.CommandContext(ctx, init[0], append(slices.Clone(init[1:]), "-p", "'NODE_OPTIONS=' + process.env.NODE_OPTIONS + '\\nGANTRY_REPORTS=' + process.env.GANTRY_REPORTS")...)
+	told.Env = append(os.Environ(), env...)
+	text, err := told.Output()
+	if err != nil {
+		return err
+	}
+	for _, row := range []struct {
+		name, what   string
+		with, without command
+	}{
+		{"launch-answer", "from the start to the first answer of a server of Node.js, against node alone",
+			command{args: append(slices.Clone(init), server), env: env}, command{args: []string{node, server}}},
+		{"launch-child", "another process of Node.js in the image, with its NODE_OPTIONS, against node alone",
+			command{args: []string{node, nothing}, env: strings.Split(strings.TrimSpace(string(text)), "\n")}, command{args: []string{node, nothing}}},
+	} {
+		var with, without []float64
+		for range 60 {
+			for into, c := range map[*[]float64]command{&with: row.with, &without: row.without} {
+				took, err := c.firstWord(ctx)
+				if err != nil {
+					return err
+				}
+				*into = append(*into, took*1000)
+			}
+		}
+		b.add(row.name, row.what, "ms", with, without)
+	}
 	return nil
 }
 

@@ -112,6 +112,7 @@ type paused struct {
 		Location    location
 		ScopeChain  []scope
 	}
+	HitBreakpoints []string
 }
 
 // run shows values until the time is over, in windows: in each the breakpoints are set until there have been enough hits.
@@ -176,7 +177,8 @@ func (l *logging) set(ctx context.Context) error {
 
 // hit shows the value where the application stands, and lets it go on.
 func (l *logging) hit(ctx context.Context, at *paused) error {
-	if len(at.CallFrames) > 0 && slices.ContainsFunc(l.targets, func(t sourcemap.Position) bool { return t.Line == at.CallFrames[0].Location.LineNumber }) {
+	// A statement "debugger" of the application stops it, too, while somebody listens.
+	if len(at.CallFrames) > 0 && slices.ContainsFunc(at.HitBreakpoints, func(id string) bool { return slices.Contains(l.breakpoints, id) }) {
 		text, err := l.value(ctx, at)
 		if err != nil {
 			return errors.Join(err, l.resume())

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/sourcemap"
 )
 
@@ -203,11 +204,12 @@ func (r *Record) addOutput(output string) {
 		return
 	}
 	r.Output = lines[max(0, len(lines)-maxLines):]
+	maps := sourceMaps{}
 	for i, line := range r.Output {
 		if strings.Contains(line, "----- JavaScript stack trace -----") {
 			for _, frame := range r.Output[i+1:] {
 				if frame = strings.TrimSpace(frame); strings.HasPrefix(frame, "at ") || len(frame) > 3 && frame[0] >= '0' && frame[0] <= '9' {
-					r.Stack = append(r.Stack, frame)
+					r.Stack = append(r.Stack, maps.line(frame))
 				}
 			}
 		}
@@ -224,18 +226,44 @@ func (r *Record) addMemory(text []byte) {
 	r.Memory.External, r.Memory.ArrayBuffers, r.Memory.Sites = m.External, m.ArrayBuffers, m.Sites
 	r.Memory.RSS = cmp.Or(r.Memory.RSS, m.RSS)
 	r.Memory.HeapUsed, r.Memory.HeapLimit = cmp.Or(r.Memory.HeapUsed, m.HeapUsed), cmp.Or(r.Memory.HeapLimit, m.HeapLimit)
-	known := map[string]*sourcemap.Map{}
+	maps := sourceMaps{}
 	for i := range r.Memory.Sites {
 		s := &r.Memory.Sites[i]
-		file := strings.TrimPrefix(s.URL, "file://")
-		if _, seen := known[file]; !seen && strings.HasPrefix(file, "/") {
-			known[file] = sourcemap.Find(file)
-		}
-		if m := known[file]; m != nil {
-			if at, ok := m.Original(s.Line, s.Column); ok {
-				s.URL, s.Line, s.Column = at.File, at.Line, at.Column
-			}
+		if at, ok := maps.original(strings.TrimPrefix(s.URL, "file://"), s.Line, s.Column); ok {
+			s.URL, s.Line, s.Column = at.File, at.Line, at.Column
 		}
 		s.Line, s.Column = s.Line+1, s.Column+1
 	}
+}
+
+// sourceMaps are those of the scripts that were asked for, by their files.
+type sourceMaps map[string]*sourcemap.Map
+
+// original gives the source of a place; line and column count from 0.
+func (m sourceMaps) original(file string, line, column int) (sourcemap.Position, bool) {
+	if _, seen := m[file]; !seen && strings.HasPrefix(file, "/") {
+		m[file] = sourcemap.Find(file)
+	}
+	if m[file] == nil {
+		return sourcemap.Position{}, false
+	}
+	return m[file].Original(line, column)
+}
+
+// place is the end of a line of a stack: /FILE:LINE:COLUMN.
+var place = pattern.Lazy(`(/[^\s()]+):(\d+):(\d+)\)?$`)
+
+// line gives a line of a stack with the place in the source.
+func (m sourceMaps) line(text string) string {
+	match := place().FindStringSubmatchIndex(text)
+	if match == nil {
+		return text
+	}
+	line, _ := strconv.Atoi(text[match[4]:match[5]])
+	column, _ := strconv.Atoi(text[match[6]:match[7]])
+	at, ok := m.original(text[match[2]:match[3]], line-1, max(0, column-1))
+	if !ok {
+		return text
+	}
+	return fmt.Sprintf("%s%s:%d:%d%s", text[:match[2]], at.File, at.Line+1, at.Column+1, text[match[7]:])
 }

@@ -1,0 +1,159 @@
+package crash_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/crash"
+)
+
+// holding is a server that keeps a share of its heap in use, and allocates for each answer.
+const holding = `
+const v8 = require('node:v8')
+const limit = 200 * 2 ** 20, share = Number(process.argv[2])
+const kept = []
+const used = () => v8.getHeapStatistics().used_heap_size
+while (used() < share * limit) for (let i = 0; i < 1000; i++) kept.push({ i: i + 0.5, list: [i, i + 1], name: 'item ' + i })
+require('node:http').createServer((request, response) => {
+  const items = Array.from({ length: 200 }, (_, i) => ({ id: i, name: 'name ' + i, tags: ['a' + i, 'b'] }))
+  response.end(JSON.stringify(items))
+}).listen(0, '127.0.0.1', function () { console.log(this.address().port) })
+`
+
+// server is one that runs, with or without the script that Gantry has Node.js load first.
+type server struct {
+	address string
+	pid     int
+}
+
+func serve(t *testing.T, node string, share float64, watched bool) server {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	app, watch := filepath.Join(dir, "app.js"), filepath.Join(dir, crash.WatchFile)
+	g.Expect(os.WriteFile(app, []byte(holding), 0o644)).To(Succeed())
+	g.Expect(os.WriteFile(watch, []byte(crash.WatchScript), 0o644)).To(Succeed())
+	arguments := []string{"--max-old-space-size=200"}
+	if watched {
+		arguments = append(arguments, "--require="+watch)
+	}
+	cmd := exec.Command(node, append(arguments, app, fmt.Sprint(share))...)
+	cmd.Env = append(os.Environ(), "GANTRY_REPORTS="+dir)
+	out, err := cmd.StdoutPipe()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cmd.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	g.Expect(err).NotTo(HaveOccurred())
+	return server{"http://127.0.0.1:" + strings.TrimSpace(line), cmd.Process.Pid}
+}
+
+// load asks for a time, with two clients, and gives how many answers there were and how long the slowest of a hundred took.
+func (s server) load(t *testing.T, d time.Duration) (answers int, p99 time.Duration) {
+	var group sync.WaitGroup
+	var lock sync.Mutex
+	var times []time.Duration
+	for range 2 {
+		group.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			var own []time.Duration
+			for end := time.Now().Add(d); time.Now().Before(end); {
+				start := time.Now()
+				response, err := client.Get(s.address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
+				own = append(own, time.Since(start))
+			}
+			lock.Lock()
+			times = append(times, own...)
+			lock.Unlock()
+		})
+	}
+	group.Wait()
+	slices.Sort(times)
+	return len(times), times[len(times)*99/100]
+}
+
+// idle gives the share of a processor that the process uses when nobody asks.
+func (s server) idle(d time.Duration) float64 {
+	before := s.ticks()
+	time.Sleep(d)
+	return float64(s.ticks()-before) / 100 / d.Seconds()
+}
+
+func (s server) ticks() int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return user + system
+}
+
+func median(list []float64) float64 {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// What runs by default next to an application costs less than the noise: with and without it in one run, in turn. The bounds
+// are for a machine that does other things meanwhile; GANTRY_TEST_COST=full measures longer, at each level, and
+// GANTRY_TEST_NODE names another Node.js.
+func TestCostNextToTheApplication(t *testing.T) {
+	g := NewWithT(t)
+	node := os.Getenv("GANTRY_TEST_NODE")
+	if node == "" {
+		var err error
+		if node, err = exec.LookPath("node"); err != nil {
+			t.Skip("not tested with Node.js: there is no node on PATH")
+		}
+	}
+	levels, rounds, length, quiet := []float64{0.7}, 5, 700*time.Millisecond, 2*time.Second
+	if os.Getenv("GANTRY_TEST_COST") == "full" {
+		levels, rounds, length, quiet = []float64{0.3, 0.7, 0.9}, 16, time.Second, 5*time.Second
+	}
+	for _, level := range levels {
+		with, without := serve(t, node, level, true), serve(t, node, level, false)
+		with.load(t, 2*time.Second)
+		without.load(t, 2*time.Second)
+		var answers, slowest []float64
+		for round := range rounds {
+			// Neither is always the first.
+			first, second := with, without
+			if round%2 == 1 {
+				first, second = without, with
+			}
+			n1, p1 := first.load(t, length)
+			n2, p2 := second.load(t, length)
+			if round%2 == 1 {
+				n1, n2, p1, p2 = n2, n1, p2, p1
+			}
+			answers, slowest = append(answers, float64(n1)/float64(n2)), append(slowest, p1.Seconds()/p2.Seconds())
+		}
+		time.Sleep(time.Second)
+		idle := with.idle(quiet) - without.idle(quiet)
+		t.Logf("heap %.0f %%: throughput %.3f times, 99th of 100 %.2f times, idle %+.2f %% of a processor", level*100, median(answers), median(slowest), idle*100)
+		g.Expect(median(answers)).To(BeNumerically(">", 0.85))
+		g.Expect(median(slowest)).To(BeNumerically("<", 1.5))
+		g.Expect(idle).To(BeNumerically("<", 0.03))
+	}
+}
