@@ -125,7 +125,7 @@ func (b *bench) launchNode(ctx context.Context, layer string, env []string) erro
 		return err
 	}
 	for _, row := range []struct {
-		name, what   string
+		name, what    string
 		with, without command
 	}{
 		{"launch-answer", "from the start to the first answer of a server of Node.js, against node alone",
