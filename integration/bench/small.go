@@ -73,7 +73,11 @@ func (b *bench) launch(ctx context.Context) error {
 	if err := os.CopyFS(filepath.Join(layer, "bin"), os.DirFS(filepath.Join(b.root, "build/buildpack/bin"))); err != nil {
 		return err
 	}
-	facts := `{"contract":{"variables":[{"name":"DATABASE_URL","type":"url","schemes":["postgres"],"required":true,"pattern":".+"},{"name":"LOG_LEVEL","values":["info"]}]},"runtime":"node","version":"24.18.0"}`
+	version := "24.18.0"
+	if told, err := exec.CommandContext(ctx, "node", "--version").Output(); err == nil {
+		version = strings.TrimPrefix(strings.TrimSpace(string(told)), "v")
+	}
+	facts := `{"contract":{"variables":[{"name":"DATABASE_URL","type":"url","schemes":["postgres"],"required":true,"pattern":".+"},{"name":"LOG_LEVEL","values":["info"]}]},"runtime":"node","version":"` + version + `"}`
 	if err := os.WriteFile(filepath.Join(layer, "launch.json"), []byte(facts), 0o644); err != nil {
 		return err
 	}

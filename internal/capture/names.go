@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
 
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 	"github.com/gantry-buildpack/gantry/internal/sourcemap"
 )
 
@@ -95,12 +95,12 @@ func (l *logging) form(ctx context.Context, at location, chain []scope) (form, e
 }
 
 // anyWord is a name, or a property, in an expression.
-var anyWord = regexp.MustCompile(`\.?\s*[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*`)
+var anyWord = pattern.Lazy(`\.?\s*[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*`)
 
 // words gives the names in an expression, each once, without properties behind a point. Words within strings are among them:
 // they cost nothing.
 func words(expression string) (list []string) {
-	for _, word := range anyWord.FindAllString(expression, -1) {
+	for _, word := range anyWord().FindAllString(expression, -1) {
 		if word = strings.TrimSpace(word); !strings.HasPrefix(word, ".") && !slices.Contains(list, word) {
 			list = append(list, word)
 		}
@@ -118,7 +118,7 @@ func (l *logging) fileOf(id string) string {
 }
 
 // identifier is a name in JavaScript, without those that are written with escapes.
-var identifier = regexp.MustCompile(`^[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*`)
+var identifier = pattern.Lazy(`^[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*`)
 
 // renames gives, for variables that the build has renamed, their names in the source; empty for one that stands for
 // several.
@@ -167,7 +167,7 @@ func nameAt(lines [][]byte, line, column int) string {
 		column -= max(1, utf16.RuneLen(r))
 		at += len(string(r))
 	}
-	return string(identifier.Find(text[min(at, len(text)):]))
+	return string(identifier().Find(text[min(at, len(text)):]))
 }
 
 // spans are parts of a script, from one place to another.
@@ -243,8 +243,8 @@ const mostNames = 40
 
 // undefined and early are how V8 calls a name that is not there, and one that is declared behind its use.
 var (
-	undefined = regexp.MustCompile(`^ReferenceError: (\S+) is not defined`)
-	early     = regexp.MustCompile(`^ReferenceError: Cannot access '(.+)' (?:before initialization|from debugger)`)
+	undefined = pattern.Lazy(`^ReferenceError: (\S+) is not defined`)
+	early     = pattern.Lazy(`^ReferenceError: Cannot access '(.+)' (?:before initialization|from debugger)`)
 )
 
 // failure says in a line why an expression has no value.
@@ -252,13 +252,13 @@ func (f form) failure(e exception, effects bool) string {
 	text := e.line()
 	names := strings.Join(f.names[:min(len(f.names), mostNames)], ", ")
 	switch {
-	case undefined.MatchString(text):
+	case undefined().MatchString(text):
 		return "failed: " + text + "; the names here are " + names
-	case early.MatchString(text) && strings.HasSuffix(text, "from debugger"):
-		name := early.FindStringSubmatch(text)[1]
+	case early().MatchString(text) && strings.HasSuffix(text, "from debugger"):
+		name := early().FindStringSubmatch(text)[1]
 		return fmt.Sprintf("failed: %s has no value yet at this line", cmp.Or(f.renamed[name], name))
-	case early.MatchString(text):
-		name := early.FindStringSubmatch(text)[1]
+	case early().MatchString(text):
+		name := early().FindStringSubmatch(text)[1]
 		return fmt.Sprintf("failed: %s is a name that the build gave to %s; the names here are %s", name, cmp.Or(f.renamed[name], "several variables"), names)
 	case strings.HasPrefix(text, "EvalError: Possible side-effect in debug-evaluate") && !effects:
 		return "failed: the expression could change the application; BPL_CONSOLE_ENABLED=true in its deployment allows that"

@@ -69,7 +69,7 @@ func TestPortsInOptions(t *testing.T) {
 		"--inspect-port=0": "0", "--inspect-wait 9302 ": "9302", "--inspect-publish-uid=http": "", "a.js --no": "",
 	} {
 		var found []string
-		for _, match := range inspectPort.FindAllStringSubmatch(options+" ", -1) {
+		for _, match := range inspectPort().FindAllStringSubmatch(options+" ", -1) {
 			if match[1] != "" {
 				found = append(found, match[1])
 			}

@@ -8,10 +8,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/pattern"
 )
 
 // tcpSocket is a line of /proc/PID/net/tcp or tcp6: proc(5).
@@ -71,7 +72,7 @@ func socketsOf(pid int) map[string]bool {
 }
 
 // inspectPort finds the ports in options of Node.js: https://nodejs.org/api/cli.html#--inspecthostport.
-var inspectPort = regexp.MustCompile(`--inspect(?:-brk|-wait|-port)?(?:[= ](?:\S*:)?(\d+))?(?:\s|$)`)
+var inspectPort = pattern.Lazy(`--inspect(?:-brk|-wait|-port)?(?:[= ](?:\S*:)?(\d+))?(?:\s|$)`)
 
 // defaultPort is Node.js' own.
 const defaultPort = 9229
@@ -82,7 +83,7 @@ func (p Process) namedPorts() []uint16 {
 	words, _ := os.ReadFile(fmt.Sprintf("%s/%d/cmdline", proc, p.PID))
 	text := options + " " + strings.ReplaceAll(string(words), "\x00", " ") + " "
 	ports := []uint16{defaultPort}
-	for _, match := range inspectPort.FindAllStringSubmatch(text, -1) {
+	for _, match := range inspectPort().FindAllStringSubmatch(text, -1) {
 		if n, err := strconv.ParseUint(match[1], 10, 16); err == nil && n > 0 {
 			ports = append(ports, uint16(n))
 		}
@@ -127,7 +128,7 @@ func ephemeralPorts() (low, high uint16) {
 }
 
 // targetPath is the path of the main thread at an inspector.
-var targetPath = regexp.MustCompile(`^ws://[^/]+(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+var targetPath = pattern.Lazy(`^ws://[^/]+(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 
 // findInspector gives the address of a process's open inspector, and the path of its main thread; the path is empty when
 // none is open.
@@ -149,7 +150,7 @@ func inspectorPath(answer []byte) string {
 		return ""
 	}
 	for _, target := range targets {
-		if match := targetPath.FindStringSubmatch(target.WebSocketDebuggerURL); match != nil && target.Type == "node" {
+		if match := targetPath().FindStringSubmatch(target.WebSocketDebuggerURL); match != nil && target.Type == "node" {
 			return match[1]
 		}
 	}

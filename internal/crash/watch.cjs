@@ -28,7 +28,7 @@ function watch(dir) {
   const { setTimeout } = globalThis
 
   // What SIGUSR1 opens listens on a port that nobody can guess; --inspect-port and --inspect have their own.
-  const chosen = /--inspect/.test(process.env.NODE_OPTIONS ?? '') || process.execArgv.some(option => option.startsWith('--inspect'))
+  const chosen = (process.env.NODE_OPTIONS ?? '').includes('--inspect') || process.execArgv.some(option => option.startsWith('--inspect'))
   if (!chosen) attempt(() => { process.debugPort = 0 })
 
   // The file has its name only when it is whole. A disk that is full changes nothing for the application.
@@ -131,11 +131,11 @@ function memory(write, setTimeout) {
   const often = 100, seldom = 500
   // In shares of the heap's limit.
   const sampleFrom = 0.55, readFrom = 0.75
-  const memoryLimit = process.constrainedMemory?.() ?? 0
-  let v8, heapLimit, oldLimit, session, sampling = false, read = false, sites, told = 0
+  let v8, memoryLimit, heapLimit, oldLimit, session, sampling = false, read = false, sites, told = 0
 
   const prepare = () => {
     v8 = require('node:v8')
+    memoryLimit = process.constrainedMemory?.() ?? 0
     heapLimit = v8.getHeapStatistics().heap_size_limit
     // A part of the limit is for young objects only, up to 192 MiB by the version.
     const old = [process.env.NODE_OPTIONS ?? '', ...process.execArgv].join(' ').match(/.*--max[-_]old[-_]space[-_]size(-percentage)?=(\d+)/)
