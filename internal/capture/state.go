@@ -21,9 +21,9 @@ func stat(file string) []string {
 	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 }
 
-// The fields' places, counted from the state, which is the third: proc(5).
+// The fields' places, counted from the state, which is the third of all: proc(5).
 const (
-	statState  = 3 - 3
+	statState  = 0
 	statParent = 4 - 3
 	statUser   = 14 - 3
 	statSystem = 15 - 3
