@@ -509,3 +509,19 @@ func TestSnapshotsAreBounded(t *testing.T) {
 func (a *application) closesLater() {
 	a.Eventually(a.listens, "60s", "100ms").Should(BeFalse(), "the inspector is closed again")
 }
+
+// An inspector that is open from the start is found where it listens, and stays open.
+func TestInspectorsThatAreOpen(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		for _, option := range []string{"--inspect=[::1]:0", "--inspect=127.0.0.1:0", "--inspect=0.0.0.0:19229"} {
+			pid, process := startNode(t, program, busy, option)
+			g := NewWithT(t)
+			out, errors, code := run(0, "stacks", "--pid", pid)
+			g.Expect(code).To(Equal(0), option+errors)
+			g.Expect(out).To(ContainSubstring("It waits for:"))
+			a := &application{WithT: g, pid: pid}
+			g.Expect(a.listens()).To(BeTrue())
+			g.Expect(process.Kill()).To(Succeed())
+		}
+	})
+}

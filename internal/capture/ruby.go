@@ -41,7 +41,7 @@ func (p Process) request(ctx context.Context, request string, read func(*bufio.R
 		return &problem.Problem{
 			ID:    "capture/refused",
 			Title: fmt.Sprintf("process %d cannot be looked at in this way", p.PID),
-			Why:   why,
+			Why:   problem.Visible(why),
 			Hints: []string{"Try again when it is over."},
 		}
 	}
@@ -70,7 +70,9 @@ func (p Process) send(request string) (connection net.Conn, in *bufio.Reader, st
 	in = bufio.NewReaderSize(connection, 64<<10)
 	if err = connection.SetDeadline(time.Now().Add(turn)); err == nil {
 		if _, err = io.WriteString(connection, request+"\n"); err == nil {
-			status, err = in.ReadString('\n')
+			var line []byte
+			line, err = in.ReadSlice('\n')
+			status = string(line)
 		}
 	}
 	if err != nil {
@@ -91,12 +93,13 @@ func (p *parts) Read(into []byte) (int, error) {
 		if p.over {
 			return 0, io.EOF
 		}
-		line, err := p.in.ReadString('\n')
+		// A line of any length would be kept whole: this one ends with the buffer.
+		line, err := p.in.ReadSlice('\n')
 		if err != nil {
 			return 0, io.ErrUnexpectedEOF
 		}
-		if p.left, err = strconv.ParseInt(strings.TrimSpace(line), 10, 64); err != nil || p.left < 0 {
-			return 0, fmt.Errorf("the answer is not understood: %q", line)
+		if p.left, err = strconv.ParseInt(strings.TrimSpace(string(line)), 10, 64); err != nil || p.left < 0 {
+			return 0, fmt.Errorf("the answer is not understood: %.40q", line)
 		}
 		p.over = p.left == 0
 	}

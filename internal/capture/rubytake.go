@@ -34,7 +34,7 @@ func (p Process) RubyFacts(ctx context.Context) (Facts, error) {
 		lines := bufio.NewScanner(in)
 		for lines.Scan() {
 			name, value, _ := strings.Cut(lines.Text(), "\t")
-			f[name] = value
+			f[name] = problem.Visible(value)
 		}
 		return lines.Err()
 	})
@@ -77,6 +77,9 @@ func rubyStacks(ctx context.Context, p Process, out, _ io.Writer) error {
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			fields := strings.Split(lines.Text(), "\t")
+			for i := range fields {
+				fields[i] = problem.Visible(fields[i])
+			}
 			text := "  " + fields[len(fields)-1]
 			if fields[0] == "t" && len(fields) == 4 {
 				text = fmt.Sprintf("Thread %s%s, %s:", fields[1], map[bool]string{true: " " + fields[3]}[fields[3] != ""], statusOf(fields[2]))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/contract/deploy"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // kinds are the kinds of findings, in the order in which they are told, and what people call them.
@@ -27,7 +28,7 @@ func text(s subject, checked []deploy.Workload, findings []deploy.Finding, faile
 		if w.Where != "" && w.Where != w.Name {
 			place = " (" + w.Where + ")"
 		}
-		fmt.Fprintf(&out, "%s%s\n", w.Name, place)
+		fmt.Fprintf(&out, "%s%s\n", problem.Visible(w.Name), problem.Visible(place))
 		clean := true
 		for _, k := range kinds {
 			for _, f := range findings {
@@ -35,9 +36,9 @@ func text(s subject, checked []deploy.Workload, findings []deploy.Finding, faile
 					continue
 				}
 				clean = false
-				fmt.Fprintf(&out, "  %-19s  %s %s\n", k.title, f.Name, f.What)
+				fmt.Fprintf(&out, "  %-19s  %s %s\n", k.title, problem.Visible(f.Name), problem.Visible(f.What))
 				if f.Advice != "" {
-					fmt.Fprintf(&out, "  %-19s  %s\n", "", f.Advice)
+					fmt.Fprintf(&out, "  %-19s  %s\n", "", problem.Visible(f.Advice))
 				}
 			}
 		}
@@ -72,7 +73,7 @@ func annotation(f deploy.Finding) string {
 		}
 		place += ",title=" + property.Replace(f.Name)
 	}
-	return fmt.Sprintf("::%s%s::%s", level, place, escape.Replace(fmt.Sprintf("%s: %s %s. %s", f.Workload, f.Name, f.What, f.Advice)))
+	return fmt.Sprintf("::%s%s::%s", level, place, escape.Replace(problem.VisibleLines(fmt.Sprintf("%s: %s %s. %s", f.Workload, f.Name, f.What, f.Advice))))
 }
 
 // Diff tells what a deploy of a newer image newly requires; the exit code is 1 when it requires something.
@@ -105,7 +106,7 @@ func Diff(ctx context.Context, older, newer string, asJSON bool, out io.Writer) 
 	}
 	titles := map[string]string{"required": "Newly required", "stricter": "Stricter", "optional": "New, optional", "removed": "No longer declared"}
 	for _, c := range changes {
-		_, _ = fmt.Fprintf(out, "  %-19s  %s  %s\n", titles[c.Kind], c.Name, c.Expected)
+		_, _ = fmt.Fprintf(out, "  %-19s  %s  %s\n", titles[c.Kind], problem.Visible(c.Name), problem.Visible(c.Expected))
 	}
 	if len(changes) == 0 {
 		_, _ = fmt.Fprintln(out, "Both declare the same configuration.")

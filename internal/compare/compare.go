@@ -220,7 +220,7 @@ func Text(list []Change, metric Metric, out io.Writer) error {
 			fmt.Fprintf(&text, "  %+9.1f kB  %+8.0f objects  %s  %s\n", (l.After-l.Before)/1000, l.AfterObjects-l.BeforeObjects, l.Where, l.Function)
 		}
 	}
-	_, err := io.WriteString(out, text.String())
+	_, err := io.WriteString(out, problem.VisibleLines(text.String()))
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // width is that of the picture's boxes, in characters.
@@ -50,6 +52,7 @@ func stack(title string, layers []Layer) string {
 }
 
 func line(out *strings.Builder, text string) {
+	text = problem.Visible(text)
 	if runes := []rune(text); len(runes) > width-2 {
 		text = string(runes[:width-3]) + "…"
 	}

@@ -189,3 +189,23 @@ spawn(process.execPath, ['-e', 'process.kill(process.pid, "SIGSEGV")']).once('ex
 	_, log, records = ending(t, "require('node:child_process').spawn('sleep', ['5']).kill('SIGKILL')")
 	g.Expect(records).To(BeEmpty(), log)
 }
+
+// Under Node.js' permission model the script does without what is forbidden, and says nothing.
+func TestThePermissionModel(t *testing.T) {
+	g := NewWithT(t)
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		t.Skip("not tested with Node.js: there is no node on PATH")
+	}
+	flag := "--permission"
+	if strings.HasPrefix(string(out), "v20.") {
+		flag = "--experimental-permission"
+	}
+	code, log, _ := ending(t, `const kept = []
+const timer = setInterval(() => { for (let i = 0; i < 400 && process.memoryUsage().heapUsed < 50e6; i++) kept.push(new Array(60).fill(i + 0.5)) }, 5)
+setTimeout(() => { clearInterval(timer); console.log('went on') }, 1500)
+`, "--max-old-space-size=64", flag, "--allow-fs-read=*")
+	g.Expect(code).To(Equal(0), log)
+	g.Expect(log).To(ContainSubstring("went on"))
+	g.Expect(log).NotTo(Or(ContainSubstring("ERR_ACCESS_DENIED"), ContainSubstring("gantry:")))
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/profile"
 )
 
@@ -15,16 +16,16 @@ const shownRows, widest = 10, 60
 // Text writes the page as a summary for a terminal.
 func (p Page) Text(out io.Writer) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n", p.Title)
+	fmt.Fprintf(&text, "%s\n", problem.Visible(p.Title))
 	width := 0
 	for _, fact := range p.Facts {
 		width = max(width, len(fact[0]))
 	}
 	for _, fact := range p.Facts {
-		fmt.Fprintf(&text, "  %-*s  %s\n", width, fact[0], fact[1])
+		fmt.Fprintf(&text, "  %-*s  %s\n", width, problem.Visible(fact[0]), problem.Visible(fact[1]))
 	}
 	for _, line := range p.Stack {
-		fmt.Fprintf(&text, "    %s\n", line)
+		fmt.Fprintf(&text, "    %s\n", problem.Visible(line))
 	}
 	for _, t := range p.Tables {
 		if len(t.Rows) > 0 {
@@ -81,6 +82,7 @@ func cell(kind string, value any) string {
 	}
 	switch v := value.(type) {
 	case string:
+		v = problem.Visible(v)
 		if runes := []rune(v); len(runes) > widest {
 			return "…" + string(runes[len(runes)-widest+1:])
 		}
