@@ -34,6 +34,7 @@ func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) 
 		closer = startCloser(p)
 		var err error
 		if address, path, err = openInspector(ctx, p); err != nil {
+			closer.abandon()
 			return nil, err
 		}
 		closer.opened()
@@ -41,10 +42,12 @@ func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) 
 	i := &inspector{process: p, address: address, opened: opened, closer: closer, event: ignore, log: log}
 	socket, err := open(address, path)
 	if err != nil {
+		closer.abandon()
 		return nil, i.lost(err)
 	}
 	i.socket = socket
 	if err := i.begin(ctx); err != nil {
+		closer.abandon()
 		return nil, errors.Join(err, i.socket.close())
 	}
 	return i, nil
@@ -140,9 +143,10 @@ func (i *inspector) detach() error {
 		for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 			if !i.process.listens(i.address) {
 				i.closer.done()
-				break
+				return err
 			}
 		}
+		i.closer.abandon()
 	}
 	return err
 }

@@ -46,8 +46,14 @@ func (c *closer) tell(order byte) {
 
 func (c *closer) opened() { c.tell(orderOpened) }
 
+// done: the inspector is closed.
 func (c *closer) done() {
 	c.tell(orderDone)
+	c.abandon()
+}
+
+// abandon leaves the rest to the closer.
+func (c *closer) abandon() {
 	if c.orders != nil {
 		_ = c.orders.Close()
 	}
