@@ -83,19 +83,24 @@ func (n *names) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// allow reports whether a value is among the names; "!name" forbids one: https://docs.npmjs.com/cli/configuring-npm/package-json#os.
-func (n names) allow(value string) bool {
-	allowed := len(n) == 0
-	for _, name := range n {
-		forbidden, negated := strings.CutPrefix(name, "!")
-		switch {
-		case negated && forbidden == value:
-			return false
-		case negated || name == value || name == "any":
-			allowed = true
+// Allows reports whether a value is one that a package's os, cpu or libc allows: "!name" forbids one, anything else must be
+// there once, unless there are only prohibitions (npm-install-checks; pnpm and Yarn have the same rule).
+func Allows(list []string, value string) bool {
+	if len(list) == 0 || len(list) == 1 && list[0] == "any" {
+		return true
+	}
+	found, negated := false, 0
+	for _, name := range list {
+		if forbidden, ok := strings.CutPrefix(name, "!"); ok {
+			if forbidden == value {
+				return false
+			}
+			negated++
+		} else if name == value {
+			found = true
 		}
 	}
-	return allowed
+	return found || negated == len(list)
 }
 
 // requires is what a package says of the platforms that it is for.
@@ -106,7 +111,7 @@ type requires struct {
 }
 
 func (r requires) fits(p Platform) bool {
-	return r.OS.allow(p.OS) && r.CPU.allow(p.CPU) && r.Libc.allow(p.Libc)
+	return Allows(r.OS, p.OS) && Allows(r.CPU, p.CPU) && Allows(r.Libc, p.Libc)
 }
 
 // Graph is all packages of a lockfile by a key of their own, which no two share.

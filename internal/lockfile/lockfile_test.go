@@ -125,3 +125,25 @@ func FuzzRead(f *testing.F) {
 		graph.Needed([]string{""}, true)
 	})
 }
+
+// What a package allows is read as npm-install-checks reads it: a package that is not installed is in no bill of materials.
+func TestAllows(t *testing.T) {
+	for _, c := range []struct {
+		list   []string
+		linux  bool
+		reason string
+	}{
+		{list: nil, linux: true, reason: "nothing is said"},
+		{list: []string{"any"}, linux: true, reason: "any"},
+		{list: []string{"linux"}, linux: true, reason: "it is named"},
+		{list: []string{"darwin", "linux"}, linux: true, reason: "it is among those that are named"},
+		{list: []string{"darwin"}, linux: false, reason: "another one is named"},
+		{list: []string{"!win32"}, linux: true, reason: "only another one is forbidden"},
+		{list: []string{"!linux"}, linux: false, reason: "it is forbidden"},
+		{list: []string{"!win32", "darwin"}, linux: false, reason: "another one is named, next to what is forbidden"},
+		{list: []string{"!win32", "linux"}, linux: true, reason: "it is named, next to what is forbidden"},
+		{list: []string{"linux", "!linux"}, linux: false, reason: "it is forbidden as well"},
+	} {
+		NewWithT(t).Expect(lockfile.Allows(c.list, "linux")).To(Equal(c.linux), c.reason)
+	}
+}

@@ -1,30 +1,9 @@
 package npm
 
 import (
-	"strings"
-
+	"github.com/gantry-buildpack/gantry/internal/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/semver"
 )
-
-// allowed is npm-install-checks' reading of os, cpu and libc: a "!" forbids, anything else must be there once, unless
-// there are only prohibitions.
-func allowed(list []string, actual string) bool {
-	if len(list) == 0 || (len(list) == 1 && list[0] == "any") {
-		return true
-	}
-	found, negated := false, 0
-	for _, want := range list {
-		if forbidden, ok := strings.CutPrefix(want, "!"); ok {
-			if forbidden == actual {
-				return false
-			}
-			negated++
-		} else if want == actual {
-			found = true
-		}
-	}
-	return found || negated == len(list)
-}
 
 // Host is the machine that the tree is for, in npm's words.
 type Host struct {
@@ -35,10 +14,10 @@ type Host struct {
 }
 
 func (h Host) runs(e *entry) bool {
-	if !allowed(e.OS, "linux") || !allowed(e.CPU, h.CPU) {
+	if !lockfile.Allows(e.OS, "linux") || !lockfile.Allows(e.CPU, h.CPU) {
 		return false
 	}
-	return len(e.Libc) == 0 || (h.Libc != "" && allowed(e.Libc, h.Libc))
+	return len(e.Libc) == 0 || (h.Libc != "" && lockfile.Allows(e.Libc, h.Libc))
 }
 
 // hasEngines reports whether the host has the engines that a package asks for. What is no range asks for nothing that
