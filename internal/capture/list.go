@@ -26,8 +26,7 @@ func list(ctx context.Context, quick bool, out io.Writer) error {
 	for i, p := range nodes {
 		group.Go(func() {
 			if shares[i] = "-"; !quick {
-				share, _ := p.Share()
-				shares[i] = fmt.Sprintf("%.0f %%", share*100)
+				shares[i] = fmt.Sprintf("%.0f %%", p.Watch().Used*100)
 			}
 		})
 	}

@@ -59,19 +59,45 @@ func (p Process) mainThread() (ticks int64, state byte) {
 	return user + system, fields[statState][0]
 }
 
+// schedule gives the time, in nanoseconds, that the main thread has run, and that it has waited for a processor: the
+// kernel's Documentation/scheduler/sched-stats.rst. ok is false where the kernel does not count it.
+func (p Process) schedule() (ran, waited int64, ok bool) {
+	text, err := os.ReadFile(fmt.Sprintf("%s/%d/task/%d/schedstat", proc, p.PID, p.PID))
+	if err != nil {
+		return 0, 0, false
+	}
+	n, _ := fmt.Sscan(string(text), &ran, &waited)
+	return ran, waited, n == 2 && ran > 0
+}
+
 // looking is how long a process is watched to see what it does.
 const looking = 250 * time.Millisecond
 
-// Share watches the main thread for a moment, and gives the share of a processor that it uses and its last state.
-func (p Process) Share() (share float64, state byte) {
-	before, _ := p.mainThread()
-	start := time.Now()
-	time.Sleep(looking)
-	after, state := p.mainThread()
-	return float64(after-before) / ticks / time.Since(start).Seconds(), state
+// Activity is what a main thread did for a moment: Used is the share of a processor that it had, Wanted the share that it
+// would have had if no other process had been in its way, and State the kernel's letter for what it did last.
+type Activity struct {
+	Used, Wanted float64
+	State        byte
 }
 
-// busy is the share from which on a thread does nothing else.
+// Watch watches the main thread of a process for a moment.
+func (p Process) Watch() Activity {
+	ticksBefore, _ := p.mainThread()
+	ranBefore, waitedBefore, counted := p.schedule()
+	start := time.Now()
+	time.Sleep(looking)
+	ticksAfter, state := p.mainThread()
+	took := time.Since(start)
+	a := Activity{Used: float64(ticksAfter-ticksBefore) / ticks / took.Seconds(), State: state}
+	a.Wanted = a.Used
+	if ran, waited, ok := p.schedule(); ok && counted {
+		a.Used = float64(ran-ranBefore) / float64(took.Nanoseconds())
+		a.Wanted = a.Used + float64(waited-waitedBefore)/float64(took.Nanoseconds())
+	}
+	return a
+}
+
+// busy is the share of a processor from which on a thread that wants it does nothing else.
 const busy = 0.8
 
 // Stuck says what keeps the main thread of a process from going on, as far as the kernel shows it; empty when nothing does.
@@ -84,7 +110,8 @@ func (p Process) Stuck() string {
 
 // blocked is the cause, as far as the kernel shows it, why a process does not answer; nil when nothing stands out.
 func (p Process) blocked() error {
-	share, state := p.Share()
+	activity := p.Watch()
+	state := activity.State
 	child := p.child()
 	blocked := func(id, why string, hints ...string) error {
 		return &problem.Problem{ID: id, Title: fmt.Sprintf("process %d does not answer", p.PID), Why: why, Hints: hints}
@@ -100,7 +127,7 @@ func (p Process) blocked() error {
 			where += " (" + string(text) + ")"
 		}
 		return blocked("capture/blocked-kernel", "its main thread waits for "+where, "See the health of the volumes that it uses.")
-	case share >= busy:
+	case activity.Wanted >= busy:
 		return blocked("capture/blocked-native", "its main thread has been busy in native code, which cannot be interrupted: a native module, zlib, crypto, JSON of a large document",
 			"`gantry ps` shows how long it takes the processor; try again when it has gone on.")
 	case child.PID != 0:

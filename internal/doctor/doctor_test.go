@@ -173,7 +173,7 @@ func TestProcessesThatDoNotGoOn(t *testing.T) {
 		advice string
 	}{
 		"idle":            {script: "setInterval(() => {}, 1000)", want: doctor.OK},
-		"an endless loop": {script: "setTimeout(() => { for (;;) ; }, 100)", want: doctor.Warning, advice: "Its main thread uses a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."},
+		"an endless loop": {script: "setTimeout(() => { for (;;) ; }, 100)", want: doctor.Warning, advice: "Its main thread wants a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."},
 		"stopped":         {script: "setInterval(() => {}, 1000)", stop: true, want: doctor.Problem, advice: "It is stopped by a signal and serves nothing: kill -CONT PID lets it go on."},
 	} {
 		t.Run(name, func(t *testing.T) {

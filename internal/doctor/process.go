@@ -31,15 +31,15 @@ func processes(p Patient) []Finding {
 			"pid": process.PID, "memory-bytes": process.Memory, "open-files": len(open), "open-files-limit": limit, "running-seconds": int(process.Running.Seconds()),
 		}}
 		f.Text = fmt.Sprintf("%d  %s, %s, %d of %d files open: %s", process.PID, process.Running, mebibytes(process.Memory), len(open), limit, process.Shown())
-		share, state := process.Share()
-		f.Facts["main-thread-cpu"] = share
+		activity := process.Watch()
+		f.Facts["main-thread-cpu"] = activity.Used
 		switch {
-		case state == 'T':
+		case activity.State == 'T':
 			f.Status, f.Advice = Problem, fmt.Sprintf("It is stopped by a signal and serves nothing: kill -CONT %d lets it go on.", process.PID)
-		case state == 'D':
+		case activity.State == 'D':
 			f.Status, f.Advice = Warning, "Its main thread waits for a device or a file system: see the health of the volumes that it uses."
-		case share >= wholeProcessor:
-			f.Status, f.Advice = Warning, "Its main thread uses a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."
+		case activity.Wanted >= wholeProcessor:
+			f.Status, f.Advice = Warning, "Its main thread wants a whole processor, so that its event loop may be blocked: gantry stacks shows what runs, gantry lag for how long."
 		}
 		if limit > 0 && float64(len(open)) > manyFiles*float64(limit) {
 			f.Status, f.Advice = Warning, "It is close to its limit of files and connections: raise it (ulimits, nofile), or see what it keeps open: gantry stacks."
