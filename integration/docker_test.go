@@ -201,7 +201,7 @@ func TestPackAndDocker(t *testing.T) {
 	}, 20*time.Second, 100*time.Millisecond).Should(ContainSubstring("Hello from Express"), func() string { return d.run("docker", "logs", id) })
 
 	// A look inside of the running, unmodified container, without any rights and without a port.
-	d.Expect(d.run("docker", "exec", id, "gantry", "ps")).To(MatchRegexp(`(?m)^ +\d+ +v\d+\.\d+\.\d+ +\d+s +\d+ MB .*  node server\.js$`))
+	d.Expect(d.run("docker", "exec", id, "gantry", "ps")).To(MatchRegexp(`(?m)^ +\d+  Node\.js +\d+\.\d+\.\d+ +\d+s +\d+ MB .*  node server\.js$`))
 	d.Expect(d.run("docker", "exec", id, "gantry", "profile", "cpu", "--for", "1s")).To(ContainSubstring(`"functionName":"(root)"`))
 	d.Expect(d.run("docker", "exec", id, "gantry", "stacks")).To(ContainSubstring("TCPServerWrap"))
 

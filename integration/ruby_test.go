@@ -422,7 +422,7 @@ func TestRailsWithNodeAtLaunch(t *testing.T) {
 	code, err := render.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(BeZero(), render.out.String())
-	p.Expect(render.out.String()).To(MatchRegexp(`rendered by Node\.js v\d+\.\d+\.\d+ in 1 minute, production, .*--stack-trace-limit=30`))
+	p.Expect(render.out.String()).To(MatchRegexp(`rendered by Node\.js v\d+\.\d+\.\d+ in 1 minute, production, .*--require=\S+/watch\.cjs`))
 	web := p.start(localbuild.RunOptions{Env: railsEnv})
 	status, _ := web.get("/up")
 	p.Expect(status).To(Equal(200))
