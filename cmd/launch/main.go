@@ -43,7 +43,7 @@ func run() int {
 	if capture.Is(os.Args[1]) {
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
-		return capture.Run(os.Args[1:], capture.Host{Limit: launch.MemoryLimit, Neighbours: capture.Neighbours}, streams)
+		return capture.Run(os.Args[1:], capture.Host{Limit: launch.MemoryLimit, Neighbours: capture.Neighbours, Prepared: capture.Prepared}, streams)
 	}
 	switch os.Args[1] {
 	case capture.CloserCommand:

@@ -31,6 +31,14 @@ func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) 
 		if err := h.alone(p); err != nil && !force {
 			return nil, err
 		}
+		if h.Prepared != nil && !h.Prepared(p) && !force {
+			return nil, &problem.Problem{
+				ID:    "capture/unprepared",
+				Title: fmt.Sprintf("it is not known whether process %d handles SIGUSR1 itself", p.PID),
+				Why:   "it was started past the launcher or with an environment of its own, or the folder for temporary files cannot be used: an application with a handler would run it",
+				Hints: []string{"Insist with --force where the application has no handler for SIGUSR1."},
+			}
+		}
 		closer = startCloser(p)
 		var err error
 		if address, path, err = openInspector(ctx, p); err != nil {

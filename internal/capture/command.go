@@ -47,7 +47,7 @@ const Usage = `  gantry ps [--quick]          lists the application's processes
 
   --pid N       the process, where there are several      --all         all of them
   --thread N    a worker thread of Node.js                --output FILE where to write, a folder with --all
-  --force       also where it may stop the application for over a second, or others share its network
+  --force       also where it may stop the application for over a second, others share its network, or it may handle SIGUSR1
 `
 
 // Limit gives the memory, in bytes, that a container may have whose root folder is given; 0 for no limit.
@@ -58,6 +58,8 @@ type Host struct {
 	Limit Limit
 	// Neighbours says who else could use an inspector that a process opens; nil: nobody looks.
 	Neighbours func(Process) []string
+	// Prepared reports whether it is known if the application handles SIGUSR1 itself; nil: it is taken for one that does not.
+	Prepared func(Process) bool
 }
 
 // order is a command line.

@@ -70,7 +70,8 @@ func (e exception) line() string {
 
 // object evaluates an expression, and gives a handle of its value.
 func (i *inspector) object(ctx context.Context, expression string, more map[string]any) (remoteObject, error) {
-	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "objectGroup": "gantry"}
+	// What takes longer is broken off by V8: an expression that never ends would be the end of the application.
+	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "objectGroup": "gantry", "timeout": (10 * time.Second).Milliseconds()}
 	for name, value := range more {
 		params[name] = value
 	}

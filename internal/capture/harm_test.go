@@ -182,6 +182,27 @@ func TestTheApplicationEnds(t *testing.T) {
 	})
 }
 
+// What is evaluated in an application runs between any two of its instructions, and must not change Node.js' own lists of
+// timers there.
+func TestTimersAreNotDisturbed(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, `
+let fired = 0
+const again = () => { fired++; for (let i = 0; i < 20; i++) { const t = setTimeout(() => {}, 20); setInterval(() => {}, 100).unref(); clearTimeout(t) }; setTimeout(again, 0) }
+for (let i = 0; i < 50; i++) setTimeout(again, i % 20)
+setInterval(() => {}, 20)
+setInterval(() => {}, 100)
+`)
+		for range 12 {
+			for _, arguments := range [][]string{{"lag", "--for", "50ms"}, {"stacks"}} {
+				_, errors, code := run(0, append(arguments, "--pid", a.pid)...)
+				a.Expect(code).To(Equal(0), errors+a.errs.String())
+			}
+		}
+		a.Expect(a.process.Process.Signal(syscall.Signal(0))).To(Succeed(), a.errs.String())
+	})
+}
+
 // A debugger that says nothing, as that of a laptop which went to sleep, keeps nothing from ending.
 func TestASilentDebugger(t *testing.T) {
 	everyRelease(t, func(t *testing.T, program string) {
@@ -264,7 +285,7 @@ func TestEndlessLoops(t *testing.T) {
 		for script, where := range map[string]string{
 			"function spin() { for (;;) ; }; setTimeout(spin, 100)":                                         `^  at spin \(`,
 			"function check() { return /^(a+)+$/.test('a'.repeat(50) + 'b') }; setTimeout(check, 100)":      `^  at test \(native code\)\n  at check \(`,
-			"async function work() { await null; for (;;) await null }; setTimeout(work, 100)":              `  at work \(`,
+			"async function work() { await null; for (;;) await null }; setTimeout(work, 100)":              `  at work \(|^The event loop is busy between functions: `,
 			"const o = { set x(v) { for (;;) ; } }; function put() { o.x = 1 }; setTimeout(() => put(), 9)": `  at put \(`,
 		} {
 			a := startApplication(t, program, script)

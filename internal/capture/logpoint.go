@@ -21,6 +21,9 @@ import (
 // Each costs a stop of less than a millisecond; in between V8 runs the line as if there were none.
 const logpointWindow, logpointHits = 100 * time.Millisecond, 10
 
+// longestExpression is how long an expression may take at a line before V8 breaks it off: the application stands still.
+const longestExpression = 100 * time.Millisecond
+
 // logpoint writes an expression's value whenever a line is about to run. The application stops there for as long as the
 // expression is evaluated. What the expression may do is decided by V8: one that changes something is refused, unless the
 // console is enabled.
@@ -93,7 +96,8 @@ type logging struct {
 	// forms are the expression as it is evaluated, by the place in the script.
 	forms map[location]form
 	hits  int
-	told  bool
+	// seen: the line has run; told: that it runs more often than is shown.
+	seen, told bool
 }
 
 // script is a file that a thread has loaded.
@@ -156,6 +160,9 @@ func (l *logging) run(ctx context.Context, d time.Duration) error {
 	if stop != nil && err == nil {
 		err = l.resume()
 	}
+	if !l.seen && err == nil {
+		_, _ = fmt.Fprintln(l.log, "The line did not run. Of a line with several functions the first is looked at: put a callback on a line of its own.")
+	}
 	return errors.Join(err, l.leaveDebugger(), l.release(context.Background()))
 }
 
@@ -187,6 +194,7 @@ func (l *logging) hit(ctx context.Context, at *paused) error {
 			return errors.Join(err, l.resume())
 		}
 		l.hits++
+		l.seen = true
 	}
 	if l.hits >= logpointHits {
 		for _, id := range l.breakpoints {
@@ -219,7 +227,7 @@ func (l *logging) value(ctx context.Context, at *paused) (string, error) {
 		l.forms[top.Location] = f
 	}
 	var answer evaluation
-	params := map[string]any{"callFrameId": top.CallFrameID, "expression": f.expression, "objectGroup": "gantry", "throwOnSideEffect": !l.effects, "silent": true}
+	params := map[string]any{"callFrameId": top.CallFrameID, "expression": f.expression, "objectGroup": "gantry", "throwOnSideEffect": !l.effects, "silent": true, "timeout": longestExpression.Milliseconds()}
 	if err := l.call(ctx, patience, "Debugger.evaluateOnCallFrame", params, &answer); err != nil {
 		return "", err
 	}
@@ -228,11 +236,14 @@ func (l *logging) value(ctx context.Context, at *paused) (string, error) {
 	}
 	var text string
 	if answer.Result.Type == "string" && json.Unmarshal(answer.Result.Value, &text) == nil {
-		return text, nil
+		return text[:min(len(text), longestValue)], nil
 	}
 	// What an object's class says of it is the application's code, too.
-	return l.show(ctx, l.util, answer.Result, "{ depth: 4, breakLength: Infinity, customInspect: false }")
+	return l.show(ctx, l.util, answer.Result, "{ depth: 4, breakLength: Infinity, customInspect: false, maxStringLength: 10000 }")
 }
+
+// longestValue is how much of a text is shown, in bytes.
+const longestValue = 10_000
 
 // leaveDebugger leaves the application as it was.
 func (i *inspector) leaveDebugger() error {

@@ -40,7 +40,8 @@ const stackLook = `(() => {
 	}
 	const waiting = {}
 	for (const name of process.getActiveResourcesInfo()) waiting[name] = (waiting[name] ?? 0) + 1
-	return { frames, waiting, thread: require('node:worker_threads').threadId }
+	const { idle, active } = performance.eventLoopUtilization()
+	return { frames, waiting, idle, active }
 })()
 //# sourceURL=gantry`
 
@@ -49,11 +50,16 @@ const stackLooks, stackPause = 20, 10 * time.Millisecond
 
 // stacks writes what each thread is doing right now, and what it waits for.
 func stacks(ctx context.Context, i *inspector, out io.Writer) error {
+	sources := newSources(i.process)
+	if i.session != "" {
+		// One thread was chosen.
+		_, err := io.WriteString(out, i.stack(ctx, sources))
+		return err
+	}
 	list, err := i.threads(ctx)
 	if err != nil {
 		return err
 	}
-	sources := newSources(i.process)
 	for _, t := range list {
 		i.session = t.session
 		text := i.stack(ctx, sources)
@@ -70,10 +76,12 @@ func stacks(ctx context.Context, i *inspector, out io.Writer) error {
 // stack describes one thread. One that does not answer is named as such: the others are worth showing.
 func (i *inspector) stack(ctx context.Context, sources *sources) string {
 	var seen struct {
-		Frames  []frame
-		Waiting map[string]int
+		Frames       []frame
+		Waiting      map[string]int
+		Idle, Active float64
 	}
 	var running []frame
+	var idle, active float64
 	for look := 0; look < stackLooks && len(running) == 0 && ctx.Err() == nil; look++ {
 		if look > 0 {
 			time.Sleep(stackPause)
@@ -82,10 +90,17 @@ func (i *inspector) stack(ctx context.Context, sources *sources) string {
 		if err := i.evaluate(ctx, answering, stackLook, &seen); err != nil {
 			return fmt.Sprintf("It does not answer: %s.\n", problem.Visible(err.Error()))
 		}
+		if look == 0 {
+			idle, active = seen.Idle, seen.Active
+		}
 		running = applicationFrames(seen.Frames)
 	}
+	busyShare := (seen.Active - active) / max(1, seen.Active-active+seen.Idle-idle)
 	var text strings.Builder
-	if len(running) == 0 {
+	switch {
+	case len(running) == 0 && busyShare >= busy:
+		text.WriteString("The event loop is busy between functions: promises that resolve one after the other, or callbacks of native code. `gantry profile cpu` shows which.\n")
+	case len(running) == 0:
 		text.WriteString("The event loop is idle.\n")
 	}
 	for _, f := range running {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,6 +161,21 @@ func (p Process) child() Process {
 		}
 	}
 	return Process{}
+}
+
+// Prepared reports whether it is known which signals the application handles itself: the script that notes it was loaded,
+// and has a folder for that. A child process with an environment of its own may have neither.
+func Prepared(p Process) bool {
+	dir, err := p.Variable("GANTRY_REPORTS")
+	if err != nil || dir == "" {
+		return false
+	}
+	info, err := os.Lstat(p.Root() + dir)
+	loaded := slices.ContainsFunc(p.options(), func(option string) bool {
+		script, found := strings.CutPrefix(option, "--require=")
+		return found && filepath.Base(script) == "watch.cjs"
+	})
+	return err == nil && info.IsDir() && loaded
 }
 
 // keepsSignal reports whether the application has a handler of its own for SIGUSR1: the script that Gantry has Node.js load

@@ -47,7 +47,7 @@ func (i *inspector) threads(ctx context.Context) ([]thread, error) {
 		t := &list[n+1]
 		i.session = t.session
 		// One that is blocked keeps the inspector's number.
-		_ = i.evaluate(ctx, answering, "require('node:worker_threads').threadId", &t.ID)
+		_ = i.evaluate(ctx, answering, "(process.getBuiltinModule?.('worker_threads') ?? require('node:worker_threads')).threadId", &t.ID)
 	}
 	i.session = ""
 	return list, err

@@ -32,7 +32,7 @@ var settings = map[string]setting{
 	"BPL_DIAGNOSTICS":     {onOff, "knowing who can look into it"},
 	"BPL_DEBUG_ENABLED":   {trueFalse, ""},
 	"BPL_DEBUG_SUSPEND":   {trueFalse, ""},
-	"BPL_CONSOLE_ENABLED": {trueFalse, ""},
+	"BPL_CONSOLE_ENABLED": {trueFalse, "knowing who can change it"},
 	"BPL_LAUNCH_FACTS":    {trueFalse, ""},
 	"BPL_JEMALLOC":        {trueFalse, ""},
 	"BPL_SOURCE_MAPS":     {onOff, ""},

@@ -19,7 +19,7 @@ func TestSettingsWordForWord(t *testing.T) {
 		starts   bool
 		log      string
 	}{
-		"misspelled":                      {variable: "BPL_CONSOLE_ENABLE=true", starts: true, log: "gantry: BPL_CONSOLE_ENABLE is not a setting; did you mean BPL_CONSOLE_ENABLED?\n"},
+		"misspelled":                      {variable: "BPL_LAUNCH_FACT=true", starts: true, log: "gantry: BPL_LAUNCH_FACT is not a setting; did you mean BPL_LAUNCH_FACTS?\n"},
 		"of another buildpack":            {variable: "BPL_JVM_THREAD_COUNT=250", starts: true, log: "gantry: BPL_JVM_THREAD_COUNT is not a setting of Gantry; it changes nothing here\n"},
 		"no boolean":                      {variable: "BPL_DEBUG_ENABLED=yes", starts: true, log: "gantry: BPL_DEBUG_ENABLED is \"yes\" and is ignored; expected is true or false\n"},
 		"no switch":                       {variable: "BPL_YJIT=maybe", starts: true, log: "gantry: BPL_YJIT is \"maybe\" and is ignored; expected is on or off\n"},
