@@ -253,7 +253,7 @@ func TestLookInside(t *testing.T) {
 		t.Log("\n" + out)
 		c.Expect(out).To(MatchRegexp(`memory +\d+ MiB of 512 MiB used`))
 		c.Expect(out).To(ContainSubstring("at most 1.5, held back in"))
-		c.Expect(out).To(ContainSubstring("--max-old-space-size-percentage=70"))
+		c.Expect(out).To(ContainSubstring("--max-old-space-size=358"))
 		c.Expect(out).NotTo(ContainSubstring("canary-4711"))
 		c.Expect(c.gantry("doctor", "--json")).To(ContainSubstring(`"ok": true`))
 	})

@@ -29,6 +29,8 @@ type Collector struct {
 	Redactor func() conceal.Redactor
 	// Limit is the container's memory in bytes, 0 for no limit.
 	Limit func() int64
+	// Program is the number of the application's own process, 0 when it is not known: others are its children.
+	Program int
 	// Kills counts the processes of the container that the kernel has ended for want of memory.
 	Kills func() int
 	// Log is told of every crash.
@@ -265,6 +267,10 @@ func (c *Collector) keep(r Record) {
 		}
 		r.Kind = ContainerLimit
 		r.Message = fmt.Sprintf("the kernel ended a child process, %d: the container's memory of %s was used up", r.PID, mebibytes(r.Memory.Limit))
+	}
+	if c.Program != 0 && r.PID != c.Program {
+		child := fmt.Sprintf("a child process, %d,", r.PID)
+		r.Message = strings.NewReplacer("the application ended", child+" ended", "the application's heap", "the heap of "+child, "ended the application", "ended "+strings.TrimSuffix(child, ",")).Replace(r.Message)
 	}
 	r = r.without(c.redact()).bounded()
 	c.lock.Lock()

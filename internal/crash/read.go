@@ -175,7 +175,7 @@ func FromReport(text []byte) (Record, error) {
 	r.Memory.HeapUsed, r.Memory.HeapLimit = report.JavascriptHeap.UsedMemory, report.JavascriptHeap.MemoryLimit
 	r.Memory.RSS, _ = strconv.ParseInt(strings.Trim(string(report.ResourceUsage.RSS), `"`), 10, 64)
 	if report.Header.Trigger == "OOMError" {
-		r.Kind, r.Message = HeapLimit, fmt.Sprintf("the application's heap was full: its limit is %s", mebibytes(r.Memory.HeapLimit))
+		r.Kind, r.Message = HeapLimit, heapFull(r.Memory.HeapLimit)
 	}
 	for _, line := range report.JavascriptStack.Stack {
 		if strings.HasPrefix(line, "at ") {
@@ -194,6 +194,10 @@ func (r Record) commandLine() string {
 		line = append(line, fmt.Sprint(word))
 	}
 	return strings.Join(line, " ")
+}
+
+func heapFull(limit int64) string {
+	return "the application's heap was full: its limit is " + mebibytes(limit)
 }
 
 // addOutput takes over the last lines of a program's standard error. A stack that Node.js or Ruby has written there is the
@@ -225,7 +229,11 @@ func (r *Record) addMemory(text []byte) {
 	}
 	r.Memory.External, r.Memory.ArrayBuffers, r.Memory.Sites = m.External, m.ArrayBuffers, m.Sites
 	r.Memory.RSS = cmp.Or(r.Memory.RSS, m.RSS)
-	r.Memory.HeapUsed, r.Memory.HeapLimit = cmp.Or(r.Memory.HeapUsed, m.HeapUsed), cmp.Or(r.Memory.HeapLimit, m.HeapLimit)
+	r.Memory.HeapUsed = cmp.Or(r.Memory.HeapUsed, m.HeapUsed)
+	// Node.js counts the space for young objects to its limit, up to 192 MiB, which is never full when the heap is.
+	if r.Memory.HeapLimit = cmp.Or(m.HeapLimit, r.Memory.HeapLimit); r.Kind == HeapLimit {
+		r.Message = heapFull(r.Memory.HeapLimit)
+	}
 	maps := sourceMaps{}
 	for i := range r.Memory.Sites {
 		s := &r.Memory.Sites[i]

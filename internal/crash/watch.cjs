@@ -24,6 +24,17 @@ if (dir && !process.chdir.disabled) watch(dir)
 
 function watch(dir) {
   const { pid } = process
+  // A report of a fatal error, without what holds secrets. As flags in NODE_OPTIONS they would keep a child process of an
+  // older Node.js from starting. Whoever has reports written elsewhere keeps them.
+  if (!(process.env.NODE_OPTIONS ?? '').includes('--report-') && !process.execArgv.some(option => option.startsWith('--report-'))) {
+    attempt(() => {
+      const { report } = process
+      report.directory = dir
+      report.reportOnFatalError = true
+      if ('excludeNetwork' in report) report.excludeNetwork = true
+      if ('excludeEnv' in report) report.excludeEnv = true
+    })
+  }
   // An application with fake timers does not replace these.
   const { setTimeout } = globalThis
 
@@ -50,11 +61,14 @@ function watch(dir) {
 
   process.on('uncaughtExceptionMonitor', (error, origin) => attempt(() => {
     // An application that handles such exceptions goes on.
-    if (process.listenerCount('uncaughtException') === 0) write('exception', exception(error, origin))
+    const handled = process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()
+    if (!handled) write('exception', exception(error, origin))
   }))
 
   // Only the process itself learns how its children end: `gantry init` collects those that nobody waits for.
   attempt(() => require('node:diagnostics_channel').subscribe('child_process', ({ process: child }) => {
+    // The application may add as many listeners as without this one before Node.js warns.
+    child.setMaxListeners(child.getMaxListeners() + 1)
     child.once('exit', (code, signal) => {
       const fatal = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS', 'SIGKILL']
       if (fatal.includes(signal)) write(`child-${child.pid}`, JSON.stringify({ pid: child.pid, signal, command: limited((child.spawnargs ?? []).join(' '), 1000) }))
@@ -85,9 +99,11 @@ function exception(error, origin) {
     const value = attempt(() => object[name])
     return value === undefined || value === null ? undefined : text(value, length)
   }
-  const chain = []
+  const chain = [], seen = new Set()
   const add = (thrown, depth, relation) => {
-    if (thrown === undefined || thrown === null && depth > 0 || depth > 10 || chain.length >= 20) return
+    const nothing = thrown === undefined || thrown === null
+    if (nothing && depth > 0 || depth > 10 || chain.length >= 20 || seen.has(thrown)) return
+    seen.add(thrown)
     const isObject = typeof thrown === 'object' && thrown !== null || typeof thrown === 'function'
     if (!isObject || require('node:util').types.isProxy(thrown) || !(attempt(() => thrown instanceof Error))) {
       const shown = attempt(() => require('node:util').inspect(thrown, { depth: 1, maxArrayLength: 10, maxStringLength: longest.message, getters: false, customInspect: false }))
@@ -112,11 +128,11 @@ function exception(error, origin) {
   const report = attempt(() => {
     const known = process.report
     if ('excludeNetwork' in known) known.excludeNetwork = true
-    else if (!/--report-exclude-network/.test(process.env.NODE_OPTIONS ?? '')) return undefined
+    else return undefined
     const made = known.getReport()
     const [first] = chain
     if (first) made.javascriptStack = { message: first.message, stack: first.stack.split('\n').slice(1, 100).map(line => line.trim()) }
-    made.environmentVariables = Object.keys(made.environmentVariables ?? {}).sort()
+    made.environmentVariables = Object.keys(process.env).sort()
     return made
   })
   const record = { origin: text(origin, 100), chain, report, version: process.version, uptime: process.uptime() }
@@ -148,7 +164,7 @@ function memory(write, setTimeout) {
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
     if (Math.abs(rss - told) < 0.02 * told) return
     told = rss
-    write('memory', JSON.stringify({ rss, heapUsed, heapLimit, external, arrayBuffers, sites }))
+    write('memory', JSON.stringify({ rss, heapUsed, heapLimit: Math.round(oldLimit), external, arrayBuffers, sites }))
   }
 
   const post = (method, parameters) => {

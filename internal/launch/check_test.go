@@ -113,12 +113,12 @@ func TestSizes(t *testing.T) {
 	}{
 		"no limits":        {"24.18.0", nil, nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
 		"unlimited":        {"24.18.0", v2("max", "max 100000"), nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
-		"a percentage":     {"24.18.0", v2("1073741824", "200000 100000"), nil, []string{"--max-old-space-size-percentage=75", `WEB_CONCURRENCY = "2"`}, nil, ""},
-		"small":            {"24.18.0", v2("268435456", "50000 100000"), nil, []string{"--max-old-space-size-percentage=60", `WEB_CONCURRENCY = "1"`}, nil, ""},
+		"a limit":          {"24.18.0", v2("1073741824", "200000 100000"), nil, []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, nil, ""},
+		"small":            {"24.18.0", v2("268435456", "50000 100000"), nil, []string{"--max-old-space-size=153", `WEB_CONCURRENCY = "1"`}, nil, ""},
 		"an older Node":    {"22.20.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
 		"Node.js 23":       {"23.9.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
-		"the oldest":       {"20.20.2", v2("1073741824", "max"), nil, []string{"--max-old-space-size=768"}, []string{"report-exclude-env"}, ""},
-		"control groups 1": {"26.5.0", v1, nil, []string{"--max-old-space-size-percentage=75", `WEB_CONCURRENCY = "2"`, "--report-exclude-env"}, nil, ""},
+		"the oldest":       {"20.20.2", v2("1073741824", "max"), nil, []string{"--max-old-space-size=768"}, []string{"--report"}, ""},
+		"control groups 1": {"26.5.0", v1, nil, []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, nil, ""},
 		"chosen":           {"24.18.0", v2("1073741824", "max"), []string{"NODE_OPTIONS=--max_old_space_size=100 --trace-warnings", "WEB_CONCURRENCY=7"}, []string{"--max_old_space_size=100 --trace-warnings"}, []string{"percentage", "WEB_CONCURRENCY"}, ""},
 		"too many workers": {"24.18.0", v2("max", "100000 100000"), []string{"WEB_CONCURRENCY=9"}, nil, nil,
 			"gantry: WEB_CONCURRENCY is 9, and the container may use 1.0 processors: the workers will wait for each other\n"},
@@ -197,7 +197,7 @@ func TestAnotherRuntimeBeside(t *testing.T) {
 		return variables
 	}
 	g := NewWithT(t)
-	g.Expect(set("node")).To(HaveKeyWithValue("NODE_OPTIONS", ContainSubstring("--max-old-space-size-percentage=75")))
+	g.Expect(set("node")).To(HaveKeyWithValue("NODE_OPTIONS", ContainSubstring("--max-old-space-size=768")))
 	g.Expect(set("node")).NotTo(HaveKey("RUBY_YJIT_ENABLE"))
 	g.Expect(set("ruby")).NotTo(HaveKey("NODE_OPTIONS"))
 	g.Expect(set("ruby")).To(HaveKey("RUBY_YJIT_ENABLE"))
@@ -234,12 +234,14 @@ func TestDebugMode(t *testing.T) {
 		ok       bool
 		set, log string
 	}{
-		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, true, "", ""},
+		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, true, "", "gantry: BPL_DEBUG_PORT changes nothing without BPL_DEBUG_ENABLED=true\n"},
+		"forbidden": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_CONSOLE_ENABLED=false"}, true, "", "gantry: BPL_DEBUG_ENABLED is ignored: BPL_CONSOLE_ENABLED=false forbids debugging\n"},
+		"looking":   {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DIAGNOSTICS=off"}, true, "", "gantry: BPL_DEBUG_ENABLED is ignored: BPL_DIAGNOSTICS=off forbids looking inside\n"},
 		"on":        {[]string{"BPL_DEBUG_ENABLED=true"}, true, " --inspect=127.0.0.1:9229", "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
 		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, true, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
 		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, true, " --inspect=0.0.0.0:9229",
 			"gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
-		"by the user":                 {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", ""},
+		"by the user":                 {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", "gantry: BPL_DEBUG_ENABLED and its port and address are ignored: NODE_OPTIONS has --inspect options of its own\n"},
 		"no port":                     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, false, "", "gantry: BPL_DEBUG_PORT is \"http\"; expected is a number from 1 to 65535, or nothing for 9229. The application would start without knowing where its inspector listens\ngantry: process web does not start\n"},
 		"as other buildpacks have it": {[]string{"BPL_DEBUG_ENABLED=1", "BPL_DEBUG_HOST=::1"}, true, " --inspect=[::1]:9229", "gantry: the inspector listens on [::1]:9229\n" + attach("9229")},
 	} {

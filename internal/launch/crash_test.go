@@ -28,7 +28,7 @@ func ending(t *testing.T, script string, options ...string) (code int, log strin
 	g.Expect(os.Mkdir(reports, 0o700)).To(Succeed())
 	g.Expect(os.WriteFile(watch, []byte(crash.WatchScript), 0o644)).To(Succeed())
 	g.Expect(os.WriteFile(app, []byte(script), 0o644)).To(Succeed())
-	arguments := append([]string{"init", "--", node, "--require=" + watch, "--report-on-fatalerror", "--report-directory=" + reports}, options...)
+	arguments := append([]string{"init", "--", node, "--require=" + watch}, options...)
 	cmd := exec.Command(os.Args[0], append(arguments, app)...)
 	cmd.Env = append(os.Environ(), "GANTRY_REPORTS="+reports, "BPL_CRASH_DIR="+filepath.Join(dir, "crashes"), "API_TOKEN=canary-4711", "PLAIN=plain-4711")
 	var out bytes.Buffer
@@ -87,6 +87,8 @@ func TestOrdinaryEndsAreNotKept(t *testing.T) {
 		"an exit code": "process.exit(3)",
 		"handled":      "process.on('uncaughtException', () => process.exit(4)); setTimeout(() => { throw new Error('x') }, 5)",
 		"a signal":     "process.kill(process.pid, 'SIGTERM')",
+		"captured":     "process.setUncaughtExceptionCaptureCallback(() => process.exit(5)); throw new Error('x')",
+		"in a domain":  "const d = require('domain').create(); d.on('error', () => process.exit(6)); d.run(() => setTimeout(() => { throw new Error('x') }, 5))",
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -137,6 +139,9 @@ func TestEndingsAreNotChanged(t *testing.T) {
 		"a rejection":             "Promise.reject(new Error('x'))",
 		"JSON that throws":        "const e = new Error('x'); e.toJSON = () => { throw new Error('again') }; e.code = { toString() { throw new Error('again') } }; throw e",
 		"reports that fail":       "process.report.getReport = () => { throw new Error('no') }; throw new Error('x')",
+		"a handler that throws":   "process.on('uncaughtException', error => { undefinedFunction(error) }); throw new Error('x')",
+		"a circular aggregate":    "const e = new AggregateError([new Error('a')], 'x'); e.errors.push(e); throw e",
+		"undefined":               "throw undefined",
 		"files that fail":         "require('node:fs').writeFileSync = () => { throw new Error('no') }; throw new Error('x')",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,4 +213,36 @@ setTimeout(() => { clearInterval(timer); console.log('went on') }, 1500)
 	g.Expect(code).To(Equal(0), log)
 	g.Expect(log).To(ContainSubstring("went on"))
 	g.Expect(log).NotTo(Or(ContainSubstring("ERR_ACCESS_DENIED"), ContainSubstring("gantry:")))
+}
+
+// What an application sees of its child processes, and whether these start, is as without Gantry.
+func TestChildrenAreNotChanged(t *testing.T) {
+	g := NewWithT(t)
+	code, log, _ := ending(t, `
+const { spawn } = require('node:child_process')
+const child = spawn('true')
+for (let i = 0; i < 10; i++) child.on('exit', () => {})
+process.on('warning', warning => { console.log('warned', warning.message) })
+child.on('close', () => { console.log('NODE_OPTIONS', process.env.NODE_OPTIONS); process.exit(0) })
+`)
+	g.Expect(code).To(Equal(0), log)
+	g.Expect(log).NotTo(ContainSubstring("warned"))
+}
+
+func TestMessagesNameTheProcess(t *testing.T) {
+	g := NewWithT(t)
+	_, log, records := ending(t, `
+const cluster = require('node:cluster')
+if (cluster.isPrimary) { cluster.fork().once('exit', () => setTimeout(() => process.exit(0), 500)) } else { throw new RangeError('worker bad') }
+`)
+	g.Expect(records).To(HaveLen(1), log)
+	g.Expect(records[0].Message).To(MatchRegexp(`^a child process, \d+, ended with an exception that nothing caught: RangeError: worker bad$`))
+	_, log, records = ending(t, "const e = new AggregateError([new Error('a'), new Error('b')], 'both'); e.errors.push(e); e.cause = e; throw e")
+	g.Expect(records[0].Message).To(Equal("the application ended with an exception that nothing caught: AggregateError: both: a; b"), log)
+	_, log, records = ending(t, "throw undefined")
+	g.Expect(records[0].Message).To(Equal("the application ended with an exception that nothing caught: undefined"), log)
+	code, log, records := ending(t, "process.on('uncaughtException', error => { undefinedFunction(error) }); throw new Error('original')")
+	g.Expect(code).To(Equal(7))
+	g.Expect(records).To(HaveLen(1), log)
+	g.Expect(records[0].Message).To(Equal("the application ended, since its own handler for exceptions failed (exit code 7)"))
 }

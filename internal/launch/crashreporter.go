@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,15 +32,15 @@ type crashReporter struct {
 	collector *crash.Collector
 	machine   Machine
 	kills     int
-	command   string
+	command   []string
 }
 
-func newCrashReporter(command string, environ []string, image Image, log io.Writer) *crashReporter {
+func newCrashReporter(program int, command []string, environ []string, image Image, log io.Writer) *crashReporter {
 	values := variables(environ)
 	r := &crashReporter{machine: Host(), command: command}
 	r.kills = r.machine.OOMKills()
 	r.collector = &crash.Collector{
-		Reports: values[reportsVariable], Store: crash.Open(values), Log: log,
+		Program: program, Reports: values[reportsVariable], Store: crash.Open(values), Log: log,
 		Redactor: func() conceal.Redactor { return image.Redactor(environ) },
 		Limit:    func() int64 { return MemoryLimit("/") },
 		Kills:    r.machine.OOMKills,
@@ -87,14 +88,16 @@ func (r *crashReporter) ended(pid int, status syscall.WaitStatus, output, termin
 		return
 	}
 	switch {
+	case status.Exited() && status.ExitStatus() == nodeHandlerFailed && filepath.Base(r.command[0]) == "node":
+		r.collector.Killed(pid, strings.Join(r.command, " "), crash.Exception, "the application ended, since its own handler for exceptions failed (exit code 7)", output)
 	case !status.Signaled():
 	case status.Signal() == syscall.SIGKILL:
 		if limit := MemoryLimit("/"); r.machine.OOMKills() > r.kills {
 			message := fmt.Sprintf("the kernel ended the application: the container's memory of %d MiB was used up", limit/mebibyte)
-			r.collector.Killed(pid, r.command, crash.ContainerLimit, message, "")
+			r.collector.Killed(pid, strings.Join(r.command, " "), crash.ContainerLimit, message, "")
 		}
 	case isFault(status.Signal()):
-		r.collector.Killed(pid, r.command, crash.Signal, fmt.Sprintf("the application ended by signal %d (%s)", status.Signal(), status.Signal()), output)
+		r.collector.Killed(pid, strings.Join(r.command, " "), crash.Signal, fmt.Sprintf("the application ended by signal %d (%s)", status.Signal(), status.Signal()), output)
 	}
 	// A worker that crashed long ago, and was replaced, is not why the application has ended.
 	if last := r.collector.Last(); last != nil && (last.PID == pid || time.Since(last.Time) < recent) {
@@ -109,6 +112,10 @@ func (r *crashReporter) orphanEnded(pid int, status syscall.WaitStatus) {
 		r.collector.Killed(pid, "", crash.Signal, message, "")
 	}
 }
+
+// nodeHandlerFailed is the exit code of Node.js when a handler for uncaught exceptions throws:
+// https://nodejs.org/api/process.html#exit-codes.
+const nodeHandlerFailed = 7
 
 // recent is how long before the application's end one of its processes may have crashed to be the cause.
 const recent = 10 * time.Second

@@ -77,7 +77,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
 	}
 	// What follows takes longer than all before, and no start waits for it.
-	reporter := newCrashReporter(strings.Join(order.args, " "), order.env, image, stderr)
+	reporter := newCrashReporter(child, order.args, order.env, image, stderr)
 	signal.Notify(signals)
 	if order.check != "" {
 		check.Environ = order.env

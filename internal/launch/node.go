@@ -19,7 +19,7 @@ func (c Check) nodeOptions(f Facts, values, set map[string]string) (warnings []s
 	preloads := c.canPreload(given)
 	switch v := parseVersion(c.Image.Version); {
 	case values["BPL_DIAGNOSTICS"] != "off":
-		options = append(options, c.crashOptions(f, given, preloads, set)...)
+		options = append(options, c.crashOptions(f, preloads, set)...)
 	case v.since(version{22, 14}, version{23, 7}, version{24, 0}):
 		options = append(options, "--disable-sigusr1")
 	}
@@ -45,31 +45,32 @@ func (c Check) nodeOptions(f Facts, values, set map[string]string) (warnings []s
 // https://nodejs.org/api/permissions.html.
 func (c Check) canPreload(given string) bool {
 	restricts := func(option string) bool { return option == "--permission" || option == "--experimental-permission" }
+	if !slices.ContainsFunc(c.Args, restricts) && !slices.ContainsFunc(strings.Fields(given), restricts) {
+		return true
+	}
+	// A newer one may read what it loads first, where it runs a file.
+	evaluates := func(word string) bool {
+		return slices.Contains([]string{"-e", "--eval", "-p", "--print", "-pe", "-"}, word) || strings.HasPrefix(word, "--eval=") || strings.HasPrefix(word, "--input-type")
+	}
 	v := parseVersion(c.Image.Version)
-	return v.since(version{22, 23}, version{24, 0}) && v.major != 23 ||
-		!slices.ContainsFunc(c.Args, restricts) && !slices.ContainsFunc(strings.Fields(given), restricts)
+	return v.since(version{22, 23}, version{24, 0}) && v.major != 23 && !slices.ContainsFunc(c.Args, evaluates)
 }
 
 func (c Check) heapOptions(f Facts, given string) (options, warnings []string) {
-	v := parseVersion(c.Image.Version)
 	switch chosen, isSet := heapOption(given); {
 	case isSet && f.Memory > 0 && chosen*mebibyte > f.Memory:
 		warnings = append(warnings, fmt.Sprintf("NODE_OPTIONS allows a heap of %d MiB, and the container has %d MiB: it will be killed before the heap is full",
 			chosen, f.Memory/mebibyte))
 	case isSet || f.Memory == 0:
-	case v.since(version{22, 21}, version{24, 6}) && v.major != 23:
-		// It follows a limit that is changed while the process runs.
-		options = append(options, fmt.Sprintf("--max-old-space-size-percentage=%d", heapShare(f.Memory)))
 	default:
+		// A percentage would follow a limit that changes, and keep a child process of an older Node.js from starting.
 		options = append(options, fmt.Sprintf("--max-old-space-size=%d", f.Memory*heapShare(f.Memory)/100/mebibyte))
 	}
 	return options, warnings
 }
 
-// crashOptions have Node.js write a report of a fatal error into a folder that nobody else can read, unless the user has
-// reports written elsewhere. A report holds the environment with its secrets, where the version cannot leave it out: Init
-// takes it out, and removes the file.
-func (c Check) crashOptions(f Facts, given string, preloads bool, set map[string]string) (options []string) {
+// crashOptions have Node.js load the script that records how it ends, in a folder that nobody else can read.
+func (c Check) crashOptions(f Facts, preloads bool, set map[string]string) (options []string) {
 	if preloads {
 		options = append(options, "--require="+filepath.Join(c.Layer, crash.WatchFile))
 	}
@@ -80,18 +81,8 @@ func (c Check) crashOptions(f Facts, given string, preloads bool, set map[string
 	if err != nil {
 		return options
 	}
+	// The script has reports of fatal errors written there.
 	set[reportsVariable] = dir
-	if strings.Contains(given, "--report-") {
-		return options
-	}
-	options = append(options, "--report-on-fatalerror", "--report-directory="+dir)
-	if parseVersion(c.Image.Version).since(version{20, 13}, version{22, 0}) {
-		// Else the names of all peers are looked up, one after the other, while the application ends.
-		options = append(options, "--report-exclude-network")
-	}
-	if parseVersion(c.Image.Version).since(version{22, 13}, version{23, 3}, version{24, 0}) {
-		options = append(options, "--report-exclude-env")
-	}
 	return options
 }
 
@@ -101,8 +92,21 @@ const inspectorPort = 9229
 // debugOptions open the inspector from the start, when BPL_DEBUG_ENABLED says so: on the loopback address, unless
 // BPL_DEBUG_HOST says otherwise.
 func debugOptions(values map[string]string) (options, notes []string) {
-	if values["BPL_DEBUG_ENABLED"] != "true" || strings.Contains(values["NODE_OPTIONS"], "--inspect") {
-		return nil, nil
+	enabled := values["BPL_DEBUG_ENABLED"] == "true"
+	switch {
+	case !enabled:
+		for _, name := range []string{"BPL_DEBUG_HOST", "BPL_DEBUG_PORT", "BPL_DEBUG_SUSPEND"} {
+			if value := values[name]; value != "" && value != "false" {
+				notes = append(notes, name+" changes nothing without BPL_DEBUG_ENABLED=true")
+			}
+		}
+		return nil, notes
+	case strings.Contains(values["NODE_OPTIONS"], "--inspect"):
+		return nil, []string{"BPL_DEBUG_ENABLED and its port and address are ignored: NODE_OPTIONS has --inspect options of its own"}
+	case values["BPL_DIAGNOSTICS"] == "off":
+		return nil, []string{"BPL_DEBUG_ENABLED is ignored: BPL_DIAGNOSTICS=off forbids looking inside"}
+	case values["BPL_CONSOLE_ENABLED"] == "false":
+		return nil, []string{"BPL_DEBUG_ENABLED is ignored: BPL_CONSOLE_ENABLED=false forbids debugging"}
 	}
 	port := inspectorPort
 	if number, err := strconv.Atoi(values["BPL_DEBUG_PORT"]); err == nil {

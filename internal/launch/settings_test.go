@@ -86,6 +86,7 @@ func TestPermissionModel(t *testing.T) {
 		"of an older release":       {version: "20.20.2", args: []string{"node", "--experimental-permission", "a.js"}},
 		"in NODE_OPTIONS":           {version: "20.20.2", args: []string{"node", "a.js"}, environ: "--experimental-permission"},
 		"of a newer release":        {version: "24.22.3", args: []string{"node", "--permission", "a.js"}, loads: true},
+		"of a newer one, no file":   {version: "24.22.3", args: []string{"node", "--permission", "-e", "1"}},
 		"of a release not measured": {version: "22.13.0", args: []string{"node", "--permission", "a.js"}},
 	} {
 		t.Run(name, func(t *testing.T) {
