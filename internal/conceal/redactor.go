@@ -1,9 +1,11 @@
 package conceal
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"math"
 	"net/url"
 	"slices"
@@ -17,7 +19,11 @@ const Hidden = "***"
 
 // Redactor takes secrets out of text: values that it was given, in every form in which programs repeat them, and what
 // looks like a credential wherever it comes from.
-type Redactor struct{ values *strings.Replacer }
+type Redactor struct {
+	values *strings.Replacer
+	// forms are the values, the longest first.
+	forms []string
+}
 
 // shortest is the length from which a value is a secret that can be told from other text, in bytes.
 const shortest = 6
@@ -33,6 +39,7 @@ func NewRedactor(environ, declared, others []string) Redactor {
 			values = append(values, value)
 		}
 		values = append(values, passwordOf(value)...)
+		values = append(values, partsOf(value)...)
 	}
 	forms := map[string]bool{}
 	for _, value := range values {
@@ -57,15 +64,38 @@ func NewRedactor(environ, declared, others []string) Redactor {
 	for _, form := range list {
 		pairs = append(pairs, form, Hidden)
 	}
-	return Redactor{strings.NewReplacer(pairs...)}
+	return Redactor{strings.NewReplacer(pairs...), list}
 }
 
 // Text gives the text without secrets. A value of several lines is found only where the text still has its lines.
 func (r Redactor) Text(text string) string {
 	if r.values != nil {
-		text = r.values.Replace(text)
+		text = r.cutForms(r.values.Replace(text))
 	}
 	return Credentials(text)
+}
+
+// cutMark is what stands where a script has cut a text that was too long.
+var cutMark = pattern.Lazy(`… \(\d+ more (?:characters|bytes)\)`)
+
+// cutForms hides the beginning of a secret at the end of a text that was cut.
+func (r Redactor) cutForms(text string) string {
+	var out strings.Builder
+	last := 0
+	for _, at := range cutMark().FindAllStringIndex(text, -1) {
+		before := text[last:at[0]]
+		for _, form := range r.forms {
+			for length := min(len(form), len(before)); length >= 4; length-- {
+				if strings.HasSuffix(before, form[:length]) {
+					before = before[:len(before)-length] + Hidden
+					break
+				}
+			}
+		}
+		out.WriteString(before + text[at[0]:at[1]])
+		last = at[1]
+	}
+	return out.String() + text[last:]
 }
 
 // JSON gives a document whose strings, and the names in it, hold no secrets.
@@ -105,6 +135,12 @@ func formsOf(value string) []string {
 	encoded, _ := json.Marshal(value)
 	inJSON := strings.Trim(string(encoded), `"`)
 	list := []string{value, url.QueryEscape(value), url.PathEscape(value), inJSON, strings.ReplaceAll(value, "\n", "\r\n"), strings.ReplaceAll(value, "\n", " ")}
+	list = append(list, componentEncoded(value), strings.ReplaceAll(url.PathEscape(value), "%20", "+"), html.EscapeString(value))
+	for _, form := range list[1:] {
+		if strings.Contains(form, "%") {
+			list = append(list, lowerEscapes(form))
+		}
+	}
 	list = append(list, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
@@ -128,6 +164,57 @@ func formsOf(value string) []string {
 		}
 	}
 	return list
+}
+
+// componentEncoded gives a value as JavaScript's encodeURIComponent does:
+// https://tc39.es/ecma262/#sec-encodeuricomponent-uricomponent.
+func componentEncoded(value string) string {
+	return strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%7E", "~").Replace(url.QueryEscape(value))
+}
+
+// lowerEscapes gives a percent-encoded text with digits in lower case.
+func lowerEscapes(text string) string {
+	lower := []byte(text)
+	for i := 0; i+2 < len(lower); i++ {
+		if lower[i] == '%' {
+			copy(lower[i+1:i+3], bytes.ToLower(lower[i+1:i+3]))
+		}
+	}
+	return string(lower)
+}
+
+// partsOf gives the secrets within a value that has parts: the fields of a JSON document, and those of a connection string
+// ("AccountName=a;AccountKey=b"), whose names say so.
+func partsOf(value string) (parts []string) {
+	var document map[string]any
+	if strings.HasPrefix(strings.TrimSpace(value), "{") && json.Unmarshal([]byte(value), &document) == nil {
+		for name, field := range document {
+			if text, ok := field.(string); ok && SecretName(camelWords(name)) {
+				parts = append(parts, text)
+			}
+		}
+		return parts
+	}
+	if strings.Contains(value, ";") && strings.Contains(value, "=") {
+		for part := range strings.SplitSeq(value, ";") {
+			if name, text, found := strings.Cut(part, "="); found && SecretName(camelWords(strings.TrimSpace(name))) {
+				parts = append(parts, text)
+			}
+		}
+	}
+	return parts
+}
+
+// camelWords divides the words of a name such as AccountKey.
+func camelWords(name string) string {
+	var out strings.Builder
+	for i, r := range name {
+		if i > 0 && r >= 'A' && r <= 'Z' && name[i-1] >= 'a' && name[i-1] <= 'z' {
+			out.WriteByte('_')
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 // passwordOf gives the password of an address, as it stands there and decoded.
@@ -177,7 +264,11 @@ const randomLength, randomEntropy = 24, 3.5
 
 // random reports whether a value looks like a credential: one long word of letters and digits without a pattern.
 func random(value string) bool {
-	if len(value) < randomLength || strings.ContainsAny(value, " \t\n/\\:,;{}") {
+	if len(value) < randomLength || strings.ContainsAny(value, " \t\n\\:,;{}") {
+		return false
+	}
+	// A path is none; base64 may hold slashes, and has capital letters, small ones and digits between them.
+	if strings.Contains(value, "/") && (strings.ContainsAny(value, "._") || value[0] == '/' || strings.ToLower(value) == value || strings.ToUpper(value) == value) {
 		return false
 	}
 	if !strings.ContainsAny(value, "0123456789") || !strings.ContainsFunc(value, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }) {
@@ -199,10 +290,12 @@ func random(value string) bool {
 var (
 	privateKey = pattern.Lazy(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`)
 	// RFC 7617 and 6750.
-	authorization = pattern.Lazy(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:\w+\s+)?)[^\s"',;)}\]]+`)
+	authorization = pattern.Lazy(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*)("[^"\n]*"|'[^'\n]*'|(?:[^\n"'})=]|="[^"\n]*"|=)+)`)
 	basic         = pattern.Lazy(`\b([Bb]asic|BASIC)\s+([A-Za-z0-9+/_-]{8,}={0,2})`)
 	bearer        = pattern.Lazy(`(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{12,}`)
-	assigned      = pattern.Lazy(`(?i)((?:^|[\s"'{,;?&(_-])(?:[a-z0-9]+[_-])*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s*[=:]\s*["']?)([^\s"'&,;)}]{3,})`)
+	assigned      = pattern.Lazy(`(?i)((?:^|[\s"'{,;?&(_-])(?:[a-z0-9]+[_-])*(?:password|passwd|passphrase|pass|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key)["']?\s*[=:]\s*)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s"'&,;)}]{3,})`)
+	// An option of a command line.
+	option = pattern.Lazy(`(?i)(\s--?(?:[a-z0-9]+-)*(?:password|passwd|pass|pwd|secret|token|api-?key)(?:\s+|=))([^\s-]\S*)`)
 	// The forms that issuers publish for scanners of secrets.
 	issued = pattern.Lazy(`\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|\bsk-[A-Za-z0-9_-]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20,}|\bnpm_[A-Za-z0-9]{30,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`)
 )
@@ -214,7 +307,18 @@ func Credentials(text string) string {
 	if strings.Contains(text, "PRIVATE KEY-----") {
 		text = privateKey().ReplaceAllString(text, Hidden)
 	}
-	text = authorization().ReplaceAllString(text, "${1}"+Hidden)
+	text = authorization().ReplaceAllStringFunc(text, func(found string) string {
+		part := authorization().FindStringSubmatch(found)
+		quote, value := quoted(strings.TrimRight(part[2], " "))
+		after := part[2][len(strings.TrimRight(part[2], " ")):]
+		if value == "" {
+			return found
+		}
+		if scheme, rest, several := strings.Cut(value, " "); several && rest != "" && len(scheme) < 20 {
+			return part[1] + quote + scheme + " " + Hidden + quote + after
+		}
+		return part[1] + quote + Hidden + quote + after
+	})
 	text = basic().ReplaceAllStringFunc(text, func(found string) string {
 		part := basic().FindStringSubmatch(found)
 		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(part[2], "="))
@@ -224,8 +328,24 @@ func Credentials(text string) string {
 		return part[1] + " " + Hidden
 	})
 	text = bearer().ReplaceAllString(text, "${1} "+Hidden)
-	text = assigned().ReplaceAllString(text, "${1}"+Hidden)
+	text = assigned().ReplaceAllStringFunc(text, func(found string) string {
+		part := assigned().FindStringSubmatch(found)
+		quote, value := quoted(part[2])
+		if value == "" {
+			return found
+		}
+		return part[1] + quote + Hidden + quote
+	})
+	text = option().ReplaceAllString(text, "${1}"+Hidden)
 	return issued().ReplaceAllString(text, Hidden)
+}
+
+// quoted gives the quotation mark around a text, empty for none, and the text within.
+func quoted(text string) (quote, inner string) {
+	if len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0] {
+		return text[:1], text[1 : len(text)-1]
+	}
+	return "", text
 }
 
 // userInfo hides all that stands before the @ of an address, in whatever form: in a message of an application the user may
