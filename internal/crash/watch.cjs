@@ -24,20 +24,6 @@ if (dir && !process.chdir.disabled) watch(dir)
 
 function watch(dir) {
   const { pid } = process
-  // A report of a fatal error, without what holds secrets. As flags in NODE_OPTIONS they would keep a child process of an
-  // older Node.js from starting. Whoever has reports written elsewhere keeps them.
-  if (!(process.env.NODE_OPTIONS ?? '').includes('--report-') && !process.execArgv.some(option => option.startsWith('--report-'))) {
-    attempt(() => {
-      const { report } = process
-      report.directory = dir
-      report.reportOnFatalError = true
-      if ('excludeNetwork' in report) report.excludeNetwork = true
-      if ('excludeEnv' in report) report.excludeEnv = true
-    })
-  }
-  // An application with fake timers does not replace these.
-  const { setTimeout } = globalThis
-
   // What SIGUSR1 opens listens on a port that nobody can guess; --inspect-port and --inspect have their own.
   const chosen = (process.env.NODE_OPTIONS ?? '').includes('--inspect') || process.execArgv.some(option => option.startsWith('--inspect'))
   if (!chosen) attempt(() => { process.debugPort = 0 })
@@ -75,7 +61,20 @@ function watch(dir) {
     })
   }))
 
+  // An application may fill its heap before the event loop begins.
+  attempt(() => reports(dir))
   memory(write, setTimeout)
+}
+
+// reports has Node.js write a report of a fatal error, without what holds secrets. As flags in NODE_OPTIONS these would keep a
+// child process of an older Node.js from starting. Whoever has reports written elsewhere keeps them.
+function reports(dir) {
+  if ((process.env.NODE_OPTIONS ?? '').includes('--report-') || process.execArgv.some(option => option.startsWith('--report-'))) return
+  const { report } = process
+  report.directory = dir
+  report.reportOnFatalError = true
+  if ('excludeNetwork' in report) report.excludeNetwork = true
+  if ('excludeEnv' in report) report.excludeEnv = true
 }
 
 function attempt(action) {

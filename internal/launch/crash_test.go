@@ -246,3 +246,12 @@ if (cluster.isPrimary) { cluster.fork().once('exit', () => setTimeout(() => proc
 	g.Expect(records).To(HaveLen(1), log)
 	g.Expect(records[0].Message).To(Equal("the application ended, since its own handler for exceptions failed (exit code 7)"))
 }
+
+// A heap that is full before the event loop begins is reported as well.
+func TestAFullHeapAtTheStart(t *testing.T) {
+	g := NewWithT(t)
+	code, log, records := ending(t, "const kept = []; for (let i = 0; ; i++) kept.push({ i, list: [i, i + 0.5] })", "--max-old-space-size=40")
+	g.Expect(code).To(Equal(134))
+	g.Expect(records).To(HaveLen(1), log)
+	g.Expect(records[0].Kind).To(Equal(crash.HeapLimit))
+}
