@@ -86,7 +86,14 @@ func (p Process) Watch() Activity {
 	ticksBefore, _ := p.mainThread()
 	ranBefore, waitedBefore, counted := p.schedule()
 	start := time.Now()
-	time.Sleep(looking)
+	const looks = 10
+	runnable := 0
+	for range looks {
+		time.Sleep(looking / looks)
+		if _, state := p.mainThread(); state == 'R' {
+			runnable++
+		}
+	}
 	ticksAfter, state := p.mainThread()
 	took := time.Since(start)
 	a := Activity{Used: float64(ticksAfter-ticksBefore) / ticks / took.Seconds(), State: state}
@@ -95,6 +102,8 @@ func (p Process) Watch() Activity {
 		a.Used = float64(ran-ranBefore) / float64(took.Nanoseconds())
 		a.Wanted = a.Used + float64(waited-waitedBefore)/float64(took.Nanoseconds())
 	}
+	// A virtual machine whose host is busy gives a thread less, and counts no waiting: it is still runnable at each look.
+	a.Wanted = max(a.Wanted, float64(runnable)/looks)
 	return a
 }
 
