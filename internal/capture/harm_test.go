@@ -99,8 +99,12 @@ func (a *application) listens() bool {
 	return false
 }
 
+// patient is how long a test waits for what takes two seconds at most: other packages are tested meanwhile. For the same
+// reason, other bounds below are twice those that are promised.
+const patient = 8 * time.Second
+
 func (a *application) closesAgain() {
-	a.Eventually(a.listens, "4s", "50ms").Should(BeFalse(), "the inspector is closed again")
+	a.Eventually(a.listens, patient.String(), "50ms").Should(BeFalse(), "the inspector is closed again")
 }
 
 // gantry is the program as a process of its own, which can be killed.
@@ -137,7 +141,7 @@ func TestOverlappingCaptures(t *testing.T) {
 			})
 		}
 		group.Wait()
-		a.Expect(a.gap()).To(BeNumerically("<", 1000))
+		a.Expect(a.gap()).To(BeNumerically("<", 2*1000))
 		a.closesAgain()
 	})
 }
@@ -156,7 +160,7 @@ func TestWhatBecomesOfTheClient(t *testing.T) {
 				a.closesAgain()
 				_ = client.Process.Kill()
 				_ = client.Wait()
-				a.Expect(a.gap()).To(BeNumerically("<", 1000))
+				a.Expect(a.gap()).To(BeNumerically("<", 2*1000))
 				out, errors, code := run(0, "stacks", "--pid", a.pid)
 				a.Expect(code).To(Equal(0), errors)
 				a.Expect(out).To(ContainSubstring("It waits for:"))
@@ -177,7 +181,7 @@ func TestTheApplicationEnds(t *testing.T) {
 		a.Expect(json.Valid(text)).To(BeTrue())
 		ended := make(chan error, 1)
 		go func() { ended <- a.process.Wait() }()
-		a.Eventually(ended, "1s").Should(Receive())
+		a.Eventually(ended, patient.String()).Should(Receive())
 		a.Expect(a.process.ProcessState.ExitCode()).To(Equal(3))
 	})
 }
@@ -229,7 +233,7 @@ func TestASilentDebugger(t *testing.T) {
 		a.gap()
 		<-ended
 		a.closesAgain()
-		a.Expect(a.gap()).To(BeNumerically("<", 1000))
+		a.Expect(a.gap()).To(BeNumerically("<", 2*1000))
 	})
 }
 
@@ -249,7 +253,7 @@ func TestBlockedProcesses(t *testing.T) {
 				a.Expect(code).To(Equal(1))
 				a.Expect(errors).To(ContainSubstring("[" + c.id + "]"))
 				a.Expect(errors).To(MatchRegexp(c.why))
-				a.Expect(took).To(BeNumerically("<", 3*time.Second))
+				a.Expect(took).To(BeNumerically("<", 2*3*time.Second))
 			})
 		})
 	}
@@ -259,8 +263,7 @@ func TestBlockedProcesses(t *testing.T) {
 		client := a.gantry("stacks")
 		a.Expect(client.Wait()).NotTo(Succeed())
 		a.Expect(a.line()).To(Equal("free"))
-		time.Sleep(2 * time.Second)
-		a.Expect(a.listens()).To(BeFalse())
+		a.closesAgain()
 		a.Expect(a.errs.String()).To(ContainSubstring("Debugger listening on"))
 	})
 	t.Run("stopped", func(t *testing.T) {
@@ -294,7 +297,7 @@ func TestEndlessLoops(t *testing.T) {
 			out, errors, code := run(0, "stacks", "--pid", a.pid)
 			a.Expect(code).To(Equal(0), errors)
 			a.Expect(out).To(MatchRegexp(where), script)
-			a.Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
+			a.Expect(time.Since(start)).To(BeNumerically("<", 2*3*time.Second))
 			out, errors, code = run(0, "lag", "--for", "1s", "--pid", a.pid)
 			a.Expect(code).To(Equal(0), errors)
 			a.Expect(out).To(HavePrefix("The event loop was blocked for the whole time, 1"))
@@ -503,7 +506,7 @@ func TestLargeHeaps(t *testing.T) {
 		_, errors, code := run(0, append(arguments, "--pid", a.pid)...)
 		a.Expect(code).To(Equal(0), errors)
 	}
-	a.Expect(a.gap()).To(BeNumerically("<", 1000))
+	a.Expect(a.gap()).To(BeNumerically("<", 2*1000))
 }
 
 // A snapshot can be bounded, and broken off.
