@@ -172,19 +172,20 @@ func (p Process) child() Process {
 	return Process{}
 }
 
-// Prepared reports whether it is known which signals the application handles itself: the script that notes it was loaded,
-// and has a folder for that. A child process with an environment of its own may have neither.
+// Prepared reports whether the script was loaded that notes which signals the application handles itself. A child process
+// with an environment of its own may lack it. On a read-only file system without a folder for temporary files the script has
+// nowhere to note it; such a process counts as one without a handler.
 func Prepared(p Process) bool {
-	dir, err := p.Variable("GANTRY_REPORTS")
-	if err != nil || dir == "" {
-		return false
-	}
-	info, err := os.Lstat(p.Root() + dir)
 	loaded := slices.ContainsFunc(p.options(), func(option string) bool {
 		script, found := strings.CutPrefix(option, "--require=")
 		return found && filepath.Base(script) == "watch.cjs"
 	})
-	return err == nil && info.IsDir() && loaded
+	dir, err := p.Variable("GANTRY_REPORTS")
+	if err != nil || !loaded || dir == "" {
+		return err == nil && loaded
+	}
+	info, err := os.Lstat(p.Root() + dir)
+	return err == nil && info.IsDir()
 }
 
 // keepsSignal reports whether the application has a handler of its own for SIGUSR1: the script that Gantry has Node.js load
