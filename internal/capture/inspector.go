@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -180,8 +181,11 @@ func (e exception) String() string {
 	return e.Text
 }
 
-// evaluate runs an expression in the application, and gives its value.
+// evaluate runs an expression of Gantry's in the application, and gives its value.
 func (i *inspector) evaluate(ctx context.Context, limit time.Duration, expression string, value any) error {
+	if !strings.Contains(expression, "\n//# sourceURL=") {
+		expression += "\n//# sourceURL=" + ownScript
+	}
 	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "returnByValue": true}
 	return i.value(ctx, limit, "Runtime.evaluate", params, value)
 }

@@ -43,7 +43,11 @@ const stackLook = `(() => {
 	const { idle, active } = performance.eventLoopUtilization()
 	return { frames, waiting, idle, active }
 })()
-//# sourceURL=gantry`
+//# sourceURL=` + lookScript
+
+// lookScript and ownScript are the names that V8 knows the code by that gantry has the application run: the look at the
+// stack, and all else.
+const lookScript, ownScript = "gantry-look", "gantry"
 
 // stackLooks is how often an event loop is looked at until something runs, stackPause how long it is left alone in between.
 const stackLooks, stackPause = 20, 10 * time.Millisecond
@@ -126,14 +130,14 @@ func (i *inspector) stack(ctx context.Context, sources *sources) string {
 	return text.String()
 }
 
-// applicationFrames leaves out the frames of the look itself, and all of a stack of Gantry's own scripts: a timer of theirs
-// is not what the application does.
+// applicationFrames leaves out the frames of the look itself, and all of a stack of Gantry's own scripts: a timer or a
+// microtask of theirs is not what the application does.
 func applicationFrames(frames []frame) []frame {
 	var list []frame
 	for _, f := range frames {
 		switch {
-		case f.File == "gantry":
-		case strings.HasSuffix(f.File, "/watch.cjs"):
+		case f.File == lookScript:
+		case f.File == ownScript, strings.HasSuffix(f.File, "/watch.cjs"):
 			return nil
 		default:
 			list = append(list, f)
