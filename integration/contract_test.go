@@ -21,9 +21,9 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/check"
 	"github.com/gantry-buildpack/gantry/internal/contract"
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/deploy/check"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 const shopServer = `

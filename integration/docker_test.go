@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // The names of the images that the tests make; a run removes the application's.
@@ -111,7 +111,7 @@ func (d *docker) load(image v1.Image, tag string) {
 
 // builder makes a builder of the run image that localbuild uses, the lifecycle, and Gantry's package.
 func (d *docker) builder() {
-	base, _, err := localbuild.RunImage(context.Background(), "", homeFolder(), report.New(io.Discard, false))
+	base, _, err := localbuild.RunImage(context.Background(), "", homeFolder(), buildlog.New(io.Discard, false))
 	d.Expect(err).NotTo(HaveOccurred())
 	d.load(base, runTag)
 	config, err := base.ConfigFile()

@@ -17,8 +17,8 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // What is nothing for Gantry fails detection, in one line.
@@ -188,7 +188,7 @@ func TestInterruptedBuild(t *testing.T) {
 	time.AfterFunc(4*time.Second, cancel)
 	var out bytes.Buffer
 	start := time.Now()
-	_, err := localbuild.Build(ctx, p.options(), report.New(&out, false), &out, &out)
+	_, err := localbuild.Build(ctx, p.options(), buildlog.New(&out, false), &out, &out)
 	p.Expect(err).To(MatchError(ContainSubstring("[build/interrupted]")), out.String())
 	p.Expect(time.Since(start)).To(BeNumerically("<", 30*time.Second))
 

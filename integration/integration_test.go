@@ -21,10 +21,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/report"
-	"github.com/gantry-buildpack/gantry/internal/sandbox"
 )
 
 func TestMain(m *testing.M) {
@@ -122,11 +122,11 @@ func (p *project) options() localbuild.Options {
 // tryBuild builds and gives everything that was printed.
 func (p *project) tryBuild() (log string, err error) {
 	var out bytes.Buffer
-	result, err := localbuild.Build(p.t.Context(), p.options(), report.New(&out, false), &out, &out)
+	result, err := localbuild.Build(p.t.Context(), p.options(), buildlog.New(&out, false), &out, &out)
 	if err == nil {
 		p.last = result
 	} else {
-		report.New(&out, false).Problem(problem.As(err))
+		buildlog.New(&out, false).Problem(problem.As(err))
 	}
 	return out.String(), err
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/crane"
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // kpackPod is what is needed of a pod: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/.
@@ -80,7 +80,7 @@ func newKpackBuilds(t *testing.T) *kpackBuilds {
 	b.program = filepath.Join(t.TempDir(), "kpack")
 	b.run("go", "build", "-C", "kpack", "-o", b.program, ".")
 
-	base, _, err := localbuild.RunImage(t.Context(), "", homeFolder(), report.New(io.Discard, false))
+	base, _, err := localbuild.RunImage(t.Context(), "", homeFolder(), buildlog.New(io.Discard, false))
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(crane.Push(base, b.registry+"/run:latest")).To(Succeed())
 	return b

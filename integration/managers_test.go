@@ -15,8 +15,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // copyApp makes a project of an application in testdata.
@@ -42,7 +42,7 @@ func (p *project) files(wanted func(name string) bool) (names []string, content 
 
 // contents gives the image's layers above the run image's, not compressed, in their order.
 func (p *project) contents() (all []io.Reader) {
-	base, _, err := localbuild.RunImage(p.t.Context(), "", homeFolder(), report.New(io.Discard, false))
+	base, _, err := localbuild.RunImage(p.t.Context(), "", homeFolder(), buildlog.New(io.Discard, false))
 	p.Expect(err).NotTo(HaveOccurred())
 	below, err := base.Layers()
 	p.Expect(err).NotTo(HaveOccurred())

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // buildpack makes a buildpack of two scripts.
@@ -88,7 +88,7 @@ uri = "`+after+`"
 	// In a registry, another run image takes the place of the one below, and nothing is built.
 	at := localRegistry(t)
 	app, run := at+"/app:latest", at+"/run:latest"
-	base, _, err := localbuild.RunImage(t.Context(), "", homeFolder(), report.New(io.Discard, false))
+	base, _, err := localbuild.RunImage(t.Context(), "", homeFolder(), buildlog.New(io.Discard, false))
 	d.Expect(err).NotTo(HaveOccurred())
 	patch, err := crane.Layer(map[string][]byte{"etc/patched": nil})
 	d.Expect(err).NotTo(HaveOccurred())

@@ -12,8 +12,8 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/launch"
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/container/launch"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // packageArchive is a package as a file of the application, and the integrity that a lockfile has of it.

@@ -45,7 +45,7 @@ func TestCompiledGems(t *testing.T) {
 		ruby := t.TempDir()
 		out, err := exec.Command("tar", "-xzf", filepath.Join(r.dir, "ruby-"+version+"-linux-amd64.tar.gz"), "-C", ruby).CombinedOutput()
 		g.Expect(err).NotTo(HaveOccurred(), string(out))
-		text, err := os.ReadFile("../internal/ruby/mkmf.rb")
+		text, err := os.ReadFile("../internal/plan/ruby/mkmf.rb")
 		g.Expect(err).NotTo(HaveOccurred())
 		hook := filepath.Join(t.TempDir(), "a folder")
 		g.Expect(os.Mkdir(hook, 0o755)).To(Succeed())

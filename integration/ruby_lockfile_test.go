@@ -8,7 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // Without a lockfile Bundler makes one; it stays with the gems, and both are used again.

@@ -11,7 +11,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // A private gem server: it wants credentials, which the build has and the image has not.

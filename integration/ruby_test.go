@@ -24,7 +24,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // rubies serves Rubies and gems to builds. Where the folder with them is not given, the public hosts do.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/buildpacks/libcnb/v2"
 
-	"github.com/gantry-buildpack/gantry/internal/build"
-	"github.com/gantry-buildpack/gantry/internal/platform"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/pipeline"
 )
 
 func main() {
@@ -22,9 +22,9 @@ func main() {
 	defer profile(os.Getenv("GANTRY_CPU_PROFILE"))()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	out := report.New(os.Stdout, report.Colored(os.Stdout))
-	builder := build.Builder{Environ: os.Environ(), Report: out}
-	libcnb.Build(func(c libcnb.BuildContext) (libcnb.BuildResult, error) { return builder.Build(ctx, c) }, libcnb.NewConfig(platform.Exit(out)))
+	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
+	builder := pipeline.Builder{Environ: os.Environ(), Report: out}
+	libcnb.Build(func(c libcnb.BuildContext) (libcnb.BuildResult, error) { return builder.Build(ctx, c) }, libcnb.NewConfig(cnb.Exit(out)))
 }
 
 // profile writes a CPU profile for go tool pprof to a file, when one is named. libcnb ends the program by itself only

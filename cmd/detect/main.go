@@ -6,12 +6,12 @@ import (
 
 	"github.com/buildpacks/libcnb/v2"
 
-	"github.com/gantry-buildpack/gantry/internal/detect"
-	"github.com/gantry-buildpack/gantry/internal/platform"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/detect"
 )
 
 func main() {
-	out := report.New(os.Stdout, report.Colored(os.Stdout))
-	libcnb.Detect(detect.Detect(os.Environ(), os.Stdout), libcnb.NewConfig(platform.Exit(out)))
+	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
+	libcnb.Detect(detect.Detect(os.Environ(), os.Stdout), libcnb.NewConfig(cnb.Exit(out)))
 }

@@ -7,10 +7,10 @@ import (
 	"os"
 	"slices"
 
-	"github.com/gantry-buildpack/gantry/internal/check"
-	"github.com/gantry-buildpack/gantry/internal/compare"
-	"github.com/gantry-buildpack/gantry/internal/page"
-	"github.com/gantry-buildpack/gantry/internal/profile"
+	"github.com/gantry-buildpack/gantry/internal/deploy/check"
+	"github.com/gantry-buildpack/gantry/internal/inspect/compare"
+	"github.com/gantry-buildpack/gantry/internal/inspect/htmlreport"
+	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
 )
 
 // compareOptions are those of gantry compare.
@@ -55,7 +55,7 @@ func runCompare(_ context.Context, arguments []string) (int, error) {
 		return check.CannotSay, err
 	}
 	if o.output != "" {
-		if err := writeFile(o.output, page.Compared(before.Name, after.Name, metric, changes).HTML); err != nil {
+		if err := writeFile(o.output, htmlreport.Compared(before.Name, after.Name, metric, changes).HTML); err != nil {
 			return check.CannotSay, err
 		}
 	}
@@ -80,7 +80,7 @@ func (o compareOptions) profiles(before, after *profile.Capture, threshold float
 	if before.Profile == nil || after.Profile == nil {
 		return check.CannotSay, compare.Different(before.Name, after.Name)
 	}
-	p, err := page.Diff(before, after)
+	p, err := htmlreport.Diff(before, after)
 	if err != nil {
 		return check.CannotSay, err
 	}

@@ -7,10 +7,10 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/check"
-	"github.com/gantry-buildpack/gantry/internal/explain"
-	"github.com/gantry-buildpack/gantry/internal/platform"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/explain"
+	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 )
 
 func runExplain(_ context.Context, arguments []string) (int, error) {
@@ -38,6 +38,6 @@ func runExplain(_ context.Context, arguments []string) (int, error) {
 		folder = f.Arg(0)
 	}
 	return check.Fits, explain.Write(explain.Options{
-		App: folder, Arch: *arch, Lookup: platform.Lookup(given, nil), JSON: *json, Color: report.Colored(os.Stdout),
+		App: folder, Arch: *arch, Lookup: cnb.Lookup(given, nil), JSON: *json, Color: buildlog.Colored(os.Stdout),
 	}, os.Stdout)
 }

@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/gantry-buildpack/gantry/internal/check"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
 const usage = `Explains builds, checks deployments against what an application declares that it needs, and shows captures of running ones.
@@ -40,7 +40,7 @@ func main() {
 	code, err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
-		report.New(os.Stderr, report.Colored(os.Stderr)).Problem(problem.As(err))
+		buildlog.New(os.Stderr, buildlog.Colored(os.Stderr)).Problem(problem.As(err))
 		code = check.CannotSay
 	}
 	os.Exit(code)

@@ -12,10 +12,10 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/check"
-	"github.com/gantry-buildpack/gantry/internal/page"
+	"github.com/gantry-buildpack/gantry/internal/deploy/check"
+	"github.com/gantry-buildpack/gantry/internal/inspect/htmlreport"
+	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/profile"
 )
 
 // reportOptions are those of gantry report.
@@ -49,7 +49,7 @@ func runReport(_ context.Context, arguments []string) (int, error) {
 		captures = append(captures, c)
 	}
 	if o.diff {
-		p, err := page.Diff(captures[0], captures[1])
+		p, err := htmlreport.Diff(captures[0], captures[1])
 		if err != nil {
 			return check.CannotSay, err
 		}
@@ -59,7 +59,7 @@ func runReport(_ context.Context, arguments []string) (int, error) {
 		if i > 0 {
 			fmt.Println()
 		}
-		if err := o.show(page.Of(c), strings.TrimSuffix(c.Name, filepath.Ext(c.Name))); err != nil {
+		if err := o.show(htmlreport.Of(c), strings.TrimSuffix(c.Name, filepath.Ext(c.Name))); err != nil {
 			return check.CannotSay, err
 		}
 		if o.pprof != "" {
@@ -85,7 +85,7 @@ func readCapture(file string) (*profile.Capture, error) {
 }
 
 // show prints the summary, and writes the page.
-func (o reportOptions) show(p page.Page, name string) error {
+func (o reportOptions) show(p htmlreport.Page, name string) error {
 	if err := p.Text(os.Stdout); err != nil {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/gantry-buildpack/gantry/internal/agent"
-	"github.com/gantry-buildpack/gantry/internal/launch"
+	"github.com/gantry-buildpack/gantry/internal/container/agent"
+	"github.com/gantry-buildpack/gantry/internal/container/launch"
+	"github.com/gantry-buildpack/gantry/internal/inspect/replay"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/requests"
 )
 
 const allocationsUsage = `
@@ -71,7 +71,7 @@ func measure(ctx context.Context, file string, times, warmup int, save string) e
 			return problem.Disk("read "+file, err)
 		}
 	}
-	list, err := requests.ParseList(file, in)
+	list, err := replay.ParseList(file, in)
 	if err = errors.Join(err, in.Close()); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func measure(ctx context.Context, file string, times, warmup int, save string) e
 	if err != nil {
 		return err
 	}
-	runner := requests.Runner{Script: script, Dir: dir, Times: times, Warmup: warmup, Environ: os.Environ(), Progress: os.Stderr}
+	runner := replay.Runner{Script: script, Dir: dir, Times: times, Warmup: warmup, Environ: os.Environ(), Progress: os.Stderr}
 	result, err := runner.Run(ctx, list)
 	if err != nil {
 		return err

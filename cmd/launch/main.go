@@ -8,10 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gantry-buildpack/gantry/internal/capture"
-	"github.com/gantry-buildpack/gantry/internal/crash"
-	"github.com/gantry-buildpack/gantry/internal/doctor"
-	"github.com/gantry-buildpack/gantry/internal/launch"
+	"github.com/gantry-buildpack/gantry/internal/container/crash"
+	"github.com/gantry-buildpack/gantry/internal/container/launch"
+	"github.com/gantry-buildpack/gantry/internal/inspect/capture"
+	"github.com/gantry-buildpack/gantry/internal/inspect/doctor"
 )
 
 const usage = `usage:

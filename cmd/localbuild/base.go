@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
 // baseImage makes an image for builders and stacks, and writes or pushes it.
@@ -33,7 +33,7 @@ func baseImage(ctx context.Context, arguments []string) (int, error) {
 	if err != nil {
 		return 0, &problem.Problem{ID: "localbuild/tag", Title: flags.Arg(1) + " is no name of an image", Why: err.Error(), Err: err}
 	}
-	r := report.New(os.Stdout, report.Colored(os.Stdout))
+	r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 	image, err := localbuild.Base{Kind: kind, Shell: *shell}.Image(ctx, *home, r)
 	if err != nil {
 		return 0, err

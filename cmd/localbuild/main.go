@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/spf13/pflag"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/report"
-	"github.com/gantry-buildpack/gantry/internal/sandbox"
 )
 
 const usage = `Builds an application into an OCI image, without a container engine.
@@ -37,7 +37,7 @@ func main() {
 	code, err := start(ctx, os.Args[1:])
 	stop()
 	if err != nil {
-		report.New(os.Stderr, report.Colored(os.Stderr)).Problem(problem.As(err))
+		buildlog.New(os.Stderr, buildlog.Colored(os.Stderr)).Problem(problem.As(err))
 		code = 1
 	}
 	os.Exit(code)
@@ -48,7 +48,7 @@ func start(ctx context.Context, arguments []string) (int, error) {
 		return runImage(ctx, arguments[1:])
 	}
 	if len(arguments) == 1 && arguments[0] == "prepare" {
-		r := report.New(os.Stdout, report.Colored(os.Stdout))
+		r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 		_, _, err := localbuild.RunImage(ctx, "", homeFolder(), r)
 		return 0, err
 	}
@@ -88,7 +88,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 		return 2, nil
 	}
 	o.App, o.Env = flags.Arg(0), variables(*env)
-	o.Color, o.LogLevel = report.Colored(os.Stdout), "error"
+	o.Color, o.LogLevel = buildlog.Colored(os.Stdout), "error"
 	if *verbose {
 		o.LogLevel = "info"
 	}
@@ -99,7 +99,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 		}
 		o.Volumes = append(o.Volumes, localbuild.Volume{Source: source, Target: target})
 	}
-	r := report.New(os.Stdout, report.Colored(os.Stdout))
+	r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 	result, err := localbuild.Build(ctx, o, r, os.Stdout, os.Stderr)
 	if err != nil {
 		return 1, err

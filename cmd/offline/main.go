@@ -20,11 +20,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/gantry-buildpack/gantry/internal/catalog"
-	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/report"
 )
 
 func main() {
@@ -32,7 +32,7 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Environ())
 	stop()
 	if err != nil {
-		report.New(os.Stderr, report.Colored(os.Stderr)).Problem(problem.As(err))
+		buildlog.New(os.Stderr, buildlog.Colored(os.Stderr)).Problem(problem.As(err))
 		os.Exit(1)
 	}
 }
@@ -45,7 +45,7 @@ func run(ctx context.Context, arguments, environ []string) error {
 	if err := f.Parse(arguments); err != nil {
 		return err
 	}
-	releases, err := catalog.For(*arch)
+	releases, err := inventory.For(*arch)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func run(ctx context.Context, arguments, environ []string) error {
 	if client.Mirrors, err = fetch.ReadMirrors(environ, nil); err != nil {
 		return err
 	}
-	d := downloads{client: client, dir: *output, registry: *registry, releases: releases, report: report.New(os.Stdout, report.Colored(os.Stdout))}
+	d := downloads{client: client, dir: *output, registry: *registry, releases: releases, report: buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))}
 	for _, wanted := range f.Args() {
 		if err := d.add(ctx, wanted); err != nil {
 			return err
@@ -65,8 +65,8 @@ func run(ctx context.Context, arguments, environ []string) error {
 type downloads struct {
 	client        *fetch.Client
 	dir, registry string
-	releases      catalog.Catalog
-	report        *report.Report
+	releases      inventory.Catalog
+	report        *buildlog.Report
 }
 
 // add downloads a release, from its official place where that can be reached, else from the registry, with the package
@@ -115,7 +115,7 @@ func (d downloads) save(ctx context.Context, release plan.Release, file fetch.Fi
 	if err != nil {
 		return errors.Join(err, os.Remove(filepath.Dir(place)))
 	}
-	d.report.Line("Download", fmt.Sprintf("%s %s, %s from %s", release.Name, release.Version, report.Size(size), source))
+	d.report.Line("Download", fmt.Sprintf("%s %s, %s from %s", release.Name, release.Version, buildlog.Size(size), source))
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gantry-buildpack/gantry/internal/static"
+	"github.com/gantry-buildpack/gantry/internal/container/fileserver"
 )
 
 // grace is how long running requests may take after SIGTERM.
@@ -46,7 +46,7 @@ func run() error {
 		return err
 	}
 	fmt.Printf("Serving %s on port %s\n", os.Args[1], port)
-	server := &http.Server{Handler: static.Handler(root.FS(), strings.Join(os.Args[2:], "")), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: fileserver.Handler(root.FS(), strings.Join(os.Args[2:], "")), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

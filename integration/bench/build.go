@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // project is a copy of a sample, with a cache of its own.
@@ -75,7 +75,7 @@ func (p *project) build(ctx context.Context) (float64, string, error) {
 	p.last, err = localbuild.Build(ctx, localbuild.Options{
 		App: p.dir, Buildpack: buildpack, Lifecycle: filepath.Join(p.b.root, "build/tools"), Cache: p.cache,
 		Home: filepath.Join(cacheDir, "gantry"), Env: p.env, LogLevel: "info", Volumes: p.volumes,
-	}, report.New(&log, false), &log, &log)
+	}, buildlog.New(&log, false), &log, &log)
 	if err != nil {
 		return 0, "", fmt.Errorf("%w\n%s", err, log.String())
 	}

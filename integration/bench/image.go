@@ -10,8 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/gantry-buildpack/gantry/internal/localbuild"
-	"github.com/gantry-buildpack/gantry/internal/report"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 )
 
 // images measures sizes, and that the same source gives the same image.
@@ -116,7 +116,7 @@ func (b *bench) size(ctx context.Context, p *project) error {
 
 // above gives the bytes of the files above the run image.
 func (b *bench) above(ctx context.Context, p *project) (above float64, err error) {
-	base, _, err := localbuild.RunImage(ctx, "", b.runImages(), report.New(io.Discard, false))
+	base, _, err := localbuild.RunImage(ctx, "", b.runImages(), buildlog.New(io.Discard, false))
 	if err != nil {
 		return 0, err
 	}

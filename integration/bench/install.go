@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/gantry-buildpack/gantry/internal/fetch"
-	"github.com/gantry-buildpack/gantry/internal/npm"
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/install/npm"
 )
 
 // installFlag makes this program install the folder that it is started in.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/gantry-buildpack/gantry/internal/sandbox"
+	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
 )
 
 // row is one figure. Ratio is the rival's figure by Gantry's: how many times better Gantry is.

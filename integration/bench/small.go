@@ -14,9 +14,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/gantry-buildpack/gantry/internal/catalog"
-	"github.com/gantry-buildpack/gantry/internal/crash"
-	"github.com/gantry-buildpack/gantry/internal/fetch"
+	"github.com/gantry-buildpack/gantry/internal/container/crash"
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 )
 
 // phase is how to run a phase by hand: the variables of the buildpack specification, and folders for what it writes.
@@ -165,7 +165,7 @@ func (b *bench) profileBuild(ctx context.Context) error {
 
 // nodeDistribution gives the size of Node.js as it is distributed, with npm; 0 when that cannot be had.
 func (b *bench) nodeDistribution(ctx context.Context) (float64, error) {
-	releases, err := catalog.For(runtime.GOARCH)
+	releases, err := inventory.For(runtime.GOARCH)
 	if err != nil {
 		return 0, err
 	}

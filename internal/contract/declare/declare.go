@@ -10,15 +10,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/project"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 // Read gives the contract of an application. What project.toml declares wins over app.json.
 func Read(a app.App) (contract.Contract, error) {
-	table, err := project.Read(a)
+	table, err := projecttoml.Read(a)
 	if err != nil {
 		return contract.Contract{}, err
 	}
@@ -44,7 +44,7 @@ func Read(a app.App) (contract.Contract, error) {
 }
 
 // reader reads [dev.gantry.config] and its groups.
-type reader struct{ table project.Table }
+type reader struct{ table projecttoml.Table }
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -123,7 +123,7 @@ func (r reader) variable(name string, raw any) (contract.Variable, error) {
 		read, known := fields[key]
 		if !known {
 			hint := "The rules are listed in docs/contract.md."
-			if likely := project.Nearest(key, slices.Sorted(maps.Keys(fields))); likely != "" {
+			if likely := projecttoml.Nearest(key, slices.Sorted(maps.Keys(fields))); likely != "" {
 				hint = fmt.Sprintf("Did you mean %s?", likely)
 			}
 			return v, &problem.Problem{ID: "contract/unknown-key", Title: fmt.Sprintf("%s is not a rule of a variable", key),

@@ -7,9 +7,9 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
 func application(files ...string) app.App {

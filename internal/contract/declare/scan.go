@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/app"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
 // Use is a variable that the code reads, and the first place where it does.

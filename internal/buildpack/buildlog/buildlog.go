@@ -1,0 +1,212 @@
+// Package buildlog is what people read while Gantry works. It knows how things look; it decides nothing.
+//
+// The rules of the output:
+//   - One thought a line, in sentence case, without a full stop unless it is a sentence.
+//   - Two spaces of indent; a column of subjects, then their values, then where they came from.
+//   - Output of other programs is shown as it comes, behind "  | ". Text that is not Gantry's own passes problem.Visible.
+//   - Colour only where it carries meaning (red: failed, yellow: warning, dim: origin), and only on a terminal.
+//   - What takes over two seconds is announced; over ten, it says that it goes on.
+//   - Durations are in seconds with one decimal; sizes in MB of 1,000,000 bytes.
+package buildlog
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/problem/redact"
+)
+
+// Report writes to a log or a terminal; it may be used by several goroutines.
+type Report struct {
+	mu    sync.Mutex
+	out   io.Writer
+	color bool
+	// announceAfter and remindAfter are the waiting times of the rules above.
+	announceAfter, remindAfter time.Duration
+}
+
+// New makes a report; color allows escape sequences.
+func New(out io.Writer, color bool) *Report {
+	return &Report{out: out, color: color, announceAfter: 2 * time.Second, remindAfter: 10 * time.Second}
+}
+
+const (
+	red    = "31"
+	yellow = "33"
+	dim    = "2"
+	bold   = "1"
+)
+
+func (r *Report) paint(code, text string) string {
+	if !r.color || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (r *Report) printf(format string, arguments ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = fmt.Fprintf(r.out, format, arguments...)
+}
+
+// Title names the program.
+func (r *Report) Title(text string) { r.printf("%s\n", r.paint(bold, text)) }
+
+// Decisions prints what was decided, aligned.
+func (r *Report) Decisions(list []plan.Decision) {
+	subjects, values := 0, 0
+	for _, d := range list {
+		subjects, values = max(subjects, len(d.Subject)), max(values, min(len(d.Value), 40))
+	}
+	for _, d := range list {
+		r.printf("  %-*s  %-*s  %s\n", subjects, problem.Visible(d.Subject), values, problem.Visible(d.Value), r.paint(dim, problem.Visible(d.Origin)))
+	}
+	r.printf("\n")
+}
+
+// Line prints a subject and what there is to say of it.
+func (r *Report) Line(subject, text string) {
+	r.printf("  %-10s  %s\n", problem.Visible(subject), problem.Visible(text))
+}
+
+// Warning prints something that the user should mend, though the build goes on.
+func (r *Report) Warning(text string) {
+	r.printf("%s\n\n", indent(wrap("Warning: "+problem.VisibleLines(text), 100), "  ", func(s string) string { return r.paint(yellow, s) }))
+}
+
+// Done ends the report with the time that it all took.
+func (r *Report) Done(took time.Duration) { r.printf("  %-10s  %s\n", "Done", seconds(took)) }
+
+// Step announces work. The function it gives ends the step: with what came of it, or with "" when it failed.
+func (r *Report) Step(subject, what string) (end func(result string)) {
+	start, finished := time.Now(), make(chan struct{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		wait, text := r.announceAfter, what+" …"
+		for {
+			select {
+			case <-finished:
+				return
+			case <-time.After(wait):
+				r.Line(subject, text)
+				wait, text = r.remindAfter, what+" … still running"
+			}
+		}
+	})
+	return func(result string) {
+		close(finished)
+		waiting.Wait()
+		if result != "" {
+			r.Line(subject, fmt.Sprintf("%s (%s)", result, seconds(time.Since(start))))
+		}
+	}
+}
+
+// Problem prints an error as a block that can be found and understood.
+func (r *Report) Problem(p *problem.Problem) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s %s  %s\n", r.paint(red, "Failed:"), r.paint(bold, problem.Visible(p.Title)), r.paint(dim, "["+p.ID+"]"))
+	field := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "  %-6s %s\n", name, strings.TrimLeft(indent(wrap(problem.VisibleLines(text), 100), "         ", nil), " "))
+		}
+	}
+	field("where", p.Where.String())
+	field("why", p.Why)
+	for i, hint := range p.Hints {
+		field([]string{"do", "or"}[min(i, 1)], hint)
+	}
+	if p.Output != "" {
+		b.WriteString(indent(problem.VisibleLines(strings.TrimRight(p.Output, "\n")), "  | ", nil) + "\n")
+	}
+	r.printf("%s\n", b.String())
+}
+
+// Output gives a writer for the output of another program.
+func (r *Report) Output() *Output { return &Output{report: r} }
+
+// Output shows whole lines, each behind a bar, without credentials in addresses.
+type Output struct {
+	report *Report
+	rest   []byte
+}
+
+// Write takes any part of a line.
+func (o *Output) Write(text []byte) (int, error) {
+	o.rest = append(o.rest, text...)
+	for {
+		line, rest, found := strings.Cut(string(o.rest), "\n")
+		if !found {
+			return len(text), nil
+		}
+		o.report.printf("  | %s\n", shown(line))
+		o.rest = []byte(rest)
+	}
+}
+
+// shown gives a line as a terminal shows it: a progress bar that is drawn over itself, as it was last.
+func shown(line string) string {
+	line = strings.TrimRight(line, "\r")
+	return problem.VisibleOutput(redact.Addresses(line[strings.LastIndexByte(line, '\r')+1:]))
+}
+
+// Close shows a last line that has no end.
+func (o *Output) Close() error {
+	if len(o.rest) > 0 {
+		o.report.printf("  | %s\n", shown(string(o.rest)))
+		o.rest = nil
+	}
+	return nil
+}
+
+func indent(text, prefix string, paint func(string) string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if paint != nil {
+			line = paint(line)
+		}
+		lines[i] = prefix + line
+	}
+	return strings.Join(lines, "\n")
+}
+
+// wrap breaks text between words so that no line is longer than width, where words allow.
+func wrap(text string, width int) string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for word := range strings.FieldsSeq(paragraph) {
+			if line != "" && len(line)+1+len(word) > width {
+				lines = append(lines, line)
+				line = ""
+			}
+			line = strings.TrimLeft(line+" "+word, " ")
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// Size writes a number of bytes for people.
+func Size(bytes int64) string {
+	if bytes < 1_000_000 {
+		return fmt.Sprintf("%d kB", (bytes+999)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+// Colored reports whether a file is a terminal that wants colour: https://no-color.org.
+func Colored(file *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,69 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+func runner(t *testing.T) (command.Runner, *bytes.Buffer) {
+	out := &bytes.Buffer{}
+	return command.Runner{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "A=1"}, Output: out}, out
+}
+
+func TestOutputAndEnvironment(t *testing.T) {
+	g := NewWithT(t)
+	r, out := runner(t)
+	g.Expect(r.Run(context.Background(), plan.Command{Title: "x", Args: []string{"sh", "-c", "echo $A; echo err >&2"}})).To(Succeed())
+	g.Expect(out.String()).To(Equal("1\nerr\n"))
+}
+
+func TestFailuresWordForWord(t *testing.T) {
+	known := []plan.Failure{{Shows: "code E1", Quote: regexp.MustCompile(`(?m)^line (.*)$`), ID: "x/known", Title: "known", Where: "file", Hints: []string{"mend it"}}}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"sh", "-c", "exit 3"}, "step failed: it ended with exit code 3 [run/failed]"},
+		{[]string{"sh", "-c", "kill -9 $$"}, "step failed: it was ended by a signal: killed [run/failed]"},
+		{[]string{"no-such-program"}, "step could not be started: there is no program no-such-program on PATH [run/not-found]"},
+		{[]string{"sh", "-c", "for i in 1 2 3 4 5 6 7; do echo line $i; done; echo code E1; exit 1"}, "file: known: 1; 2; 3; 4; 5; and 2 more [x/known]"},
+	} {
+		r, _ := runner(t)
+		err := r.Run(context.Background(), plan.Command{Title: "step", Args: c.args, Failures: known})
+		NewWithT(t).Expect(err).To(MatchError(c.want))
+		NewWithT(t).Expect(problem.As(err).ID).NotTo(Equal("gantry/internal"))
+	}
+}
+
+func TestRemarks(t *testing.T) {
+	r, _ := runner(t)
+	var warnings []string
+	r.Warn = func(text string) { warnings = append(warnings, text) }
+	remark := plan.Remark{Quote: regexp.MustCompile(`(?m)left out: (\w+)`), Title: "Some are left out", Hint: "Approve them."}
+	for _, output := range []string{"left out: a", "nothing", "left out: b; exit 1"} {
+		_ = r.Run(context.Background(), plan.Command{Args: []string{"sh", "-c", "echo " + output}, Remarks: []plan.Remark{remark}})
+	}
+	NewWithT(t).Expect(warnings).To(Equal([]string{"Some are left out: a. Approve them."}))
+}
+
+func TestInterruptEndsWhatWasStarted(t *testing.T) {
+	g := NewWithT(t)
+	r, _ := runner(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	err := r.Run(ctx, plan.Command{Title: "x", Args: []string{"sh", "-c", "sleep 60 & wait"}})
+	g.Expect(errors.Is(err, context.DeadlineExceeded)).To(BeTrue())
+	g.Expect(time.Since(start)).To(BeNumerically("<", 20*time.Second))
+}

@@ -1,0 +1,49 @@
+package layer_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
+)
+
+// throughTOML is what the lifecycle gives back of a layer's metadata.
+func throughTOML(t *testing.T, metadata map[string]any) map[string]any {
+	var text bytes.Buffer
+	NewWithT(t).Expect(toml.NewEncoder(&text).Encode(metadata)).To(Succeed())
+	restored := map[string]any{}
+	NewWithT(t).Expect(toml.Unmarshal(text.Bytes(), &restored)).To(Succeed())
+	return restored
+}
+
+func TestMetadataIsPinned(t *testing.T) {
+	in := layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("{}"))}
+	NewWithT(t).Expect(in.Metadata()).To(Equal(map[string]any{
+		"format": "1",
+		"inputs": map[string]any{
+			"version":      "24.18.0",
+			"package.json": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+		},
+	}))
+}
+
+func TestCause(t *testing.T) {
+	in := layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("{}"))}
+	for _, c := range []struct {
+		last layer.Inputs
+		want string
+	}{
+		{in, ""},
+		{layer.Inputs{"version": "22.1.0", "package.json": in["package.json"]}, "version changed from 22.1.0 to 24.18.0"},
+		{layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("[]"))}, "package.json changed"},
+		{layer.Inputs{"version": "24.18.0"}, "package.json is new"},
+		{layer.Inputs{"version": "24.18.0", "package.json": in["package.json"], ".npmrc": "x"}, ".npmrc is gone"},
+	} {
+		NewWithT(t).Expect(in.Cause(throughTOML(t, c.last.Metadata()))).To(Equal(c.want))
+	}
+	NewWithT(t).Expect(in.Cause(nil)).To(Equal("there is none from an earlier build"))
+	NewWithT(t).Expect(in.Cause(map[string]any{"format": "0"})).To(Equal("this version of Gantry makes it differently"))
+}

@@ -1,0 +1,254 @@
+// Package htmlreport shows captures: as a self-contained HTML page with a flame graph and tables, and as text.
+package htmlreport
+
+import (
+	"cmp"
+	_ "embed" // for the parts of the page
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
+)
+
+// Page is what is shown of a capture, or of two.
+type Page struct {
+	Title  string      `json:"title"`
+	Facts  [][2]string `json:"facts"`
+	Stack  []string    `json:"stack,omitempty"`
+	Flame  *Flame      `json:"flame,omitempty"`
+	Tables []Table     `json:"tables"`
+	// Distributions are pictures of measurements, before and after.
+	Distributions []Distribution `json:"distributions,omitempty"`
+}
+
+// Flame is a flame graph: its functions, and its boxes in lists of the same length. Start and Value are in the unit; Before
+// is the value in the earlier of two profiles.
+type Flame struct {
+	Unit   profile.Unit `json:"unit"`
+	Total  int64        `json:"total"`
+	Frames []frame      `json:"frames"`
+	Frame  []int        `json:"frame"`
+	Depth  []int        `json:"depth"`
+	Start  []int64      `json:"start"`
+	Value  []int64      `json:"value"`
+	Before []int64      `json:"before,omitempty"`
+}
+
+type frame struct {
+	Name    string `json:"name"`
+	Place   string `json:"place"`
+	Package string `json:"package"`
+}
+
+// Table is a table; Kinds say what the columns hold: text, count, time, bytes or share (of 1), and "+" before it a change.
+type Table struct {
+	Title   string   `json:"title"`
+	Columns []string `json:"columns"`
+	Kinds   []string `json:"kinds"`
+	Rows    [][]any  `json:"rows"`
+}
+
+// maxRows bounds a table; the page stays readable, and small.
+const maxRows = 500
+
+func (t *Table) add(values ...any) {
+	if len(t.Rows) < maxRows {
+		t.Rows = append(t.Rows, values)
+	}
+}
+
+// Of gives the page of a capture.
+func Of(c *profile.Capture) Page {
+	switch {
+	case c.Requests != nil:
+		return ofRequests(c)
+	case c.Ruby != nil:
+		return ofRuby(ofProfile(c.Name, c.Profile), c)
+	case c.Profile != nil:
+		return ofProfile(c.Name, c.Profile)
+	case c.Snapshot != nil:
+		return ofSnapshot(c.Name, c.Snapshot)
+	default:
+		return ofReport(c.Name, c.Report)
+	}
+}
+
+func ofProfile(name string, p *profile.Profile) Page {
+	total := p.Root.Total()
+	kind, title := "bytes", "Heap profile"
+	page := Page{Facts: [][2]string{}}
+	fact := func(name, value string) { page.Facts = append(page.Facts, [2]string{name, value}) }
+	if p.Unit == profile.Microseconds {
+		kind, title = "time", "CPU profile"
+		all := total + p.Idle
+		fact("Busy", Value(p.Unit, total)+" of "+Value(p.Unit, all)+" "+share(total, all))
+	} else {
+		fact("Allocated and in use", Value(p.Unit, total))
+	}
+	fact("Samples", fmt.Sprint(p.Samples))
+	page.Title = title + ": " + name
+	page.Flame = flameOf(p.Unit, total, fromNode(p.Root))
+	functions := Table{Title: "Functions", Columns: []string{"Function", "Where", "Self", "Self %", "Total", "Total %"}, Kinds: []string{"text", "text", kind, "share", kind, "share"}}
+	for _, l := range p.Functions() {
+		functions.add(l.Name, place(l.Frame), l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
+	}
+	packages := Table{Title: "Packages", Columns: []string{"Package", "Self", "Self %", "Total", "Total %"}, Kinds: []string{"text", kind, "share", kind, "share"}}
+	for _, l := range p.Packages() {
+		packages.add(l.Name, l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
+	}
+	page.Tables = []Table{functions, packages}
+	return page
+}
+
+func ofSnapshot(name string, s *profile.Snapshot) Page {
+	p := Page{Title: "Heap snapshot: " + name, Facts: [][2]string{{"Objects", fmt.Sprint(s.Objects)}, {"Size", profile.Size(s.Size)}}}
+	if !s.Retained {
+		p.Facts = append(p.Facts, [2]string{"Note", "it is too large to follow what keeps what alive: only objects' own sizes are shown"})
+	}
+	t := Table{Title: "Constructors", Columns: []string{"Constructor", "Package", "Where", "Objects", "Self", "Keeps alive", "%"}, Kinds: []string{"text", "text", "text", "count", "bytes", "bytes", "share"}}
+	for _, c := range s.Constructors {
+		t.add(c.Name, c.Package(), c.File, c.Count, c.Self, c.Retained, ratio(c.Retained, s.Size))
+	}
+	packages := Table{Title: "Packages", Columns: []string{"Package", "Self", "Keep alive"}, Kinds: []string{"text", "bytes", "bytes"}}
+	for _, l := range s.Packages {
+		packages.add(l.Name, l.Self, l.Total)
+	}
+	p.Tables = []Table{t, packages}
+	return p
+}
+
+func ofReport(name string, r *profile.Report) Page {
+	p := Page{Title: "Diagnostic report: " + name, Facts: r.Facts, Stack: r.Stack}
+	spaces := Table{Title: "Heap", Columns: []string{"Space", "Used", "Available", "Capacity"}, Kinds: []string{"text", "bytes", "bytes", "bytes"}}
+	for _, s := range r.Spaces {
+		spaces.add(s.Name, s.Used, s.Available, s.Capacity)
+	}
+	handles := Table{Title: "What the event loop waits for", Columns: []string{"Kind", "Count", "Active"}, Kinds: []string{"text", "count", "count"}}
+	for _, h := range r.Handles {
+		handles.add(h.Kind, h.Count, h.Active)
+	}
+	p.Tables = []Table{spaces, handles}
+	return p
+}
+
+// Diff gives the page of what changed from one capture to another.
+func Diff(before, after *profile.Capture) (Page, error) {
+	title := "What changed: " + before.Name + " → " + after.Name
+	if before.Snapshot != nil && after.Snapshot != nil {
+		return diffSnapshots(title, before.Snapshot, after.Snapshot), nil
+	}
+	root, err := profile.Compare(before, after)
+	if err != nil {
+		return Page{}, err
+	}
+	unit := after.Profile.Unit
+	kind := map[profile.Unit]string{profile.Microseconds: "time", profile.Bytes: "bytes"}[unit]
+	p := Page{Title: title, Facts: [][2]string{{"Before", Value(unit, root.Before)}, {"After", Value(unit, root.After)}}}
+	p.Flame = flameOf(unit, root.After, fromDelta(root))
+	type change struct {
+		line profile.Line
+		was  int64
+	}
+	for _, t := range []struct {
+		title string
+		lines func(*profile.Profile) []profile.Line
+	}{{"Functions", (*profile.Profile).Functions}, {"Packages", (*profile.Profile).Packages}} {
+		rows := map[string]*change{}
+		key := func(l profile.Line) string { return l.Name + "\x00" + l.Frame.File }
+		for _, l := range t.lines(before.Profile) {
+			if rows[key(l)] == nil {
+				rows[key(l)] = &change{line: profile.Line{Name: l.Name, Frame: l.Frame}}
+			}
+			rows[key(l)].was += l.Self
+		}
+		for _, l := range t.lines(after.Profile) {
+			if rows[key(l)] == nil {
+				rows[key(l)] = &change{line: profile.Line{Name: l.Name, Frame: l.Frame}}
+			}
+			rows[key(l)].line.Self += l.Self
+			rows[key(l)].line.Frame.Line = l.Frame.Line
+		}
+		list := make([]*change, 0, len(rows))
+		for _, row := range rows {
+			list = append(list, row)
+		}
+		slices.SortFunc(list, func(a, b *change) int {
+			return cmp.Or(cmp.Compare(b.line.Self-b.was, a.line.Self-a.was), cmp.Compare(a.line.Name, b.line.Name), cmp.Compare(a.line.Frame.File, b.line.Frame.File))
+		})
+		table := Table{Title: t.title, Columns: []string{"Name", "Where", "Change", "Before", "After"}, Kinds: []string{"text", "text", "+" + kind, kind, kind}}
+		for _, row := range list {
+			table.add(row.line.Name, place(row.line.Frame), row.line.Self-row.was, row.was, row.line.Self)
+		}
+		p.Tables = append(p.Tables, table)
+	}
+	return p, nil
+}
+
+func diffSnapshots(title string, before, after *profile.Snapshot) Page {
+	p := Page{Title: title, Facts: [][2]string{
+		{"Before", fmt.Sprintf("%d objects, %s", before.Objects, profile.Size(before.Size))}, {"After", fmt.Sprintf("%d objects, %s", after.Objects, profile.Size(after.Size))},
+	}}
+	t := Table{Title: "Constructors", Columns: []string{"Constructor", "Package", "More objects", "More self", "Keep more alive", "Objects", "Keep alive"},
+		Kinds: []string{"text", "text", "+count", "+bytes", "+bytes", "count", "bytes"}}
+	for _, g := range after.Compare(before) {
+		t.add(g.Name, g.Package(), g.MoreCount, g.MoreSelf, g.MoreRetained, g.Count, g.Retained)
+	}
+	p.Tables = []Table{t}
+	return p
+}
+
+func place(f profile.Frame) string {
+	if f.Line > 0 {
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	return f.File
+}
+
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+func share(part, whole int64) string { return fmt.Sprintf("(%.0f %%)", 100*ratio(part, whole)) }
+
+// Value gives a value of a profile for people.
+func Value(unit profile.Unit, value int64) string {
+	if unit == profile.Bytes {
+		return profile.Size(value)
+	}
+	switch d := time.Duration(value) * time.Microsecond; {
+	case d < time.Millisecond && d > -time.Millisecond:
+		return fmt.Sprintf("%d µs", value)
+	case d < time.Second && d > -time.Second:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
+	default:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+}
+
+//go:embed page.html
+var document string
+
+//go:embed page.css
+var style string
+
+//go:embed page.js
+var script string
+
+// HTML writes the page: one file, which loads nothing.
+func (p Page) HTML(out io.Writer) error {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	// The JSON has no "<": encoding/json escapes it.
+	_, err = strings.NewReplacer("{{title}}", html.EscapeString(p.Title), "{{style}}", style, "{{script}}", script, "{{data}}", string(data)).WriteString(out, document)
+	return err
+}

@@ -1,0 +1,229 @@
+package nodejs
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+)
+
+// Scripts of Heroku's buildpacks: https://devcenter.heroku.com/articles/nodejs-support#heroku-specific-build-steps.
+const (
+	herokuBefore = "heroku-prebuild"
+	herokuBuild  = "heroku-build"
+	herokuAfter  = "heroku-postbuild"
+)
+
+// googleBuild is the script that Google's buildpacks run in place of "build":
+// https://cloud.google.com/docs/buildpacks/nodejs#executing_custom_build_steps_during_deployment.
+const googleBuild = "gcp-build"
+
+// scripts are the names of the scripts to run; a default one is run when it exists.
+func (p *Project) scripts() []string {
+	var names []string
+	for name := range strings.SplitSeq(p.settings.NodeRunScripts.Value, ",") {
+		name = strings.TrimSpace(name)
+		if name != "" && (p.settings.NodeRunScripts.IsSet() || p.manifest.Scripts[name] != "") {
+			names = append(names, name)
+		}
+	}
+	if p.settings.NodeRunScripts.IsSet() {
+		return names
+	}
+	for _, name := range []string{googleBuild, herokuBuild} {
+		if p.manifest.Scripts[name] != "" {
+			names = []string{name}
+		}
+	}
+	if p.manifest.Scripts[herokuAfter] != "" {
+		names = append(names, herokuAfter)
+	}
+	return names
+}
+
+// buildSteps adds the application's own steps to the plan, those of the workspaces that it needs before them.
+func (p *Project) buildSteps(out *plan.Plan) error {
+	decide := func(step plan.Command, origin string) {
+		value := step.Title
+		if step.Dir != "" {
+			value += " (in " + step.Dir + ")"
+		}
+		out.Decisions = append(out.Decisions, plan.Decision{Subject: "build", Value: value, Origin: origin})
+	}
+	if p.manifest.Scripts[herokuBefore] != "" && !p.settings.NodeRunScripts.IsSet() {
+		step := p.script(herokuBefore, p.dir)
+		out.Before = append(out.Before, step)
+		decide(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")
+	}
+	_, _, made := p.web()
+	maps.Copy(out.BuildEnv, made.buildEnv)
+	if made.before != nil {
+		step := *made.before
+		step.Dir = p.dir
+		out.Scripts = append(out.Scripts, step)
+	}
+	names := p.scripts()
+	text, from := p.builtBy()
+	if p.selected() && (len(names) > 0 || text != "" || len(p.more) > 0) {
+		script := "build"
+		if len(names) > 0 {
+			script = names[0]
+		}
+		if step, origin, ok := p.orchestrated(script); ok {
+			out.Scripts = append(out.Scripts, step)
+			decide(step, origin)
+			names = names[min(1, len(names)):]
+			if step.Args[0] == "nx" {
+				// It builds what has no script, too.
+				text = ""
+			}
+		} else {
+			for _, m := range p.needs(p.roots(), true) {
+				dir := path.Join(p.root, m.dir)
+				if dir != p.dir && m.Scripts["build"] != "" {
+					step := p.script("build", dir)
+					out.Scripts = append(out.Scripts, step)
+					decide(step, "needed by "+strings.Join(p.roots(), ", "))
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		if p.manifest.Scripts[name] == "" {
+			s := p.settings.NodeRunScripts
+			return &problem.Problem{
+				ID:    "node/script-missing",
+				Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.file),
+				Where: request{origin: s.Origin, where: s.Where}.place(),
+				Why:   "the setting names scripts to run at build: " + s.Value,
+				Hints: []string{"Add the script to package.json, or take its name out of the setting."},
+			}
+		}
+		step := p.script(name, p.dir)
+		out.Scripts = append(out.Scripts, step)
+		decide(step, "from "+p.manifest.where("scripts", name).String())
+	}
+	if text != "" {
+		step := plan.Command{Title: text, Args: strings.Fields(text), Dir: p.dir, Failures: p.scriptFailures()}
+		out.Scripts = append(out.Scripts, step)
+		decide(step, from)
+	}
+	for _, step := range p.startBuilds() {
+		out.Scripts = append(out.Scripts, step)
+		decide(step, "the start script builds first: that is done now")
+	}
+	if len(out.Scripts) == 0 {
+		for _, m := range p.entered() {
+			step := p.script("build", path.Join(p.root, m.dir))
+			out.Scripts = append(out.Scripts, step)
+			decide(step, "a process is started in a workspace, and no script at the root builds")
+		}
+	}
+	return nil
+}
+
+// entered are the workspaces with a build script among those that processes of the root are started in, and those that these
+// need.
+func (p *Project) entered() []member {
+	if p.selected() || len(p.members) == 0 || !p.builds() || p.buildsOnInstall() {
+		return nil
+	}
+	// What is wrong with the processes is said where they are planned.
+	processes, _, _, _ := p.processes()
+	var dirs []string
+	for _, process := range processes {
+		if process.Dir != p.dir {
+			dirs = append(dirs, strings.TrimPrefix(strings.TrimPrefix(process.Dir, p.root), "/"))
+		}
+	}
+	needed := p.needs(dirs, true)
+	return slices.DeleteFunc(needed, func(m member) bool { return m.Scripts["build"] == "" })
+}
+
+// buildsOnInstall reports whether a script of the installation looks as if it built.
+func (p *Project) buildsOnInstall() bool {
+	return slices.ContainsFunc([]string{"preinstall", "install", "postinstall", "prepare"}, func(name string) bool {
+		return strings.Contains(p.manifest.Scripts[name], "build")
+	})
+}
+
+func (p *Project) script(name, dir string) plan.Command {
+	step := runs(p.manager.name, "run", name)
+	step.Dir, step.Failures = dir, p.scriptFailures()
+	return step
+}
+
+// orchestrated is the step that lets Turborepo or Nx build the application and all that it needs, where the repository
+// has one of them: they know more than the workspaces' own dependencies.
+func (p *Project) orchestrated(script string) (step plan.Command, origin string, ok bool) {
+	if file := path.Join(p.root, "turbo.json"); p.top.has("turbo") && p.manifest.Name != "" && p.app.Has(file) {
+		text, _, err := p.app.Read(file)
+		var turbo struct{ Tasks, Pipeline map[string]any }
+		if err != nil || json.Unmarshal(text, &turbo) != nil {
+			return step, "", false
+		}
+		_, isTask := turbo.Tasks[script]
+		_, isPipeline := turbo.Pipeline[script]
+		if isTask || isPipeline {
+			words := []string{"turbo", "run", script}
+			for _, name := range p.names() {
+				words = append(words, "--filter="+name)
+			}
+			step = runs(words...)
+			step.Dir, step.Failures = p.root, p.scriptFailures()
+			step.Env = map[string]string{"TURBO_TELEMETRY_DISABLED": "1"}
+			return step, file + " is there", true
+		}
+	}
+	if file := path.Join(p.root, "nx.json"); p.top.has("nx") && p.manifest.Name != "" && p.app.Has(file) {
+		step = runs("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
+		step.Dir, step.Failures = p.root, p.scriptFailures()
+		step.Env = map[string]string{"NX_DAEMON": "false"}
+		return step, file + " is there", true
+	}
+	return step, "", false
+}
+
+// names are the names of the applications' packages.
+func (p *Project) names() []string {
+	var list []string
+	for _, dir := range p.roots() {
+		if m, ok := p.member(dir); ok {
+			list = append(list, m.Name)
+		}
+	}
+	return list
+}
+
+// caches are the places where build tools keep what makes their next run faster, for every framework.
+func (p *Project) caches() []string {
+	list := inDir(p.root, []string{".turbo", ".nx/cache", packagesDir + "/.cache", packagesDir + "/.vite"})
+	names := []string{packagesDir + "/.cache", packagesDir + "/.vite", ".turbo", ".parcel-cache", ".eslintcache"}
+	if p.onlyChecksTypes() {
+		names = append(names, "*.tsbuildinfo")
+	}
+	if f, known := p.framework(); known {
+		names = append(names, f.caches...)
+	}
+	list = append(list, inDir(p.dir, names)...)
+	for _, m := range p.members {
+		list = append(list, inDir(path.Join(p.root, m.dir), []string{".turbo", packagesDir + "/.cache"})...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+var noEmit = lazyregexp.New(`"noEmit"\s*:\s*true`)
+
+// onlyChecksTypes reports whether the TypeScript compiler writes no files. Where it does, what it remembers of its last run
+// would keep it from writing those that are not there any more.
+func (p *Project) onlyChecksTypes() bool {
+	text, _, err := p.app.Read(p.in("tsconfig.json"))
+	return err == nil && noEmit().Match(text)
+}

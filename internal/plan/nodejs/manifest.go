@@ -1,0 +1,132 @@
+package nodejs
+
+import (
+	"bytes"
+	"encoding/json"
+	"path"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
+const manifestFile = "package.json"
+
+// manifest is what matters of package.json: https://docs.npmjs.com/cli/configuring-npm/package-json.
+type manifest struct {
+	text []byte
+	// file is its name, relative to the source tree.
+	file string
+
+	Name           string            `json:"name"`
+	Version        string            `json:"version"`
+	Description    string            `json:"description"`
+	License        any               `json:"license"`
+	Repository     any               `json:"repository"`
+	Main           string            `json:"main"`
+	Module         string            `json:"module"`
+	Gypfile        any               `json:"gypfile"`
+	Scripts        map[string]string `json:"scripts"`
+	Engines        engines           `json:"engines"`
+	DevEngines     devEngines        `json:"devEngines"`
+	Volta          struct{ Node string }
+	Prisma         prismaOptions
+	PackageManager string        `json:"packageManager"`
+	Config         packageConfig `json:"config"`
+
+	Dependencies         map[string]string `json:"dependencies"`
+	DevDependencies      map[string]string `json:"devDependencies"`
+	OptionalDependencies map[string]string `json:"optionalDependencies"`
+	PeerDependencies     map[string]string `json:"peerDependencies"`
+
+	Workspaces workspaces `json:"workspaces"`
+}
+
+// prismaOptions are those in package.json: https://www.prisma.io/docs/orm/reference/prisma-config-reference.
+type prismaOptions struct{ Schema string }
+
+// UnmarshalJSON passes over what is of another form: it is Prisma's own.
+func (o *prismaOptions) UnmarshalJSON(text []byte) error {
+	type plain prismaOptions
+	_ = json.Unmarshal(text, (*plain)(o))
+	return nil
+}
+
+// engines is an object; the array of very old packages says nothing to npm either.
+type engines map[string]string
+
+func (e *engines) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return nil
+	}
+	return json.Unmarshal(text, (*map[string]string)(e))
+}
+
+// devEngines says what developers must have: https://docs.npmjs.com/cli/configuring-npm/package-json#devengines.
+type devEngines struct {
+	Runtime        requirements `json:"runtime"`
+	PackageManager requirements `json:"packageManager"`
+}
+
+// requirements is an object, or a list of them, of which the first counts that is known.
+type requirements []struct{ Name, Version string }
+
+func (r *requirements) UnmarshalJSON(text []byte) error {
+	if text[0] == '{' {
+		text = append(append([]byte{'['}, text...), ']')
+	}
+	type plain requirements
+	return json.Unmarshal(text, (*plain)(r))
+}
+
+// workspaces is a list of patterns, or an object with such a list (Yarn's form, which npm accepts).
+type workspaces []string
+
+func (w *workspaces) UnmarshalJSON(text []byte) error {
+	if text[0] == '{' {
+		var object struct{ Packages []string }
+		if err := json.Unmarshal(text, &object); err != nil {
+			return err
+		}
+		*w = object.Packages
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(w))
+}
+
+// readManifest reads the package.json in a folder of the source tree.
+func readManifest(a app.App, dir string) (m manifest, found bool, err error) {
+	m.file = path.Join(dir, manifestFile)
+	text, found, err := a.Read(m.file)
+	if err != nil || !found {
+		return m, found, err
+	}
+	m.text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if err := json.Unmarshal(m.text, &m); err != nil {
+		return m, true, problem.JSON("node/package-json-invalid", m.file, m.text, err)
+	}
+	return m, true, nil
+}
+
+func (m manifest) where(path ...string) problem.Position {
+	return problem.InJSON(m.file, m.text, path...)
+}
+
+func (m manifest) hasDependencies() bool {
+	return len(m.Dependencies)+len(m.DevDependencies)+len(m.OptionalDependencies)+len(m.PeerDependencies)+len(m.Workspaces) > 0
+}
+
+// uses reports whether a package is among the dependencies of any kind, and whether the running application has it.
+func (m manifest) uses(name string) (any, atLaunch bool) {
+	for _, list := range []map[string]string{m.Dependencies, m.OptionalDependencies, m.PeerDependencies} {
+		if _, there := list[name]; there {
+			return true, true
+		}
+	}
+	_, there := m.DevDependencies[name]
+	return there, false
+}
+
+func (m manifest) has(name string) bool {
+	found, _ := m.uses(name)
+	return found
+}

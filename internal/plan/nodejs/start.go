@@ -1,0 +1,248 @@
+package nodejs
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/procfile"
+	"github.com/gantry-buildpack/gantry/internal/source/shell"
+)
+
+// processes gives the image's process types and, for the log, why web is what it is. made is what a framework's build
+// makes, when that is what web runs.
+func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, made output, err error) {
+	add := func(process plan.Process, origin string) {
+		list = append(list, process)
+		decisions = append(decisions, plan.Decision{Subject: process.Type, Value: process.String(), Origin: origin})
+	}
+	for _, entry := range p.declared {
+		add(p.declaredProcess(entry), "from "+entry.Where.String())
+	}
+	if !slices.ContainsFunc(list, func(q plan.Process) bool { return q.Type == "web" }) {
+		process, origin, of := p.web()
+		made = of
+		if process != nil {
+			add(*process, origin)
+		}
+	}
+	for _, dir := range p.more {
+		other := *p
+		m, _ := p.member(dir)
+		other.dir, other.manifest = dir, m.manifest
+		process, origin, _ := other.web()
+		if process == nil {
+			return nil, nil, made, other.nothingToStart()
+		}
+		process.Type = path.Base(dir)
+		add(*process, origin)
+	}
+	if len(list) == 0 {
+		return nil, nil, made, p.nothingToStart()
+	}
+	for i := range list {
+		list[i].Default, list[i].Entry = list[i].Type == "web", p.runsFile(list[i])
+		read := func(name string) ([]byte, bool, error) { return p.app.Read(path.Join(list[i].Dir, name)) }
+		list[i].Group = list[i].Group || shell.StaysBehindScript(list[i].Args, read)
+	}
+	return list, decisions, made, nil
+}
+
+func (p *Project) declaredProcess(entry procfile.Entry) plan.Process {
+	dir := p.folderOf(entry)
+	if len(entry.Args) > 0 {
+		return plan.Process{Type: entry.Type, Args: entry.Args, Dir: dir}
+	}
+	return p.process(entry.Type, entry.Command, dir)
+}
+
+// startable reports whether the application says how it is started.
+func (p *Project) startable() bool {
+	if slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) {
+		return true
+	}
+	process, _, _ := p.web()
+	return process != nil
+}
+
+// startsItself reports whether a workspace is an application: a library has a main file, too.
+func (p *Project) startsItself() bool {
+	f, known := p.framework()
+	if known {
+		_, known = f.run(p)
+	}
+	return known || p.manifest.Scripts["start"] != "" || firstOf(p.app, inDir(p.dir, entryFiles[:3])) != "" ||
+		slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
+}
+
+// web is the process that answers requests: what the start script runs, unless that only serves for development; what a
+// framework says; the file that "node ." would run.
+func (p *Project) web() (process *plan.Process, origin string, made output) {
+	started := func(text, origin string) (*plan.Process, string, output) {
+		q := p.process("web", text, p.dir)
+		return &q, origin, output{}
+	}
+	if dir := p.settings.StaticDir; dir.Value != "" {
+		o := output{static: dir.Value, why: dir.Origin}
+		return p.fromOutput(o), "from " + dir.Origin, o
+	}
+	f, known := p.framework()
+	if known {
+		made, known = f.run(p)
+	}
+	if script := p.manifest.Scripts["start"]; script != "" {
+		q := p.process("web", p.manager.name+" start", p.dir)
+		where := "from scripts.start in " + p.manifest.where("scripts", "start").String()
+		if q.Dir != p.dir && develops(q.Args) {
+			if process, origin, of := p.servedIn(q.Dir, q.Args[0]); process != nil {
+				return process, origin + ", since " + q.String() + " only serves for development", of
+			}
+		}
+		switch {
+		case develops(q.Args) && known:
+			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
+		case known && made.static != "" && p.serves(q.Args, made.static):
+			return p.fromOutput(made), f.name + ", since " + q.String() + " is fetched at every start", made
+		case known && made.instead != "" && strings.HasPrefix(strings.Join(q.Args, " ")+" ", made.instead+" "),
+			known && slices.Equal(q.Args, []string{"next", "start"}) && made.command != "next start":
+			return p.fromOutput(made), f.name + ", " + made.why, made
+		case known && made.dir != "" && len(q.Args) > 1 && q.Args[0] == "node" && !p.has(q.Args[1]):
+			q.Dir = made.dir
+			return &q, where + ", in " + made.dir + ", which the build makes", made
+		case slices.Equal(q.Args, strings.Fields(made.command)) && len(q.Args) > 0:
+			q.Env = merge(made.env, q.Env)
+			return &q, where, made
+		}
+		return &q, where, output{}
+	}
+	if known {
+		origin := f.name
+		if made.why != "" {
+			origin += ", " + made.why
+		}
+		return p.fromOutput(made), origin, made
+	}
+	if text, origin := p.entry(); text != "" {
+		return started(text, origin)
+	}
+	if !p.manifest.hasDependencies() && p.has("index.html") {
+		o := output{static: ".", pages: true, why: "index.html is there"}
+		return p.fromOutput(o), "files to serve: index.html is there", o
+	}
+	return nil, "", output{}
+}
+
+// servedIn is what the build makes of a workspace in which the start script of the repository runs a program that only
+// serves for development; its package may be the repository's.
+func (p *Project) servedIn(dir, program string) (*plan.Process, string, output) {
+	m, ok := p.member(dir)
+	if !ok || len(p.scripts()) == 0 {
+		return nil, "", output{}
+	}
+	other := *p
+	other.dir, other.manifest = dir, m.manifest
+	f, known := other.framework()
+	if i := slices.IndexFunc(frameworks, func(f framework) bool { return slices.Contains(f.packages, program) }); !known && i >= 0 {
+		f, known = frameworks[i], true
+	}
+	if !known {
+		return nil, "", output{}
+	}
+	made, ok := f.run(&other)
+	if !ok || made.dir != "" {
+		return nil, "", output{}
+	}
+	made.dir = dir
+	return other.fromOutput(made), f.name + " in " + dir, made
+}
+
+// fromOutput is the process that runs, or serves, what a build makes.
+func (p *Project) fromOutput(o output) *plan.Process {
+	if o.static != "" {
+		args := []string{plan.StaticServer, o.static}
+		switch {
+		case o.pages:
+			args = append(args, "--pages")
+		case o.fallback != "":
+			args = append(args, o.fallback)
+		}
+		return &plan.Process{Type: "web", Args: args, Dir: p.dir}
+	}
+	q := p.process("web", o.command, p.dir)
+	q.Env = merge(o.env, q.Env)
+	if o.dir != "" {
+		q.Dir = o.dir
+	}
+	return &q
+}
+
+func merge(a, b map[string]string) map[string]string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, b)
+	return all
+}
+
+// entry is the file that "node ." would run.
+func (p *Project) entry() (text, origin string) {
+	// npm's own default: https://docs.npmjs.com/cli/using-npm/scripts#npm-start.
+	if p.has("server.js") {
+		return "node server.js", "server.js is there"
+	}
+	if text, origin := p.bunEntry(); text != "" {
+		return text, origin
+	}
+	if main := p.manifest.Main; main != "" {
+		clean := path.Clean(main)
+		for _, file := range []string{clean, clean + ".js", path.Join(clean, "index.js")} {
+			if p.has(file) {
+				return "node " + plan.Quote(file), "from main in " + p.manifest.where("main").String()
+			}
+		}
+		if len(p.scripts()) > 0 {
+			return "node " + plan.Quote(clean), "from main in " + p.manifest.where("main").String() + ", made by the build"
+		}
+	}
+	if file := firstOf(p.app, inDir(p.dir, entryFiles)); file != "" {
+		return "node " + path.Base(file), path.Base(file) + " is there"
+	}
+	return "", ""
+}
+
+func (p *Project) nothingToStart() error {
+	where := problem.Position{File: p.in(manifestFile)}
+	if p.manifest.text != nil {
+		where = p.manifest.where("scripts")
+	}
+	var first []string
+	if f, known := p.framework(); known {
+		if o, _ := f.run(p); o.hint != "" {
+			first = append(first, o.hint)
+		}
+	}
+	if hint := p.nxHint(); hint != "" {
+		first = append(first, hint)
+	}
+	if file := firstOf(p.app, inDir(p.dir, []string{"wrangler.toml", "wrangler.json", "wrangler.jsonc"})); file != "" {
+		first = append(first, file+" is for Cloudflare Workers, which run nowhere else: add a server for Node.js, such as @hono/node-server for Hono.")
+	}
+	return &problem.Problem{
+		ID:    "node/nothing-to-start",
+		Title: "nothing says how to start the application",
+		Where: where,
+		Why:   "there is no Procfile, no start script, no main file, no framework that says it, and none of " + strings.Join(entryFiles, ", "),
+		Hints: append(first,
+			`Add a start script to package.json, for example "scripts": { "start": "node dist/main.js" }.`,
+			"Or add a Procfile with a line such as: web: node dist/main.js",
+			"For files to be served as they are, set BP_STATIC_DIR to their folder.",
+		),
+	}
+}

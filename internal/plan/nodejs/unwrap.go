@@ -1,0 +1,144 @@
+package nodejs
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/source/shell"
+)
+
+// process turns a command's text into the program to execute: package managers that only run a script are replaced by
+// what the script runs, since they neither forward signals nor leave.
+func (p *Project) process(kind, text, dir string) plan.Process {
+	text, dir = p.unwrap(text, dir, &way{})
+	c := shell.Parse(text)
+	if c.Shell == "" {
+		env, args := p.withoutWrappers(c.Env, c.Args)
+		return plan.Process{Type: kind, Env: env, Args: args, Dir: dir}
+	}
+	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: dir}
+}
+
+// withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
+// between: cross-env, env, npx, and the runners of package managers.
+func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
+	env = maps.Clone(env)
+	for len(args) > 1 {
+		args = inForeground(args)
+		rest := args[1:]
+		switch {
+		case args[0] == "cross-env" || args[0] == "env" && strings.Contains(args[1], "="):
+			for len(rest) > 0 && strings.Contains(rest[0], "=") && !strings.HasPrefix(rest[0], "=") {
+				name, value, _ := strings.Cut(rest[0], "=")
+				env = merge(env, map[string]string{name: value})
+				rest = rest[1:]
+			}
+			if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+				return env, args
+			}
+		case (args[0] == "yarn" || args[0] == "pnpm") && args[1] == "node" && len(rest) > 1:
+			// Plug'n'Play reaches Node.js by a variable.
+		case (args[0] == "npx" || args[0] == "bunx" || args[0] == "pnpx") && p.installed(args[1]):
+		case (args[0] == "pnpm" || args[0] == "yarn") && args[1] == "exec" && len(rest) > 1 && p.installed(rest[1]):
+			rest = rest[1:]
+		default:
+			return env, args
+		}
+		args = rest
+	}
+	return env, args
+}
+
+// inForeground gives the form of a command that a container runs: one that does not wait for files to change, and does not
+// leave its program to a daemon, with which the container would end.
+func inForeground(args []string) []string {
+	switch first := args[0] + " " + args[1]; {
+	case args[0] == "nodemon" && len(args) == 2 && slices.Contains([]string{".js", ".mjs", ".cjs"}, path.Ext(args[1])):
+		return []string{"node", args[1]}
+	case (first == "tsx watch" || first == "node --watch") && len(args) > 2:
+		return append([]string{args[0]}, args[2:]...)
+	case first == "pm2 start":
+		return pm2Runtime(args)
+	case first == "forever start" && len(args) > 2:
+		return append([]string{"forever"}, args[2:]...)
+	}
+	return args
+}
+
+// installed reports whether a program comes with a package of the application, or with Node.js.
+func (p *Project) installed(program string) bool {
+	return program == "node" || p.manifest.has(packageOf(program, true)) || p.top.has(packageOf(program, true))
+}
+
+// unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of another
+// folder are run there. What a start script builds first is left to the build.
+func (p *Project) unwrap(text, dir string, w *way) (string, string) {
+	if folder, rest, ok := shell.Enter(text); ok && filepath.IsLocal(folder) && p.app.IsDir(path.Join(dir, folder)) {
+		return p.unwrap(rest, path.Join(dir, folder), w)
+	}
+	c := shell.Parse(text)
+	call, ok := p.scriptCall(c.Args, dir)
+	m, _ := p.packageAt(call.dir)
+	script := m.Scripts[call.name]
+	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
+		script = "node server.js"
+	}
+	if !ok || script == "" || c.Shell != "" || slices.Contains(w.scripts, call.dir+" "+call.name) {
+		return text, dir
+	}
+	w.scripts = append(w.scripts, call.dir+" "+call.name)
+	script = withoutInstalls(script)
+	before := ""
+	if p.manager.runsBefore() {
+		before = m.Scripts["pre"+call.name]
+	}
+	if call.dir == p.dir && (call.name == "start" || strings.HasPrefix(call.name, "start:")) {
+		before, script = p.withoutBuilds(w, before, script)
+	}
+	script, within := p.unwrap(script, call.dir, w)
+	for _, argument := range call.rest {
+		script += " " + plan.Quote(argument)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
+		// Variables assigned in front hold for the script as if it stood there; a list of commands needs the export.
+		script = fmt.Sprintf("%s=%s %s", key, plan.Quote(c.Env[key]), script)
+		if shell.Parse(script).Shell != "" {
+			return text, dir
+		}
+	}
+	if before != "" {
+		if within != call.dir {
+			return text, dir
+		}
+		return before + " && " + script, within
+	}
+	return script, within
+}
+
+// packageAt gives the package.json that counts in a folder of the application, and its own folder: the nearest above it, as for
+// npm (https://docs.npmjs.com/cli/configuring-npm/folders#more-information).
+func (p *Project) packageAt(dir string) (manifest, string) {
+	for {
+		if m, ok := p.member(dir); ok {
+			return m.manifest, dir
+		}
+		switch dir {
+		case p.dir:
+			return p.manifest, dir
+		case p.root, "", ".":
+			return p.top, p.root
+		}
+		// What is broken there is for the package manager to say: nothing is taken from it.
+		if m, found, err := readManifest(p.app, dir); found && err == nil {
+			return m, dir
+		} else if found {
+			return manifest{}, dir
+		}
+		dir = strings.TrimPrefix(path.Dir(dir), ".")
+	}
+}

@@ -1,0 +1,274 @@
+package nodejs
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
+// member is a workspace: a package that the repository holds itself.
+type member struct {
+	manifest
+	// dir is its folder, relative to the workspaces' root.
+	dir string
+}
+
+const pnpmWorkspace = "pnpm-workspace.yaml"
+
+// patterns gives the workspaces' patterns of the package.json in a folder, or of pnpm's own file beside it.
+func patterns(a app.App, root string, m manifest) (list []string, where problem.Position, err error) {
+	file := path.Join(root, pnpmWorkspace)
+	text, found, err := a.Read(file)
+	if err != nil || !found {
+		return m.Workspaces, m.where("workspaces"), err
+	}
+	var workspace struct{ Packages []string }
+	if err := yaml.Unmarshal(text, &workspace); err != nil {
+		return nil, where, &problem.Problem{
+			ID:    "node/pnpm-workspace-invalid",
+			Title: file + " is not understood",
+			Where: problem.Position{File: file},
+			Why:   strings.TrimPrefix(err.Error(), "yaml: "),
+			Hints: []string{"Write it as https://pnpm.io/pnpm-workspace_yaml says."},
+			Err:   err,
+		}
+	}
+	return append(workspace.Packages, m.Workspaces...), problem.Position{File: file}, nil
+}
+
+// members gives the workspaces below a folder, in the order of their folders.
+func members(a app.App, root string, m manifest) ([]member, error) {
+	globs, where, err := patterns(a, root, m)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, pattern := range globs {
+		pattern, negated := strings.CutPrefix(pattern, "!")
+		full := path.Join(root, strings.TrimPrefix(pattern, "./"), manifestFile)
+		matches, err := doublestar.Glob(a.FS, full, doublestar.WithNoFollow())
+		if err != nil {
+			return nil, &problem.Problem{
+				ID:    "node/workspaces-invalid",
+				Title: fmt.Sprintf("the workspace pattern %q is not understood", pattern),
+				Where: where,
+				Why:   err.Error(),
+				Hints: []string{`Write folders or patterns such as "packages/*".`},
+				Err:   err,
+			}
+		}
+		for _, match := range matches {
+			dir := path.Dir(match)
+			if strings.Contains(match, packagesDir+"/") || dir == root || (root == "" && dir == ".") {
+				continue
+			}
+			i := slices.Index(dirs, dir)
+			switch {
+			case negated && i >= 0:
+				dirs = slices.Delete(dirs, i, i+1)
+			case !negated && i < 0:
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	slices.Sort(dirs)
+	var list []member
+	for _, dir := range dirs {
+		m, _, err := readManifest(a, dir)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, member{m, strings.TrimPrefix(strings.TrimPrefix(dir, root), "/")})
+	}
+	return list, nil
+}
+
+// locate finds the application in the source tree: the folder that is chosen, and the root of the workspaces that it is
+// one of, if it is.
+func (p *Project) locate() error {
+	chosen, more, _ := strings.Cut(p.settings.App.Value, ",")
+	if chosen = path.Clean("/" + strings.TrimSpace(chosen))[1:]; more != "" {
+		for dir := range strings.SplitSeq(more, ",") {
+			p.more = append(p.more, path.Clean("/" + strings.TrimSpace(dir))[1:])
+		}
+	}
+	for root := path.Dir(chosen); chosen != ""; root = path.Dir(root) {
+		if root == "." {
+			root = ""
+		}
+		top, found, err := readManifest(p.app, root)
+		if err != nil {
+			return err
+		}
+		if found {
+			list, err := members(p.app, root, top)
+			if err != nil {
+				return err
+			}
+			for _, m := range list {
+				if path.Join(root, m.dir) == chosen {
+					p.root, p.dir, p.top, p.manifest, p.members = root, chosen, top, m.manifest, list
+					return p.checkMore()
+				}
+			}
+		}
+		if root == "" {
+			break
+		}
+	}
+	m, found, err := readManifest(p.app, chosen)
+	if err != nil {
+		return err
+	}
+	p.root, p.dir, p.top, p.manifest = chosen, chosen, m, m
+	p.found = found
+	if !found && chosen != "" && firstOf(p.app, inDir(chosen, detectFiles)) == "" {
+		return p.noApp(chosen)
+	}
+	p.members, err = members(p.app, chosen, m)
+	if err == nil && len(p.more) > 0 {
+		return p.checkMore()
+	}
+	return err
+}
+
+// checkMore wants every further application to be a workspace beside the first.
+func (p *Project) checkMore() error {
+	for _, dir := range p.more {
+		if _, ok := p.member(dir); !ok || !p.selected() {
+			return &problem.Problem{
+				ID:    "node/apps-not-together",
+				Title: "the applications " + p.settings.App.Value + " cannot be built into one image",
+				Where: request{origin: p.settings.App.Origin, where: p.settings.App.Where}.place(),
+				Why:   "they are not workspaces of one repository, with one lockfile",
+				Hints: []string{"Build an image for each: name one folder."},
+			}
+		}
+	}
+	return nil
+}
+
+// member gives the workspace in a folder of the source tree.
+func (p *Project) member(dir string) (member, bool) {
+	for _, m := range p.members {
+		if path.Join(p.root, m.dir) == dir {
+			return m, true
+		}
+	}
+	return member{}, false
+}
+
+func (p *Project) noApp(chosen string) error {
+	s := p.settings.App
+	return &problem.Problem{
+		ID:    "node/app-missing",
+		Title: "there is no Node.js application in " + chosen,
+		Where: request{origin: s.Origin, where: s.Where}.place(),
+		Why:   "there is neither a package.json nor one of " + strings.Join(detectFiles, ", ") + " in that folder",
+		Hints: []string{"Name the folder of the application, relative to the source, for example apps/web."},
+	}
+}
+
+// selected reports whether the application is one of several workspaces.
+func (p *Project) selected() bool { return p.dir != p.root }
+
+// choose takes the one workspace that can be started, where the root itself cannot be.
+func (p *Project) chooseMember() error {
+	if p.selected() || len(p.members) == 0 || p.startable() {
+		return nil
+	}
+	var candidates []string
+	for _, m := range p.members {
+		other := *p
+		other.dir, other.manifest = path.Join(p.root, m.dir), m.manifest
+		if other.declared = nil; other.startsItself() {
+			candidates = append(candidates, other.dir)
+		}
+	}
+	switch len(candidates) {
+	case 0:
+		return nil
+	case 1:
+		i := slices.IndexFunc(p.members, func(m member) bool { return path.Join(p.root, m.dir) == candidates[0] })
+		p.dir, p.manifest = candidates[0], p.members[i].manifest
+		p.onlyMember = true
+		return nil
+	}
+	return &problem.Problem{
+		ID:    "node/several-apps",
+		Title: "this repository holds several applications, and nothing says which one to build",
+		Where: p.top.where("workspaces"),
+		Why:   "these workspaces can be started: " + strings.Join(candidates, ", "),
+		Hints: []string{
+			"Choose one for this image: BP_NODE_PROJECT_PATH=" + candidates[0] + ", or app = \"" + candidates[0] + "\" in [dev.gantry] of project.toml.",
+			"For an image that starts several, write a Procfile at the root.",
+		},
+	}
+}
+
+// needs gives the workspaces that some of them need, each after those that it needs itself. With
+// building, those count, too, that only a build needs.
+func (p *Project) needs(dirs []string, building bool) []member {
+	byName := map[string]member{}
+	for _, m := range p.members {
+		byName[m.Name] = m
+	}
+	var order []member
+	seen := map[string]bool{}
+	var visit func(m member)
+	visit = func(m member) {
+		if seen[m.dir] {
+			return
+		}
+		seen[m.dir] = true
+		kinds := []map[string]string{m.Dependencies, m.OptionalDependencies, m.PeerDependencies}
+		if building {
+			kinds = append(kinds, m.DevDependencies)
+		}
+		for _, other := range p.members {
+			for _, kind := range kinds {
+				if _, needed := kind[other.Name]; needed && other.Name != "" {
+					visit(byName[other.Name])
+				}
+			}
+		}
+		order = append(order, m)
+	}
+	for _, dir := range dirs {
+		if m, ok := p.member(dir); ok {
+			visit(m)
+		}
+	}
+	return order
+}
+
+// others are the workspaces that the image does not need, relative to the source tree.
+func (p *Project) others() []string {
+	if !p.selected() {
+		return nil
+	}
+	needed := p.needs(p.roots(), false)
+	var list []string
+	for _, m := range p.members {
+		holds := func(n member) bool { return n.dir == m.dir || strings.HasPrefix(n.dir, m.dir+"/") }
+		if !slices.ContainsFunc(needed, holds) {
+			list = append(list, path.Join(p.root, m.dir))
+		}
+	}
+	return list
+}
+
+func inDir(dir string, names []string) []string {
+	var list []string
+	for _, name := range names {
+		list = append(list, path.Join(dir, name))
+	}
+	return list
+}

@@ -1,0 +1,229 @@
+package ruby
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+)
+
+// precompiles reports whether the assets have to be built: https://guides.rubyonrails.org/asset_pipeline.html.
+func (p *Project) precompiles() bool {
+	if !p.has("Rakefile") || p.precompiled() != "" {
+		return false
+	}
+	if p.ownAssets() {
+		return true
+	}
+	return p.rails() && slices.ContainsFunc([]string{"propshaft", "sprockets-rails", "sprockets", "vite_rails", "shakapacker", "webpacker"}, p.gems.Has)
+}
+
+var (
+	precompileTask   = lazyregexp.New(`(?m)^\s*(?:(?:multi)?task[\s(]+(?:["']assets:precompile["']|:"assets:precompile")|ViteRuby\.install_tasks\b)`)
+	assetsNamespace  = lazyregexp.New(`(?m)^\s*namespace[\s(]+(?::assets\b|["']assets["'])`)
+	precompileInside = lazyregexp.New(`(?m)^\s+(?:multi)?task[\s(]+(?::precompile\b|precompile:|["']precompile["'])`)
+)
+
+// definesPrecompile looks for a task assets:precompile of the application's own, which it may have without Rails:
+// https://devcenter.heroku.com/articles/ruby-support-reference#rake-assets-precompile.
+func (p *Project) definesPrecompile() bool {
+	if !p.gems.Has("rake") {
+		return false
+	}
+	files := []string{p.in("Rakefile")}
+	for _, pattern := range []string{"rakelib/*.rake", "lib/tasks/*.rake"} {
+		// The pattern is right.
+		found, _ := fs.Glob(p.app.FS, p.in(pattern))
+		files = append(files, found...)
+	}
+	return slices.ContainsFunc(files, func(name string) bool {
+		text, _, err := p.app.Read(name)
+		return err == nil && (precompileTask().Match(text) || assetsNamespace().Match(text) && precompileInside().Match(text))
+	})
+}
+
+// precompiled gives the manifest of assets that are in the source already, empty without.
+func (p *Project) precompiled() string {
+	for _, pattern := range []string{"public/assets/.manifest.json", "public/assets/.sprockets-manifest-*", "public/assets/manifest-*.json"} {
+		if found, _ := fs.Glob(p.app.FS, p.in(pattern)); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+// assets adds the step that builds them.
+func (p *Project) assets(out *plan.Plan) {
+	if manifest := p.precompiled(); p.rails() && manifest != "" {
+		out.Decisions = append(out.Decisions, plan.Decision{Subject: "assets", Value: "not built", Origin: manifest + " is in the source: they are built already"})
+	}
+	if !p.precompiles() {
+		return
+	}
+	title, why := "rails assets:precompile", "for Propshaft"
+	switch {
+	case !p.rails():
+		title, why = "rake assets:precompile", "a task of the application"
+	case p.gems.Has("propshaft"):
+	case p.gems.Has("sprockets"):
+		why = "for Sprockets"
+	default:
+		why = "by Node.js"
+	}
+	out.Scripts = append(out.Scripts, plan.Command{
+		Title: title, Args: []string{"bundle", "exec", "rake", "assets:precompile"}, Dir: p.dir, Failures: assetFailures(p.in("config")),
+		Env: map[string]string{
+			"SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
+			// https://vite-ruby.netlify.app/config/#skip-assets-precompile-install.
+			"VITE_RUBY_SKIP_ASSETS_PRECOMPILE_INSTALL": "true",
+			// To write what it compiles takes half of the time, and nobody would read it.
+			"BOOTSNAP_READONLY": "true",
+		},
+	})
+	// Where the build has others, they count.
+	maps.Copy(out.BuildEnv, map[string]string{"RAILS_ENV": "production", "RACK_ENV": "production"})
+	if !p.knowsDummy() {
+		out.BuildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
+	}
+	if address := p.noDatabase(); address != "" {
+		out.BuildEnv["DATABASE_URL"] = address
+	}
+	out.Caches = append(out.Caches, p.in("tmp/cache/assets"))
+	out.Slices = append(out.Slices, []string{p.in("public")})
+	out.Pure, out.Reads = true, p.reads()
+	// What the build leaves there is of no use to the running application.
+	out.NotInImage = append(out.NotInImage, p.in("tmp/cache"), p.in("log/production.log"))
+	out.Decisions = append(out.Decisions, plan.Decision{Subject: "assets", Value: title, Origin: why + "; again only when what they are made of changes"})
+}
+
+// noDatabase is an address at which there is none, for building assets where the configuration has to have one: it reads it, or there is
+// no configuration. An application that asks the database fails all the same.
+func (p *Project) noDatabase() string {
+	if !p.gems.Has("activerecord") || p.has("config/database.yml") && !strings.Contains(p.read("config/database.yml"), "DATABASE_URL") {
+		return ""
+	}
+	for _, adapter := range []struct{ gem, address string }{
+		{"pg", "postgresql://none:none@127.0.0.1:1/none"}, {"mysql2", "mysql2://none:none@127.0.0.1:1/none"}, {"trilogy", "trilogy://none:none@127.0.0.1:1/none"},
+		{"sqlite3", "sqlite3:/tmp/none.sqlite3"},
+	} {
+		if p.gems.Has(adapter.gem) {
+			return adapter.address
+		}
+	}
+	return ""
+}
+
+// assetSources are what building the assets reads: without code that looks elsewhere, the assets are the same as long as
+// these are.
+var assetSources = []string{
+	"app/assets", "app/javascript", "app/components", "lib/assets", "lib/tasks", "vendor/assets", "vendor/javascript", "config", "Rakefile",
+	"Gemfile", "Gemfile.lock", "gems.rb", "gems.locked", "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "bin/importmap",
+}
+
+// codeAlone are the ends of files that run on the server and are in no asset.
+var codeAlone = []string{".rb", ".erb", ".haml", ".slim", ".jbuilder", ".builder", ".rabl", ".ruby", ".axlsx", ".keep", ".gitkeep", ".md", ".rake"}
+
+// notForAssets are folders at the top that no asset is made of.
+var notForAssets = []string{"app", "db", "spec", "test", "features", "log", "tmp", "storage", "public", "doc", "docs", "coverage", "node_modules", "vendor"}
+
+var (
+	// scanners look for names of classes everywhere in the application.
+	scanners = lazyregexp.New(`tailwind|purgecss|unocss|windicss|pandacss`)
+	// morePaths are where Rails' configuration names further folders of assets.
+	morePaths = lazyregexp.New(`assets\.(?:paths|prepend_path|append_path)\b`)
+)
+
+// reads gives what building the assets depends on; nothing for all of the source. That is where something looks for names everywhere,
+// and where ERB in an asset may read anything.
+func (p *Project) reads() []string {
+	if !p.rails() || p.ownAssets() || p.gems.Has("tailwindcss-rails") || p.has("tailwind.config.js") || p.assetsWithERB() || scanners().MatchString(p.read("package.json")) {
+		return nil
+	}
+	var names []string
+	if p.NeedsNode() && p.has("package.json") || p.findsAssetsElsewhere() {
+		names = p.allButCode()
+	} else {
+		for _, name := range assetSources {
+			if p.has(name) || p.app.IsDir(p.in(name)) {
+				names = append(names, p.in(name))
+			}
+		}
+	}
+	for _, s := range p.gems.Specs {
+		// Engines in the source bring assets of their own.
+		if dir := p.in(s.Remote); s.Source == "PATH" && p.app.IsDir(dir) && dir != p.in(".") {
+			names = append(names, dir)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// findsAssetsElsewhere reports whether the configuration names folders of assets.
+func (p *Project) findsAssetsElsewhere() bool {
+	files, _ := fs.Glob(p.app.FS, p.in("config/initializers/*.rb"))
+	return slices.ContainsFunc(append(files, p.in("config/application.rb"), p.in("config/environments/production.rb")), func(name string) bool {
+		text, _, err := p.app.Read(name)
+		return err == nil && morePaths().Match(text)
+	})
+}
+
+// allButCode are all files and folders that a bundler of scripts might read, wherever it is told to look: those with code for the
+// server alone are none.
+func (p *Project) allButCode() (names []string) {
+	add := func(dir string, skip []string) {
+		entries, err := fs.ReadDir(p.app.FS, path.Clean(p.in(dir)))
+		if err != nil {
+			return
+		}
+		for _, entry := range entries {
+			name := path.Join(dir, entry.Name())
+			if slices.Contains(skip, entry.Name()) || name == ".git" || name == bundleDir || name == p.vendored() {
+				continue
+			}
+			if entry.IsDir() && dir != "." && p.codeOnly(p.in(name)) || !entry.IsDir() && slices.Contains(codeAlone, path.Ext(name)) && name != "gems.rb" {
+				continue
+			}
+			names = append(names, p.in(name))
+		}
+	}
+	add(".", notForAssets)
+	add("app", nil)
+	add("vendor", nil)
+	return names
+}
+
+// codeOnly reports whether all files of a folder are code for the server.
+func (p *Project) codeOnly(dir string) bool {
+	only := true
+	err := fs.WalkDir(p.app.FS, dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !slices.Contains(codeAlone, path.Ext(name)) {
+			only = false
+			err = fs.SkipAll
+		}
+		return err
+	})
+	return only && err == nil
+}
+
+// assetsWithERB reports whether Sprockets has an asset run Ruby.
+func (p *Project) assetsWithERB() bool {
+	found := false
+	for _, dir := range []string{"app/assets", "app/javascript", "lib/assets", "vendor/assets"} {
+		if !p.gems.Has("sprockets") {
+			break
+		}
+		_ = fs.WalkDir(p.app.FS, p.in(dir), func(name string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return fs.SkipDir
+			}
+			found = found || strings.HasSuffix(name, ".erb")
+			return nil
+		})
+	}
+	return found
+}

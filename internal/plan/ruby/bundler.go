@@ -1,0 +1,231 @@
+package ruby
+
+import (
+	_ "embed" // for mkmf
+	"encoding/base64"
+	"encoding/hex"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+)
+
+// mkmf has gems compiled in less time: https://docs.ruby-lang.org/en/master/MakeMakefile.html.
+//
+//go:embed mkmf.rb
+var mkmf string
+
+// bundleDir is where gems are installed, relative to the application.
+const bundleDir = "vendor/bundle"
+
+// gemHome is where RubyGems finds what Bundler installed, relative to the Gemfile:
+// https://guides.rubygems.org/command-reference/#gem-environment.
+func gemHome(ruby string) string { return path.Join(bundleDir, "ruby", line(ruby)+".0") }
+
+// vendorCache is where "bundle cache" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
+const vendorCache = "vendor/cache"
+
+var cachePath = lazyregexp.New(`(?m)^BUNDLE_CACHE_PATH:\s*["']?([^"'\s#]+)`)
+
+// vendored is where they are, relative to the application; the application's own settings may name another folder.
+func (p *Project) vendored() string {
+	if m := cachePath().FindStringSubmatch(p.read(bundleConfig)); m != nil && fs.ValidPath(path.Clean(m[1])) {
+		return path.Clean(m[1])
+	}
+	return vendorCache
+}
+
+// platforms are what RubyGems calls a platform for which Gantry builds, by Go's name of the architecture.
+var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
+
+// bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
+func (p *Project) bundlerEnv(gems string) map[string]string {
+	return map[string]string{
+		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": strconv.FormatBool(p.locked), "BUNDLE_RETRY": "3",
+		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
+		"BUNDLE_DISABLE_VERSION_CHECK": "true", "GEM_PATH": plan.AppDir + "/" + gems, "LANG": "C.UTF-8",
+	}
+}
+
+// firstToRun is the first Bundler that runs on the Rubies that there are: those before call String#untaint, which Ruby 3.2 has not.
+// https://github.com/rubygems/bundler/pull/7385.
+const firstToRun = ">= 2.1"
+
+// bundler is the version that installs; empty for the one that Ruby brings. warning says why it is not the one that wrote the lockfile.
+func (p *Project) bundler(ruby string) (version, warning string) {
+	locked, err := gemfile.Parse(p.lock.Bundler)
+	runs, _ := gemfile.ParseRequirement(firstToRun)
+	if err != nil || runs.Matches(locked) {
+		return p.lock.Bundler, ""
+	}
+	return "", p.in(p.files.lock) + " was written by Bundler " + p.lock.Bundler + ", which does not run on Ruby " + line(ruby) +
+		": the one that Ruby brings installs. Run `bundle update --bundler`, and commit the lockfile."
+}
+
+// without are the groups that are not installed, divided by colons.
+func (p *Project) without() string {
+	return strings.ReplaceAll(p.settings.BundleWithout.Value, ",", ":")
+}
+
+// buildGroups are the groups that the build needs and the running application does not.
+func (p *Project) buildGroups() []string {
+	var found []string
+	named := gemfile.Groups(p.gemfile)
+	for name := range strings.SplitSeq(p.settings.BundleBuildGroups.Value, ",") {
+		if named[name] {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// packages decides how gems are installed.
+func (p *Project) packages(out *plan.Plan) error {
+	arch := out.Runtime.Release.Arch
+	bundler, warning := p.bundler(out.Runtime.Release.Version)
+	if warning != "" {
+		out.BuildEnv["BUNDLE_VERSION"] = "system"
+		out.Warnings = append(out.Warnings, warning)
+	}
+	if err := p.fitsPlatform(platforms[arch]); err != nil {
+		return err
+	}
+	local := []string{}
+	if p.app.IsDir(p.in(p.vendored())) {
+		local = []string{"--local"}
+	}
+	d := &plan.Dependencies{
+		Manager: "Bundler", Version: bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
+		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(p.files.lock),
+		Env:   map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4", "RUBYLIB": plan.ScratchDir},
+		Files: map[string]string{"mkmf.rb": mkmf},
+		// https://bundler.io/man/bundle-config.1.html.
+		Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_FORCE_RUBY_PLATFORM"},
+		Flags:     []string{"BUNDLE_BUILD__*", "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"},
+		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
+		// of the Ruby that installed them.
+		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
+		// Git notes the address with the credentials that Bundler gave it; Bundler gives them again.
+		StoreRewrites: []plan.Rewrite{{Files: "git/*/config", Match: `//[^/\s]*@`, With: "//"}},
+		// The lockfile does not say which gems are those of a group that is left out.
+		Evidence: []string{
+			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",
+			plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
+		},
+		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
+		// what was compiled knows the one place.
+		Twins: []plan.Twin{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
+		// Ruby has compilers write for debuggers (-ggdb3), which makes several times as much of a file.
+		CompiledFiles: []string{"ruby/*/{gems,extensions,bundler/gems}/**/*.so"},
+	}
+	d.Omit, d.Variants = p.leftOut(out.Runtime.Release.Version)
+	d.Install = plan.Command{
+		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored())),
+	}
+	d.InstallLaunch = d.Install
+	if groups := p.buildGroups(); len(groups) > 0 {
+		launch := strings.Join(append(strings.Split(p.without(), ":"), groups...), ":")
+		d.Prune = plan.Command{
+			Title: "bundle clean, without " + strings.Join(groups, ", "), Args: []string{"bundle", "clean"}, Dir: p.dir, Env: map[string]string{"BUNDLE_WITHOUT": launch},
+		}
+		out.LaunchEnv["BUNDLE_WITHOUT"] = launch
+	}
+	if p.locked {
+		p.list(d, arch)
+	} else {
+		// Bundler writes one, which belongs to the gems.
+		d.Lockfile, d.Dirs = "", append(d.Dirs, p.in(p.files.lock))
+		out.Warnings = append(out.Warnings, "There is no "+p.in(p.files.lock)+": which versions of gems are installed is decided anew whenever they are. "+
+			"Run `bundle lock --add-platform "+platforms[arch]+"`, and commit it.")
+	}
+	out.Dependencies = d
+	p.bundleSettings(out)
+	out.NotInImage = append(out.NotInImage, p.in(p.vendored()))
+	return nil
+}
+
+// fitsPlatform refuses a lockfile that was made for other platforms only.
+func (p *Project) fitsPlatform(platform string) error {
+	fits := func(name string) bool {
+		return name == "ruby" || name == platform || name == platform+"-gnu" || strings.HasPrefix(name, platform+"-gnu")
+	}
+	if len(p.lock.Platforms) == 0 || slices.ContainsFunc(p.lock.Platforms, fits) {
+		return nil
+	}
+	return &problem.Problem{
+		ID:    "ruby/lockfile-platform",
+		Title: p.files.lock + " was made for other platforms only",
+		Where: problem.Position{File: p.in(p.files.lock)},
+		Why:   "it is for " + strings.Join(p.lock.Platforms, ", ") + ", and the image is for " + platform,
+		Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit " + p.files.lock + "."},
+	}
+}
+
+// inputs are the files that decide which gems are installed.
+func (p *Project) inputs() []string {
+	names := []string{p.in(p.files.gemfile)}
+	for _, name := range []string{p.files.lock, bundleConfig, ".ruby-version"} {
+		if p.has(name) {
+			names = append(names, p.in(name))
+		}
+	}
+	if p.app.IsDir(p.in(p.vendored())) {
+		names = append(names, p.in(p.vendored()))
+	}
+	for _, s := range p.lock.Specs {
+		if s.Source != "PATH" {
+			continue
+		}
+		// Gems in the source: what they need stands in their gemspec.
+		specs, _ := fs.Glob(p.app.FS, path.Join(p.in(s.Remote), "*.gemspec"))
+		names = append(names, specs...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
+func (p *Project) list(d *plan.Dependencies, arch string) {
+	chosen := map[string]gemfile.Spec{}
+	rank := func(s gemfile.Spec) int {
+		switch {
+		case s.Platform == platforms[arch] || s.Platform == platforms[arch]+"-gnu":
+			return 2
+		case s.Platform == "ruby":
+			return 1
+		}
+		return 0
+	}
+	for _, s := range p.gems.Specs {
+		if rank(s) > 0 && rank(s) > rank(chosen[s.Name]) && s.Source != "PATH" {
+			chosen[s.Name] = s
+		}
+	}
+	for name, s := range chosen {
+		item := plan.Package{Key: name, Name: name, Version: s.Version}
+		if sum, err := hex.DecodeString(s.SHA256); err == nil && len(sum) == 32 {
+			item.Integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum)
+		}
+		for _, need := range s.Needs {
+			if _, known := chosen[need]; known {
+				item.Needs = append(item.Needs, need)
+			}
+		}
+		d.Packages = append(d.Packages, item)
+		d.AtLaunch = append(d.AtLaunch, name)
+	}
+	slices.SortFunc(d.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
+	slices.Sort(d.AtLaunch)
+	for _, name := range p.gems.Dependencies {
+		if _, known := chosen[name]; known {
+			d.DependsOn = append(d.DependsOn, name)
+		}
+	}
+	slices.Sort(d.DependsOn)
+}

@@ -1,0 +1,71 @@
+package ruby
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+)
+
+// bootsnapCode runs Bootsnap's own program, whose place in a bundle differs. Ruby's library is somewhere else at launch.
+const bootsnapCode = `require "bootsnap/cli"; exit Bootsnap::CLI.new(["precompile", "--gemfile", "--exclude", "^" + Regexp.escape(RbConfig::CONFIG["prefix"])]).run`
+
+// bootsnap has the gems compiled, where that is asked for and the application loads Bootsnap: its cache knows files by their
+// times and sizes. It is not the rule, since Ruby does not write the same bytes for the same code.
+// The application's own code is left out, for that would have the gems unpacked for every change of it.
+// https://github.com/rails/bootsnap#precompilation
+func (p *Project) bootsnap(out *plan.Plan) {
+	version, err := gemfile.Parse(p.gems.Version("bootsnap"))
+	known, _ := gemfile.ParseRequirement(">= 1.16")
+	if p.settings.BootsnapPrecompile.Value != "true" || out.Dependencies == nil || err != nil || !known.Matches(version) || !strings.Contains(p.read("config/boot.rb"), "bootsnap/setup") {
+		return
+	}
+	dir := bundleDir + "/bootsnap"
+	out.Dependencies.Compiled = &plan.Compiled{Dir: p.in(dir), Compile: plan.Command{
+		Title: "bootsnap precompile --gemfile", Args: []string{"ruby", "-rbundler/setup", "-e", bootsnapCode}, Dir: p.dir,
+		Env: map[string]string{"BOOTSNAP_CACHE_DIR": dir, "BUNDLE_WITHOUT": out.LaunchEnv["BUNDLE_WITHOUT"]},
+	}}
+	out.LaunchEnv["BOOTSNAP_CACHE_DIR"] = plan.AppDir + "/" + p.in(dir)
+}
+
+// knowsDummy reports whether Rails makes up a secret for tasks itself (7.1 and later).
+func (p *Project) knowsDummy() bool {
+	version := p.gems.Version("railties")
+	return version != "" && !strings.HasPrefix(version, "7.0.") && !slices.Contains([]string{"5", "6"}, version[:1])
+}
+
+// masterKey and credentials are Rails' encrypted configuration:
+// https://guides.rubyonrails.org/security.html#custom-credentials.
+const masterKey = "config/master.key"
+
+var credentials = []string{"config/credentials.yml.enc", "config/credentials/production.yml.enc"}
+
+var databaseURL = lazyregexp.New(`ENV(?:\.fetch\(|\[)\s*["']DATABASE_URL["']\s*(,|\)|\])`)
+
+// config gives what the running application certainly needs, for the contract; what somebody declares counts before it.
+func (p *Project) config(out *plan.Plan) {
+	if !p.rails() {
+		return
+	}
+	secret := plan.Variable{Name: "SECRET_KEY_BASE", Secret: true, Required: true, Description: "Rails signs and encrypts cookies with it; `rails secret` makes one"}
+	for _, file := range credentials {
+		if p.has(file) {
+			secret.Required = false
+			out.Config = append(out.Config, plan.Variable{Name: "RAILS_MASTER_KEY", Secret: true, Description: "decrypts " + file})
+			out.AtLeastOne = append(out.AtLeastOne, []string{"RAILS_MASTER_KEY", "SECRET_KEY_BASE"})
+			break
+		}
+	}
+	out.Config = append(out.Config, secret)
+	// A value behind it makes it optional.
+	if m := databaseURL().FindStringSubmatch(p.read("config/database.yml")); m != nil && m[1] == ")" {
+		out.Config = append(out.Config, plan.Variable{Name: "DATABASE_URL", Type: "url", Secret: true, Required: true, Description: "config/database.yml reads it"})
+	}
+	if p.has(masterKey) {
+		out.NotInImage = append(out.NotInImage, p.in(masterKey))
+		out.Warnings = append(out.Warnings, path.Join(p.dir, masterKey)+" is a secret. It is left out of the image; give it to the container as RAILS_MASTER_KEY, and take it out of the source.")
+	}
+}

@@ -1,0 +1,143 @@
+// Package ruby is all that is known of Ruby applications: which versions they ask for, how their gems are installed, how
+// Rails builds its assets, and how they are started. It reads the source tree and decides; it has no effects.
+package ruby
+
+import (
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
+	"github.com/gantry-buildpack/gantry/internal/source/procfile"
+	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
+	"github.com/gantry-buildpack/gantry/internal/source/settings"
+)
+
+const (
+	rackFile  = "config.ru"
+	railsFile = "config/application.rb"
+)
+
+// bundle is what Bundler calls its two files, https://bundler.io/man/gemfile.5.html.
+type bundle struct{ gemfile, lock string }
+
+// bundles are the names that Bundler knows; it takes the first.
+var bundles = []bundle{{"gems.rb", "gems.locked"}, {"Gemfile", "Gemfile.lock"}}
+
+// LookedFor are the files by which a Ruby application is recognised.
+var LookedFor = []string{"Gemfile", "gems.rb"}
+
+// Project is a Ruby application as its files describe it.
+type Project struct {
+	app      app.App
+	settings settings.Settings
+	// dir is the application's folder in the source tree.
+	dir string
+	// files are the Gemfile and its lockfile; gemfile and lock are what they say.
+	files   bundle
+	gemfile string
+	lock    gemfile.Lock
+	// locked: there is a lockfile.
+	locked bool
+	// gems is the lockfile less what is in groups alone that are not installed; without a lockfile, what the Gemfile names.
+	gems gemfile.Lock
+	// ownAssets reports whether the application has a task assets:precompile of its own; its files are read once.
+	ownAssets func() bool
+	// declared are the process types of the Procfile and project.toml.
+	declared []procfile.Entry
+}
+
+// Read gives the project in a source tree; nil when it is no Ruby application.
+func Read(a app.App, s settings.Settings) (*Project, error) {
+	dir, _, _ := strings.Cut(s.App.Value, ",")
+	p := &Project{app: a, settings: s, dir: strings.TrimPrefix(path.Clean(dir), ".")}
+	found, err := p.readGemfile()
+	if err != nil || !found {
+		return nil, err
+	}
+	if p.declared, err = p.readProcesses(); err != nil {
+		return nil, err
+	}
+	p.ownAssets = sync.OnceValue(p.definesPrecompile)
+	lock, found, err := a.Read(p.in(p.files.lock))
+	if err != nil {
+		return nil, err
+	}
+	if !found && p.has("package.json") && !p.Leads() {
+		// A Gemfile for tools, in an application of Node.js.
+		return nil, nil
+	}
+	leftOut := gemfile.LeftOut(p.gemfile, strings.Split(p.without(), ":"))
+	if !found {
+		p.gems = gemfile.Declared(p.gemfile, leftOut)
+		return p, nil
+	}
+	p.locked = true
+	p.lock = gemfile.ParseLock(string(lock))
+	p.gems = p.lock.Without(leftOut)
+	return p, nil
+}
+
+// readGemfile reads the one that Bundler takes. found is false where there is none.
+func (p *Project) readGemfile() (found bool, err error) {
+	for _, p.files = range bundles {
+		text, found, err := p.app.Read(p.in(p.files.gemfile))
+		if err != nil || found {
+			p.gemfile = string(text)
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+func (p *Project) readProcesses() ([]procfile.Entry, error) {
+	table, err := projecttoml.Read(p.app)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := procfile.Declared(table)
+	if err != nil {
+		return nil, err
+	}
+	text, found, err := p.app.Read(p.in(procfile.Name))
+	if err != nil || !found {
+		return entries, err
+	}
+	more, err := procfile.Parse(p.in(procfile.Name), text)
+	return procfile.Merge(entries, more), err
+}
+
+// in gives the name of a file of the application in the source tree.
+func (p *Project) in(name string) string { return path.Join(p.dir, name) }
+
+func (p *Project) has(name string) bool { return p.app.Has(p.in(name)) }
+
+// read gives a file of the application, empty where there is none that can be read.
+func (p *Project) read(name string) string {
+	text, _, _ := p.app.Read(p.in(name))
+	return string(text)
+}
+
+// rails reports whether it is a Rails application.
+func (p *Project) rails() bool { return p.gems.Has("railties") && p.has(railsFile) }
+
+// Name is what the build plan calls the runtime.
+func (*Project) Name() string { return "ruby" }
+
+// Leads reports whether the application, which is one of Node.js as well, is one of Ruby in the first place: it answers
+// requests with Ruby. Others have a Gemfile for tools.
+func (p *Project) Leads() bool {
+	for _, entry := range p.declared {
+		if entry.Type == "web" {
+			text := entry.Command + " " + strings.Join(entry.Args, " ")
+			for _, word := range []string{"bundle", "rails", "puma", "ruby", "rackup", "unicorn", "falcon", "thin"} {
+				if strings.Contains(text, word) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	return p.has(rackFile) || p.has(railsFile)
+}

@@ -1,0 +1,151 @@
+package localbuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// The lifecycle's places: https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#creator. They are the same
+// on every platform, so that an image does not show where it was built.
+const (
+	layersDir     = "/layers"
+	workspaceDir  = "/workspace"
+	platformDir   = "/platform"
+	cacheDir      = "/cache"
+	lifecycleDir  = "/cnb/lifecycle"
+	buildpacksDir = "/cnb/buildpacks"
+	orderFile     = "/cnb/order.toml"
+	homeDir       = "/home/cnb"
+	temporaryDir  = "/tmp"
+
+	platformAPI = "0.14"
+	systemPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// folders are the places on this machine that stand behind the lifecycle's.
+type folders map[string]string
+
+// create runs the lifecycle's creator: detect, restore, build and export.
+func (b *build) create(ctx context.Context, runReference, outputReference string) error {
+	arguments := func(place func(string) string) []string {
+		return []string{
+			place(lifecycleDir) + "/creator",
+			"-app", place(workspaceDir), "-layers", place(layersDir), "-platform", place(platformDir),
+			"-buildpacks", place(buildpacksDir), "-order", place(orderFile), "-cache-dir", place(cacheDir),
+			"-launcher", place(lifecycleDir) + "/launcher", "-run-image", runReference, "-parallel",
+			"-uid", fmt.Sprint(sandbox.UID), "-gid", fmt.Sprint(sandbox.GID),
+			"-insecure-registry", b.store.address, "-log-level", b.options.LogLevel, outputReference,
+		}
+	}
+	env := []string{"CNB_PLATFORM_API=" + platformAPI, "PATH=" + systemPath, "HOME=" + homeDir, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_NO_COLOR=" + strconv.FormatBool(!b.options.Color)}
+	spec := sandbox.Spec{Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env}
+	for target, source := range b.folders {
+		readOnly := target == lifecycleDir || target == orderFile || target == platformDir || filepath.Dir(filepath.Dir(target)) == buildpacksDir
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: target, ReadOnly: readOnly})
+	}
+	addSystem(&spec)
+	for name, source := range b.users {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: name, ReadOnly: true})
+	}
+	for _, volume := range b.options.Volumes {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: volume.Source, Target: volume.Target, ReadOnly: true})
+	}
+	err := sandbox.Run(ctx, spec, b.stdout, b.stderr)
+	if errors.Is(err, sandbox.ErrForbidden) {
+		b.report.Warning("This machine does not allow user namespaces, so the build uses real paths in place of /layers and /workspace. " +
+			"The image works, but its layers differ from those of other machines.")
+		err = b.createDirectly(ctx, arguments(b.folders.place), env)
+	}
+	if ctx.Err() != nil {
+		return interrupted(ctx.Err())
+	}
+	if err != nil {
+		return &problem.Problem{
+			ID:    "localbuild/lifecycle",
+			Title: "the build failed",
+			Why:   "the lifecycle ended with " + err.Error(),
+			Hints: []string{"The output above says why. The cache of the last build is as it was."},
+			Err:   err,
+		}
+	}
+	return nil
+}
+
+func interrupted(err error) error {
+	return &problem.Problem{
+		ID:    "build/interrupted",
+		Title: "the work was interrupted",
+		Why:   "it was asked to stop",
+		Hints: []string{"Nothing of it was kept; build again."},
+		Err:   err,
+	}
+}
+
+// place gives the place on this machine for one of the lifecycle's.
+func (f folders) place(name string) string {
+	for target, source := range f {
+		if target == name {
+			return source
+		}
+		if name == buildpacksDir && filepath.Dir(filepath.Dir(target)) == buildpacksDir {
+			return filepath.Dir(filepath.Dir(source))
+		}
+	}
+	return name
+}
+
+// createDirectly runs the lifecycle without a sandbox; as user 1000 when this is root, which the lifecycle refuses.
+func (b *build) createDirectly(ctx context.Context, arguments, env []string) error {
+	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
+	cmd.Env, cmd.Dir = append(env, "HOME="+b.folders[homeDir], "TMPDIR="+b.folders[temporaryDir]), b.folders[workspaceDir]
+	cmd.Stdout, cmd.Stderr = b.stdout, b.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: sandbox.UID, Gid: sandbox.GID}
+		for _, name := range []string{layersDir, workspaceDir, cacheDir, homeDir, temporaryDir} {
+			if err := chownAll(b.folders[name]); err != nil {
+				return err
+			}
+		}
+	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd.Run()
+}
+
+func chownAll(dir string) error {
+	return filepath.WalkDir(dir, func(file string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(file, sandbox.UID, sandbox.GID)
+	})
+}
+
+// addSystem shows the sandbox this machine's programs, as a build image has them.
+func addSystem(spec *sandbox.Spec) {
+	spec.Links = map[string]string{}
+	for _, name := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/dev", "/run", "/sys"} {
+		info, err := os.Lstat(name)
+		if err != nil {
+			continue
+		}
+		if info.Mode()&os.ModeSymlink != 0 {
+			if target, err := os.Readlink(name); err == nil {
+				spec.Links[name] = target
+			}
+			continue
+		}
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: name, Target: name, ReadOnly: name == "/usr" || name == "/etc"})
+	}
+}

@@ -1,0 +1,328 @@
+// Package localbuild is a buildpacks platform in one process: the real lifecycle, without a container engine and
+// without root. It knows how a build is set up and what happens to the image; the build itself is the lifecycle's and
+// the buildpack's.
+package localbuild
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// Volume is a folder or file that the build sees, read-only.
+type Volume struct{ Source, Target string }
+
+// Options say what to build and where it goes.
+type Options struct {
+	// App is the application's folder.
+	App string
+	// Buildpack is the folder with buildpack.toml and bin/.
+	Buildpack string
+	// Lifecycle is the folder with the programs lifecycle and launcher.
+	Lifecycle string
+	// RunImage is a reference, an OCI layout or a tarball; empty for one made on this machine.
+	RunImage string
+	// Output is a file (*.tar, for docker load) or a folder (an OCI layout); empty for none besides the cache's.
+	Output string
+	// Publish is a reference to push to; empty for none.
+	Publish string
+	// Cache is the application's cache; empty for a folder in Home that belongs to App.
+	Cache string
+	// Home holds run images and the caches of applications.
+	Home string
+	// LogLevel is the lifecycle's: debug, info, warn or error.
+	LogLevel string
+	// Color allows it escape sequences.
+	Color bool
+	// Env is given to the build, as platform variables.
+	Env map[string]string
+	// Volumes are shown to the build.
+	Volumes []Volume
+}
+
+// Result is the image that was built.
+type Result struct {
+	Image v1.Image
+	// Layout is the folder in which it is kept.
+	Layout string
+	Digest v1.Hash
+}
+
+// build is one build while it happens.
+type build struct {
+	options        Options
+	report         *buildlog.Report
+	stdout, stderr io.Writer
+	store          *store
+	folders        folders
+	// users are the files that name the sandbox's user, by their place.
+	users map[string]string
+}
+
+// Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
+func Build(ctx context.Context, options Options, r *buildlog.Report, stdout, stderr io.Writer) (Result, error) {
+	b := &build{options: options, report: r, stdout: stdout, stderr: stderr}
+	if err := b.check(); err != nil {
+		return Result{}, err
+	}
+	unlock, err := b.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	if err := os.MkdirAll(b.options.Cache, 0o755); err != nil {
+		return Result{}, problem.Disk("make the cache", err)
+	}
+	work, err := os.MkdirTemp(b.options.Cache, "work-")
+	if err != nil {
+		return Result{}, problem.Disk("make a temporary folder", err)
+	}
+	defer removeAll(work)
+	if err := b.prepare(work); err != nil {
+		return Result{}, err
+	}
+	if b.store, err = openStore(filepath.Join(b.options.Cache, "image")); err != nil {
+		return Result{}, err
+	}
+	defer b.store.close()
+	return b.run(ctx)
+}
+
+func (b *build) run(ctx context.Context) (Result, error) {
+	base, label, err := RunImage(ctx, b.options.RunImage, b.options.Home, b.report)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := b.store.offer(ctx, "run", base); err != nil {
+		return Result{}, err
+	}
+	if last := b.store.last(); last != nil {
+		if err := b.store.offer(ctx, "app", last); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := b.create(ctx, b.store.address+"/run", b.store.address+"/app"); err != nil {
+		return Result{}, err
+	}
+	reference, err := b.store.reference("app")
+	if err != nil {
+		return Result{}, err
+	}
+	image, err := remote.Image(reference, remote.WithContext(ctx))
+	if err != nil {
+		return Result{}, fmt.Errorf("read the image: %w", err)
+	}
+	if image, err = nameRunImage(image, b.store.address+"/run", label); err != nil {
+		return Result{}, err
+	}
+	if err := b.store.keep(image); err != nil {
+		return Result{}, err
+	}
+	// From here on the image is the one on disk: the registry ends with the build.
+	if image, err = FirstImage(b.store.path); err != nil {
+		return Result{}, err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return Result{}, fmt.Errorf("read the image: %w", err)
+	}
+	result := Result{Image: image, Layout: string(b.store.path), Digest: digest}
+	return result, b.deliver(ctx, image)
+}
+
+// deliver puts the image where it was asked for.
+func (b *build) deliver(ctx context.Context, image v1.Image) error {
+	if b.options.Output != "" {
+		if err := write(image, b.options.Output, "gantry/"+imageName(b.options.App)); err != nil {
+			return err
+		}
+	}
+	if b.options.Publish == "" {
+		return nil
+	}
+	reference, err := name.ParseReference(b.options.Publish)
+	if err == nil {
+		err = remote.Write(reference, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	}
+	if err != nil {
+		return &problem.Problem{
+			ID:    "localbuild/publish",
+			Title: "the image could not be pushed to " + b.options.Publish,
+			Why:   err.Error(),
+			Hints: []string{"Check the name, and log in to its registry: docker login, or crane auth login."},
+			Err:   err,
+		}
+	}
+	return nil
+}
+
+// check finds what is missing before anything is done.
+func (b *build) check() error {
+	app, err := filepath.Abs(b.options.App)
+	if info, statErr := os.Stat(app); err != nil || statErr != nil || !info.IsDir() {
+		return &problem.Problem{
+			ID:    "localbuild/no-app",
+			Title: b.options.App + " is not a folder",
+			Hints: []string{"Give the folder that holds the application."},
+		}
+	}
+	b.options.App = app
+	for _, file := range []string{filepath.Join(b.options.Buildpack, "bin/build"), filepath.Join(b.options.Lifecycle, "lifecycle")} {
+		if _, err := os.Stat(file); err != nil {
+			return &problem.Problem{
+				ID:    "localbuild/not-set-up",
+				Title: "Gantry is not built yet",
+				Why:   err.Error(),
+				Hints: []string{"Run scripts/build.sh in Gantry's checkout."},
+				Err:   err,
+			}
+		}
+	}
+	if b.options.Cache == "" {
+		b.options.Cache = filepath.Join(b.options.Home, "apps", imageName(app)+"-"+shortDigest(app))
+	}
+	return nil
+}
+
+// lock keeps two builds from using one cache at the same time: the second waits.
+func (b *build) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(b.options.Cache, 0o755); err != nil {
+		return nil, problem.Disk("make the cache", err)
+	}
+	file, err := os.OpenFile(filepath.Join(b.options.Cache, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, problem.Disk("lock the cache", err)
+	}
+	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		b.report.Line("Waiting", "another build uses this cache")
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+			return nil, problem.Disk("lock the cache", err)
+		}
+	}
+	return func() { _ = file.Close() }, nil
+}
+
+// prepare makes the folders that the lifecycle works in.
+func (b *build) prepare(work string) error {
+	leftovers, _ := filepath.Glob(filepath.Join(b.options.Cache, "work-*"))
+	for _, dir := range leftovers {
+		if dir != work {
+			removeAll(dir)
+		}
+	}
+	version, id, err := identity(b.options.Buildpack)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(work, "buildpacks", strings.ReplaceAll(id, "/", "_"), version)
+	b.folders = folders{
+		layersDir:    filepath.Join(work, "layers"),
+		workspaceDir: filepath.Join(work, "workspace"),
+		platformDir:  filepath.Join(work, "platform"),
+		homeDir:      filepath.Join(work, "home"),
+		temporaryDir: filepath.Join(work, "tmp"),
+		cacheDir:     filepath.Join(b.options.Cache, "layers"),
+		lifecycleDir: filepath.Join(work, "lifecycle"),
+		orderFile:    filepath.Join(work, "order.toml"),
+		strings.Replace(folder, filepath.Join(work, "buildpacks"), buildpacksDir, 1): folder,
+	}
+	for target, source := range b.folders {
+		if target == orderFile {
+			continue
+		}
+		if err := os.MkdirAll(source, 0o755); err != nil {
+			return problem.Disk("make "+filepath.Base(source), err)
+		}
+	}
+	order := fmt.Sprintf("[[order]]\n[[order.group]]\nid = %q\nversion = %q\n", id, version)
+	if err := os.WriteFile(b.folders[orderFile], []byte(order), 0o644); err != nil {
+		return problem.Disk("write order.toml", err)
+	}
+	if err := b.writeUsers(work); err != nil {
+		return err
+	}
+	if err := copyApp(b.options.Buildpack, folder); err != nil {
+		return err
+	}
+	if err := copyApp(b.options.App, b.folders[workspaceDir]); err != nil {
+		return err
+	}
+	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir]); err != nil {
+		return err
+	}
+	if err := b.placeBindings(); err != nil {
+		return err
+	}
+	return writeEnv(filepath.Join(b.folders[platformDir], "env"), b.options.Env)
+}
+
+// placeBindings makes the places of volumes in the platform's folder, which the sandbox cannot write to.
+func (b *build) placeBindings() error {
+	for _, volume := range b.options.Volumes {
+		name, inside := strings.CutPrefix(volume.Target, platformDir+"/")
+		if !inside || !filepath.IsLocal(name) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(b.folders[platformDir], name), 0o755); err != nil {
+			return problem.Disk("make the place of "+volume.Target, err)
+		}
+	}
+	return nil
+}
+
+// writeUsers makes the sandbox's user known by name, as in a build image.
+func (b *build) writeUsers(work string) error {
+	b.users = map[string]string{}
+	for name, text := range map[string]string{
+		"passwd": "root:x:0:0:root:/root:/bin/sh\ncnb:x:1000:1000::" + homeDir + ":/bin/sh\n",
+		"group":  "root:x:0:\ncnb:x:1000:\n",
+	} {
+		file := filepath.Join(work, name)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return problem.Disk("write "+name, err)
+		}
+		b.users["/etc/"+name] = file
+	}
+	return nil
+}
+
+// identity reads a buildpack's version and id.
+func identity(buildpack string) (version, id string, err error) {
+	text, err := os.ReadFile(filepath.Join(buildpack, "buildpack.toml"))
+	if err != nil {
+		return "", "", fmt.Errorf("read the buildpack: %w", err)
+	}
+	var descriptor struct {
+		Buildpack struct{ ID, Version string }
+	}
+	if err := toml.Unmarshal(text, &descriptor); err != nil {
+		return "", "", fmt.Errorf("read the buildpack: %w", err)
+	}
+	return descriptor.Buildpack.Version, descriptor.Buildpack.ID, nil
+}
+
+// writeEnv gives platform variables to the lifecycle: one file each.
+func writeEnv(dir string, env map[string]string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return problem.Disk("write platform variables", err)
+	}
+	for key, value := range env {
+		if err := os.WriteFile(filepath.Join(dir, key), []byte(value), 0o600); err != nil {
+			return problem.Disk("write platform variables", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package localbuild
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/oci"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// ownRunImage is the label of the run image that is made when none is given.
+const ownRunImage = "gantry/run:debian-12"
+
+// RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
+// label is the name by which image metadata refers to it.
+func RunImage(ctx context.Context, given, cache string, r *buildlog.Report) (base v1.Image, label string, err error) {
+	if given == "" {
+		base, err = Base{Kind: RunBase, Shell: true}.Image(ctx, cache, r)
+		return base, ownRunImage, err
+	}
+	label = given
+	if _, statErr := os.Stat(given); statErr == nil {
+		label = filepath.Base(given)
+	}
+	if base, err = oci.Open(ctx, given); err != nil {
+		return nil, "", badRunImage(given, err.Error(), err)
+	}
+	return base, label, nil
+}
+
+func badRunImage(given, why string, err error) error {
+	return &problem.Problem{
+		ID:    "localbuild/run-image",
+		Title: fmt.Sprintf("the run image %s cannot be used", given),
+		Why:   why,
+		Hints: []string{"Give --run-image a reference, an OCI layout folder or an image tarball; without it one is made from Debian packages."},
+		Err:   err,
+	}
+}

@@ -1,0 +1,161 @@
+// Package projecttoml reads project.toml, the project descriptor, as far as it is Gantry's: the table [dev.gantry], with the
+// place of every key. What the keys mean is known elsewhere.
+// Format: https://github.com/buildpacks/spec/blob/main/extensions/project-descriptor.md.
+package projecttoml
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
+// File is the descriptor's name.
+const File = "project.toml"
+
+// Root is the table that is Gantry's.
+const Root = "dev.gantry"
+
+// Table is [dev.gantry] of an application; it is empty when there is none.
+type Table struct {
+	Values map[string]any
+	where  map[string]problem.Position
+}
+
+// Read gives the table. Other tables belong to others and are left alone.
+func Read(a app.App) (Table, error) {
+	none := Table{Values: map[string]any{}}
+	text, found, err := a.Read(File)
+	if err != nil || !found {
+		return none, err
+	}
+	values := map[string]any{}
+	if err := toml.Unmarshal(text, &values); err != nil {
+		return none, invalid(err)
+	}
+	t := Table{Values: values, where: index(text)}
+	for _, path := range []string{"dev", Root} {
+		inner, found := t.Values[path[strings.LastIndexByte(path, '.')+1:]]
+		if !found {
+			return none, nil
+		}
+		if t.Values, found = inner.(map[string]any); !found {
+			position := t.where[path]
+			position.File = File
+			return none, &problem.Problem{
+				ID:    "settings/bad-value",
+				Title: path + " has a value that is not understood",
+				Where: position,
+				Why:   "a table is expected",
+				Hints: []string{"Write it as [" + path + "], with one setting a line below it."},
+			}
+		}
+	}
+	return t, nil
+}
+
+// Where gives the place of a key, by its dotted path below [dev.gantry]; the elements of an array of tables are
+// "name[0]", "name[1]".
+func (t Table) Where(path string) problem.Position {
+	for {
+		if position, found := t.where[Root+"."+path]; found {
+			position.File = File
+			return position
+		}
+		// The nearest that has a place.
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return problem.Position{File: File}
+		}
+		path = path[:i]
+	}
+}
+
+func invalid(err error) error {
+	p := &problem.Problem{
+		ID:    "settings/project-invalid",
+		Title: File + " is not valid TOML",
+		Where: problem.Position{File: File},
+		Why:   strings.TrimPrefix(err.Error(), "toml: "),
+		Hints: []string{"Correct the line; the format is described at https://toml.io/en/v1.0.0."},
+		Err:   err,
+	}
+	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, column := decode.Position()
+		p.Where.Line, p.Where.Column = line, column
+	}
+	return p
+}
+
+// Nearest gives the name that is most like text; empty when none is much like it.
+func Nearest(text string, names []string) string {
+	best, score := "", 0.49
+	for _, name := range names {
+		if s := levenshtein.Match(text, name, nil); s > score {
+			best, score = name, s
+		}
+	}
+	return best
+}
+
+// indexer notes the places of keys while it walks a valid document.
+type indexer struct {
+	parser    unstable.Parser
+	positions map[string]problem.Position
+	arrays    map[string]int
+}
+
+func index(text []byte) map[string]problem.Position {
+	x := indexer{positions: map[string]problem.Position{}, arrays: map[string]int{}}
+	x.parser.Reset(text)
+	table := ""
+	for x.parser.NextExpression() {
+		switch expression := x.parser.Expression(); expression.Kind {
+		case unstable.Table:
+			table = x.record("", expression.Key())
+		case unstable.ArrayTable:
+			name := x.record("", expression.Key())
+			table = fmt.Sprintf("%s[%d]", name, x.arrays[name])
+			x.arrays[name]++
+			key := expression.Key()
+			for key.Next() {
+				start := x.parser.Shape(key.Node().Raw).Start
+				x.positions[table] = problem.Position{Line: start.Line, Column: start.Column}
+			}
+		case unstable.KeyValue:
+			x.recordValue(table, expression)
+		}
+	}
+	return x.positions
+}
+
+func (x *indexer) recordValue(prefix string, pair *unstable.Node) {
+	path := x.record(prefix, pair.Key())
+	if value := pair.Value(); value.Kind == unstable.InlineTable {
+		for children := value.Children(); children.Next(); {
+			x.recordValue(path, children.Node())
+		}
+	}
+}
+
+// record notes where each part of a dotted key stands and gives the whole path.
+func (x *indexer) record(prefix string, key unstable.Iterator) string {
+	path := prefix
+	for key.Next() {
+		if path != "" {
+			path += "."
+		}
+		path += string(key.Node().Data)
+		if _, seen := x.positions[path]; !seen {
+			start := x.parser.Shape(key.Node().Raw).Start
+			x.positions[path] = problem.Position{Line: start.Line, Column: start.Column}
+		}
+	}
+	return path
+}
