@@ -175,14 +175,14 @@ func TestPackAndDocker(t *testing.T) {
 	p := copySample(t, "express")
 
 	log := d.packBuild(p.dir, "--trust-builder", "--clear-cache")
-	d.Expect(log).To(ContainSubstring("Layer       modules: made, "))
+	d.Expect(log).To(ContainSubstring("Layer       modules: created ("))
 	image := strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.Id}} {{.Config.User}}", appTag))
 	d.Expect(image).NotTo(HaveSuffix(" root"))
 	d.Expect(image).NotTo(HaveSuffix(" "))
 
 	log = d.packBuild(p.dir, "--trust-builder")
 	for _, layer := range []string{"gantry", "node", "modules"} {
-		d.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
+		d.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused (inputs unchanged)"))
 		d.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:" + layer + "'"))
 	}
 	d.Expect(strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.Id}} {{.Config.User}}", appTag))).To(Equal(image))

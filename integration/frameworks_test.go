@@ -25,7 +25,7 @@ func TestNextStandalone(t *testing.T) {
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("/.next/cache")))
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("/workspace/app/page.jsx")), "the image holds the server alone")
 
-	p.Expect(p.build()).To(ContainSubstring("Build       the caches of its tools are those of the last build"))
+	p.Expect(p.build()).To(ContainSubstring("Build       restored the caches of the build's tools"))
 }
 
 // A single-page application: no Node.js in the image, and every page is the start page.

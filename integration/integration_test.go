@@ -54,7 +54,7 @@ type project struct {
 	// home is shared by all tests: the run image takes a while to make.
 	cache string
 	env   map[string]string
-	// volumes are what the build sees beside the application.
+	// volumes are what the build sees next to the application.
 	volumes []localbuild.Volume
 	last    localbuild.Result
 }

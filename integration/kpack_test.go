@@ -228,10 +228,10 @@ func TestKpackPods(t *testing.T) {
 		b := all.on(t)
 		p := copySample(t, "typescript")
 		first := built(b, p.dir, map[string]string{"BP_LOG_LEVEL": "debug"})
-		b.Expect(first["build"]).To(ContainSubstring("Layer       modules: made, there is none from an earlier build"))
+		b.Expect(first["build"]).To(ContainSubstring("Layer       modules: created (no cached layer)"))
 		b.serves(t, "Hello")
 		again := built(b, p.dir, nil)
-		b.Expect(again["build"]).To(ContainSubstring("Layer       modules: reused, nothing it depends on has changed"))
+		b.Expect(again["build"]).To(ContainSubstring("Layer       modules: reused (inputs unchanged)"))
 		b.Expect(again["export"]).To(ContainSubstring("Reusing layer 'gantry/app:modules'"))
 	})
 
@@ -286,7 +286,7 @@ func TestKpackPods(t *testing.T) {
 		b.Expect(logs["build"]).To(ContainSubstring("[disk/full]"))
 		b.room = 0
 		again := built(b, p.dir, nil)
-		b.Expect(again["build"]).To(ContainSubstring("Layer       modules: reused, nothing it depends on has changed"))
+		b.Expect(again["build"]).To(ContainSubstring("Layer       modules: reused (inputs unchanged)"))
 		b.serves(t, "Hello from Express")
 	})
 
@@ -322,6 +322,6 @@ func TestKpackPods(t *testing.T) {
 		p := newProject(t, map[string]string{"main.py": ""})
 		logs, failed := b.build(p.dir, nil)
 		b.Expect(failed).To(Equal("detect"))
-		b.Expect(logs["detect"]).To(ContainSubstring("Not for Gantry: there is none of "))
+		b.Expect(logs["detect"]).To(ContainSubstring("Not for Gantry: its folder contains none of "))
 	})
 }

@@ -73,7 +73,7 @@ uri = "`+after+`"
 	d.Expect(d.run("docker", "run", "--rm", "--entrypoint", "report", appTag)).To(Equal("report of express\n"))
 	d.Expect(d.run("docker", "run", "--rm", "--entrypoint", "ls", appTag, "/workspace")).NotTo(ContainSubstring("secret.txt"))
 	output = d.packBuild(p.dir, "--env-file", file, "--trust-builder=false")
-	d.Expect(output).To(ContainSubstring("Layer       modules: made, another buildpack needs them while it builds"))
+	d.Expect(output).To(ContainSubstring("Layer       modules: created (another buildpack needs them while it builds)"))
 	d.Expect(output).To(ContainSubstring("after: express is there"))
 	d.Expect(output).To(ContainSubstring("Reusing layer 'gantry/app:modules'"))
 

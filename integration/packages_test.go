@@ -241,7 +241,7 @@ func TestPureBuild(t *testing.T) {
 	})
 	p.lock()
 	p.env["FLAVOUR"] = "plain"
-	const again = "what the scripts made comes from the cache: source, packages and variables are the same"
+	const again = "restored what the scripts made (source, packages and variables unchanged)"
 	p.Expect(p.build()).NotTo(ContainSubstring(again))
 	first := p.layers()
 	answer := func() string {

@@ -134,7 +134,7 @@ func TestSinatra(t *testing.T) {
 	r.use(t, p, "3.4.5")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("Installing puma 6.6.0 with native extensions"))
-	p.Expect(log).To(ContainSubstring("Layer       gems: made, there is none from an earlier build"))
+	p.Expect(log).To(ContainSubstring("Layer       gems: created (no cached layer)"))
 	first := p.layers()
 	names, compiled := p.files(func(name string) bool {
 		return strings.HasSuffix(name, "/puma_http11.so") || strings.HasSuffix(name, "/gantry_sampler.so")
@@ -165,7 +165,7 @@ func TestSinatra(t *testing.T) {
 
 	log = p.build()
 	for _, layer := range []string{"gantry", "gems", "ruby"} {
-		p.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
+		p.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused (inputs unchanged)"))
 	}
 	p.Expect(p.layers()).To(Equal(first))
 	p.Expect(r.fetched()).To(BeEmpty())
@@ -253,7 +253,7 @@ func TestAnotherGem(t *testing.T) {
 	p.edit("Gemfile.lock", "    base64 (0.2.0)\n", "    base64 (0.2.0)\n    connection_pool (2.4.1)\n")
 	p.edit("Gemfile.lock", "  rackup\n", "  rackup\n  redis\n")
 	log := p.build()
-	p.Expect(log).To(MatchRegexp(`Layer       gems: made, Gemfile(\.lock)? changed|Layer       gems: made, Gemfile and`))
+	p.Expect(log).To(MatchRegexp(`Layer       gems: created \(Gemfile(\.lock)? changed`))
 	p.Expect(r.fetched()).To(Equal([]string{"connection_pool-2.4.1.gem", "redis-5.3.0.gem", "redis-client-0.22.2.gem"}))
 }
 
@@ -321,13 +321,13 @@ func TestRails(t *testing.T) {
 
 	// The same source makes the same image, somewhere else and later; but for code that Ruby compiles.
 	p.env["BP_BOOTSNAP_PRECOMPILE"] = "false"
-	p.Expect(p.build()).To(ContainSubstring("Layer       gems: made"))
+	p.Expect(p.build()).To(ContainSubstring("Layer       gems: created"))
 	twin := copyApp(t, "ruby/rails")
 	r.use(t, twin, "3.3.8")
 	twin.build()
 	p.Expect(twin.layers()).To(Equal(p.layers()), func() string { return strings.Join(differing(p, twin, "/gems/vendor/"), "\n") })
 
-	const kept = "what the scripts made comes from the cache"
+	const kept = "restored what the scripts made"
 	first := p.layers()
 	p.Expect(p.build()).To(ContainSubstring(kept))
 	p.Expect(p.layers()).To(Equal(first))
@@ -390,7 +390,7 @@ func TestRailsWithNode(t *testing.T) {
 	}
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("bin/node")))
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("node_modules/")))
-	p.Expect(p.build()).To(ContainSubstring("what the scripts made comes from the cache"))
+	p.Expect(p.build()).To(ContainSubstring("restored what the scripts made"))
 }
 
 // railsEnv is what the Rails application needs to start.
@@ -411,7 +411,7 @@ func railsWithNode(t *testing.T, over ...string) *project {
 	return p
 }
 
-// A process of Node.js beside those of Ruby: the image holds Node.js and the packages that it needs, and not those for building.
+// A process of Node.js next to those of Ruby: the image holds Node.js and the packages that it needs, and not those for building.
 func TestRailsWithNodeAtLaunch(t *testing.T) {
 	t.Parallel()
 	p := railsWithNode(t, "rails-node")
@@ -435,7 +435,7 @@ func TestRailsWithNodeAtLaunch(t *testing.T) {
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("npm-cli.js")))
 	before := p.layers()
 
-	p.Expect(p.build()).To(And(ContainSubstring("modules: reused"), ContainSubstring("what the scripts made comes from the cache")))
+	p.Expect(p.build()).To(And(ContainSubstring("modules: reused"), ContainSubstring("restored what the scripts made")))
 	p.Expect(p.layers()).To(Equal(before), "nothing has changed")
 	p.edit("build.mjs", "blue", "green")
 	log = p.build()

@@ -13,7 +13,7 @@ func TestExpress(t *testing.T) {
 	p := copySample(t, "express")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring(`from engines.node in package.json:9:13 (>=22)`))
-	p.Expect(log).To(ContainSubstring("Layer       modules: made, there is none from an earlier build"))
+	p.Expect(log).To(ContainSubstring("Layer       modules: created (no cached layer)"))
 	first := p.layers()
 
 	c := p.start(runDefault)
@@ -26,7 +26,7 @@ func TestExpress(t *testing.T) {
 
 	log = p.build()
 	for _, layer := range []string{"gantry", "node", "modules"} {
-		p.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused, nothing it depends on has changed"))
+		p.Expect(log).To(ContainSubstring("Layer       " + layer + ": reused (inputs unchanged)"))
 		p.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:" + layer + "'"))
 	}
 	p.Expect(log).NotTo(ContainSubstring("Download"))
@@ -42,7 +42,7 @@ func TestExpress(t *testing.T) {
 
 	p.addDependency("is-number", "7.0.0")
 	log = p.build()
-	p.Expect(log).To(ContainSubstring("Layer       modules: made, package-lock.json changed"))
+	p.Expect(log).To(ContainSubstring("Layer       modules: created (package-lock.json changed)"))
 	p.Expect(log).To(ContainSubstring("Layer       node: reused"))
 	output, code := p.run("node", "-p", "require('is-number')(5)")
 	p.Expect(output).To(Equal("true\n"))

@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
-	builder := pipeline.Builder{Environ: os.Environ(), Report: out}
+	builder := pipeline.Builder{Environ: os.Environ(), Log: out}
 	libcnb.Build(func(c libcnb.BuildContext) (libcnb.BuildResult, error) { return builder.Build(ctx, c) }, libcnb.NewConfig(cnb.Exit(out)))
 }
 

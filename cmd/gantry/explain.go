@@ -38,6 +38,15 @@ func runExplain(_ context.Context, arguments []string) (int, error) {
 		folder = f.Arg(0)
 	}
 	return check.Fits, explain.Write(explain.Options{
-		App: folder, Arch: *arch, Lookup: cnb.Lookup(given, nil), JSON: *json, Color: buildlog.Colored(os.Stdout),
+		App: folder, Arch: *arch, Lookup: cnb.Lookup(given, nil), Environ: environ(given), JSON: *json, Color: buildlog.Colored(os.Stdout),
 	}, os.Stdout)
+}
+
+// environ writes variables as NAME=value.
+func environ(given map[string]string) []string {
+	var list []string
+	for name, value := range given {
+		list = append(list, name+"="+value)
+	}
+	return list
 }

@@ -76,7 +76,7 @@ func examine(arguments []string) int {
 	}
 	image.Revision = revision
 	machine := launch.Host()
-	patient := doctor.Patient{Image: image, Machine: machine, Proc: "/proc", Environ: launch.Variables(os.Environ())}
+	patient := doctor.Target{Image: image, Machine: machine, Proc: "/proc", Environ: launch.Variables(os.Environ())}
 	if p, found := capture.InAnotherContainer(); found {
 		// A container for debugging has limits, variables and files of its own: those of the application are asked for.
 		patient.Elsewhere = p.Root()

@@ -45,7 +45,7 @@ func run(ctx context.Context, arguments, environ []string) error {
 	if err := f.Parse(arguments); err != nil {
 		return err
 	}
-	releases, err := inventory.For(*arch)
+	releases, err := inventory.For(*arch, "glibc")
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ type downloads struct {
 	client        *fetch.Client
 	dir, registry string
 	releases      inventory.Catalog
-	report        *buildlog.Report
+	report        *buildlog.Log
 }
 
 // add downloads a release, from its official place where that can be reached, else from the registry, with the package
@@ -115,7 +115,7 @@ func (d downloads) save(ctx context.Context, release plan.Release, file fetch.Fi
 	if err != nil {
 		return errors.Join(err, os.Remove(filepath.Dir(place)))
 	}
-	d.report.Line("Download", fmt.Sprintf("%s %s, %s from %s", release.Name, release.Version, buildlog.Size(size), source))
+	d.report.Line("Download", fmt.Sprintf("%s %s, %s from %s", release.Name, release.Version, problem.Size(size), source))
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// order is a Build of kpack.io/v1alpha2, and what kpack's controller knows beside it.
+// order is a Build of kpack.io/v1alpha2, and what kpack's controller knows next to it.
 type order struct {
 	Build   v1alpha2.Build                 `json:"build"`
 	Images  v1alpha2.BuildPodImages        `json:"images"`

@@ -22,7 +22,7 @@ type Finding struct {
 	Advice      string `json:"advice,omitempty"`
 }
 
-// Warning reports whether the application can start all the same.
+// Warning reports whether the application can start anyway.
 func (f Finding) Warning() bool { return f.Kind == "renamed" }
 
 // Environment is what is checked.

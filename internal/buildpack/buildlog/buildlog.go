@@ -24,8 +24,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem/redact"
 )
 
-// Report writes to a log or a terminal; it may be used by several goroutines.
-type Report struct {
+// Log writes to a file or a terminal; it may be used by several goroutines.
+type Log struct {
 	mu    sync.Mutex
 	out   io.Writer
 	color bool
@@ -34,8 +34,8 @@ type Report struct {
 }
 
 // New makes a report; color allows escape sequences.
-func New(out io.Writer, color bool) *Report {
-	return &Report{out: out, color: color, announceAfter: 2 * time.Second, remindAfter: 10 * time.Second}
+func New(out io.Writer, color bool) *Log {
+	return &Log{out: out, color: color, announceAfter: 2 * time.Second, remindAfter: 10 * time.Second}
 }
 
 const (
@@ -45,24 +45,24 @@ const (
 	bold   = "1"
 )
 
-func (r *Report) paint(code, text string) string {
+func (r *Log) paint(code, text string) string {
 	if !r.color || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (r *Report) printf(format string, arguments ...any) {
+func (r *Log) printf(format string, arguments ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, _ = fmt.Fprintf(r.out, format, arguments...)
 }
 
 // Title names the program.
-func (r *Report) Title(text string) { r.printf("%s\n", r.paint(bold, text)) }
+func (r *Log) Title(text string) { r.printf("%s\n", r.paint(bold, text)) }
 
 // Decisions prints what was decided, aligned.
-func (r *Report) Decisions(list []plan.Decision) {
+func (r *Log) Decisions(list []plan.Decision) {
 	subjects, values := 0, 0
 	for _, d := range list {
 		subjects, values = max(subjects, len(d.Subject)), max(values, min(len(d.Value), 40))
@@ -74,20 +74,20 @@ func (r *Report) Decisions(list []plan.Decision) {
 }
 
 // Line prints a subject and what there is to say of it.
-func (r *Report) Line(subject, text string) {
+func (r *Log) Line(subject, text string) {
 	r.printf("  %-10s  %s\n", problem.Visible(subject), problem.Visible(text))
 }
 
 // Warning prints something that the user should mend, though the build goes on.
-func (r *Report) Warning(text string) {
+func (r *Log) Warning(text string) {
 	r.printf("%s\n\n", indent(wrap("Warning: "+problem.VisibleLines(text), 100), "  ", func(s string) string { return r.paint(yellow, s) }))
 }
 
 // Done ends the report with the time that it all took.
-func (r *Report) Done(took time.Duration) { r.printf("  %-10s  %s\n", "Done", seconds(took)) }
+func (r *Log) Done(took time.Duration) { r.printf("  %-10s  %s\n", "Done", seconds(took)) }
 
 // Step announces work. The function it gives ends the step: with what came of it, or with "" when it failed.
-func (r *Report) Step(subject, what string) (end func(result string)) {
+func (r *Log) Step(subject, what string) (end func(result string)) {
 	start, finished := time.Now(), make(chan struct{})
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
@@ -112,7 +112,7 @@ func (r *Report) Step(subject, what string) (end func(result string)) {
 }
 
 // Problem prints an error as a block that can be found and understood.
-func (r *Report) Problem(p *problem.Problem) {
+func (r *Log) Problem(p *problem.Problem) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s %s  %s\n", r.paint(red, "Failed:"), r.paint(bold, problem.Visible(p.Title)), r.paint(dim, "["+p.ID+"]"))
 	field := func(name, text string) {
@@ -132,11 +132,11 @@ func (r *Report) Problem(p *problem.Problem) {
 }
 
 // Output gives a writer for the output of another program.
-func (r *Report) Output() *Output { return &Output{report: r} }
+func (r *Log) Output() *Output { return &Output{report: r} }
 
 // Output shows whole lines, each behind a bar, without credentials in addresses.
 type Output struct {
-	report *Report
+	report *Log
 	rest   []byte
 }
 
@@ -197,14 +197,6 @@ func wrap(text string, width int) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-// Size writes a number of bytes for people.
-func Size(bytes int64) string {
-	if bytes < 1_000_000 {
-		return fmt.Sprintf("%d kB", (bytes+999)/1000)
-	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-}
 
 // Colored reports whether a file is a terminal that wants colour: https://no-color.org.
 func Colored(file *os.File) bool {

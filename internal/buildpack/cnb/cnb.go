@@ -29,12 +29,12 @@ func Lookup(given map[string]string, environ []string) func(string) (string, boo
 }
 
 // Exit ends a phase: the exit codes are those of the specification, errors are printed as problems.
-func Exit(r *buildlog.Report) libcnb.Option { return libcnb.WithExitHandler(exit{r}) }
+func Exit(r *buildlog.Log) libcnb.Option { return libcnb.WithExitHandler(exit{r}) }
 
 // failDetection is the specification's "not for this buildpack".
 const failDetection = 100
 
-type exit struct{ report *buildlog.Report }
+type exit struct{ report *buildlog.Log }
 
 func (e exit) Error(err error) {
 	e.report.Problem(problem.As(err))

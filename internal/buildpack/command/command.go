@@ -29,7 +29,7 @@ type Runner struct {
 	Env []string
 	// Output receives what programs print, both streams in the order in which they are written.
 	Output io.Writer
-	// Warn receives the command's remarks; nil where nobody wants them.
+	// Warn receives the warnings that the output reveals; nil to drop them.
 	Warn func(text string)
 }
 
@@ -63,9 +63,9 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 	if err != nil {
 		return failure(command, redact.Addresses(kept.String()), err)
 	}
-	for _, remark := range command.Remarks {
-		if parts := quoted(redact.Addresses(kept.String()), remark.Quote); len(parts) > 0 && r.Warn != nil {
-			r.Warn(remark.Title + ": " + strings.Join(parts, "; ") + ". " + remark.Hint)
+	for _, warning := range command.Warnings {
+		if parts := quoted(redact.Addresses(kept.String()), warning.Quote); len(parts) > 0 && r.Warn != nil {
+			r.Warn(warning.Title + ": " + strings.Join(parts, "; ") + ". " + warning.Hint)
 		}
 	}
 	return nil

@@ -50,9 +50,9 @@ func TestRemarks(t *testing.T) {
 	r, _ := runner(t)
 	var warnings []string
 	r.Warn = func(text string) { warnings = append(warnings, text) }
-	remark := plan.Remark{Quote: regexp.MustCompile(`(?m)left out: (\w+)`), Title: "Some are left out", Hint: "Approve them."}
+	remark := plan.OutputWarning{Quote: regexp.MustCompile(`(?m)left out: (\w+)`), Title: "Some are left out", Hint: "Approve them."}
 	for _, output := range []string{"left out: a", "nothing", "left out: b; exit 1"} {
-		_ = r.Run(context.Background(), plan.Command{Args: []string{"sh", "-c", "echo " + output}, Remarks: []plan.Remark{remark}})
+		_ = r.Run(context.Background(), plan.Command{Args: []string{"sh", "-c", "echo " + output}, Warnings: []plan.OutputWarning{remark}})
 	}
 	NewWithT(t).Expect(warnings).To(Equal([]string{"Some are left out: a. Approve them."}))
 }

@@ -2,16 +2,18 @@
 package explain
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
@@ -22,9 +24,10 @@ import (
 type Options struct {
 	// App is the application's folder, Arch the architecture as Go names it.
 	App, Arch string
-	// Lookup finds a variable of the build.
-	Lookup func(string) (string, bool)
-	JSON   bool
+	// Lookup finds a variable of the build; Environ are those that are set, as NAME=value.
+	Lookup  func(string) (string, bool)
+	Environ []string
+	JSON    bool
 	// Color paints the text for a terminal.
 	Color bool
 }
@@ -61,19 +64,23 @@ type process struct {
 
 // Write explains an application.
 func Write(o Options, out io.Writer) error {
-	made, err := resolve.Decide(app.Open(o.App), o.Lookup, o.Arch, time.Now())
+	resolved, err := resolve.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc"}, time.Now())
 	if err != nil {
 		return err
 	}
-	p := made.Plan
-	e := explanation{Warnings: p.Warnings, Layers: Layers(p, made.Contract), Contract: made.Contract}
+	specs, err := layers.All(session.Describe(o.App, o.Arch, o.Environ), resolved.Plan, resolved.Contract)
+	if err != nil {
+		return err
+	}
+	p := resolved.Plan
+	e := explanation{Warnings: p.Warnings, Layers: layersOf(p, specs), Contract: resolved.Contract}
 	for _, d := range p.Decisions {
 		e.Decisions = append(e.Decisions, decision(d))
 	}
 	for _, s := range steps(p) {
 		e.Steps = append(e.Steps, step{s.Title, s.Args, path.Join(".", s.Dir)})
 	}
-	for _, q := range p.Processes {
+	for _, q := range p.Image.Processes {
 		e.Processes = append(e.Processes, process{q.Type, q.Args, q.Env, path.Join(".", q.Dir), q.Default})
 	}
 	if o.JSON {
@@ -81,42 +88,49 @@ func Write(o Options, out io.Writer) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(e)
 	}
-	r := buildlog.New(out, o.Color)
-	r.Title("What a build would do")
+	return write(e, p, o.Color, out)
+}
+
+func write(e explanation, p plan.Plan, color bool, out io.Writer) error {
+	log := buildlog.New(out, color)
+	log.Title("What a build would do")
 	for _, warning := range p.Warnings {
-		r.Warning(warning)
+		log.Warning(warning)
 	}
-	r.Decisions(p.Decisions)
-	r.Title("Steps")
+	log.Decisions(p.Decisions)
+	log.Title("Steps")
 	for i, s := range e.Steps {
 		where := ""
 		if s.Folder != "." {
 			where = " (in " + s.Folder + ")"
 		}
-		r.Line(fmt.Sprint(i+1), s.Title+where)
+		log.Line(fmt.Sprint(i+1), s.Title+where)
 	}
-	_, err = io.WriteString(out, "\n"+Picture(e.Layers)+"\n")
+	_, err := io.WriteString(out, "\n"+Picture(e.Layers)+"\n")
 	return err
 }
 
 // steps are the programs that a first build runs.
 func steps(p plan.Plan) []plan.Command {
-	list := slices.Clone(p.Before)
-	if d := p.Dependencies; d != nil {
+	var list []plan.Command
+	for _, step := range p.Build.Before {
+		list = append(list, step.Command)
+	}
+	for _, in := range p.Installs {
 		switch {
-		case d.Direct && d.NotDirect == "":
-			list = append(list, plan.Command{Title: "Gantry installs from " + path.Join(d.Root, d.Lockfile), Dir: d.Root})
-			list = append(list, d.Hooks...)
-		case len(p.Scripts)+len(d.Hooks)+len(p.Before) > 0 || d.NotAtLaunch:
-			list = append(list, d.Install)
+		case in.Lockfile.Direct != nil && in.Lockfile.NotDirect == "":
+			list = append(list, plan.Command{Title: "Gantry installs from " + path.Join(in.Root, in.Lockfile.Name), Dir: in.Root})
+			list = append(list, in.Commands.Hooks...)
+		case layers.Builds(p, in) || in.Launch.None:
+			list = append(list, in.Commands.All)
 		default:
-			list = append(list, d.InstallLaunch)
+			list = append(list, in.Commands.OnlyLaunch)
 		}
 	}
-	if p.Provides != nil {
-		list = append(list, steps(*p.Provides)...)
+	for _, step := range p.Build.Steps {
+		list = append(list, step.Command)
 	}
-	return append(list, p.Scripts...)
+	return list
 }
 
 // Layer is one layer of a build.
@@ -126,81 +140,55 @@ type Layer struct {
 	Image bool   `json:"image"`
 	Cache bool   `json:"cache"`
 	Holds string `json:"holds"`
-	// RebuiltWhen are the things of which a change makes it anew.
+	// RebuiltWhen are the inputs of which a change has it made again.
 	RebuiltWhen []string `json:"rebuilt-when"`
+	// Sometimes says when the layer is made, if not always.
+	Sometimes string `json:"sometimes,omitempty"`
 }
 
-// Layers are those that a build makes, from the bottom of the image to its top, then the caches.
-func Layers(p plan.Plan, c contract.Contract) []Layer {
-	declared := "the process types"
-	if !c.Empty() {
-		declared = "the config contract, the process types"
+// layersOf describes layers, and those of the application's own files, from the bottom of the image to its top, then the
+// caches.
+func layersOf(p plan.Plan, specs []layers.Spec) []Layer {
+	var image, caches []Layer
+	for _, s := range specs {
+		l := Layer{Name: s.Name, Image: s.Types.Launch, Cache: s.Types.Cache, Holds: s.Holds, RebuiltWhen: causes(s), Sometimes: s.Sometimes}
+		if l.Image {
+			image = append(image, l)
+		} else {
+			caches = append(caches, l)
+		}
 	}
-	list := []Layer{{Name: "gantry", Image: true, Holds: "what starts, checks and shows the application", RebuiltWhen: []string{"Gantry", declared, title(p)}}}
-	list = append(list, layersAtLaunch(p)...)
-	if p.Provides != nil {
-		list = append(list, layersAtLaunch(*p.Provides)...)
-	}
-	for _, group := range p.Slices {
-		list = append(list, Layer{Name: "application: " + strings.Join(group[:min(3, len(group))], ", ") + " …", Image: true, Holds: "those of them that there are", RebuiltWhen: []string{"these files"}})
+	for _, group := range p.Image.Source.Slices {
+		image = append(image, Layer{Name: "application: " + strings.Join(group[:min(3, len(group))], ", ") + " …", Image: true, Holds: "those of them that exist", RebuiltWhen: []string{"these files"}})
 	}
 	holds, when := "the rest of the source", "the source"
-	if len(p.Only) > 0 {
-		holds, when = "nothing but "+strings.Join(p.Only, ", "), "what the build makes"
+	if only := p.Image.Source.Only; len(only) > 0 {
+		holds, when = "nothing but "+strings.Join(only, ", "), "what the build makes"
 	}
-	list = append(list, Layer{Name: "application", Image: true, Holds: holds, RebuiltWhen: []string{when}})
-	list = append(list, cacheLayers(p)...)
-	if p.Provides != nil {
-		list = append(list, cacheLayers(*p.Provides)...)
-	}
-	return list
+	return append(append(image, Layer{Name: "application", Image: true, Holds: holds, RebuiltWhen: []string{when}}), caches...)
 }
 
-// title is the runtime's name and version.
-func title(p plan.Plan) string { return p.Runtime.Title + " " + p.Runtime.Release.Version }
+// groups are the beginnings of inputs of which there may be many.
+var groups = []string{"launch variable ", "launch options ", "the variable ", "file "}
 
-// packagesFrom is what the packages depend on.
-func packagesFrom(p plan.Plan) []string {
-	d := p.Dependencies
-	return append(slices.Clone(d.Inputs), strings.TrimSpace(d.Manager+" "+d.Version), "the line of "+p.Runtime.Title, "the distribution")
-}
-
-// layersAtLaunch are those with one language's part of the image.
-func layersAtLaunch(p plan.Plan) (list []Layer) {
-	if len(p.Runtime.Launch) == 0 {
-		return nil
-	}
-	if d := p.Dependencies; d != nil && !d.NotAtLaunch && !d.InPlace {
-		list = append(list, Layer{
-			Name: cmp.Or(d.Layer, p.LayerPrefix+"modules"), Image: true, Holds: "the packages that the running application needs",
-			RebuiltWhen: append(packagesFrom(p), "what the build writes into them"),
-		})
-	}
-	list = append(list, Layer{Name: p.Runtime.Release.Name, Image: true, Holds: title(p), RebuiltWhen: []string{"its version"}})
-	if p.Agent != nil {
-		list = append(list, Layer{Name: p.LayerPrefix + "agent", Image: true, Holds: "what lets people look into its processes", RebuiltWhen: []string{title(p), "the distribution", "the C compiler"}})
-	}
-	return list
-}
-
-// cacheLayers are those that make one language's part of the next build faster.
-func cacheLayers(p plan.Plan) (list []Layer) {
-	d := p.Dependencies
-	direct := d != nil && d.Direct && d.NotDirect == ""
-	builds := len(p.Scripts)+len(p.Before) > 0
-	if direct {
-		list = append(list, Layer{Name: "modules-store", Cache: true, Holds: "the packages' archives, each verified before use", RebuiltWhen: []string{"never as a whole: one archive a package"}})
-	} else if d != nil {
-		if builds || len(d.Hooks) > 0 || d.NotAtLaunch {
-			list = append(list, Layer{Name: p.LayerPrefix + "modules-cache", Cache: true, Holds: "one archive of the packages for building", RebuiltWhen: packagesFrom(p)})
+// causes names the inputs of a layer; of those that begin alike, in one text.
+func causes(s layers.Spec) []string {
+	var list []string
+	grouped := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(s.Inputs)) {
+		i := slices.IndexFunc(groups, func(group string) bool { return strings.HasPrefix(name, group) })
+		switch {
+		case slices.Contains(s.Also, name):
+		case i >= 0:
+			grouped[groups[i]] = append(grouped[groups[i]], strings.TrimPrefix(name, groups[i]))
+		default:
+			list = append(list, name)
 		}
-		list = append(list, Layer{Name: p.LayerPrefix + "packages-cache", Cache: true, Holds: "one archive of what " + d.Manager + " has fetched", RebuiltWhen: []string{"something is installed"}})
 	}
-	if builds || d != nil && !direct {
-		list = append(list, Layer{Name: p.LayerPrefix + "toolchain-cache", Cache: true, Holds: "one archive of " + title(p) + " and its tools", RebuiltWhen: []string{"their versions"}})
+	for _, group := range groups {
+		if names := grouped[group]; len(names) > 0 {
+			list = append(list, group+strings.Join(names, ", "))
+		}
 	}
-	if builds {
-		list = append(list, Layer{Name: p.LayerPrefix + "build-cache", Cache: true, Holds: "the caches of the build's tools", RebuiltWhen: []string{"the build runs"}})
-	}
-	return list
+	return append(list, s.Also...)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func application(t *testing.T, files map[string]string) string {
 	dir := t.TempDir()
@@ -95,5 +95,5 @@ func TestJSON(t *testing.T) {
 func TestNoApplication(t *testing.T) {
 	err := explain.Write(explain.Options{App: t.TempDir(), Arch: "amd64", Lookup: func(string) (string, bool) { return "", false }}, &bytes.Buffer{})
 	NewWithT(t).Expect(problem.As(err).ID).To(Equal("app/unknown"))
-	NewWithT(t).Expect(err).To(MatchError("this is no application that Gantry knows: there is none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs in its folder [app/unknown]"))
+	NewWithT(t).Expect(err).To(MatchError("Gantry does not recognise this application: its folder contains none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs [app/unknown]"))
 }

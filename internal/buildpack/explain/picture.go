@@ -12,8 +12,8 @@ import (
 // width is that of the picture's boxes, in characters.
 const width = 76
 
-// Picture draws the layers as they lie on each other, the image's from its top to its bottom and the caches beside it in
-// a box of their own, each with what makes it anew.
+// Picture draws the layers as they lie on each other, the image's from its top to its bottom and the caches in a
+// separate box, each with what it depends on.
 func Picture(layers []Layer) string {
 	var image, cache []Layer
 	for _, l := range layers {
@@ -26,7 +26,7 @@ func Picture(layers []Layer) string {
 	slices.Reverse(image)
 	out := stack("The image", image)
 	if len(cache) > 0 {
-		out += "\n" + stack("Kept for the next build, in no image", cache)
+		out += "\n" + stack("Cached for the next build, not in the image", cache)
 	}
 	return out
 }
@@ -38,8 +38,19 @@ func stack(title string, layers []Layer) string {
 		if i > 0 {
 			fmt.Fprintf(&out, "├%s┤\n", strings.Repeat("─", width))
 		}
-		line(&out, l.Name+"  "+l.Holds)
-		for _, part := range wrapped("anew when: "+strings.Join(l.RebuiltWhen, ", "), width-6) {
+		holds := l.Holds
+		if l.Sometimes != "" {
+			holds += ", " + l.Sometimes
+		}
+		for n, part := range wrapped(holds, width-utf8.RuneCountInString(l.Name)-6) {
+			if n == 0 {
+				part = l.Name + "  " + part
+			} else {
+				part = strings.Repeat(" ", utf8.RuneCountInString(l.Name)+2) + part
+			}
+			line(&out, part)
+		}
+		for _, part := range wrapped("changes with: "+strings.Join(l.RebuiltWhen, ", "), width-6) {
 			line(&out, "    "+part)
 		}
 	}

@@ -52,10 +52,10 @@ func (in Inputs) CauseBut(last map[string]any, name string) string {
 // Cause says why a layer with the metadata of the last build cannot be used again; it is empty when it can.
 func (in Inputs) Cause(last map[string]any) string {
 	if len(last) == 0 {
-		return "there is none from an earlier build"
+		return "no cached layer"
 	}
 	if last["format"] != format {
-		return "this version of Gantry makes it differently"
+		return "another version of Gantry made it"
 	}
 	old, _ := last["inputs"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(in)) {
@@ -71,7 +71,7 @@ func (in Inputs) Cause(last map[string]any) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		if _, still := in[name]; !still {
-			return name + " is gone"
+			return name + " was removed"
 		}
 	}
 	return ""

@@ -40,10 +40,10 @@ func TestCause(t *testing.T) {
 		{layer.Inputs{"version": "22.1.0", "package.json": in["package.json"]}, "version changed from 22.1.0 to 24.18.0"},
 		{layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("[]"))}, "package.json changed"},
 		{layer.Inputs{"version": "24.18.0"}, "package.json is new"},
-		{layer.Inputs{"version": "24.18.0", "package.json": in["package.json"], ".npmrc": "x"}, ".npmrc is gone"},
+		{layer.Inputs{"version": "24.18.0", "package.json": in["package.json"], ".npmrc": "x"}, ".npmrc was removed"},
 	} {
 		NewWithT(t).Expect(in.Cause(throughTOML(t, c.last.Metadata()))).To(Equal(c.want))
 	}
-	NewWithT(t).Expect(in.Cause(nil)).To(Equal("there is none from an earlier build"))
-	NewWithT(t).Expect(in.Cause(map[string]any{"format": "0"})).To(Equal("this version of Gantry makes it differently"))
+	NewWithT(t).Expect(in.Cause(nil)).To(Equal("no cached layer"))
+	NewWithT(t).Expect(in.Cause(map[string]any{"format": "0"})).To(Equal("another version of Gantry made it"))
 }

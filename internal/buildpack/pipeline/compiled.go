@@ -16,32 +16,32 @@ import (
 // imageTime is the time of every file in an image: https://github.com/buildpacks/lifecycle/blob/main/archive/writer.go.
 var imageTime = time.Date(1980, time.January, 1, 0, 0, 1, 0, time.UTC)
 
-// compilePackages makes of the packages in their layer what lets the running application load them faster. It can do
-// without.
-func (w *work) compilePackages(ctx context.Context, in installation, dir string) error {
-	if in.Compiled == nil {
+// compile makes of the packages in their layer what lets the running application load them faster, where the layer is new. The
+// application can do without.
+func (p pipeline) compile(ctx context.Context, f finished) error {
+	if f.Launch.Compiled == nil || f.cause == "" {
 		return nil
 	}
-	if err := setTimes(dir, imageTime); err != nil {
+	if err := setTimes(f.layer.Path, imageTime); err != nil {
 		return problem.Disk("set the times of packages", err)
 	}
-	step := in.Compiled.Compile
-	runner := command.Runner{Dir: filepath.Join(w.ctx.ApplicationPath, step.Dir), Env: w.environ(), Output: &bytes.Buffer{}}
+	step, dir := f.Launch.Compiled.Compile, filepath.Join(p.App, f.Launch.Compiled.Dir)
+	runner := command.Runner{Dir: filepath.Join(p.App, step.Dir), Env: p.Environ(f.toolchain), Output: &bytes.Buffer{}}
 	for name, value := range step.Env {
 		runner.Env = append(runner.Env, name+"="+value)
 	}
-	end := w.Report.Step("Build", step.Title)
-	failed := runner.Run(ctx, step)
+	end := p.Log.Step("Build", step.Title)
+	failed := p.run(ctx, runner, step)
 	if failed == nil {
 		end(step.Title)
-		return removeNaming(filepath.Join(w.ctx.ApplicationPath, in.Compiled.Dir), w.toolchain)
+		return removeNaming(dir, p.ToolchainDir(f.toolchain))
 	}
 	end("")
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	w.Report.Warning(step.Title + " failed, and is left out; the application starts without it, a little later: " + problem.As(failed).Why)
-	return archive.RemoveAll(filepath.Join(w.ctx.ApplicationPath, in.Compiled.Dir))
+	p.Log.Warning(step.Title + " failed, and is left out; the application starts without it, a little later: " + problem.As(failed).Why)
+	return archive.RemoveAll(dir)
 }
 
 func setTimes(dir string, to time.Time) error {

@@ -2,91 +2,111 @@ package pipeline
 
 import (
 	"bytes"
-	"cmp"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/sbom"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// billOfMaterials writes what the image holds, and what else the build used, from the plan and from what is known
-// of the layer: it takes milliseconds and needs nothing on disk. Where it goes: buildpack specification, "Software-Bill-of-Materials".
-func (w *work) billOfMaterials() error {
+// writeBill writes the bills of materials of the image, and of the build, from the plan and from what is known of the
+// layers: it takes milliseconds and needs nothing on disk. Where they go: buildpack specification,
+// "Software-Bill-of-Materials".
+func (p pipeline) writeBill(l libcnb.Layers, b outcome) error {
 	const prefix = "org.opencontainers.image."
-	d := sbom.Document{
-		Name: w.plan.Labels[prefix+"title"], Version: w.plan.Labels[prefix+"version"],
-		Tool: w.ctx.Buildpack.Info.Name, ToolVersion: w.ctx.Buildpack.Info.Version,
+	document := sbom.Document{
+		Name: p.Image.Labels[prefix+"title"], Version: p.Image.Labels[prefix+"version"], Tool: p.Info.Name, ToolVersion: p.Info.Version,
 	}
-	launch, build := d, d
-	w.components("", &launch, &build)
-	if w.plan.Provides != nil {
-		w.providedWork().components(w.plan.Provides.Language+" ", &launch, &build)
+	launch, build := document, document
+	for n, t := range p.Toolchains {
+		// The first language's keys have no prefix.
+		k := keys("")
+		if n > 0 {
+			k = keys(t.Language + " ")
+		}
+		runtime := k.toolchain(t)
+		launch, build = launch.With(runtime.launch), build.With(runtime.build)
+		for _, in := range p.Installs {
+			if in.Language == t.Language {
+				packages := k.packages(in, t.AtLaunch(), layers.Find(b.layers, in.Layer))
+				launch, build = launch.With(packages.launch), build.With(packages.build)
+			}
+		}
 	}
-	if err := w.writeBill(launch, w.ctx.Layers.LaunchSBOMPath); err != nil {
+	if err := writeDocument(launch, l.LaunchSBOMPath); err != nil {
 		return err
 	}
-	return w.writeBill(build, w.ctx.Layers.BuildSBOMPath)
+	return writeDocument(build, l.BuildSBOMPath)
 }
 
-// components adds what the image holds, and what the build used, of one language. prefix tells its keys from another one's.
-func (w *work) components(prefix string, launch, build *sbom.Document) {
-	r := w.plan.Runtime
+// keys tells the components of one language from those of another, by a prefix.
+type keys string
+
+func (k keys) all(list []string) (prefixed []string) {
+	for _, key := range list {
+		prefixed = append(prefixed, string(k)+key)
+	}
+	return prefixed
+}
+
+// parts are what the image holds, and what the build used.
+type parts struct{ launch, build sbom.Part }
+
+// toolchain gives a runtime and its tools.
+func (k keys) toolchain(t plan.Toolchain) (p parts) {
+	r := t.Runtime
 	runtime := sbom.Component{
-		Key: prefix + "runtime", Type: "generic", Name: r.Release.Name, Version: r.Release.Version, Integrity: r.Release.Integrity, License: r.License, Runtime: true,
+		Key: string(k) + "runtime", Type: "generic", Name: r.Release.Name, Version: r.Release.Version, Integrity: r.Release.Integrity, License: r.License, Runtime: true,
 	}
 	if r.CPE != "" {
 		runtime.CPE = "cpe:2.3:a:" + r.CPE + ":" + r.Release.Version + ":*:*:*:*:*:*:*"
 	}
-	tool := func(t plan.Tool) sbom.Component {
-		return sbom.Component{Key: prefix + "tool " + t.Release.Name, Type: "npm", Name: t.Release.Package, Version: t.Release.Version, Integrity: t.Release.Integrity}
+	component := func(t plan.Tool) sbom.Component {
+		return sbom.Component{Key: string(k) + "tool " + t.Release.Name, Type: plan.ToolType, Name: t.Release.Package, Version: t.Release.Version, Integrity: t.Release.Integrity}
 	}
-	if w.atLaunch() {
-		if slices.Contains(r.Launch, "bin/"+r.Release.Name) {
-			launch.Components = append(launch.Components, runtime)
-		}
-		for _, t := range toolsAtLaunch(r) {
-			launch.Components = append(launch.Components, tool(t))
-		}
+	p.build.Components = []sbom.Component{runtime}
+	for _, tool := range t.Tools {
+		p.build.Components = append(p.build.Components, component(tool))
 	}
-	build.Components = append(build.Components, runtime)
-	for _, t := range tools(r) {
-		build.Components = append(build.Components, tool(t))
+	if slices.Contains(r.Files.Launch, "bin/"+r.Release.Name) {
+		p.launch.Components = []sbom.Component{runtime}
 	}
-	if packages := w.plan.Dependencies; packages != nil {
-		keys := func(list []string) (prefixed []string) {
-			for _, key := range list {
-				prefixed = append(prefixed, prefix+key)
-			}
-			return prefixed
-		}
-		roots := keys(packages.DependsOn)
-		build.Roots = append(build.Roots, roots...)
-		if w.atLaunch() {
-			launch.Roots = append(launch.Roots, roots...)
-		}
-		missing := w.missing()
-		for _, p := range packages.Packages {
-			c := sbom.Component{Key: prefix + p.Key, Type: cmp.Or(packages.PackageType, "npm"), Name: p.Name, Version: p.Version, Integrity: p.Integrity, License: p.License, Needs: keys(p.Needs)}
-			build.Components = append(build.Components, c)
-			if _, there := slices.BinarySearch(packages.AtLaunch, p.Key); there && w.atLaunch() && !slices.Contains(missing, p.Key) {
-				launch.Components = append(launch.Components, c)
-			}
-		}
-		l, _ := w.inResult(modulesLayer)
-		for _, text := range asStrings(l.Metadata[listedPackages]) {
-			name, version, _ := strings.Cut(text, " ")
-			c := sbom.Component{Key: prefix + text, Type: cmp.Or(packages.PackageType, "npm"), Name: name, Version: version}
-			build.Components, launch.Components = append(build.Components, c), append(launch.Components, c)
-		}
+	for _, tool := range t.ToolsAtLaunch() {
+		p.launch.Components = append(p.launch.Components, component(tool))
 	}
+	return p
 }
 
-func (w *work) writeBill(d sbom.Document, path func(libcnb.SBOMFormat) string) error {
+// packages gives those of an installation; layer is that of the packages for running.
+func (k keys) packages(in plan.Install, atLaunch bool, layer libcnb.Layer) (p parts) {
+	p.build.Roots = k.all(in.List.DependsOn)
+	if atLaunch {
+		p.launch.Roots = p.build.Roots
+	}
+	missing := layers.Strings(layer.Metadata[notInstalledKey])
+	for _, pkg := range in.List.Packages {
+		c := sbom.Component{
+			Key: string(k) + pkg.Key, Type: in.List.Type, Name: pkg.Name, Version: pkg.Version, Integrity: pkg.Integrity, License: pkg.License, Needs: k.all(pkg.Needs),
+		}
+		p.build.Components = append(p.build.Components, c)
+		if _, listed := slices.BinarySearch(in.List.AtLaunch, pkg.Key); listed && atLaunch && !slices.Contains(missing, pkg.Key) {
+			p.launch.Components = append(p.launch.Components, c)
+		}
+	}
+	for _, text := range layers.Strings(layer.Metadata[unlistedKey]) {
+		name, version, _ := strings.Cut(text, " ")
+		c := sbom.Component{Key: string(k) + text, Type: in.List.Type, Name: name, Version: version}
+		p.build.Components, p.launch.Components = append(p.build.Components, c), append(p.launch.Components, c)
+	}
+	return p
+}
+
+func writeDocument(d sbom.Document, path func(libcnb.SBOMFormat) string) error {
 	var cyclonedx, spdx bytes.Buffer
 	if err := d.CycloneDX(&cyclonedx); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
@@ -45,12 +46,22 @@ type Document struct {
 	Roots []string
 }
 
+// Part is a part of a document.
+type Part struct {
+	Components []Component
+	Roots      []string
+}
+
+// With gives the document with one more part.
+func (d Document) With(p Part) Document {
+	d.Components, d.Roots = slices.Concat(d.Components, p.Components), slices.Concat(d.Roots, p.Roots)
+	return d
+}
+
 func (c Component) purl() string {
 	namespace, name := "", c.Name
-	if c.Type == "npm" {
-		if scope, rest, ok := strings.Cut(c.Name, "/"); ok {
-			namespace, name = scope, rest
-		}
+	if scope, rest, ok := strings.Cut(c.Name, "/"); ok {
+		namespace, name = scope, rest
 	}
 	return packageurl.NewPackageURL(c.Type, namespace, name, c.Version, nil, "").ToString()
 }

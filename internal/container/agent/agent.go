@@ -1,4 +1,4 @@
-// Package agent holds what Gantry puts beside an application of Ruby, so that it can be looked into while it runs: a
+// Package agent holds what Gantry puts next to an application of Ruby, so that it can be looked into while it runs: a
 // script that Ruby loads first, with a part that profiles alone need, the source of a sampler that is compiled for the image's
 // Ruby, and a script that sends requests to an application inside of its own process. package capture asks the first of them.
 package agent

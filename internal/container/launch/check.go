@@ -56,11 +56,11 @@ func (c Check) Run() (set map[string]string, ok bool) {
 			_, _ = fmt.Fprintf(c.Log, "gantry: the configuration of process %s uses old names\n\n%s\n", c.Process, describe(warnings))
 		}
 		if len(problems) > 0 && mode == "warn" {
-			_, _ = fmt.Fprintf(c.Log, "gantry: the configuration is not complete; process %s starts all the same (BPL_CONFIG_CHECK=warn)\n\n%s\n",
+			_, _ = fmt.Fprintf(c.Log, "gantry: the configuration is not complete; process %s starts anyway (BPL_CONFIG_CHECK=warn)\n\n%s\n",
 				c.Process, describe(problems))
 		} else if len(problems) > 0 {
-			text := fmt.Sprintf("gantry: the configuration is not complete; process %s does not start\n\n%s\n  %s. Set BPL_CONFIG_CHECK=warn to start all the same.\n",
-				c.Process, describe(problems), count(len(problems), "problem"))
+			text := fmt.Sprintf("gantry: the configuration is not complete; process %s does not start\n\n%s\n  %s. Set BPL_CONFIG_CHECK=warn to start anyway.\n",
+				c.Process, describe(problems), problem.Count(len(problems), "problem"))
 			_, _ = io.WriteString(c.Log, text)
 			terminate(c.Termination, text)
 			return nil, false

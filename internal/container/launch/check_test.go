@@ -70,7 +70,7 @@ func TestARefusalWordForWord(t *testing.T) {
   LOG_LEVEL     is "loud"; expected is one of debug, info
                 Correct its value in the deployment.
 
-  2 problems. Set BPL_CONFIG_CHECK=warn to start all the same.
+  2 problems. Set BPL_CONFIG_CHECK=warn to start anyway.
 `))
 	g.Expect(termination).To(Equal(log))
 }
@@ -79,7 +79,7 @@ func TestModesOfTheCheck(t *testing.T) {
 	g := NewWithT(t)
 	ok, _, log, termination := check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=warn", "DATABASE_URL=mysql://canary")
 	g.Expect(ok).To(BeTrue())
-	g.Expect(log).To(HavePrefix("gantry: the configuration is not complete; process web starts all the same (BPL_CONFIG_CHECK=warn)\n"))
+	g.Expect(log).To(HavePrefix("gantry: the configuration is not complete; process web starts anyway (BPL_CONFIG_CHECK=warn)\n"))
 	g.Expect(log + termination).NotTo(ContainSubstring("canary"))
 	ok, _, log, _ = check(t, shop, machine(t, nil), "BPL_CONFIG_CHECK=off")
 	g.Expect(ok).To(BeTrue())
@@ -188,7 +188,7 @@ func TestValuesFromFilesAndBindings(t *testing.T) {
 
 // A process of Node.js in an image of Ruby is sized as one of Node.js; the others are not.
 func TestAnotherRuntimeBeside(t *testing.T) {
-	image := launch.Image{Runtime: "ruby", Version: "3.4.5", Beside: map[string]string{"node": "24.18.0"}}
+	image := launch.Image{Runtime: "ruby", Version: "3.4.5", OtherRuntimes: map[string]string{"node": "24.18.0"}}
 	limited := machine(t, map[string]string{"sys/fs/cgroup/memory.max": "1073741824\n"})
 	set := func(program string) map[string]string {
 		c := launch.Check{Image: image, Process: "render", Args: []string{program}, Machine: limited, Log: &bytes.Buffer{}, Layer: "/layers/gantry"}

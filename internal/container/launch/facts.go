@@ -15,8 +15,8 @@ type Image struct {
 	// Runtime is the language's name, e.g. "node", and Version its exact version.
 	Runtime string `json:"runtime,omitempty"`
 	Version string `json:"version,omitempty"`
-	// Beside are the versions of other runtimes that are there, by their names, which are those of their programs.
-	Beside map[string]string `json:"beside,omitempty"`
+	// OtherRuntimes are the versions of other runtimes that are there, by their names, which are those of their programs.
+	OtherRuntimes map[string]string `json:"other-runtimes,omitempty"`
 	// Buildpack is Gantry's own version.
 	Buildpack string `json:"buildpack,omitempty"`
 	// Processes are the application's process types.

@@ -50,10 +50,3 @@ func split(findings []contract.Finding) (problems, warnings []contract.Finding) 
 	}
 	return problems, warnings
 }
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

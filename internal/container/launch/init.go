@@ -36,7 +36,8 @@ const (
 //	[--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
 //
 // With --check, the program is one of that process type, and starts only where its configuration is complete; it is sized for
-// the container's limits. A custom command has no type: so a debug shell starts all the same. With --group, signals go to the program's whole process group, for a shell that does not forward them.
+// the container's limits. A custom command has no type: so a debug shell starts anyway. With --group, signals go to the
+// program's whole process group, for a shell that does not forward them.
 // With --stop, the program gets that signal in place of SIGTERM, which it takes for an order to drop its work.
 func Init(arguments, environ []string, stderr io.Writer) int {
 	order, err := parse(arguments, environ)
@@ -83,6 +84,11 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 		check.Environ = order.env
 		check.Remark()
 	}
+	return forward(signals, child, order, delay, func(status syscall.WaitStatus) { reporter.ended(child, status, tail.finish(), terminationLog) }, reporter.orphanEnded)
+}
+
+// forward sends signals to the program until it ends, and gives its exit code; SIGTERM after a delay.
+func forward(signals <-chan os.Signal, child int, order order, delay time.Duration, ended func(syscall.WaitStatus), orphanEnded func(int, syscall.WaitStatus)) int {
 	target := child
 	if order.group {
 		target = -child
@@ -90,12 +96,12 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	for received := range signals {
 		switch received {
 		case syscall.SIGCHLD:
-			if status, ended := reap(child, reporter.orphanEnded); ended {
-				reporter.ended(child, status, tail.finish(), terminationLog)
+			if status, childEnded := reap(child, orphanEnded); childEnded {
+				ended(status)
 				return exitCode(status)
 			}
 		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
-			// The Go runtime and terminals send these to this process for reasons of its own.
+			// The Go runtime and terminals send these to this process for their own reasons.
 		case syscall.SIGTERM:
 			// While it still serves, load balancers notice that it is going to end.
 			time.AfterFunc(delay, func() { _ = syscall.Kill(target, order.stop) })

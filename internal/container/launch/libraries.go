@@ -37,9 +37,9 @@ func (c Check) libraries(values map[string]string) (text string, err error) {
 		return "", err
 	}
 	if mode == "warn" {
-		_, _ = fmt.Fprintf(c.Log, "gantry: libraries are missing in the run image; process %s starts all the same (BPL_LIBRARY_CHECK=warn)\n\n%s\n", c.Process, missing)
+		_, _ = fmt.Fprintf(c.Log, "gantry: libraries are missing in the run image; process %s starts anyway (BPL_LIBRARY_CHECK=warn)\n\n%s\n", c.Process, missing)
 		return "", nil
 	}
 	return fmt.Sprintf("gantry: libraries are missing in the run image; process %s does not start\n\n%s\n"+
-		"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start all the same.\n", c.Process, missing), nil
+		"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start anyway.\n", c.Process, missing), nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/container/sharedlib"
 )
 
-// An application that lacks a library, or needs a newer one, does not start; a setting starts it all the same.
+// An application that lacks a library, or needs a newer one, does not start; a setting starts it anyway.
 func TestMissingLibrariesWordForWord(t *testing.T) {
 	const missing = `
   GLIBC_9.99 of libc.so.6  is needed by sassc; a newer release of the distribution has it
@@ -21,8 +21,8 @@ func TestMissingLibrariesWordForWord(t *testing.T) {
 `
 	for setting, want := range map[string]string{
 		"": "gantry: libraries are missing in the run image; process web does not start\n" + missing +
-			"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start all the same.\n",
-		"warn": "gantry: libraries are missing in the run image; process web starts all the same (BPL_LIBRARY_CHECK=warn)\n" + missing,
+			"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start anyway.\n",
+		"warn": "gantry: libraries are missing in the run image; process web starts anyway (BPL_LIBRARY_CHECK=warn)\n" + missing,
 		"off":  "",
 	} {
 		t.Run("BPL_LIBRARY_CHECK="+setting, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // preflightReport is what --json prints.
@@ -51,9 +52,9 @@ func Preflight(image Image, arguments, environ []string, out io.Writer) int {
 	case image.Contract.Empty():
 		_, _ = fmt.Fprintln(out, "The application declares no configuration; there is nothing to check.")
 	case len(problems) == 0:
-		_, _ = fmt.Fprintf(out, "The configuration is complete: %s checked.\n", count(len(image.Contract.Variables), "variable"))
+		_, _ = fmt.Fprintf(out, "The configuration is complete: %s checked.\n", problem.Count(len(image.Contract.Variables), "variable"))
 	default:
-		_, _ = fmt.Fprintf(out, "The configuration is not complete: %s.\n\n%s", count(len(problems), "problem"), describe(problems))
+		_, _ = fmt.Fprintf(out, "The configuration is not complete: %s.\n\n%s", problem.Count(len(problems), "problem"), describe(problems))
 	}
 	if missing != "" {
 		_, _ = fmt.Fprintf(out, "\nLibraries are missing in the run image:\n\n%s", missing)

@@ -53,8 +53,8 @@ func (c Check) size(f Facts, values map[string]string) (set map[string]string, w
 	if n, err := strconv.Atoi(values["WEB_CONCURRENCY"]); err == nil && f.CPUs > 0 && float64(n) > workersPerCPU*max(1, f.CPUs) {
 		warnings = append(warnings, fmt.Sprintf("WEB_CONCURRENCY is %d, and the container may use %.1f processors: the workers will wait for each other", n, f.CPUs))
 	}
-	if program := c.program(); c.Image.Beside[program] != "" {
-		c.Image.Runtime, c.Image.Version = program, c.Image.Beside[program]
+	if program := c.program(); c.Image.OtherRuntimes[program] != "" {
+		c.Image.Runtime, c.Image.Version = program, c.Image.OtherRuntimes[program]
 	}
 	if c.Image.Runtime == "ruby" {
 		warnings = append(warnings, c.rubyVariables(f, values, set)...)

@@ -91,15 +91,15 @@ func Read(layers string) (List, error) {
 // folders are where the loader looks: ld.so(8), with the folders of Debian and Ubuntu.
 var folders = []string{"lib/*-linux-gnu", "usr/lib/*-linux-gnu", "lib64", "usr/lib64", "lib", "usr/lib", "usr/local/lib", "usr/local/lib/*-linux-gnu"}
 
-// Lack is what an image does not have: a library, or a version of a library's symbols.
-type Lack struct {
+// MissingLibrary is what an image does not have: a library, or a version of a library's symbols.
+type MissingLibrary struct {
 	Library, Version string
 	// Users are who needs it.
 	Users []string
 }
 
 // What names what is missing.
-func (k Lack) What() string {
+func (k MissingLibrary) What() string {
 	if k.Version != "" {
 		return k.Version + " of " + k.Library
 	}
@@ -107,7 +107,7 @@ func (k Lack) What() string {
 }
 
 // Source says where it may be had.
-func (k Lack) Source() string {
+func (k MissingLibrary) Source() string {
 	if k.Version != "" {
 		return "a newer release of the distribution has it"
 	}
@@ -140,14 +140,14 @@ func find(places []string, name string) string {
 
 // Missing gives what is not in an image, in order of the libraries' names. root is the image's root folder; path is
 // LD_LIBRARY_PATH.
-func (l List) Missing(root, path string) []Lack {
+func (l List) Missing(root, path string) []MissingLibrary {
 	places := placesOf(root, path)
-	var missing []Lack
+	var missing []MissingLibrary
 	for _, key := range slices.Sorted(maps.Keys(l)) {
 		name, version := parts(key)
 		file := find(places, name)
 		if version == "" && file == "" || version != "" && file != "" && !defines(file, version) {
-			missing = append(missing, Lack{name, version, l[key]})
+			missing = append(missing, MissingLibrary{name, version, l[key]})
 		}
 	}
 	return missing

@@ -38,9 +38,9 @@ func TestMissing(t *testing.T) {
 	all, err := sharedlib.Read(layers)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(all["libyaml-0.so.2"]).To(Equal([]string{"a", "z", "Ruby"}))
-	yaml := sharedlib.Lack{Library: "libyaml-0.so.2", Users: []string{"a", "z", "Ruby"}}
-	g.Expect(all.Missing(root, "")).To(Equal([]sharedlib.Lack{{Library: "libpq.so.5", Users: []string{"pg"}}, yaml}))
-	g.Expect(all.Missing(root, "/opt/lib")).To(Equal([]sharedlib.Lack{yaml}))
+	yaml := sharedlib.MissingLibrary{Library: "libyaml-0.so.2", Users: []string{"a", "z", "Ruby"}}
+	g.Expect(all.Missing(root, "")).To(Equal([]sharedlib.MissingLibrary{{Library: "libpq.so.5", Users: []string{"pg"}}, yaml}))
+	g.Expect(all.Missing(root, "/opt/lib")).To(Equal([]sharedlib.MissingLibrary{yaml}))
 	g.Expect(all.Libraries()).To(Equal(3))
 	g.Expect(sharedlib.Find(root, "/opt/lib", "libpq.so.5")).To(Equal(filepath.Join(root, "opt/lib/libpq.so.5")))
 	g.Expect(sharedlib.Find(root, "", "libpq.so.5")).To(BeEmpty())
@@ -61,13 +61,13 @@ func TestMissingVersions(t *testing.T) {
 	newer.Add("libc.so.6", "", "sass")
 	newer.Add("libc.so.6", "GLIBC_9.99", "sass")
 	newer.Add("libc.so.6", "GLIBC_9.99", "sass")
-	want := sharedlib.Lack{Library: "libc.so.6", Version: "GLIBC_9.99", Users: []string{"sass"}}
-	g.Expect(newer.Missing("/", "")).To(Equal([]sharedlib.Lack{want}))
+	want := sharedlib.MissingLibrary{Library: "libc.so.6", Version: "GLIBC_9.99", Users: []string{"sass"}}
+	g.Expect(newer.Missing("/", "")).To(Equal([]sharedlib.MissingLibrary{want}))
 	g.Expect(want.What() + " is needed; " + want.Source()).To(Equal("GLIBC_9.99 of libc.so.6 is needed; a newer release of the distribution has it"))
 
 	none.Add("libnone.so.1", "", "pg")
 	none.Add("libnone.so.1", "NONE_1", "pg")
-	g.Expect(none.Missing("/", "")).To(Equal([]sharedlib.Lack{{Library: "libnone.so.1", Users: []string{"pg"}}}), "a missing library is named once")
+	g.Expect(none.Missing("/", "")).To(Equal([]sharedlib.MissingLibrary{{Library: "libnone.so.1", Users: []string{"pg"}}}), "a missing library is named once")
 
 	newer.Drop(func(name string) bool { return name == "libc.so.6" })
 	g.Expect(newer).To(BeEmpty())

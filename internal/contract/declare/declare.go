@@ -16,12 +16,17 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
-// Read gives the contract of an application. What project.toml declares wins over app.json.
-func Read(a app.App) (contract.Contract, error) {
+// Open gives the contract of an application whose project.toml has not been read yet.
+func Open(a app.App) (contract.Contract, error) {
 	table, err := projecttoml.Read(a)
 	if err != nil {
 		return contract.Contract{}, err
 	}
+	return Read(a, table)
+}
+
+// Read gives the contract of an application. What project.toml declares wins over app.json.
+func Read(a app.App, table projecttoml.Table) (contract.Contract, error) {
 	r := reader{table: table}
 	c, err := r.contract()
 	if err != nil {

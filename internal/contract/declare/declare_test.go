@@ -22,7 +22,7 @@ func application(files ...string) app.App {
 
 func TestRead(t *testing.T) {
 	g := NewWithT(t)
-	c, err := declare.Read(application("project.toml", `
+	c, err := declare.Open(application("project.toml", `
 [dev.gantry.config.DATABASE_URL]
 type = "url"
 schemes = ["postgres"]
@@ -76,10 +76,10 @@ func TestErrorsWordForWord(t *testing.T) {
 		"[[dev.gantry.config-group]]\nall-or-none = [\"A\"]\n":           "project.toml:1:14: a group names fewer than two variables [contract/invalid]",
 		"[dev.gantry.config]\nA = {}\nB = {renamed-from = [\"A\"]}\n":    "project.toml:3:6: the old name A is another variable's, too [contract/invalid]",
 	} {
-		_, err := declare.Read(application("project.toml", toml))
+		_, err := declare.Open(application("project.toml", toml))
 		NewWithT(t).Expect(err).To(MatchError(want))
 	}
-	_, err := declare.Read(application("app.json", `{"env": {"A": 1}}`))
+	_, err := declare.Open(application("app.json", `{"env": {"A": 1}}`))
 	NewWithT(t).Expect(err).To(MatchError("app.json:1:15: app.json has a variable that is not understood [contract/app-json-invalid]"))
 }
 
@@ -112,7 +112,7 @@ type = "port"
 example = "25"
 `))
 	// What is drafted can be read.
-	c, err := declare.Read(application("project.toml", draft))
+	c, err := declare.Open(application("project.toml", draft))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.Variables).To(HaveLen(3))
 	g.Expect(strings.Contains(draft, "u:p@h")).To(BeFalse())
@@ -122,7 +122,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("[dev.gantry.config.A]\ntype = 'int'\nmin = 1\n[[dev.gantry.config-group]]\nall-or-none = ['A', 'B']\n", `{"env":{"B":{"value":"1"}}}`)
 	f.Add("dev.gantry.config = {A = {values = [1, true], pattern = 'x'}}", `{"env":[]}`)
 	f.Fuzz(func(_ *testing.T, toml, json string) {
-		_, _ = declare.Read(application("project.toml", toml, "app.json", json))
+		_, _ = declare.Open(application("project.toml", toml, "app.json", json))
 	})
 }
 

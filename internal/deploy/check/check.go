@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 // find gets the contract of an image's label, or of an application's files.
 func find(ctx context.Context, reference, dir string) (subject, error) {
 	if reference == "" {
-		c, err := declare.Read(app.Open(dir))
+		c, err := declare.Open(app.Open(dir))
 		return subject{contract: c, process: "web"}, err
 	}
 	i, err := oci.Open(ctx, reference)

@@ -32,7 +32,7 @@ func Export(ctx context.Context, reference, dir, format, name string, out io.Wri
 // declared already is left out.
 func Init(dir, from string, out io.Writer) error {
 	source := app.Open(dir)
-	declared, err := declare.Read(source)
+	declared, err := declare.Open(source)
 	if err != nil {
 		return err
 	}

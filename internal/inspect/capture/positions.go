@@ -10,7 +10,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/container/sourcemap"
 )
 
-// sources finds the source of generated JavaScript, by the source maps that lie beside the scripts of a process.
+// sources finds the source of generated JavaScript, by the source maps that lie next to the scripts of a process.
 type sources struct {
 	// Root is the process's root folder, as it is seen from here: proc(5). A container for debugging has another one.
 	root string

@@ -227,7 +227,7 @@ func (p Process) version() string {
 		}
 		var image struct {
 			Runtime, Version string
-			Beside           map[string]string
+			OtherRuntimes    map[string]string `json:"other-runtimes"`
 		}
 		text, err := os.ReadFile(p.Root() + filepath.Dir(script) + "/launch.json")
 		if err != nil || json.Unmarshal(text, &image) != nil {
@@ -236,7 +236,7 @@ func (p Process) version() string {
 		if image.Runtime == "node" {
 			return image.Version
 		}
-		return image.Beside["node"]
+		return image.OtherRuntimes["node"]
 	}
 	return ""
 }

@@ -21,7 +21,7 @@ type frame struct {
 
 // stackLook gives the stack of what runs, innermost call first, and what the event loop waits for. V8 runs it between two
 // instructions of the code that is running, so that its own stack stands on that of the application; a regular expression
-// that backtracks is interrupted, too. Nothing is paused, and nothing is compiled anew.
+// that backtracks is interrupted, too. Nothing is paused, and nothing is compiled again.
 const stackLook = `(() => {
 	const { prepareStackTrace, stackTraceLimit } = Error
 	let frames = []

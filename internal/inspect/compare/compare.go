@@ -166,7 +166,7 @@ const shownLines = 8
 // gemVersion is the version in a gem's folder: another version's lines are the same lines.
 var gemVersion = regexp.MustCompile(`/gems/([^/]+?)-[0-9][^/]*/`)
 
-// lines lays the lines of two measurements beside each other: those of the same function, whose number may have moved.
+// lines lays the lines of two measurements next to each other: those of the same function, whose number may have moved.
 func lines(before, after []replay.Line) []LineChange {
 	index := map[string]int{}
 	var list []LineChange

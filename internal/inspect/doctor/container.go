@@ -11,9 +11,11 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/container/crash"
 	"github.com/gantry-buildpack/gantry/internal/container/sharedlib"
 	"github.com/gantry-buildpack/gantry/internal/contract"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-func image(p Patient) []Finding {
+func image(p Target) []Finding {
 	runtime := "no runtime of its own"
 	if p.Image.Runtime != "" {
 		runtime = map[string]string{"node": "Node.js", "bun": "Bun", "ruby": "Ruby"}[p.Image.Runtime] + " " + p.Image.Version
@@ -36,7 +38,7 @@ func image(p Patient) []Finding {
 // nearLimit is the share of the memory from which on a container is close to its end.
 const nearLimit = 0.9
 
-func memory(p Patient) []Finding {
+func memory(p Target) []Finding {
 	limit, used, kills := p.Facts.Memory, p.Machine.MemoryUsed(), p.Machine.OOMKills()
 	f := Finding{Check: "memory", Status: OK, Text: mebibytes(used) + " used, no limit", Facts: map[string]any{"limit-bytes": limit, "used-bytes": used, "oom-kills": kills}}
 	if used == 0 {
@@ -54,7 +56,7 @@ func memory(p Patient) []Finding {
 	return []Finding{f}
 }
 
-func processors(p Patient) []Finding {
+func processors(p Target) []Finding {
 	quota := p.Facts.CPUs
 	throttled, periods := p.Machine.Throttled()
 	f := Finding{Check: "processors", Status: OK, Text: "no limit", Facts: map[string]any{"quota": quota, "throttled-periods": throttled, "periods": periods}}
@@ -68,7 +70,7 @@ func processors(p Patient) []Finding {
 	return []Finding{f}
 }
 
-func clock(p Patient) []Finding {
+func clock(p Target) []Finding {
 	facts := p.Facts
 	source := cmp.Or(facts.ClockSource, "a source that is not known")
 	f := Finding{Check: "clock", Status: OK, Text: fmt.Sprintf("%s, read in %.0f ns without a system call", source, facts.ClockReading),
@@ -80,14 +82,14 @@ func clock(p Patient) []Finding {
 	return []Finding{f}
 }
 
-func files(p Patient) []Finding {
+func files(p Target) []Finding {
 	if err := p.Facts.Temporary; err != nil {
 		return []Finding{{Check: "files", Status: Warning, Text: "temporary files cannot be written: " + err.Error(), Advice: "Mount a volume (an emptyDir, a tmpfs) at /tmp."}}
 	}
 	return []Finding{{Check: "files", Status: OK, Text: "temporary files can be written in " + os.TempDir()}}
 }
 
-func libraries(p Patient) []Finding {
+func libraries(p Target) []Finding {
 	list, err := sharedlib.Read(p.Image.Layers)
 	if err != nil {
 		return []Finding{{Check: "libraries", Status: Warning, Text: err.Error()}}
@@ -104,7 +106,7 @@ func libraries(p Patient) []Finding {
 }
 
 // configuration tells names only.
-func configuration(p Patient) []Finding {
+func configuration(p Target) []Finding {
 	if p.Image.Contract.Empty() {
 		return []Finding{{Check: "configuration", Status: OK, Text: "the application declares none"}}
 	}
@@ -122,7 +124,7 @@ func configuration(p Patient) []Finding {
 		list = append(list, Finding{Check: "configuration", Status: status, Text: f.Name + ": " + kindText(f), Advice: "gantry preflight says what is expected."})
 	}
 	if len(list) == 0 {
-		list = append(list, Finding{Check: "configuration", Status: OK, Text: count(len(p.Image.Contract.Variables), "declared variable") + ", all as they should be"})
+		list = append(list, Finding{Check: "configuration", Status: OK, Text: problem.Count(len(p.Image.Contract.Variables), "declared variable") + ", all as they should be"})
 	}
 	return list
 }
@@ -131,7 +133,7 @@ func kindText(f contract.Finding) string {
 	return map[string]string{"missing": "is not set", "malformed": "has a value that does not fit", "group": "do not go together", "unreadable": "cannot be read", "renamed": "is set by its old name"}[f.Kind]
 }
 
-func crashes(p Patient) []Finding {
+func crashes(p Target) []Finding {
 	store := crash.Store(p.Elsewhere + string(crash.Open(p.Environ)))
 	list, err := store.Names()
 	if err != nil {
@@ -148,7 +150,7 @@ func crashes(p Patient) []Finding {
 }
 
 // certificates are those that programs with OpenSSL trust; Node.js has its own, and takes more from NODE_EXTRA_CA_CERTS.
-func certificates(p Patient) []Finding {
+func certificates(p Target) []Finding {
 	file := p.Environ["SSL_CERT_FILE"]
 	if file == "" {
 		file = "/etc/ssl/certs/ca-certificates.crt"

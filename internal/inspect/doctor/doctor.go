@@ -35,8 +35,8 @@ type Finding struct {
 	Facts map[string]any `json:"facts,omitempty"`
 }
 
-// Patient is what is examined.
-type Patient struct {
+// Target is what is examined.
+type Target struct {
 	Image   launch.Image
 	Machine launch.Machine
 	// Facts are those of the machine.
@@ -50,12 +50,12 @@ type Patient struct {
 }
 
 // checks are all checks, in the order in which they are shown. Adding one: a function, and a row here.
-var checks = []func(Patient) []Finding{
+var checks = []func(Target) []Finding{
 	image, memory, processors, processes, heap, ruby, clock, names, certificates, files, libraries, configuration, crashes,
 }
 
 // Run examines the container, and gives the exit code: 0, or 1 when there is a problem.
-func Run(p Patient, asJSON bool, out io.Writer) int {
+func Run(p Target, asJSON bool, out io.Writer) int {
 	var findings []Finding
 	for _, check := range checks {
 		findings = append(findings, check(p)...)
@@ -100,16 +100,9 @@ func render(findings []Finding) string {
 	case counts[Problem]+counts[Warning] == 0:
 		out.WriteString("\nNothing stands out.\n")
 	default:
-		fmt.Fprintf(&out, "\n%s, %s.\n", count(counts[Problem], "problem"), count(counts[Warning], "warning"))
+		fmt.Fprintf(&out, "\n%s, %s.\n", problem.Count(counts[Problem], "problem"), problem.Count(counts[Warning], "warning"))
 	}
 	return out.String()
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func mebibytes(bytes int64) string { return fmt.Sprintf("%d MiB", (bytes+1<<19)>>20) }

@@ -22,7 +22,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/inspect/doctor"
 )
 
-func patient(t *testing.T, files map[string]string, environ map[string]string) doctor.Patient {
+func patient(t *testing.T, files map[string]string, environ map[string]string) doctor.Target {
 	root := t.TempDir()
 	for name, content := range files {
 		file := filepath.Join(root, name)
@@ -36,13 +36,13 @@ func patient(t *testing.T, files map[string]string, environ map[string]string) d
 		environ = map[string]string{}
 	}
 	environ["BPL_CRASH_DIR"] = filepath.Join(root, "crashes")
-	return doctor.Patient{Machine: m, Facts: m.Facts(), Proc: "/proc", Environ: environ, Image: launch.Image{
+	return doctor.Target{Machine: m, Facts: m.Facts(), Proc: "/proc", Environ: environ, Image: launch.Image{
 		Runtime: "node", Version: "24.18.0", Buildpack: "1.2.3", Revision: "4f2a", Processes: []string{"web", "worker"},
 	}}
 }
 
 // lines are those of the findings of some checks.
-func findings(t *testing.T, p doctor.Patient, check string) (list []doctor.Finding, code int) {
+func findings(t *testing.T, p doctor.Target, check string) (list []doctor.Finding, code int) {
 	var out bytes.Buffer
 	code = doctor.Run(p, true, &out)
 	var answer struct{ Findings []doctor.Finding }

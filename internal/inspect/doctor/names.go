@@ -17,7 +17,7 @@ import (
 const answering = 60 * time.Millisecond
 
 // names asks every name server of resolv.conf(5) at once whether it is there.
-func names(p Patient) []Finding {
+func names(p Target) []Finding {
 	text, err := os.ReadFile(filepath.Join(p.Machine.Root, "etc/resolv.conf"))
 	if err != nil {
 		return []Finding{{Check: "names", Status: Warning, Text: "no name servers: " + err.Error(), Advice: "Hosts are found by /etc/hosts alone; see the container's DNS settings."}}

@@ -17,7 +17,7 @@ const manyFiles = 0.8
 // wholeProcessor is the share of a processor from which on a thread does nothing but compute.
 const wholeProcessor = 0.9
 
-func processes(p Patient) []Finding {
+func processes(p Target) []Finding {
 	runtime, known := map[string]capture.Runtime{"node": capture.Node, "ruby": capture.Ruby, "bun": capture.Bun}[p.Image.Runtime]
 	if !known {
 		return nil
@@ -65,7 +65,7 @@ func limitOf(dir, name string) int64 {
 }
 
 // ruby tells what each process of Ruby says of itself: whether code is compiled, and how its heap is.
-func ruby(p Patient) []Finding {
+func ruby(p Target) []Finding {
 	if p.Image.Runtime != "ruby" {
 		return nil
 	}
@@ -99,7 +99,7 @@ func ruby(p Patient) []Finding {
 const rubyPatience = 3 * time.Second
 
 // heap tells the flags that are in force: those that the launch check has added are among them.
-func heap(p Patient) []Finding {
+func heap(p Target) []Finding {
 	if p.Image.Runtime != "node" {
 		return nil
 	}

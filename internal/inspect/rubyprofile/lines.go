@@ -54,7 +54,7 @@ type reader struct {
 	// Where they are in the document.
 	functions map[Function]int
 	classes   map[string]int
-	// The same by the numbers that the sampler gives them, which begin anew when it starts again. A request's place is known
+	// The same by the numbers that the sampler gives them, which begin again when it starts again. A request's place is known
 	// only at the end.
 	functionNumbers, classNumbers, requests map[string]int
 	// Samples that are alike are one, by what they are made of; pending are those of the period that has not ended.

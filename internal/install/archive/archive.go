@@ -4,6 +4,7 @@ package archive
 
 import (
 	"archive/tar"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +31,8 @@ type Options struct {
 	RootFS bool
 	// Times gives files the times that the archive holds.
 	Times bool
-	// Spread is for trees of thousands of files: see Spread.
-	Spread bool
+	// Apart is for trees of thousands of files: see MkdirApart.
+	Apart bool
 }
 
 // Gunzip unpacks a gzipped tar archive into a folder, which must exist.
@@ -43,14 +44,28 @@ func Gunzip(r io.Reader, dir string, options Options) error {
 	return Extract(zipped, dir, options)
 }
 
-// Unzstd unpacks an archive made by Zstd.
+// Unzstd unpacks an archive made by Zstd. A file with nothing in it is damaged, too: an archive of no files has an end.
 func Unzstd(r io.Reader, dir string) error {
-	zipped, err := zstd.NewReader(r)
+	buffered := bufio.NewReader(r)
+	if _, err := buffered.Peek(1); err != nil {
+		return damaged(io.ErrUnexpectedEOF)
+	}
+	zipped, err := zstd.NewReader(buffered)
 	if err != nil {
 		return damaged(err)
 	}
 	defer zipped.Close()
-	return Extract(zipped, dir, Options{Times: true, Spread: true})
+	return Extract(zipped, dir, Options{Times: true, Apart: true})
+}
+
+// UnzstdFile is Unzstd for a file.
+func UnzstdFile(file, dir string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	return Unzstd(in, dir)
 }
 
 // Extract unpacks a tar archive into a folder, which must exist. Files get mode 0644 or, when anyone may execute them,
@@ -60,7 +75,7 @@ func Extract(r io.Reader, dir string, options Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
-	tree := &tree{root: root, spread: options.Spread}
+	tree := &tree{root: root, spread: options.Apart}
 	defer tree.close()
 	reader := tar.NewReader(r)
 	for {
@@ -102,7 +117,7 @@ func place(name string, options Options) (stripped string, ok bool, err error) {
 // tree is the folder that an archive is unpacked into.
 type tree struct {
 	root *os.Root
-	// at is the folder of the last entry, called dir: the next one is mostly beside it.
+	// at is the folder of the last entry, called dir: the next one is mostly next to it.
 	at  *os.Root
 	dir string
 	// spread: folders are made in places of their own.
@@ -152,7 +167,7 @@ func (t *tree) make(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(spread(at, path.Base(dir)), at.Close())
+	return errors.Join(mkdirApart(at, path.Base(dir)), at.Close())
 }
 
 func (t *tree) extract(content io.Reader, header *tar.Header, name string, options Options) error {

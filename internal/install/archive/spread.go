@@ -14,14 +14,14 @@ import (
 // topDir is FS_TOPDIR_FL of linux/fs.h, "chattr +T".
 const topDir = 0x00020000
 
-// Spread makes a folder in a place of its own on the disk, far from those beside it, as suits one of hundreds of packages.
+// MkdirApart makes a folder in a place of its own on the disk, far from those next to it, as suits one of hundreds of packages.
 //
 // ext4 puts what is made in a folder into the folder's group of inodes, and without a journal, as on the disks of many
 // virtual machines, each new file of a group costs a look at every inode that was deleted from it during the last
 // minutes: where a build before has just cleaned up, 24,000 files take 3 s instead of 0.5 s. Folders in a "top"
 // directory go to groups chosen by their names; so that a name does not choose the group of the last build again, the
 // folder is made under another and renamed. A file system that does not know the hint is left as it is.
-func Spread(dir string) error {
+func MkdirApart(dir string) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return err
@@ -30,11 +30,11 @@ func Spread(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(spread(root, filepath.Base(dir)), root.Close())
+	return errors.Join(mkdirApart(root, filepath.Base(dir)), root.Close())
 }
 
-// SpreadIn makes a folder, if there is none, in which others will make folders: those get places of their own, too.
-func SpreadIn(dir string) error {
+// HintApart makes a folder, if there is none, in which others will make folders: those get places of their own, too.
+func HintApart(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func SpreadIn(dir string) error {
 	return errors.Join(hint(root), root.Close())
 }
 
-func spread(parent *os.Root, name string) error {
+func mkdirApart(parent *os.Root, name string) error {
 	if err := hint(parent); err != nil {
 		return err
 	}

@@ -134,3 +134,13 @@ func write(out io.Writer, in io.ReaderAt, f *elf.File, cut uint64, names *elf.Se
 	_, err = io.Copy(out, io.MultiReader(bytes.NewReader(header), rest, bytes.NewReader(text), bytes.NewReader(padding), bytes.NewReader(sections)))
 	return err
 }
+
+// StripInPlace is Strip for a file that is replaced by what is left of it.
+func StripInPlace(file string) error {
+	smaller := file + ".stripped"
+	stripped, err := Strip(file, smaller)
+	if err != nil || !stripped {
+		return err
+	}
+	return os.Rename(smaller, file)
+}

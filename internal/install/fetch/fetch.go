@@ -280,7 +280,7 @@ type checksum struct {
 }
 
 // algorithms are those of Subresource Integrity, the strongest first; sha224, which Corepack wrote; and sha1, which old
-// packages have nothing beside.
+// packages have no such file next to them.
 var algorithms = []struct {
 	name string
 	new  func() hash.Hash

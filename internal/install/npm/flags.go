@@ -12,7 +12,7 @@ type flags struct{ isDev, isOptional, isDevOptional, isPeer, isExtraneous bool }
 // unknown is what a package starts with: nobody is known to want it.
 var unknown = flags{isDev: true, isOptional: true, isDevOptional: true, isPeer: true, isExtraneous: true}
 
-// setFlags finds out who wants each package. npm 11 works it out anew; npm 10 believes the lockfile, as long as that was
+// setFlags finds out who wants each package. npm 11 works it out again; npm 10 believes the lockfile, as long as that was
 // written for the dependencies that package.json has now.
 func (b *builder) setFlags(npm string) error {
 	v, err := semver.Parse(npm)

@@ -12,7 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// prepared is a tree with all that is written into it beside packages.
+// prepared is a tree with all that is written into it next to packages.
 type prepared struct {
 	installed []*node
 	bins      []binLink
@@ -49,7 +49,7 @@ func (p prepared) spread(dir string) error {
 		if n.depth() > 1 {
 			continue
 		}
-		if err := archive.Spread(filepath.Join(dir, n.key)); err != nil {
+		if err := archive.MkdirApart(filepath.Join(dir, n.key)); err != nil {
 			return problem.Disk("make "+n.key, err)
 		}
 	}

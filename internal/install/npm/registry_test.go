@@ -27,7 +27,7 @@ type file struct {
 	kind          byte
 }
 
-// pack is a package of the test's registry: its package.json, and files beside it.
+// pack is a package of the test's registry: its package.json, and files next to it.
 type pack struct {
 	manifest string
 	files    []file

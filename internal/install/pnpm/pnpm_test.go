@@ -148,7 +148,7 @@ func TestFill(t *testing.T) {
 		"a name that leads back":      {prefetchtest.Archive(t, manifest, file("x/../x", "x")), nil, false},
 		"of this very folder":         {prefetchtest.Archive(t, entry("./package/package.json", manifest.Content, 0o644, tar.TypeReg)), nil, false},
 		"a name of another system":    {prefetchtest.Archive(t, manifest, file(`lib\x`, "x")), nil, false},
-		"a file beside the folder":    {prefetchtest.Archive(t, manifest, entry("x", "x", 0o644, tar.TypeReg)), nil, false},
+		"a file next to the folder":   {prefetchtest.Archive(t, manifest, entry("x", "x", 0o644, tar.TypeReg)), nil, false},
 		"damaged":                     {prefetchtest.Archive(t, manifest)[:60], nil, false},
 		"broken off in a large file":  {prefetchtest.Archive(t, manifest, file("large", large))[:400], nil, false},
 		"no archive":                  {[]byte("x"), nil, false},

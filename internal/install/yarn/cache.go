@@ -52,7 +52,7 @@ func (a Archive) unpack(file, folder string) error {
 	}
 	defer func() { _ = in.Close() }()
 	// Nothing else makes files in the folder, so that it can have a place of its own on the disk.
-	if err := archive.Spread(folder); err != nil {
+	if err := archive.MkdirApart(folder); err != nil {
 		return problem.Disk("make "+a.Name, err)
 	}
 	if err := npmtar.Unpack(in, npmtar.Yarn1, folder); err != nil {

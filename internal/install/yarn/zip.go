@@ -30,7 +30,7 @@ func (l Locator) place(s prefetch.Store) string { return filepath.Join(s.Kept, c
 // Address is where the package is.
 func (l Locator) Address() string { return l.URL }
 
-// Fetch gets the package beside the archive that is made of it.
+// Fetch gets the package next to the archive that is made of it.
 func (l Locator) Fetch(ctx context.Context, s prefetch.Store, download prefetch.Download) (int64, error) {
 	file := l.place(s)
 	if fetch.Verify(file, l.checksum()) == nil {

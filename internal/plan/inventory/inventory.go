@@ -11,10 +11,11 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
 // list is written by hand, one release a line. A Node.js release has the SHA-256 (hex) of the official archive, from the
-// SHASUMS256.txt beside it, and the integrity of the same version's package on the npm registry, where there is one. A
+// SHASUMS256.txt next to it, and the integrity of the same version's package on the npm registry, where there is one. A
 // release of Ruby is a portable build, which needs nothing but a C library.
 //
 //go:embed releases.json
@@ -25,6 +26,8 @@ type Catalog struct {
 	Releases []plan.Release
 	// Defaults maps a release's name to a range in its language's syntax.
 	Defaults map[string]string
+	// Libc is the C library that the releases run with, as npm names it: "glibc" or "musl".
+	Libc string
 }
 
 // pin is what the bytes of one archive must be.
@@ -54,11 +57,12 @@ type file struct {
 	Tools     []struct{ Name, Version, Arch, Package, Integrity string }
 }
 
-// nodeArchs maps Go's names of architectures to those of Node.js.
-var nodeArchs = map[string]string{"amd64": "x64", "arm64": "arm64"}
-
-// For gives the releases that run on an architecture, as Go names it.
-func For(arch string) (Catalog, error) { return read(list, arch) }
+// For gives the releases that run on an architecture, as Go names it, and with a C library.
+func For(arch, libc string) (Catalog, error) {
+	c, err := read(list, arch)
+	c.Libc = libc
+	return c, err
+}
 
 func read(text []byte, arch string) (Catalog, error) {
 	var f file
@@ -73,13 +77,13 @@ func read(text []byte, arch string) (Catalog, error) {
 		if !known || (len(p.SHA256) != 64 && p.Integrity == "") {
 			continue
 		}
-		name := "node-linux-" + nodeArchs[arch]
+		name := "node-linux-" + lockfile.CPU(arch)
 		release := plan.Release{
 			Name: "node", Version: row.Version, Arch: arch, SHA256: p.SHA256,
 			Package: name, Integrity: p.Integrity, Manager: common.NPM, LTS: common.LTS, EndOfLife: common.EndOfLife,
 		}
 		if p.SHA256 != "" {
-			release.URI = fmt.Sprintf("https://nodejs.org/download/release/v%[1]s/node-v%[1]s-linux-%[2]s.tar.gz", row.Version, nodeArchs[arch])
+			release.URI = fmt.Sprintf("https://nodejs.org/download/release/v%[1]s/node-v%[1]s-linux-%[2]s.tar.gz", row.Version, lockfile.CPU(arch))
 		}
 		if p.Integrity == "" {
 			release.Package = ""

@@ -3,7 +3,6 @@ package nodejs
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -47,85 +46,98 @@ func (p *Project) scripts() []string {
 	return names
 }
 
-// buildSteps adds the application's own steps to the plan, those of the workspaces that it needs before them.
-func (p *Project) buildSteps(out *plan.Plan) error {
-	decide := func(step plan.Command, origin string) {
-		value := step.Title
-		if step.Dir != "" {
-			value += " (in " + step.Dir + ")"
-		}
-		out.Decisions = append(out.Decisions, plan.Decision{Subject: "build", Value: value, Origin: origin})
+// built is what the application's own build does.
+type built struct {
+	before, steps []plan.Command
+	// env is for the build's steps.
+	env   map[string]string
+	notes plan.Notes
+}
+
+// with gives the build with one more step, and why it is done.
+func (b built) with(step plan.Command, origin string) built {
+	b.steps, b.notes = append(b.steps, step), b.notes.And(plan.Notes{Decisions: []plan.Decision{stepDecision(step, origin)}})
+	return b
+}
+
+func stepDecision(step plan.Command, origin string) plan.Decision {
+	value := step.Title
+	if step.Dir != "" {
+		value += " (in " + step.Dir + ")"
 	}
+	return plan.Decision{Subject: "build", Value: value, Origin: origin}
+}
+
+// build gives the application's own steps, those of the workspaces that it needs before them.
+func (p *Project) build() (b built, err error) {
 	if p.manifest.Scripts[herokuBefore] != "" && !p.settings.NodeRunScripts.IsSet() {
 		step := p.script(herokuBefore, p.dir)
-		out.Before = append(out.Before, step)
-		decide(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")
+		b.before = []plan.Command{step}
+		b.notes.Decisions = []plan.Decision{stepDecision(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")}
 	}
 	_, _, made := p.web()
-	maps.Copy(out.BuildEnv, made.buildEnv)
+	b.env = made.buildEnv
 	if made.before != nil {
 		step := *made.before
 		step.Dir = p.dir
-		out.Scripts = append(out.Scripts, step)
+		b.steps = append(b.steps, step)
 	}
 	names := p.scripts()
 	text, from := p.builtBy()
 	if p.selected() && (len(names) > 0 || text != "" || len(p.more) > 0) {
-		script := "build"
-		if len(names) > 0 {
-			script = names[0]
-		}
-		if step, origin, ok := p.orchestrated(script); ok {
-			out.Scripts = append(out.Scripts, step)
-			decide(step, origin)
-			names = names[min(1, len(names)):]
-			if step.Args[0] == "nx" {
-				// It builds what has no script, too.
-				text = ""
-			}
-		} else {
-			for _, m := range p.needs(p.roots(), true) {
-				dir := path.Join(p.root, m.dir)
-				if dir != p.dir && m.Scripts["build"] != "" {
-					step := p.script("build", dir)
-					out.Scripts = append(out.Scripts, step)
-					decide(step, "needed by "+strings.Join(p.roots(), ", "))
-				}
-			}
-		}
+		b, names, text = p.buildWorkspaces(b, names, text)
 	}
 	for _, name := range names {
 		if p.manifest.Scripts[name] == "" {
-			s := p.settings.NodeRunScripts
-			return &problem.Problem{
-				ID:    "node/script-missing",
-				Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.file),
-				Where: request{origin: s.Origin, where: s.Where}.place(),
-				Why:   "the setting names scripts to run at build: " + s.Value,
-				Hints: []string{"Add the script to package.json, or take its name out of the setting."},
-			}
+			return b, p.scriptMissing(name)
 		}
-		step := p.script(name, p.dir)
-		out.Scripts = append(out.Scripts, step)
-		decide(step, "from "+p.manifest.where("scripts", name).String())
+		b = b.with(p.script(name, p.dir), "from "+p.manifest.where("scripts", name).String())
 	}
 	if text != "" {
-		step := plan.Command{Title: text, Args: strings.Fields(text), Dir: p.dir, Failures: p.scriptFailures()}
-		out.Scripts = append(out.Scripts, step)
-		decide(step, from)
+		b = b.with(plan.Command{Title: text, Args: strings.Fields(text), Dir: p.dir, Failures: p.scriptFailures()}, from)
 	}
 	for _, step := range p.startBuilds() {
-		out.Scripts = append(out.Scripts, step)
-		decide(step, "the start script builds first: that is done now")
+		b = b.with(step, "the start script builds first: that is done now")
 	}
-	if len(out.Scripts) == 0 {
+	if len(b.steps) == 0 {
 		for _, m := range p.entered() {
-			step := p.script("build", path.Join(p.root, m.dir))
-			out.Scripts = append(out.Scripts, step)
-			decide(step, "a process is started in a workspace, and no script at the root builds")
+			b = b.with(p.script("build", path.Join(p.root, m.dir)), "a process is started in a workspace, and no script at the root builds")
 		}
 	}
-	return nil
+	return b, nil
+}
+
+// buildWorkspaces adds the steps that build what the application needs of other workspaces. names and text are the scripts,
+// and the framework's command, that are left to run after them.
+func (p *Project) buildWorkspaces(b built, names []string, text string) (with built, restNames []string, restText string) {
+	script := "build"
+	if len(names) > 0 {
+		script = names[0]
+	}
+	if step, origin, ok := p.orchestrated(script); ok {
+		if step.Args[0] == "nx" {
+			// It builds what has no script, too.
+			text = ""
+		}
+		return b.with(step, origin), names[min(1, len(names)):], text
+	}
+	for _, m := range p.needs(p.roots(), true) {
+		if dir := path.Join(p.root, m.dir); dir != p.dir && m.Scripts["build"] != "" {
+			b = b.with(p.script("build", dir), "needed by "+strings.Join(p.roots(), ", "))
+		}
+	}
+	return b, names, text
+}
+
+func (p *Project) scriptMissing(name string) error {
+	s := p.settings.NodeRunScripts
+	return &problem.Problem{
+		ID:    "node/script-missing",
+		Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.file),
+		Where: request{origin: s.Origin, where: s.Where}.place(),
+		Why:   "the setting names scripts to run at build: " + s.Value,
+		Hints: []string{"Add the script to package.json, or take its name out of the setting."},
+	}
 }
 
 // entered are the workspaces with a build script among those that processes of the root are started in, and those that these

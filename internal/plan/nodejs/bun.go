@@ -23,22 +23,24 @@ func (m manager) usualBun() string {
 	}
 }
 
-func (p *Project) bun(d *plan.Dependencies) {
-	d.Env = map[string]string{"BUN_INSTALL_CACHE_DIR": plan.StoreDir}
+// bun installs with Bun.
+func (p *Project) bun(in plan.Install) plan.Install {
+	in.Commands.Env = map[string]string{"BUN_INSTALL_CACHE_DIR": plan.StoreDir}
 	install := []string{"bun", "install", "--no-progress"}
 	if p.manager.lockfile == "" {
 		install = append(install, "--no-save")
 	} else {
 		install = append(install, "--frozen-lockfile")
 	}
-	d.Install = runs(install...)
-	d.InstallLaunch = runs(with(install, "--production")...)
+	all, onlyLaunch := runs(install...), runs(with(install, "--production")...)
 	// https://bun.com/docs/pm/lifecycle.
-	d.Install.Remarks = []plan.Remark{{
+	blocked := []plan.OutputWarning{{
 		Quote: blockedScripts(), Title: "Bun has not run install scripts of packages that it does not trust",
 		Hint: "What they compile or fetch is not there: run `bun pm untrusted`, and add those that you trust to trustedDependencies in package.json.",
 	}}
-	d.InstallLaunch.Remarks = d.Install.Remarks
+	all.Warnings, onlyLaunch.Warnings = blocked, blocked
+	in.Commands.All, in.Commands.OnlyLaunch = all, onlyLaunch
+	return in
 }
 
 var blockedScripts = lazyregexp.New(`(?m)^Blocked (\d+ \w+)`)

@@ -22,7 +22,7 @@ type output struct {
 	fallback string
 	// pages: the files are pages of their own; what is not there is not found.
 	pages bool
-	// alone: the command needs neither node_modules nor anything beside these folders.
+	// alone: the command needs neither node_modules nor anything next to these folders.
 	alone []string
 	// instead is how a start script begins that cannot start what is made.
 	instead string
@@ -51,34 +51,109 @@ type framework struct {
 	caches []string
 	// build is the command that builds, for applications without a script that does.
 	build string
+	// develop are commands that serve an application while it is being written: no image is started with one. The first words
+	// of a command count.
+	develop []string
 }
 
 // frameworks in the order in which they are looked for: those that use others come first.
 var frameworks = []framework{
-	{"Next.js", []string{"next"}, nextOutput, []string{".next/cache"}, "next build"},
-	{"Nuxt", []string{"nuxt", "nuxt3"}, nuxtOutput, []string{".nuxt/cache", "node_modules/.cache"}, "nuxt build"},
-	{"SvelteKit", []string{"@sveltejs/kit"}, svelteOutput, nil, "vite build"},
-	{"Astro", []string{"astro"}, astroOutput, []string{".astro", "node_modules/.astro"}, "astro build"},
-	{"React Router", []string{"@react-router/dev"}, reactRouterOutput, nil, "react-router build"},
-	{"Remix", []string{"@remix-run/dev"}, remixOutput, nil, "remix vite:build"},
-	{"Angular", []string{"@angular/core"}, angularOutput, []string{".angular/cache"}, "ng build"},
-	{"Nitro", []string{"nitro", "nitropack"}, nitroOutput, nil, ""},
-	{"TanStack Start", []string{"@tanstack/react-start", "@tanstack/solid-start"}, tanstackOutput, nil, "vite build"},
-	{"NestJS", []string{"@nestjs/core"}, nestOutput, nil, ""},
-	{"AdonisJS", []string{"@adonisjs/core"}, adonisOutput, nil, "node ace build"},
-	{"Expo", []string{"expo"}, expoOutput, []string{".expo/web/cache"}, "expo export --platform web"},
-	{"Gatsby", []string{"gatsby"}, pages("public"), []string{".cache", "node_modules/.cache"}, "gatsby build"},
-	{"Docusaurus", []string{"@docusaurus/core"}, pages("build"), []string{".docusaurus"}, "docusaurus build"},
-	{"VitePress", []string{"vitepress"}, vitepressOutput, nil, ""},
-	{"Eleventy", []string{"@11ty/eleventy"}, pages("_site"), []string{".cache"}, "eleventy"},
-	{"Hexo", []string{"hexo"}, pages("public"), nil, "hexo generate"},
-	{"Create React App", []string{"react-scripts"}, served("build"), nil, "react-scripts build"},
-	{"Vue CLI", []string{"@vue/cli-service"}, served("dist"), nil, "vue-cli-service build"},
-	{"Ember", []string{"ember-cli"}, served("dist"), nil, "ember build --environment=production"},
-	{"Nx", []string{"nx"}, nxOutput, nil, ""},
-	{"Rsbuild", []string{"@rsbuild/core"}, served("dist"), nil, "rsbuild build"},
-	{"Vite", []string{"vite"}, viteOutput, nil, "vite build"},
-	{"Parcel", []string{"parcel"}, parcelOutput, []string{".parcel-cache"}, ""},
+	{
+		name: "Next.js", packages: []string{"next"}, run: nextOutput,
+		develop: []string{"next dev"}, build: "next build", caches: []string{".next/cache"},
+	},
+	{
+		name: "Nuxt", packages: []string{"nuxt", "nuxt3"}, run: nuxtOutput,
+		develop: []string{"nuxt dev", "nuxi dev", "nuxt preview", "nuxi preview"}, build: "nuxt build", caches: []string{".nuxt/cache", "node_modules/.cache"},
+	},
+	{
+		name: "SvelteKit", packages: []string{"@sveltejs/kit"}, run: svelteOutput,
+		develop: []string{"svelte-kit dev", "vite dev"}, build: "vite build",
+	},
+	{
+		name: "Astro", packages: []string{"astro"}, run: astroOutput,
+		develop: []string{"astro dev", "astro preview"}, build: "astro build", caches: []string{".astro", "node_modules/.astro"},
+	},
+	{
+		name: "React Router", packages: []string{"@react-router/dev"}, run: reactRouterOutput,
+		develop: []string{"react-router dev"}, build: "react-router build",
+	},
+	{
+		name: "Remix", packages: []string{"@remix-run/dev"}, run: remixOutput,
+		develop: []string{"remix dev", "remix vite:dev"}, build: "remix vite:build",
+	},
+	{
+		name: "Angular", packages: []string{"@angular/core"}, run: angularOutput,
+		develop: []string{"ng serve"}, build: "ng build", caches: []string{".angular/cache"},
+	},
+	{
+		name: "Nitro", packages: []string{"nitro", "nitropack"}, run: nitroOutput,
+		develop: []string{"nitro dev", "nitropack dev"},
+	},
+	{
+		name: "TanStack Start", packages: []string{"@tanstack/react-start", "@tanstack/solid-start"}, run: tanstackOutput,
+		develop: []string{"vite dev"}, build: "vite build",
+	},
+	{
+		name: "NestJS", packages: []string{"@nestjs/core"}, run: nestOutput,
+		develop: []string{"nest start"},
+	},
+	{
+		name: "AdonisJS", packages: []string{"@adonisjs/core"}, run: adonisOutput,
+		develop: []string{"node ace serve"}, build: "node ace build",
+	},
+	{
+		name: "Expo", packages: []string{"expo"}, run: expoOutput,
+		develop: []string{"expo start"}, build: "expo export --platform web", caches: []string{".expo/web/cache"},
+	},
+	{
+		name: "Gatsby", packages: []string{"gatsby"}, run: pages("public"),
+		develop: []string{"gatsby develop", "gatsby serve"}, build: "gatsby build", caches: []string{".cache", "node_modules/.cache"},
+	},
+	{
+		name: "Docusaurus", packages: []string{"@docusaurus/core"}, run: pages("build"),
+		develop: []string{"docusaurus start", "docusaurus serve"}, build: "docusaurus build", caches: []string{".docusaurus"},
+	},
+	{
+		name: "VitePress", packages: []string{"vitepress"}, run: vitepressOutput,
+		develop: []string{"vitepress dev", "vitepress preview"},
+	},
+	{
+		name: "Eleventy", packages: []string{"@11ty/eleventy"}, run: pages("_site"),
+		develop: []string{"eleventy --serve"}, build: "eleventy", caches: []string{".cache"},
+	},
+	{
+		name: "Hexo", packages: []string{"hexo"}, run: pages("public"),
+		develop: []string{"hexo server", "hexo s"}, build: "hexo generate",
+	},
+	{
+		name: "Create React App", packages: []string{"react-scripts"}, run: served("build"),
+		develop: []string{"react-scripts start", "craco start", "react-app-rewired start"}, build: "react-scripts build",
+	},
+	{
+		name: "Vue CLI", packages: []string{"@vue/cli-service"}, run: served("dist"),
+		develop: []string{"vue-cli-service serve"}, build: "vue-cli-service build",
+	},
+	{
+		name: "Ember", packages: []string{"ember-cli"}, run: served("dist"),
+		develop: []string{"ember serve", "ember server"}, build: "ember build --environment=production",
+	},
+	{
+		name: "Nx", packages: []string{"nx"}, run: nxOutput,
+		develop: []string{"nx serve", "nx dev"},
+	},
+	{
+		name: "Rsbuild", packages: []string{"@rsbuild/core"}, run: served("dist"),
+		develop: []string{"rsbuild dev", "rsbuild preview"}, build: "rsbuild build",
+	},
+	{
+		name: "Vite", packages: []string{"vite"}, run: viteOutput,
+		develop: []string{"vite", "vite dev", "vite serve", "vite preview"}, build: "vite build",
+	},
+	{
+		name: "Parcel", packages: []string{"parcel"}, run: parcelOutput,
+		develop: []string{"parcel", "parcel serve"}, caches: []string{".parcel-cache"},
+	},
 }
 
 // framework gives the one that the application uses.
@@ -222,7 +297,7 @@ func svelteOutput(p *Project) (output, bool) {
 }
 
 // adapterAuto takes adapter-node where a variable says so, and would let the package manager install it, which changes what
-// is installed: https://svelte.dev/docs/kit/adapter-auto. It is installed beside the packages, and kept for the next build.
+// is installed: https://svelte.dev/docs/kit/adapter-auto. It is installed next to the packages, and kept for the next build.
 var adapterAuto = output{
 	command: "node build", buildEnv: map[string]string{"GCP_BUILDPACKS": "gantry"},
 	before: &plan.Command{Title: "@sveltejs/adapter-node, for adapter-auto", Args: []string{"sh", "-c", `cache=node_modules/.cache/adapter-node

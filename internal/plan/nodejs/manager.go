@@ -12,6 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
@@ -36,9 +37,9 @@ type manager struct {
 	kind
 	// lockfile is relative to the root of the packages; empty when there is none.
 	lockfile string
-	// text is the lockfile's content. npm's is read for the plan alone: it may be large, and decides nothing before.
+	// text is the lockfile's content; empty for npm's, which decides nothing here and may be large.
 	text []byte
-	// asked is the version that is asked for, by an exact version or a range; empty when nobody asks.
+	// asked is the version that is asked for, by an exact version or a range; empty when none is requested.
 	asked request
 	// line is the version of npm that belongs to the release of Node.js.
 	line string
@@ -71,12 +72,12 @@ func (p *Project) chooseManager() (manager, error) {
 	case len(there) == 1:
 		m.kind = there[0]
 	case p.hasPNPMWorkspace():
-		m.kind, m.origin = kinds[2], pnpmWorkspace+" is there"
+		m.kind, m.origin = kindOf("pnpm"), pnpmWorkspace+" is there"
 	case p.namedByEngines() != nil:
 		m.kind = *p.namedByEngines()
 		m.origin = "from engines." + m.name + " in " + p.top.where("engines", m.name).String()
 	default:
-		m.kind, m.origin = kinds[0], "there is no lockfile"
+		m.kind, m.origin = kindOf("npm"), "there is no lockfile"
 	}
 	if file := firstOf(p.app, inDir(p.root, m.lockfiles)); file != "" {
 		m.lockfile = strings.TrimPrefix(strings.TrimPrefix(file, p.root), "/")
@@ -111,8 +112,8 @@ func (p *Project) chooseManager() (manager, error) {
 // namedByEngines is the package manager other than npm that engines names, where no lockfile tells; nil for none, or several.
 func (p *Project) namedByEngines() *kind {
 	var named []kind
-	for _, k := range kinds[1:] {
-		if p.top.Engines[k.name] != "" {
+	for _, k := range kinds {
+		if k.name != "npm" && p.top.Engines[k.name] != "" {
 			named = append(named, k)
 		}
 	}
@@ -223,7 +224,7 @@ func (m manager) release(releases inventory.Catalog, arch string) (plan.Release,
 	return plan.Release{}, m.versionUnsatisfiable(list)
 }
 
-// usual is the version to install with when nobody asks for one, from the lockfile's format.
+// usual is the version to install with when none is requested, from the lockfile's format.
 func (m manager) usual() string {
 	switch m.name {
 	case "yarn":
@@ -261,7 +262,7 @@ func (m manager) versionUnparsable() error {
 
 func (m manager) versionUnsatisfiable(list []candidate) error {
 	if wanted, err := semver.ParseRange(m.asked.text); err == nil && slices.ContainsFunc(list, func(c candidate) bool { return wanted.Matches(c.version) }) {
-		// What fits would write the lockfile anew.
+		// What fits would write the lockfile again.
 		return m.lockfileOfOtherYarn()
 	}
 	return &problem.Problem{
@@ -291,7 +292,7 @@ func (m manager) tool(release plan.Release, releases inventory.Catalog, arch str
 		switch {
 		case v.Major >= 12:
 			t.Bin = map[string]string{"pnpm": "pnpm", "pnpx": "pnpx"}
-			native := plan.Release{Name: "pnpm-exe", Version: release.Version, Arch: arch, Package: "@pnpm/exe.linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[arch]}
+			native := plan.Release{Name: "pnpm-exe", Version: release.Version, Arch: arch, Package: "@pnpm/exe.linux-" + lockfile.CPU(arch)}
 			for _, r := range releases.Named("pnpm-exe") {
 				if r.Version == release.Version {
 					native = r
@@ -331,7 +332,7 @@ func (m manager) checksum() (string, error) {
 			Title: "the checksum behind the package manager's version is not understood",
 			Where: m.asked.where,
 			Why:   "it is not an algorithm, a dot, and hex digits of the right length",
-			Hints: []string{"Run `corepack use " + m.name + "@" + m.asked.text + "` to write it anew, or take what stands behind + away."},
+			Hints: []string{"Run `corepack use " + m.name + "@" + m.asked.text + "` to write it again, or take what stands behind + away."},
 		}
 	}
 	return algorithm + "-" + base64.StdEncoding.EncodeToString(digest), nil

@@ -8,7 +8,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
-// production is the script that "nest new" writes beside "start", which compiles at every start.
+// production is the script that "nest new" writes next to "start", which compiles at every start.
 const production = "start:prod"
 
 var outDir = lazyregexp.New(`"outDir"\s*:\s*"([^"]+)"`)

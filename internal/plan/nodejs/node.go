@@ -7,7 +7,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -37,9 +36,7 @@ type Project struct {
 	// more are the folders of further applications of the same image.
 	more    []string
 	manager manager
-	// keepsDevelopment: the package manager cannot take development packages out.
-	keepsDevelopment bool
-	// processes are those that the Procfile and project.toml declare.
+	// declared are the processes that the Procfile and project.toml declare.
 	declared []procfile.Entry
 	// registry is the npm registry's URL.
 	registry string
@@ -73,11 +70,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 // readProcesses reads the Procfile of the application, or else that of the whole source tree, and the process types in
 // project.toml, which win.
 func (p *Project) readProcesses() ([]procfile.Entry, error) {
-	table, err := projecttoml.Read(p.app)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := procfile.Declared(table)
+	entries, err := procfile.Declared(p.settings.Descriptor)
 	if err != nil {
 		return nil, err
 	}
@@ -113,5 +106,11 @@ func (p *Project) in(name string) string { return path.Join(p.dir, name) }
 
 func (p *Project) has(name string) bool { return p.app.Has(p.in(name)) }
 
-// Name is what the build plan calls the runtime.
-func (*Project) Name() string { return "node" }
+// Name is what plans call the language.
+func (*Project) Name() string { return Language }
+
+// Provides are the names of Paketo's buildpacks, which others follow: https://github.com/paketo-buildpacks/node-engine#integration.
+func (*Project) Provides() []string { return []string{"node", "npm", packagesName} }
+
+// packagesName is the name under which other buildpacks require the packages.
+const packagesName = "node_modules"

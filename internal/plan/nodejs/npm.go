@@ -15,23 +15,24 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-func (p *Project) npm(d *plan.Dependencies) {
-	d.Install = runs("npm", "ci", "--include=dev")
-	d.Install.Title = "npm ci"
-	d.InstallLaunch = runs("npm", "ci", "--omit=dev")
-	d.Prune = runs("npm", "prune", "--omit=dev", "--ignore-scripts", "--offline")
-	d.Prune.Title = "npm prune --omit=dev"
-	d.Direct = true
-	d.Env = map[string]string{"npm_config_cache": plan.StoreDir}
+// npm installs with npm, or from its lockfile.
+func (p *Project) npm(in plan.Install) plan.Install {
+	in.Commands.All = titled("npm ci", []string{"npm", "ci", "--include=dev"})
+	in.Commands.OnlyLaunch = runs("npm", "ci", "--omit=dev")
+	in.Commands.Prune = titled("npm prune --omit=dev", []string{"npm", "prune", "--omit=dev", "--ignore-scripts", "--offline"})
+	in.Commands.Env = map[string]string{"npm_config_cache": plan.StoreDir}
+	in.Lockfile.Direct = &plan.DirectInstall{RunScripts: plan.Command{Title: "npm rebuild", Args: []string{"npm", "rebuild"}, Dir: p.root}}
+	in.Lockfile.NotDirect = p.notDirect(in.Manager.Version)
 	if p.manager.lockfile == "" {
-		d.Install = titled("npm install", []string{"npm", "install", "--include=dev", "--no-package-lock"})
-		d.InstallLaunch = titled("npm install --omit=dev", []string{"npm", "install", "--omit=dev", "--no-package-lock"})
+		in.Commands.All = titled("npm install", []string{"npm", "install", "--include=dev", "--no-package-lock"})
+		in.Commands.OnlyLaunch = titled("npm install --omit=dev", []string{"npm", "install", "--omit=dev", "--no-package-lock"})
 	}
+	return in
 }
 
 // notDirect says why Gantry cannot install from the lockfile itself; empty when that may be tried.
-func (p *Project) notDirect(d *plan.Dependencies) string {
-	version, err := semver.Parse(d.Version)
+func (p *Project) notDirect(npm string) string {
+	version, err := semver.Parse(npm)
 	switch {
 	case p.settings.NodeInstaller.Value == "npm":
 		return "the setting " + p.settings.NodeInstaller.Origin + " asks for it"
@@ -49,7 +50,7 @@ const oldestNPM = 7
 // chooseNPM gives the npm that is asked for, or the one that belongs to the release of Node.js. What "engines" asks for is advice
 // (https://docs.npmjs.com/cli/configuring-npm/package-json#engines): where it cannot be had, a warning says so.
 func (p *Project) chooseNPM(release plan.Release, releases inventory.Catalog) (m manager, chosen plan.Release, warning string, err error) {
-	m = manager{kind: kinds[0], line: release.Manager}
+	m = manager{kind: kindOf("npm"), line: release.Manager}
 	if p.manager.name == m.name {
 		m.asked = p.manager.asked
 	}

@@ -37,15 +37,15 @@ func (p *Project) serves(args []string, dir string) bool {
 		slices.ContainsFunc(rest, func(word string) bool { return path.Clean(word) == dir })
 }
 
-// fetchedAtStart warns of programs that no package of the application has: they would be fetched at every start.
-func (p *Project) fetchedAtStart(out plan.Plan) (warnings []string) {
-	for _, q := range out.Processes {
+// fetchedAtStart warns when a process downloads a program at every start, since no package of the application has it.
+func (p *Project) fetchedAtStart(processes []plan.Process, installed []plan.Package) (warnings []string) {
+	for _, q := range processes {
 		program, _, ok := runner(q.Args)
 		if !ok || p.installed(program) {
 			continue
 		}
 		name := packageOf(program, true)
-		if d := out.Dependencies; d != nil && slices.ContainsFunc(d.Packages, func(k plan.Package) bool { return k.Name == name }) {
+		if slices.ContainsFunc(installed, func(k plan.Package) bool { return k.Name == name }) {
 			continue
 		}
 		warnings = append(warnings, fmt.Sprintf("Process %s runs %s, which is not among the packages: %s fetches it at every start, which takes the network and a file system "+

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
@@ -62,19 +60,4 @@ func (m manifest) reachable() (texts []string) {
 		}
 	}
 	return texts
-}
-
-// addManager adds a further package manager to what the build has.
-func (p *Project) addManager(r *plan.Runtime, k kind, releases inventory.Catalog) error {
-	m := manager{kind: k}
-	if p.manager.name == k.name {
-		m = p.manager
-	}
-	release, err := m.release(releases, r.Release.Arch)
-	if err != nil {
-		return err
-	}
-	tool, err := m.tool(release, releases, r.Release.Arch)
-	r.Tools = append(r.Tools, tool)
-	return err
 }

@@ -24,78 +24,85 @@ func (p *Project) hasPackages() bool { return p.top.hasDependencies() || len(p.m
 // several systems are elsewhere.
 var nativeFiles = []string{"**/build/Release/*.node", "lib/binding/**/*.node"}
 
-// packages adds how the application's packages are installed.
-func (p *Project) packages(out *plan.Plan) error {
-	if !p.hasPackages() {
+// packages is how the application's packages are installed.
+type packages struct {
+	// install is nil where there are none.
+	install *plan.Install
+	// path are the folders of their programs, relative to the source tree.
+	path  []string
+	notes plan.Notes
+}
+
+// leftovers are files that scripts which a package manager runs leave, too.
+func (k packages) leftovers() []string {
+	if k.install == nil {
 		return nil
 	}
-	m := p.manager
-	d := &plan.Dependencies{
-		Manager: m.name, Version: out.Runtime.Manager.Release.Version, Root: p.root,
-		Dirs: inDir(p.root, []string{packagesDir}), Holders: inDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch), Lockfile: m.lockfile,
-		NativeFiles: nativeFiles,
+	return k.install.Leftovers.Always
+}
+
+// packages decides how the application's packages are installed.
+func (p *Project) packages(t plan.Toolchain) (packages, error) {
+	if !p.hasPackages() {
+		return packages{}, nil
 	}
-	if m.name != "npm" {
-		d.Version = out.Runtime.Tools[0].Release.Version
-		d.Production = &plan.Production{}
+	m := p.manager
+	tool, _ := t.Tool(m.name)
+	in := plan.Install{
+		Language: Language, Manager: plan.Manager{Name: m.name, Version: tool.Release.Version}, Root: p.root, Layer: "modules", Provides: packagesName,
+		Lockfile: plan.Lockfile{Name: m.lockfile}, Inputs: plan.InstallInputs{Files: p.inputs()}, Native: plan.NativeFiles{Patterns: nativeFiles},
+		Trees: plan.Trees{Dirs: inDir(p.root, []string{packagesDir}), Parents: inDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch)},
+		List:  plan.PackageList{Type: "npm"},
 	}
 	for _, member := range p.members {
-		d.Workspaces = append(d.Workspaces, member.dir)
-		d.Dirs = append(d.Dirs, path.Join(p.root, member.dir, packagesDir))
+		in.Trees.Workspaces = append(in.Trees.Workspaces, member.dir)
+		in.Trees.Dirs = append(in.Trees.Dirs, path.Join(p.root, member.dir, packagesDir))
 	}
-	if p.selected() {
-		d.Production = &plan.Production{}
+	if p.selected() || m.name != "npm" {
+		in.Launch.Production = &plan.Production{Roots: p.roots()}
 	}
-	if d.Production != nil {
-		d.Production.Roots = p.roots()
-	}
-	switch m.name {
-	case "npm":
-		if m.lockfile != "" {
-			var err error
-			if p.manager.text, _, err = p.app.Read(path.Join(p.root, m.lockfile)); err != nil {
-				return err
-			}
-		}
-		p.npm(d)
-		d.NotDirect = p.notDirect(d)
-	case "yarn":
-		p.yarn(d)
-	case "pnpm":
-		p.pnpm(d)
-	case "bun":
-		p.bun(d)
-	}
+	in = map[string]func(plan.Install) plan.Install{"npm": p.npm, "yarn": p.yarn, "pnpm": p.pnpm, "bun": p.bun}[m.name](in)
 	// Package managers ask no questions then. Scripts do not get it: Create React App takes warnings for errors with it, and
 	// Angular keeps no cache.
-	d.Env = merge(d.Env, map[string]string{"CI": "true"})
-	for _, c := range []*plan.Command{&d.Install, &d.InstallLaunch, &d.Prune} {
+	in.Commands.Env = merge(in.Commands.Env, map[string]string{"CI": "true"})
+	for _, c := range []*plan.Command{&in.Commands.All, &in.Commands.OnlyLaunch, &in.Commands.Prune} {
 		c.Dir = p.root
 	}
 	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
 	failures = append(append(failures, nativeFailures()...), networkFailure())
-	d.Install.Failures, d.InstallLaunch.Failures = failures, failures
-	if p.keepsDevelopment {
-		out.Warnings = append(out.Warnings, "Yarn "+d.Version+" cannot take development packages out of a Plug'n'Play application: the image holds them. Yarn 4 can.")
+	in.Commands.All.Failures, in.Commands.OnlyLaunch.Failures = failures, failures
+	if in.Lockfile.Direct != nil {
+		in.Lockfile.Direct.RunScripts.Failures = failures
 	}
-	decision := plan.Decision{Subject: "packages", Value: m.title + " " + d.Version, Origin: m.origin}
-	if m.name == "npm" {
-		decision.Value = d.Install.Title
+	in.Commands.Hooks = p.hooks()
+	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil
+}
+
+// packageNotes are what there is to say of the installation.
+func (p *Project) packageNotes(in plan.Install) (notes plan.Notes) {
+	if p.keepsDevelopment(in.Manager.Version) {
+		notes.Warnings = append(notes.Warnings, "Yarn "+in.Manager.Version+" cannot take development packages out of a Plug'n'Play application: the image holds them. Yarn 4 can.")
 	}
-	if m.lockfile == "" {
-		out.Warnings = append(out.Warnings, p.noLockfile())
+	if in.Lockfile.Name == "" {
+		notes.Warnings = append(notes.Warnings, p.noLockfile())
 	}
-	out.Decisions = append(out.Decisions, decision)
-	d.Inputs = p.inputs()
-	d.Hooks = p.hooks()
-	out.Dependencies = d
-	out.LaunchPath = []string{path.Join(p.root, packagesDir, ".bin")}
+	value := p.manager.title + " " + in.Manager.Version
+	if p.manager.name == "npm" {
+		value = in.Commands.All.Title
+	}
+	notes.Decisions = []plan.Decision{{Subject: "packages", Value: value, Origin: p.manager.origin}}
+	return notes
+}
+
+// programFolders are where packages put their programs, the nearest first.
+func (p *Project) programFolders() []string {
+	list := []string{path.Join(p.root, packagesDir, ".bin")}
 	if p.selected() {
 		for _, dir := range p.roots() {
-			out.LaunchPath = append([]string{path.Join(dir, packagesDir, ".bin")}, out.LaunchPath...)
+			list = append([]string{path.Join(dir, packagesDir, ".bin")}, list...)
 		}
 	}
-	return nil
+	return list
 }
 
 func (p *Project) noLockfile() string {
@@ -226,46 +233,52 @@ func with(words []string, word string) []string { return slices.Concat(words, []
 
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
 
-// alsoOf are development dependencies that are needed at launch.
-func alsoOf(d *plan.Dependencies) []string {
-	if d.Production == nil {
-		return nil
+// list gives the packages of the lockfile.
+func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList, error) {
+	var also []string
+	if in.Launch.Production != nil && !in.Launch.None {
+		also = in.Launch.Production.Also
 	}
-	return d.Production.Also
-}
-
-// list gives the packages of the lockfile; also are development dependencies that are needed at launch.
-func (p *Project) list(d *plan.Dependencies, arch string, also []string) {
-	wanted := func(m manifest, dir string) lockfile.Wanted {
-		w := lockfile.Wanted{
-			Dir: dir, Name: m.Name, Dependencies: maps.Clone(m.Dependencies), Optional: m.OptionalDependencies, Dev: m.DevDependencies, Peer: m.PeerDependencies,
+	text := p.manager.text
+	if p.manager.name == "npm" && in.Lockfile.Name != "" {
+		// It may be large, and decides nothing before.
+		var err error
+		if text, _, err = p.app.Read(path.Join(p.root, in.Lockfile.Name)); err != nil {
+			return plan.PackageList{}, err
 		}
-		for _, name := range also {
-			if version, found := m.DevDependencies[name]; found && path.Join(p.root, dir) == p.dir {
-				w.Dependencies = merge(w.Dependencies, map[string]string{name: version})
-			}
-		}
-		return w
 	}
-	own := []lockfile.Wanted{wanted(p.top, "")}
+	own := []lockfile.Wanted{p.wanted(p.top, "", also)}
 	all := []string{""}
 	for _, m := range p.members {
-		own, all = append(own, wanted(m.manifest, m.dir)), append(all, m.dir)
+		own, all = append(own, p.wanted(m.manifest, m.dir, also)), append(all, m.dir)
+	}
+	graph := lockfile.Read(in.Lockfile.Name, text, own, on)
+	list := plan.PackageList{Type: in.List.Type}
+	for _, key := range graph.Needed(all, true) {
+		q := graph.Packages[key]
+		slices.Sort(q.Needs)
+		list.Packages = append(list.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Tarball: q.Tarball, Needs: slices.Compact(q.Needs)})
+	}
+	if in.Launch.None {
+		return list, nil
 	}
 	var roots []string
 	for _, root := range p.roots() {
 		roots = append(roots, strings.TrimPrefix(strings.TrimPrefix(root, p.root), "/"))
 	}
-	on := lockfile.Platform{OS: "linux", CPU: map[string]string{"amd64": "x64", "arm64": "arm64"}[arch], Libc: "glibc"}
-	graph := lockfile.Read(d.Lockfile, p.manager.text, own, on)
-	for _, key := range graph.Needed(all, true) {
-		q := graph.Packages[key]
-		slices.Sort(q.Needs)
-		d.Packages = append(d.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Tarball: q.Tarball, Needs: slices.Compact(q.Needs)})
+	list.AtLaunch, list.DependsOn = graph.Needed(roots, false), graph.Direct(roots)
+	return list, nil
+}
+
+// wanted is what a package.json in a folder wants; also are development dependencies that the application needs at launch.
+func (p *Project) wanted(m manifest, dir string, also []string) lockfile.Wanted {
+	w := lockfile.Wanted{
+		Dir: dir, Name: m.Name, Dependencies: maps.Clone(m.Dependencies), Optional: m.OptionalDependencies, Dev: m.DevDependencies, Peer: m.PeerDependencies,
 	}
-	if d.NotAtLaunch {
-		return
+	for _, name := range also {
+		if version, found := m.DevDependencies[name]; found && path.Join(p.root, dir) == p.dir {
+			w.Dependencies = merge(w.Dependencies, map[string]string{name: version})
+		}
 	}
-	d.AtLaunch = graph.Needed(roots, false)
-	d.DependsOn = graph.Direct(roots)
+	return w
 }

@@ -2,32 +2,29 @@ package nodejs
 
 import (
 	"encoding/json"
-	"maps"
+	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
-// packageVariables sets what applications read of their package.json where a package manager starts them
-// (https://docs.npmjs.com/cli/using-npm/scripts#packagejson-vars): Gantry starts what the script would run instead.
-func (p *Project) packageVariables(out *plan.Plan) {
-	if out.LaunchEnv == nil {
-		return
-	}
-	own := p.manifest.variables()
-	maps.Copy(out.LaunchEnv, own)
-	for i := range out.Processes {
-		q := &out.Processes[i]
+// withPackageVariables gives processes what they read of a package.json other than the application's, whose variables are own,
+// where a package manager starts them (https://docs.npmjs.com/cli/using-npm/scripts#packagejson-vars): Gantry starts what the
+// script would run instead.
+func (p *Project) withPackageVariables(processes []plan.Process, own map[string]string) []plan.Process {
+	list := slices.Clone(processes)
+	for i, q := range list {
 		m, dir := p.packageAt(q.Dir)
 		if dir == p.dir || q.Args[0] == plan.StaticServer {
 			continue
 		}
 		for name, value := range m.variables() {
 			if own[name] != value {
-				q.Env = merge(map[string]string{name: value}, q.Env)
+				list[i].Env = merge(map[string]string{name: value}, list[i].Env)
 			}
 		}
 	}
+	return list
 }
 
 var notInName = lazyregexp.New(`\W`)

@@ -19,7 +19,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // releases are fixed, so that a new release of Node.js changes no golden file.
 var releases = inventory.Catalog{
@@ -72,8 +72,8 @@ func read(archive *txtar.Archive, dir string) (plan.Plan, error) {
 	return project.Plan(releases)
 }
 
-// Every file in testdata/plans is an application and, in the file beside it, its plan. "go test ./internal/plan/nodejs
-// -update" writes the plans anew; read the difference before it is committed.
+// Every file in testdata/plans is an application and, in the file next to it, its plan. "go test ./internal/plan/nodejs
+// -update" writes the plans again; read the difference before it is committed.
 func TestPlans(t *testing.T) {
 	each(t, "testdata/plans/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
 		g := NewWithT(t)
@@ -85,7 +85,7 @@ func TestPlans(t *testing.T) {
 	})
 }
 
-// Every file in testdata/errors is an application that cannot be built, and the file beside it says what people read.
+// Every file in testdata/errors is an application that cannot be built, and the file next to it says what people read.
 func TestErrorsWordForWord(t *testing.T) {
 	each(t, "testdata/errors/*.txtar", func(t *testing.T, file string, archive *txtar.Archive) {
 		g := NewWithT(t)
@@ -118,6 +118,42 @@ func compare(g *WithT, golden, text string) {
 	want, err := os.ReadFile(golden)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(text).To(Equal(string(want)))
+}
+
+// A plan lists the packages of the lockfile, those for running and the direct dependencies: the bill of materials has them.
+func TestPackagesAreListed(t *testing.T) {
+	for name, lock := range map[string]string{
+		"package-lock.json": `{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}, "devDependencies": {"d": "1"}},
+			"node_modules/a": {"version": "1.0.0", "dependencies": {"b": "1"}}, "node_modules/b": {"version": "1.0.0"}, "node_modules/d": {"version": "1.0.0", "dev": true}}}`,
+		"yarn.lock": "# yarn lockfile v1\n\na@1:\n  version \"1.0.0\"\n  dependencies:\n    b \"1\"\n\nb@1:\n  version \"1.0.0\"\n\nd@1:\n  version \"1.0.0\"\n",
+		"pnpm-lock.yaml": "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {specifier: '1', version: 1.0.0}\n    devDependencies:\n      d: {specifier: '1', version: 1.0.0}\n" +
+			"packages:\n  a@1.0.0: {resolution: {integrity: sha512-a}}\n  b@1.0.0: {resolution: {integrity: sha512-b}}\n  d@1.0.0: {resolution: {integrity: sha512-d}}\n" +
+			"snapshots:\n  a@1.0.0: {dependencies: {b: 1.0.0}}\n  b@1.0.0: {}\n  d@1.0.0: {}\n",
+		"bun.lock": `{"lockfileVersion": 1, "workspaces": {"": {"dependencies": {"a": "1"}, "devDependencies": {"d": "1"}}},
+			"packages": {"a": ["a@1.0.0", "", {"dependencies": {"b": "1"}}, "sha512-a"], "b": ["b@1.0.0", "", {}, "sha512-b"], "d": ["d@1.0.0", "", {}, "sha512-d"]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			p, err := read(&txtar.Archive{Files: []txtar.File{
+				{Name: "package.json", Data: []byte(`{"scripts": {"start": "node a.js"}, "dependencies": {"a": "1"}, "devDependencies": {"d": "1"}}`)}, {Name: name, Data: []byte(lock)},
+			}}, t.TempDir())
+			g.Expect(err).NotTo(HaveOccurred())
+			list := p.Installs[0].List
+			names := map[string]string{}
+			for _, k := range list.Packages {
+				names[k.Key] = k.Name
+			}
+			g.Expect(names).To(HaveLen(3))
+			named := func(keys []string) (all []string) {
+				for _, key := range keys {
+					all = append(all, names[key])
+				}
+				return all
+			}
+			g.Expect(named(list.AtLaunch)).To(ConsistOf("a", "b"))
+			g.Expect(named(list.DependsOn)).To(ConsistOf("a"))
+		})
+	}
 }
 
 // What is nothing for Node.js is no error.

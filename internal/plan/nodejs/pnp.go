@@ -17,31 +17,38 @@ func (p *Project) pnp() bool {
 }
 
 // installPnP has Yarn write its map of the packages. Their places are written into it, so that they stay where they are.
-func (p *Project) installPnP(d *plan.Dependencies) {
+func (p *Project) installPnP(in plan.Install) plan.Install {
 	index := ".pnp.cjs"
-	version, err := semver.Parse(d.Version)
+	version, err := semver.Parse(in.Manager.Version)
 	if err == nil && version.Major < 3 {
 		index = ".pnp.js"
 	}
-	d.InPlace, d.Holders = true, nil
-	d.Archives, d.Index = path.Join(p.root, ".yarn/cache"), path.Join(p.root, index)
-	d.Dirs = inDir(p.root, []string{".yarn/unplugged", index, pnpLoader, ".yarn/install-state.gz"})
-	if !p.app.IsDir(d.Archives) {
-		d.Dirs = append(d.Dirs, d.Archives)
+	archives := path.Join(p.root, ".yarn/cache")
+	in.Launch, in.Trees.Parents = plan.Launch{InPlace: true}, nil
+	in.Trees.Dirs = inDir(p.root, []string{".yarn/unplugged", index, pnpLoader, ".yarn/install-state.gz"})
+	if !p.app.IsDir(archives) {
+		in.Trees.Dirs = append(in.Trees.Dirs, archives)
 	}
-	d.TracesAtLaunch = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
-	d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
-	d.Production = nil
-	if err == nil && version.Major < 4 {
-		// Its "workspaces focus" is in a plugin that few have.
-		p.keepsDevelopment = true
-		return
+	in.Leftovers = plan.Leftovers{
+		AtLaunch: inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"}), Archives: archives, Index: path.Join(p.root, index),
 	}
-	d.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
+	in.Commands.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
+	if p.keepsDevelopment(in.Manager.Version) {
+		return in
+	}
+	in.Commands.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
 	if p.selected() {
-		d.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
+		in.Commands.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
 	}
-	d.InstallLaunch = d.Prune
+	in.Commands.OnlyLaunch = in.Commands.Prune
+	return in
+}
+
+// keepsDevelopment reports whether a Yarn cannot remove development packages: "workspaces focus" of Yarn 2 and 3 is in a plugin
+// that few have.
+func (p *Project) keepsDevelopment(yarn string) bool {
+	version, err := semver.Parse(yarn)
+	return p.pnp() && err == nil && version.Major < 4
 }
 
 // pnpLoader is what Yarn writes for ES modules, where one of the packages is one: https://yarnpkg.com/configuration/yarnrc#pnpEnableEsmLoader.
@@ -61,21 +68,23 @@ const (
 
 // startWithPnP lets Node.js find packages by Yarn's map of them, as "yarn node" and "yarn run" do. Yarn itself would stay in
 // between, and wants to write into the application's folder.
-func (p *Project) startWithPnP(out *plan.Plan) {
-	out.Files = map[string]string{}
-	for i, q := range out.Processes {
+func (p *Project) startWithPnP(processes []plan.Process, index string) ([]plan.Process, plan.Environment) {
+	files := map[string]string{}
+	list := slices.Clone(processes)
+	for i, q := range list {
 		if program := q.Args[0]; program != "node" && program != plan.StaticServer && shell.ScriptFile(q.Args) == "" && !shell.IsShell(program) && !isManager(program) {
-			out.Files[pnpProgramFile] = startProgram
-			out.Processes[i].Args = append([]string{"node", plan.FilesDir + "/" + pnpProgramFile}, q.Args...)
+			files[pnpProgramFile] = startProgram
+			list[i].Args = append([]string{"node", plan.FilesDir + "/" + pnpProgramFile}, q.Args...)
 		}
 	}
-	out.LaunchEnv["YARN_IGNORE_PATH"] = "1"
-	options := "--require " + plan.AppDir + "/" + out.Dependencies.Index
-	if !strings.HasSuffix(out.Dependencies.Index, ".js") {
-		out.Files[pnpLoaderFile] = strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pnpLoader))
+	options := "--require " + plan.AppDir + "/" + index
+	if !strings.HasSuffix(index, ".js") {
+		files[pnpLoaderFile] = strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pnpLoader))
 		options += " --require " + plan.FilesDir + "/" + pnpLoaderFile
 	}
-	out.LaunchOptions = map[string]string{"NODE_OPTIONS": options}
+	return list, plan.Environment{
+		Variables: map[string]string{"YARN_IGNORE_PATH": "1"}, Options: map[string]string{"NODE_OPTIONS": options}, Files: files,
+	}
 }
 
 // isManager reports whether a program is a package manager, or Bun, which are no packages of the application.

@@ -60,31 +60,33 @@ var pnpmEnv = map[string]string{
 	"npm_config_verify_deps_before_run": "false", "pnpm_config_verify_deps_before_run": "false",
 }
 
-func (p *Project) pnpm(d *plan.Dependencies) {
+// pnpm installs with pnpm.
+func (p *Project) pnpm(in plan.Install) plan.Install {
 	// It is exact, and understood, by now.
-	version, _ := semver.Parse(d.Version)
-	d.Scratch = append(d.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
-	d.Holders = append(d.Holders, path.Join(p.root, packagesDir, ".pnpm"))
-	d.LinksStore = true
+	version, _ := semver.Parse(in.Manager.Version)
+	in.Trees.Scratch = append(in.Trees.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
+	in.Trees.Parents = append(in.Trees.Parents, path.Join(p.root, packagesDir, ".pnpm"))
+	in.Trees.HardLinks = true
 	install := []string{"pnpm", "install", "--store-dir=" + plan.StoreDir, "--reporter=append-only", "--config.confirmModulesPurge=false"}
 	if p.manager.lockfile == "" {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")
 	} else {
 		install = append(install, "--frozen-lockfile")
-		d.Prefetch = pnpmStore(version)
+		in.Lockfile.Prefetch = pnpmStore(version)
 	}
 	everything := with(install, "--prod=false")
 	if version.Major == 12 && version.Minor < 4 {
 		// It takes no value yet, and installs everything, unless a variable says otherwise.
 		everything = install
 	}
-	d.Install = titled("pnpm install --frozen-lockfile", everything)
-	d.InstallLaunch = titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
+	all, onlyLaunch := titled("pnpm install --frozen-lockfile", everything), titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
 	if p.manager.lockfile == "" {
-		d.Install.Title, d.InstallLaunch.Title = "pnpm install", "pnpm install --prod"
+		all.Title, onlyLaunch.Title = "pnpm install", "pnpm install --prod"
 	}
-	d.Install.Remarks = []plan.Remark{{Quote: ignoredBuilds(), Title: "pnpm has not run install scripts that nobody approved", Hint: approveBuilds}}
-	d.InstallLaunch.Remarks = d.Install.Remarks
+	ignored := []plan.OutputWarning{{Quote: ignoredBuilds(), Title: "pnpm has not run install scripts that nobody approved", Hint: approveBuilds}}
+	all.Warnings, onlyLaunch.Warnings = ignored, ignored
+	in.Commands.All, in.Commands.OnlyLaunch = all, onlyLaunch
+	return in
 }
 
 // pnpmStore tells the kind of store that a version of pnpm has, where that can be filled.

@@ -11,10 +11,10 @@ import (
 // generatorOutput is the place that a schema names for the client, when it is not the usual one.
 var generatorOutput = lazyregexp.New(`(?m)^\s*output\s*=`)
 
-// prisma gives the signs of a client that nobody has generated: it throws when it is first used. Package managers that do not
+// prisma checks for a client that nobody has generated: it throws when it is first used. Package managers that do not
 // run install scripts, and schemas in other places than Prisma looks in, leave it so.
 // https://www.prisma.io/docs/orm/prisma-client/setup-and-configuration/generating-prisma-client.
-func (p *Project) prisma() []plan.Sign {
+func (p *Project) prisma() []plan.BuildCheck {
 	if p.manifest.Dependencies["@prisma/client"] == "" {
 		return nil
 	}
@@ -31,8 +31,8 @@ func (p *Project) prisma() []plan.Sign {
 			break
 		}
 	}
-	return []plan.Sign{{
-		Beside: packages, Files: clients, Shows: "did not initialize yet",
+	return []plan.BuildCheck{{
+		IfPresent: packages, Files: clients, Contains: "did not initialize yet",
 		Warning: "Prisma's client is not generated: what uses it will fail. Let the build script do that: \"build\": \"prisma generate && ...\".",
 	}}
 }

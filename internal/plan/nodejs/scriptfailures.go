@@ -55,7 +55,7 @@ func (p *Project) scriptFailures() []plan.Failure {
 			Quote: regexp.MustCompile(`(?:getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|connect (?:ECONNREFUSED|ETIMEDOUT)|Failed to fetch .+ from) (Google Fonts|\S+)`),
 			ID:    "node/build-needs-network", Title: "building the application did not reach a host", Where: p.in(manifestFile),
 			Hints: []string{
-				"A build has no databases and services beside it: let the code ask them when it runs.",
+				"A build has no databases and services next to it: let the code ask them when it runs.",
 				"What is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).",
 			},
 		},

@@ -41,14 +41,14 @@ func TestFailuresOfScriptsWordForWord(t *testing.T) {
 		"Git": {"fatal: not a git repository (or any of the parent directories): .git\n", "package.json: building the application asks git, and a build has no repository [node/build-needs-git]\n" +
 			"Give the build what it asks for as a variable, such as the revision, and let the script read that.\n"},
 		"the network": {"getaddrinfo ENOTFOUND fonts.googleapis.com\nRetrying 1/3...\ngetaddrinfo ENOTFOUND fonts.googleapis.com\n", "package.json: building the application did not reach a host: fonts.googleapis.com [node/build-needs-network]\n" +
-			"A build has no databases and services beside it: let the code ask them when it runs.\nWhat is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).\n"},
+			"A build has no databases and services next to it: let the code ask them when it runs.\nWhat is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).\n"},
 		"fonts":          {"Error: next/font: error:\nFailed to fetch `Geist Mono` from Google Fonts.\n", "package.json: building the application did not reach a host: Google Fonts [node/build-needs-network]\n"},
 		"a database":     {"Error: connect ECONNREFUSED 127.0.0.1:5432\n", "package.json: building the application did not reach a host: 127.0.0.1:5432 [node/build-needs-network]\n"},
 		"something else": {"src/main.ts(3,1): error TS2304: Cannot find name 'x'.\nModule not found: a\n", "npm run build failed: it ended with exit code 5 [run/failed]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			err := failing(t, p.Scripts[0], c.output)
+			err := failing(t, p.Build.Steps[0].Command, c.output)
 			text := err.Error() + "\n"
 			if strings.Count(c.want, "\n") > 1 {
 				text += strings.Join(problem.As(err).Hints, "\n") + "\n"
@@ -81,7 +81,7 @@ func TestUnreachableWordForWord(t *testing.T) {
 		"error: FailedToOpenSocket downloading tarball @s/a@0.224.0\n":                                                            "@s/a@0.224.0",
 		"➤ YN0001: RequestError: connect ECONNREFUSED 127.0.0.1:4873\n":                                                           "127.0.0.1:4873",
 	} {
-		err := failing(t, p.Dependencies.Install, output)
+		err := failing(t, p.Installs[0].Commands.All, output)
 		NewWithT(t).Expect(err).To(MatchError("installing packages did not reach a host: " + host + " [node/registry-unreachable]"))
 		NewWithT(t).Expect(problem.As(err).Hints).To(Equal([]string{
 			"Check the build's network, and whether it needs a proxy (HTTPS_PROXY).",
@@ -109,7 +109,7 @@ func TestIntegrityWordForWord(t *testing.T) {
 				{Name: "package.json", Data: []byte(`{"dependencies": {"a": "2.0.0"}, "scripts": {"start": "node a.js"}}`)}, {Name: name, Data: []byte(c.text)},
 			}}, t.TempDir())
 			g.Expect(err).NotTo(HaveOccurred())
-			err = failing(t, p.Dependencies.Install, c.output)
+			err = failing(t, p.Installs[0].Commands.All, c.output)
 			g.Expect(err.Error() + "|" + strings.Join(problem.As(err).Hints, "|")).To(Equal(name + ": a package is not the one that " + name + " pins: " + c.want))
 		})
 	}

@@ -66,7 +66,7 @@ const mostWritten = 1 << 20
 var starting = lazyregexp.New(`\b(?:exec|execSync|execFile|execFileSync|execa|execaSync|execaCommand|execaCommandSync|spawn|spawnSync)\s*\(\s*(?:\{\s*cmd:\s*)?\[?\s*["'\x60](npm|npx|pnpm|pnpx|yarn|bun|bunx|node)\b`)
 
 // startedBy gives the programs that the file which a process runs starts itself; of one that the build makes, the source is looked
-// for beside it and in "src".
+// for next to it and in "src".
 func (p *Project) startedBy(q plan.Process) (list []string) {
 	if q.Args[0] != "node" && q.Args[0] != "bun" && q.Args[0] != "tsx" && q.Args[0] != "ts-node" {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
-// way is what unwrapping a command has met.
-type way struct {
+// unwrapState is what unwrapping a command has met.
+type unwrapState struct {
 	// scripts were unwrapped, by folder and name: one that calls itself is left to the package manager.
 	scripts []string
 	// builds are commands that stood in front of a start script and that the build does not run otherwise.
@@ -21,7 +21,7 @@ type way struct {
 
 // withoutBuilds takes the commands that build off the front of a start script and its "pre" script: "npm run build && node
 // dist/main.js" in an image would need the development packages and a file system that can be written, at every start.
-func (p *Project) withoutBuilds(w *way, before, script string) (restBefore, rest string) {
+func (p *Project) withoutBuilds(w *unwrapState, before, script string) (restBefore, rest string) {
 	steps := shell.List(before)
 	if n := p.leadingBuilds(steps); n > 0 && n == len(steps) {
 		w.meet(p, steps)
@@ -64,7 +64,7 @@ func isInstall(args []string) bool {
 	return args[0] == "yarn" && strings.HasPrefix(args[1], "-") || slices.Contains([]string{"install", "i", "ci", "clean-install"}, args[1])
 }
 
-func (w *way) meet(p *Project, steps []string) {
+func (w *unwrapState) meet(p *Project, steps []string) {
 	if !slices.ContainsFunc(steps, func(step string) bool { return p.isBuild(step) && !p.isRun(step) }) {
 		return
 	}
@@ -163,7 +163,7 @@ func (p *Project) compiles(step string) bool {
 
 // startBuilds are the steps of the build that stand in front of start scripts.
 func (p *Project) startBuilds() (steps []plan.Command) {
-	var w way
+	var w unwrapState
 	for _, entry := range p.declared {
 		if len(entry.Args) == 0 {
 			p.unwrap(entry.Command, p.folderOf(entry), &w)

@@ -66,14 +66,14 @@ func TestBuildsInStartScripts(t *testing.T) {
 			p, err := read(archive, t.TempDir())
 			g.Expect(err).NotTo(HaveOccurred())
 			var built []string
-			for _, step := range p.Scripts {
+			for _, step := range p.Build.Steps {
 				for name, value := range step.Env {
 					step.Title += " (" + name + "=" + value + ")"
 				}
 				built = append(built, step.Title)
 			}
 			g.Expect(built).To(Equal(c.built))
-			g.Expect(p.Processes[0].String()).To(Equal(c.started), strings.Join(built, "\n"))
+			g.Expect(p.Image.Processes[0].String()).To(Equal(c.started), strings.Join(built, "\n"))
 		})
 	}
 }
@@ -96,11 +96,11 @@ func TestInForeground(t *testing.T) {
 			manifest := fmt.Sprintf(`{"scripts": {"start": %q}, "dependencies": {"pm2": "6.0.0"}}`, script)
 			p, err := read(&txtar.Archive{Files: []txtar.File{{Name: "package.json", Data: []byte(manifest)}}}, t.TempDir())
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(p.Processes[0].String()).To(Equal(want))
+			g.Expect(p.Image.Processes[0].String()).To(Equal(want))
 			if strings.Contains(want, "pm2-runtime") {
-				g.Expect(p.LaunchEnv).To(HaveKeyWithValue("PM2_HOME", "/tmp/.pm2"))
+				g.Expect(p.Image.Environment.Variables).To(HaveKeyWithValue("PM2_HOME", "/tmp/.pm2"))
 			} else {
-				g.Expect(p.LaunchEnv).NotTo(HaveKey("PM2_HOME"))
+				g.Expect(p.Image.Environment.Variables).NotTo(HaveKey("PM2_HOME"))
 			}
 		})
 	}

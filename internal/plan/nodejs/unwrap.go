@@ -15,7 +15,7 @@ import (
 // process turns a command's text into the program to execute: package managers that only run a script are replaced by
 // what the script runs, since they neither forward signals nor leave.
 func (p *Project) process(kind, text, dir string) plan.Process {
-	text, dir = p.unwrap(text, dir, &way{})
+	text, dir = p.unwrap(text, dir, &unwrapState{})
 	c := shell.Parse(text)
 	if c.Shell == "" {
 		env, args := p.withoutWrappers(c.Env, c.Args)
@@ -77,7 +77,7 @@ func (p *Project) installed(program string) bool {
 
 // unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of another
 // folder are run there. What a start script builds first is left to the build.
-func (p *Project) unwrap(text, dir string, w *way) (string, string) {
+func (p *Project) unwrap(text, dir string, w *unwrapState) (string, string) {
 	if folder, rest, ok := shell.Enter(text); ok && filepath.IsLocal(folder) && p.app.IsDir(path.Join(dir, folder)) {
 		return p.unwrap(rest, path.Join(dir, folder), w)
 	}

@@ -22,7 +22,7 @@ type member struct {
 
 const pnpmWorkspace = "pnpm-workspace.yaml"
 
-// patterns gives the workspaces' patterns of the package.json in a folder, or of pnpm's own file beside it.
+// patterns gives the workspaces' patterns of the package.json in a folder, or of pnpm's own file next to it.
 func patterns(a app.App, root string, m manifest) (list []string, where problem.Position, err error) {
 	file := path.Join(root, pnpmWorkspace)
 	text, found, err := a.Read(file)
@@ -139,7 +139,7 @@ func (p *Project) locate() error {
 	return err
 }
 
-// checkMore wants every further application to be a workspace beside the first.
+// checkMore wants every further application to be a workspace next to the first.
 func (p *Project) checkMore() error {
 	for _, dir := range p.more {
 		if _, ok := p.member(dir); !ok || !p.selected() {

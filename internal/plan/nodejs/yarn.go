@@ -103,7 +103,7 @@ func (m manager) lockfileOfOtherYarn() error {
 		ID:    "node/lockfile-of-other-yarn",
 		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.asked.text, m.lockfile, format),
 		Where: m.asked.place(),
-		Why:   "another Yarn would want to write the lockfile anew, which a build must not do",
+		Why:   "another Yarn would want to write the lockfile again, which a build must not do",
 		Hints: []string{
 			"Ask for the Yarn that you use, for example \"packageManager\": \"yarn@" + map[bool]string{false: "1.22.22", true: example["yarn"]}[m.berry] + "\".",
 			"Or run `yarn install` with the Yarn that is asked for, and commit " + m.lockfile + ".",
@@ -134,52 +134,57 @@ func (m manager) usualYarn() string {
 	}
 }
 
-func (p *Project) yarn(d *plan.Dependencies) {
-	d.Scratch = append(d.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
-	if !p.manager.berry {
-		d.Env = map[string]string{"YARN_CACHE_FOLDER": plan.ScratchDir}
-		settings := p.manager.rcText
-		if !ownMirror().Match(settings) {
-			d.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
-		}
-		version, err := semver.Parse(d.Version)
-		if p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings) {
-			d.Prefetch = plan.YarnCache
-		}
-		install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
-		if p.manager.lockfile == "" {
-			install = append(install, "--no-lockfile")
-		} else {
-			install = append(install, "--frozen-lockfile")
-		}
-		d.Install = runs(with(install, "--production=false")...)
-		d.InstallLaunch = runs(with(install, "--production=true")...)
-		return
+// yarn installs with Yarn 1, or a later one.
+func (p *Project) yarn(in plan.Install) plan.Install {
+	in.Trees.Scratch = append(in.Trees.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
+	if p.manager.berry {
+		return p.yarnBerry(in)
 	}
-	d.Env = map[string]string{
+	in.Commands.Env = map[string]string{"YARN_CACHE_FOLDER": plan.ScratchDir}
+	settings := p.manager.rcText
+	if !ownMirror().Match(settings) {
+		in.Commands.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
+	}
+	version, err := semver.Parse(in.Manager.Version)
+	if p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings) {
+		in.Lockfile.Prefetch = plan.YarnCache
+	}
+	install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
+	if p.manager.lockfile == "" {
+		install = append(install, "--no-lockfile")
+	} else {
+		install = append(install, "--frozen-lockfile")
+	}
+	in.Commands.All = runs(with(install, "--production=false")...)
+	in.Commands.OnlyLaunch = runs(with(install, "--production=true")...)
+	return in
+}
+
+func (p *Project) yarnBerry(in plan.Install) plan.Install {
+	in.Commands.Env = map[string]string{
 		"YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_IMMUTABLE_INSTALLS": strconv.FormatBool(p.manager.lockfile != ""),
 		"YARN_GLOBAL_FOLDER": plan.StoreDir,
 	}
-	d.Install = runs("yarn", "install")
+	in.Commands.All = runs("yarn", "install")
 	if p.manager.lockfile != "" {
-		d.Install = runs("yarn", "install", "--immutable")
+		in.Commands.All = runs("yarn", "install", "--immutable")
 	}
-	d.InstallLaunch = d.Install
+	in.Commands.OnlyLaunch = in.Commands.All
 	if p.manager.lockfile != "" && !ownWays().Match(p.manager.rcText) && !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
-		d.Prefetch = plan.YarnCache
+		in.Lockfile.Prefetch = plan.YarnCache
 	}
 	if p.pnp() {
-		p.installPnP(d)
-		return
+		return p.installPnP(in)
 	}
-	// What Yarn remembers of an installation is nobody's business in the image.
-	d.Traces = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
+	// What Yarn remembers of an installation does not belong in the image.
+	in.Leftovers.Always = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
 	if !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
-		d.Env["YARN_ENABLE_GLOBAL_CACHE"] = "true"
+		in.Commands.Env["YARN_ENABLE_GLOBAL_CACHE"] = "true"
 	}
 	if !p.app.IsDir(path.Join(p.root, ".yarn")) {
-		d.Traces = append(d.Traces, path.Join(p.root, ".yarn"))
+		in.Leftovers.Always = append(in.Leftovers.Always, path.Join(p.root, ".yarn"))
 	}
+	return in
 }
 
 // ownWays finds settings of later Yarns that tell where packages come from and how they are kept.

@@ -16,7 +16,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-// Language recognises applications.
+// Language recognises applications. Adding one is a package and a line in Default.
 type Language interface {
 	// Read looks at an application; the project is nil when it is not for this language. What is broken is an error.
 	Read(a app.App, s settings.Settings) (Project, error)
@@ -26,16 +26,25 @@ type Language interface {
 
 // Project is an application that a language has recognised.
 type Project interface {
-	// Name is the language's name in the build plan.
+	// Name is the language's short name, and that of its toolchain in plans.
 	Name() string
-	// Plan decides what is to be done, from the releases that there are.
+	// Provides are the names, in the build plan, under which other buildpacks may require what is installed.
+	Provides() []string
+	// Plan decides what is to be done, from the existing releases.
 	Plan(releases inventory.Catalog) (plan.Plan, error)
 }
 
-// languages are all languages, in the order in which they build.
-var languages = []Language{rubyLanguage{}, nodeLanguage{}}
-
 type nodeLanguage struct{}
+
+func (nodeLanguage) LookedFor() []string { return nodejs.LookedFor }
+
+func (nodeLanguage) Read(a app.App, s settings.Settings) (Project, error) {
+	project, err := nodejs.Read(a, s)
+	if project == nil || err != nil {
+		return nil, err
+	}
+	return project, nil
+}
 
 type rubyLanguage struct{}
 
@@ -48,91 +57,71 @@ func (rubyLanguage) Read(a app.App, s settings.Settings) (Project, error) {
 	}
 	atLaunch, packages := project.NodeAtLaunch()
 	needed := project.NeedsNode() || atLaunch != ""
-	if project.Leads() && !needed {
+	if project.IsPrimary() && !needed {
 		return project, nil
 	}
 	javascript, err := nodejs.Read(a, s)
-	if err != nil || javascript != nil && !project.Leads() {
+	if err != nil || javascript != nil && !project.IsPrimary() {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, err
 	}
 	if !needed {
 		return project, nil
 	}
-	return both{project, cmp.Or(javascript, nodejs.Bare(a, s)), atLaunch, packages}, nil
+	return rubyWithNode{project, cmp.Or(javascript, nodejs.BuildOnly(a, s)), atLaunch, packages}, nil
 }
 
-// both is an application of Ruby that Node.js has a part in: assets are built with it, or the running application starts it.
-type both struct {
+// rubyWithNode is an application of Ruby that needs Node.js: assets are built with it, or the running application starts it.
+type rubyWithNode struct {
 	Project
 	javascript *nodejs.Project
-	// atLaunch says why the running application needs it; empty where the build alone does.
+	// atLaunch says why the running application needs it; empty where only the build does.
 	atLaunch string
 	// packages: it needs the packages, too.
 	packages bool
 }
 
-func (b both) Plan(releases inventory.Catalog) (plan.Plan, error) {
-	out, err := b.Project.Plan(releases)
+func (b rubyWithNode) Plan(releases inventory.Catalog) (plan.Plan, error) {
+	p, err := b.Project.Plan(releases)
 	if err != nil {
-		return out, err
+		return p, err
 	}
-	provided, err := b.javascript.Beside(releases, b.atLaunch, b.packages, out.Processes)
+	node, err := b.javascript.Add(releases, b.atLaunch, b.packages, p.Image.Processes)
 	if err != nil {
-		return out, err
+		return p, err
 	}
-	out.Provides = &provided
-	out.Decisions, out.Warnings = append(out.Decisions, provided.Decisions...), append(out.Warnings, provided.Warnings...)
-	out.NotInImage = append(out.NotInImage, provided.NotInImage...)
+	p.Toolchains = append(p.Toolchains, node.Toolchain)
+	if node.Install != nil {
+		p.Installs = append(p.Installs, *node.Install)
+	}
+	p.Decisions, p.Warnings = append(p.Decisions, node.Notes.Decisions...), append(p.Warnings, node.Notes.Warnings...)
+	for _, steps := range [][]plan.Step{p.Build.Before, p.Build.Steps} {
+		for i := range steps {
+			steps[i].Toolchains = append(steps[i].Toolchains, nodejs.Language)
+		}
+	}
+	p.Image.Source.Remove = append(p.Image.Source.Remove, node.Remove...)
 	if b.atLaunch != "" {
-		maps.Copy(out.LaunchEnv, provided.LaunchEnv)
-		out.LaunchOptions = provided.LaunchOptions
+		e := p.Image.Environment
+		maps.Copy(e.Variables, node.Environment.Variables)
+		e.Options = node.Environment.Options
 		if b.packages {
-			out.LaunchPath = append(out.LaunchPath, provided.LaunchPath...)
+			e.Path = append(slices.Clone(e.Path), node.Environment.Path...)
 		}
-		if out.Files == nil {
-			out.Files = map[string]string{}
+		if e.Files == nil {
+			e.Files = map[string]string{}
 		}
-		maps.Copy(out.Files, provided.Files)
+		maps.Copy(e.Files, node.Environment.Files)
+		p.Image.Environment = e
 	}
-	return out, nil
+	return p, nil
 }
 
-func (nodeLanguage) LookedFor() []string { return nodejs.LookedFor }
-
-func (nodeLanguage) Read(a app.App, s settings.Settings) (Project, error) {
-	project, err := nodejs.Read(a, s)
-	if project == nil || err != nil {
-		return nil, err
-	}
-	return project, nil
-}
-
-// Read gives the first project that a language recognises, and its language; nil when none does.
-func Read(a app.App, s settings.Settings) (Project, error) {
-	for _, l := range languages {
-		project, err := l.Read(a, s)
-		if project != nil || err != nil {
-			return project, err
-		}
-	}
-	return nil, nil
-}
-
-// LookedFor names all files by which an application could have been recognised.
-func LookedFor() []string {
-	var names []string
-	for _, l := range languages {
-		names = append(names, l.LookedFor()...)
-	}
-	return names
-}
-
-// maxElsewhere is how many folders Elsewhere names.
+// maxElsewhere is how many folders elsewhere names.
 const maxElsewhere = 4
 
-// Elsewhere names folders that hold the file by which an application of a language is recognised first.
-func Elsewhere(a app.App) []string {
+// elsewhere names folders that hold the file by which an application of a language is recognised first.
+func elsewhere(a app.App, languages []Language) []string {
 	var list []string
 	for _, pattern := range []string{"*", "*/*"} {
 		for _, l := range languages {

@@ -1,8 +1,9 @@
-// Package resolve puts together all that is decided about an application before anything is done: the plan, and the config
-// contract. A build carries it out, and "gantry explain" tells it; both ask here, so that they cannot differ.
+// Package resolve decides everything about an application before anything is done: it recognises the language, makes the
+// plan, and reads the config contract. Detection, the build and "gantry explain" all ask here, so that they cannot differ.
 package resolve
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,61 +17,124 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-// Decisions are all of them.
-type Decisions struct {
-	Plan     plan.Plan
+// Target is what an image runs on.
+type Target struct {
+	// Arch is an architecture as Go names it, Libc a C library as npm names it: "glibc" or "musl".
+	Arch, Libc string
+}
+
+// Resolved is all that is decided.
+type Resolved struct {
+	plan.Plan
 	Contract contract.Contract
 }
 
-// Decide reads an application. lookup finds a variable of the build; arch is an architecture as Go names it.
-func Decide(source app.App, lookup func(string) (string, bool), arch string, now time.Time) (d Decisions, err error) {
-	chosen, err := settings.Read(source, lookup)
-	if err != nil {
-		return d, err
-	}
-	project, err := Read(source, chosen)
-	if err != nil {
-		return d, err
-	}
-	if project == nil {
-		hint := "Name the application's folder; where it is one of several in a repository, set BP_NODE_PROJECT_PATH."
-		if there := Elsewhere(source); len(there) > 0 {
-			hint = "Name the application's folder; for one of " + strings.Join(there, ", ") + ", set BP_NODE_PROJECT_PATH=" + there[0] + "."
-		}
-		return d, &problem.Problem{
-			ID:    "app/unknown",
-			Title: "this is no application that Gantry knows",
-			Why:   "there is none of " + strings.Join(LookedFor(), ", ") + " in its folder",
-			Hints: []string{hint},
-		}
-	}
-	releases, err := inventory.For(arch)
-	if err != nil {
-		return d, err
-	}
-	if d.Plan, err = project.Plan(releases); err != nil {
-		return d, err
-	}
-	if ends := d.Plan.Runtime.EndOfLife(now); ends != "" {
-		d.Plan.Warnings = append(d.Plan.Warnings, ends)
-	}
-	d.Plan.DrainTimeout = chosen.DrainTimeout.Value
-	if d.Contract, err = declare.Read(source); err != nil {
-		return d, err
-	}
-	d.Contract = certain(d.Contract, d.Plan)
-	d.Plan.Decisions = append(d.Plan.Decisions, config(d.Contract, declare.Undeclared(declare.Scan(source), d.Contract))...)
-	return d, nil
+// ErrNotRecognized is what Recognize returns, wrapped in a problem, for a source tree that is for no language.
+var ErrNotRecognized = errors.New("no language recognises the application")
+
+// Application is one that a language has recognised.
+type Application struct {
+	project  Project
+	source   app.App
+	settings settings.Settings
 }
 
-// certain adds what the language knows to be needed to what the application declares, which counts first.
-func certain(c contract.Contract, p plan.Plan) contract.Contract {
-	for _, v := range p.Config {
+// Provides are the names under which other buildpacks may require what is installed for it.
+func (a Application) Provides() []string { return a.project.Provides() }
+
+// Resolver knows languages; the first that recognises an application builds it.
+type Resolver struct{ Languages []Language }
+
+// Default knows all languages of Gantry.
+var Default = Resolver{Languages: []Language{rubyLanguage{}, nodeLanguage{}}}
+
+// Recognize reads the settings, and finds the language. lookup finds a variable of the build.
+func Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
+	return Default.Recognize(source, lookup)
+}
+
+// Plan decides all about an application for a target.
+func Plan(source app.App, lookup func(string) (string, bool), target Target, now time.Time) (Resolved, error) {
+	return Default.Plan(source, lookup, target, now)
+}
+
+// Recognize reads the settings, and finds the language.
+func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
+	chosen, err := settings.Read(source, lookup)
+	if err != nil {
+		return Application{}, err
+	}
+	for _, l := range r.Languages {
+		project, err := l.Read(source, chosen)
+		if err != nil {
+			return Application{}, err
+		}
+		if project != nil {
+			return Application{project, source, chosen}, nil
+		}
+	}
+	return Application{}, notRecognized(source, r.Languages)
+}
+
+func notRecognized(source app.App, languages []Language) error {
+	hint := "Name the application's folder; if it is one of several in a repository, set BP_NODE_PROJECT_PATH."
+	if there := elsewhere(source, languages); len(there) > 0 {
+		hint = "Name the application's folder; for one of " + strings.Join(there, ", ") + ", set BP_NODE_PROJECT_PATH=" + there[0] + "."
+	}
+	var files []string
+	for _, l := range languages {
+		files = append(files, l.LookedFor()...)
+	}
+	return &problem.Problem{
+		ID:    "app/unknown",
+		Title: "Gantry does not recognise this application",
+		Why:   "its folder contains none of " + strings.Join(files, ", "),
+		Hints: []string{hint},
+		Err:   ErrNotRecognized,
+	}
+}
+
+// Plan decides all about an application for a target.
+func (r Resolver) Plan(source app.App, lookup func(string) (string, bool), target Target, now time.Time) (Resolved, error) {
+	a, err := r.Recognize(source, lookup)
+	if err != nil {
+		return Resolved{}, err
+	}
+	return a.plan(target, now)
+}
+
+func (a Application) plan(target Target, now time.Time) (Resolved, error) {
+	releases, err := inventory.For(target.Arch, target.Libc)
+	if err != nil {
+		return Resolved{}, err
+	}
+	p, err := a.project.Plan(releases)
+	if err != nil {
+		return Resolved{}, err
+	}
+	declared, err := declare.Read(a.source, a.settings.Descriptor)
+	if err != nil {
+		return Resolved{}, err
+	}
+	declared = withNeeds(declared, p.Image.Needs)
+	for _, t := range p.Toolchains {
+		if warning := t.Runtime.EndOfLife(now); warning != "" {
+			p.Warnings = append(p.Warnings, warning)
+		}
+	}
+	p.Image.DrainTimeout = a.settings.DrainTimeout.Value
+	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
+	return Resolved{p, declared}, nil
+}
+
+// withNeeds adds what the language knows to be needed to what the application declares, which counts first.
+func withNeeds(c contract.Contract, needs plan.Needs) contract.Contract {
+	for _, v := range needs.Variables {
 		if c.Variable(v.Name) == nil {
 			c.Variables = append(c.Variables, contract.Variable{Name: v.Name, Description: v.Description, Type: v.Type, Required: v.Required, Secret: v.Secret})
 		}
 	}
-	for _, names := range p.AtLeastOne {
+	for _, names := range needs.AtLeastOne {
 		c.Groups = append(c.Groups, contract.Group{Kind: "at-least-one-of", Names: names})
 	}
 	return c
@@ -79,8 +143,8 @@ func certain(c contract.Contract, p plan.Plan) contract.Contract {
 // maxNamed is how many variables the hint names.
 const maxNamed = 3
 
-// config tells of the config contract, and of what the code reads beside it.
-func config(c contract.Contract, undeclared []declare.Use) []plan.Decision {
+// contractDecisions describe the config contract, and what the code reads besides it.
+func contractDecisions(c contract.Contract, undeclared []declare.Use) []plan.Decision {
 	var list []plan.Decision
 	if !c.Empty() {
 		value := "1 variable declared"

@@ -2,7 +2,6 @@ package ruby
 
 import (
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -56,13 +55,22 @@ func (p *Project) precompiled() string {
 	return ""
 }
 
-// assets adds the step that builds them.
-func (p *Project) assets(out *plan.Plan) {
+// assets are how they are built, and what that means for the image.
+type assets struct {
+	build    plan.Build
+	buildEnv map[string]string
+	remove   []string
+	slices   [][]string
+	notes    plan.Notes
+}
+
+// assets gives the step that builds them.
+func (p *Project) assets() (a assets) {
 	if manifest := p.precompiled(); p.rails() && manifest != "" {
-		out.Decisions = append(out.Decisions, plan.Decision{Subject: "assets", Value: "not built", Origin: manifest + " is in the source: they are built already"})
+		a.notes.Decisions = []plan.Decision{{Subject: "assets", Value: "not built", Origin: manifest + " is in the source: they are built already"}}
 	}
 	if !p.precompiles() {
-		return
+		return a
 	}
 	title, why := "rails assets:precompile", "for Propshaft"
 	switch {
@@ -74,34 +82,34 @@ func (p *Project) assets(out *plan.Plan) {
 	default:
 		why = "by Node.js"
 	}
-	out.Scripts = append(out.Scripts, plan.Command{
+	step := plan.Command{
 		Title: title, Args: []string{"bundle", "exec", "rake", "assets:precompile"}, Dir: p.dir, Failures: assetFailures(p.in("config")),
 		Env: map[string]string{
 			"SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
 			// https://vite-ruby.netlify.app/config/#skip-assets-precompile-install.
 			"VITE_RUBY_SKIP_ASSETS_PRECOMPILE_INSTALL": "true",
-			// To write what it compiles takes half of the time, and nobody would read it.
+			// Writing what it compiles takes half of the time, and nothing would read it.
 			"BOOTSNAP_READONLY": "true",
 		},
-	})
+	}
 	// Where the build has others, they count.
-	maps.Copy(out.BuildEnv, map[string]string{"RAILS_ENV": "production", "RACK_ENV": "production"})
+	a.buildEnv = map[string]string{"RAILS_ENV": "production", "RACK_ENV": "production"}
 	if !p.knowsDummy() {
-		out.BuildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
+		a.buildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
 	}
 	if address := p.noDatabase(); address != "" {
-		out.BuildEnv["DATABASE_URL"] = address
+		a.buildEnv["DATABASE_URL"] = address
 	}
-	out.Caches = append(out.Caches, p.in("tmp/cache/assets"))
-	out.Slices = append(out.Slices, []string{p.in("public")})
-	out.Pure, out.Reads = true, p.reads()
+	a.build = plan.Build{Steps: plan.Steps([]plan.Command{step}, Language), Caches: []string{p.in("tmp/cache/assets")}, Pure: true, Reads: p.reads()}
+	a.slices = [][]string{{p.in("public")}}
 	// What the build leaves there is of no use to the running application.
-	out.NotInImage = append(out.NotInImage, p.in("tmp/cache"), p.in("log/production.log"))
-	out.Decisions = append(out.Decisions, plan.Decision{Subject: "assets", Value: title, Origin: why + "; again only when what they are made of changes"})
+	a.remove = []string{p.in("tmp/cache"), p.in("log/production.log")}
+	a.notes.Decisions = append(a.notes.Decisions, plan.Decision{Subject: "assets", Value: title, Origin: why + "; again only when what they are made of changes"})
+	return a
 }
 
 // noDatabase is an address at which there is none, for building assets where the configuration has to have one: it reads it, or there is
-// no configuration. An application that asks the database fails all the same.
+// no configuration. An application that asks the database fails anyway.
 func (p *Project) noDatabase() string {
 	if !p.gems.Has("activerecord") || p.has("config/database.yml") && !strings.Contains(p.read("config/database.yml"), "DATABASE_URL") {
 		return ""

@@ -48,21 +48,18 @@ func withoutHosts(config string) string {
 	return kept.String()
 }
 
-// bundleSettings puts copies in the place of the application's settings: one for installing, and one without credentials.
-func (p *Project) bundleSettings(out *plan.Plan) {
-	if !p.has(bundleConfig) {
-		return
-	}
+// withBundleSettings puts copies in the place of the application's settings: one for installing, and one without credentials.
+func (p *Project) withBundleSettings(k gems) gems {
 	rest, names := withoutDecided(p.read(bundleConfig))
 	if len(names) > 0 {
-		out.Warnings = append(out.Warnings, p.in(bundleConfig)+" says something of "+strings.Join(names, ", ")+
+		k.notes.Warnings = append(k.notes.Warnings, p.in(bundleConfig)+" says something of "+strings.Join(names, ", ")+
 			": that is for another machine, and does not count. BP_BUNDLE_WITHOUT chooses other groups.")
 	}
-	out.Dependencies.Files["config"], out.Dependencies.Env["BUNDLE_APP_CONFIG"] = rest, plan.ScratchDir
-	if out.Files == nil {
-		out.Files = map[string]string{}
-	}
-	out.Files["bundle/config"] = withoutHosts(rest)
-	out.BuildEnv["BUNDLE_APP_CONFIG"], out.LaunchEnv["BUNDLE_APP_CONFIG"] = plan.FilesDir+"/bundle", plan.FilesDir+"/bundle"
-	out.NotInImage = append(out.NotInImage, p.in(bundleConfig))
+	k.install.Commands.Files = merge(k.install.Commands.Files, map[string]string{"config": rest})
+	k.install.Commands.Env = merge(k.install.Commands.Env, map[string]string{"BUNDLE_APP_CONFIG": plan.ScratchDir})
+	k.files = map[string]string{"bundle/config": withoutHosts(rest)}
+	place := map[string]string{"BUNDLE_APP_CONFIG": plan.FilesDir + "/bundle"}
+	k.buildEnv, k.launchEnv = merge(k.buildEnv, place), merge(k.launchEnv, place)
+	k.remove = append(k.remove, p.in(bundleConfig))
+	return k
 }

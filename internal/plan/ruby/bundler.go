@@ -1,9 +1,11 @@
 package ruby
 
 import (
+	"cmp"
 	_ "embed" // for mkmf
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -85,69 +87,115 @@ func (p *Project) buildGroups() []string {
 	return found
 }
 
+// gems are how gems are installed, and what that means for the build and the image.
+type gems struct {
+	install             plan.Install
+	buildEnv, launchEnv map[string]string
+	// files are for the running application, remove what the image must not have.
+	files  map[string]string
+	remove []string
+	notes  plan.Notes
+}
+
 // packages decides how gems are installed.
-func (p *Project) packages(out *plan.Plan) error {
-	arch := out.Runtime.Release.Arch
-	bundler, warning := p.bundler(out.Runtime.Release.Version)
+func (p *Project) packages(release plan.Release) (gems, error) {
+	bundler, warning := p.bundler(release.Version)
+	k := gems{buildEnv: p.bundlerEnv(p.in(gemHome(release.Version))), launchEnv: map[string]string{"BUNDLE_WITHOUT": p.launchWithout()}, remove: []string{p.in(p.vendored())}}
 	if warning != "" {
-		out.BuildEnv["BUNDLE_VERSION"] = "system"
-		out.Warnings = append(out.Warnings, warning)
+		k.buildEnv["BUNDLE_VERSION"] = "system"
+		k.notes.Warnings = []string{warning}
 	}
-	if err := p.fitsPlatform(platforms[arch]); err != nil {
-		return err
+	if err := p.fitsPlatform(platforms[release.Arch]); err != nil {
+		return k, err
 	}
+	from := fmt.Sprintf("from %s, %d gems", p.in(p.files.lock), len(p.gems.Specs))
+	if !p.locked {
+		from = fmt.Sprintf("from %s, there is no %s", p.in(p.files.gemfile), p.files.lock)
+		k.notes.Warnings = append(k.notes.Warnings, "There is no "+p.in(p.files.lock)+": which versions of gems are installed is decided again whenever they are. "+
+			"Run `bundle lock --add-platform "+platforms[release.Arch]+"`, and commit it.")
+	}
+	k.notes.Decisions = []plan.Decision{{Subject: "gems", Value: "Bundler " + cmp.Or(bundler, "of Ruby"), Origin: from + ", without " + p.without()}}
+	k.install = p.install(release, bundler)
+	if p.has(bundleConfig) {
+		k = p.withBundleSettings(k)
+	}
+	return k, nil
+}
+
+// install is how Bundler installs.
+func (p *Project) install(release plan.Release, bundler string) plan.Install {
+	in := plan.Install{
+		Language: Language, Manager: plan.Manager{Name: "Bundler", Version: bundler}, Root: p.dir, Layer: "gems", Provides: gemsName, Native: plan.NativeFiles{All: true},
+		Lockfile: plan.Lockfile{Name: p.in(p.files.lock)},
+		Trees:    plan.Trees{Dirs: []string{p.in(bundleDir)}, Parents: []string{p.in(gemHome(release.Version)) + "/gems"}},
+		Inputs: plan.InstallInputs{
+			Files: p.inputs(),
+			// https://bundler.io/man/bundle-config.1.html.
+			Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_FORCE_RUBY_PLATFORM"},
+			Flags:     []string{"BUNDLE_BUILD__*", "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"},
+		},
+		Commands: p.installCommands(),
+		Fixes:    gemFixes,
+		Launch:   p.gemsAtLaunch(release.Version),
+		List:     plan.PackageList{Type: "gem", Markers: gemMarkers},
+	}
+	if p.locked {
+		in.List = p.list(release.Arch)
+	} else {
+		// Bundler writes one, which belongs to the gems.
+		in.Lockfile.Name, in.Trees.Dirs = "", append(in.Trees.Dirs, p.in(p.files.lock))
+	}
+	return in
+}
+
+// installCommands are those of Bundler.
+func (p *Project) installCommands() plan.InstallCommands {
 	local := []string{}
 	if p.app.IsDir(p.in(p.vendored())) {
 		local = []string{"--local"}
 	}
-	d := &plan.Dependencies{
-		Manager: "Bundler", Version: bundler, Root: p.dir, Layer: "gems", PackageType: "gem", Native: true,
-		Dirs: []string{p.in(bundleDir)}, Holders: []string{p.in(gemHome(out.Runtime.Release.Version)) + "/gems"}, Inputs: p.inputs(), Lockfile: p.in(p.files.lock),
-		Env:   map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4", "RUBYLIB": plan.ScratchDir},
-		Files: map[string]string{"mkmf.rb": mkmf},
-		// https://bundler.io/man/bundle-config.1.html.
-		Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_FORCE_RUBY_PLATFORM"},
-		Flags:     []string{"BUNDLE_BUILD__*", "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"},
-		// RubyGems has a Ruby that can be moved look for itself beside a gem's programs, where it is not; others name the place
-		// of the Ruby that installed them.
-		Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
-		// Git notes the address with the credentials that Bundler gave it; Bundler gives them again.
-		StoreRewrites: []plan.Rewrite{{Files: "git/*/config", Match: `//[^/\s]*@`, With: "//"}},
-		// The lockfile does not say which gems are those of a group that is left out.
-		Evidence: []string{
-			"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",
-			plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
-		},
-		// RubyGems puts compiled files beside the gem's own as well, where some gems look for them alone; Bundler's store of
-		// what was compiled knows the one place.
-		Twins: []plan.Twin{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
-		// Ruby has compilers write for debuggers (-ggdb3), which makes several times as much of a file.
-		CompiledFiles: []string{"ruby/*/{gems,extensions,bundler/gems}/**/*.so"},
-	}
-	d.Omit, d.Variants = p.leftOut(out.Runtime.Release.Version)
-	d.Install = plan.Command{
+	all := plan.Command{
 		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored())),
 	}
-	d.InstallLaunch = d.Install
+	commands := plan.InstallCommands{
+		All: all, OnlyLaunch: all,
+		Env:   map[string]string{"BUNDLE_USER_CACHE": plan.StoreDir, "MAKEFLAGS": "-j4", "RUBYLIB": plan.ScratchDir},
+		Files: map[string]string{"mkmf.rb": mkmf},
+	}
 	if groups := p.buildGroups(); len(groups) > 0 {
-		launch := strings.Join(append(strings.Split(p.without(), ":"), groups...), ":")
-		d.Prune = plan.Command{
-			Title: "bundle clean, without " + strings.Join(groups, ", "), Args: []string{"bundle", "clean"}, Dir: p.dir, Env: map[string]string{"BUNDLE_WITHOUT": launch},
+		commands.Prune = plan.Command{
+			Title: "bundle clean, without " + strings.Join(groups, ", "), Args: []string{"bundle", "clean"}, Dir: p.dir, Env: map[string]string{"BUNDLE_WITHOUT": p.launchWithout()},
 		}
-		out.LaunchEnv["BUNDLE_WITHOUT"] = launch
 	}
-	if p.locked {
-		p.list(d, arch)
-	} else {
-		// Bundler writes one, which belongs to the gems.
-		d.Lockfile, d.Dirs = "", append(d.Dirs, p.in(p.files.lock))
-		out.Warnings = append(out.Warnings, "There is no "+p.in(p.files.lock)+": which versions of gems are installed is decided anew whenever they are. "+
-			"Run `bundle lock --add-platform "+platforms[arch]+"`, and commit it.")
+	return commands
+}
+
+// launchWithout are the groups that the running application does not have, divided by colons.
+func (p *Project) launchWithout() string {
+	groups := p.buildGroups()
+	if len(groups) == 0 {
+		return p.without()
 	}
-	out.Dependencies = d
-	p.bundleSettings(out)
-	out.NotInImage = append(out.NotInImage, p.in(p.vendored()))
-	return nil
+	return strings.Join(append(strings.Split(p.without(), ":"), groups...), ":")
+}
+
+// gemMarkers tell that a gem is installed: the lockfile does not say which gems are those of a group that is left out.
+var gemMarkers = []string{
+	"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",
+	plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
+}
+
+var gemFixes = plan.Fixes{
+	// RubyGems has a Ruby that can be moved look for itself next to a gem's programs, where it is not; others name the place
+	// of the Ruby that installed them.
+	Rewrites: []plan.Rewrite{{Files: "ruby/*/bin/*", Match: `\A(?:#!/bin/sh\n(?s:.*?)\n=end\n)?#!.*ruby.*\n`, With: "#!/usr/bin/env ruby\n"}},
+	// Git notes the address with the credentials that Bundler gave it; Bundler gives them again.
+	StoreRewrites: []plan.Rewrite{{Files: "git/*/config", Match: `//[^/\s]*@`, With: "//"}},
+	// RubyGems puts compiled files next to the gem's own as well, where some gems look for them alone; Bundler's store of
+	// what was compiled knows the one place.
+	Duplicates: []plan.DuplicateFile{{Match: `ruby/([^/]+)/extensions/[^/]+/[^/]+/([^/]+)/(.+\.so)`, Into: "ruby/$1/gems/$2/lib", Name: "$3"}},
+	// Ruby has compilers write for debuggers (-ggdb3), which makes several times as much of a file.
+	Strip: []string{"ruby/*/{gems,extensions,bundler/gems}/**/*.so"},
 }
 
 // fitsPlatform refuses a lockfile that was made for other platforms only.
@@ -191,7 +239,35 @@ func (p *Project) inputs() []string {
 }
 
 // list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
-func (p *Project) list(d *plan.Dependencies, arch string) {
+func (p *Project) list(arch string) plan.PackageList {
+	list := plan.PackageList{Type: "gem", Markers: gemMarkers}
+	chosen := p.chosen(arch)
+	for name, s := range chosen {
+		item := plan.Package{Key: name, Name: name, Version: s.Version}
+		if sum, err := hex.DecodeString(s.SHA256); err == nil && len(sum) == 32 {
+			item.Integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum)
+		}
+		for _, need := range s.Needs {
+			if _, known := chosen[need]; known {
+				item.Needs = append(item.Needs, need)
+			}
+		}
+		list.Packages = append(list.Packages, item)
+		list.AtLaunch = append(list.AtLaunch, name)
+	}
+	slices.SortFunc(list.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
+	slices.Sort(list.AtLaunch)
+	for _, name := range p.gems.Dependencies {
+		if _, known := chosen[name]; known {
+			list.DependsOn = append(list.DependsOn, name)
+		}
+	}
+	slices.Sort(list.DependsOn)
+	return list
+}
+
+// chosen are the gems that Bundler installs on an architecture, by their names.
+func (p *Project) chosen(arch string) map[string]gemfile.Spec {
 	chosen := map[string]gemfile.Spec{}
 	rank := func(s gemfile.Spec) int {
 		switch {
@@ -207,25 +283,5 @@ func (p *Project) list(d *plan.Dependencies, arch string) {
 			chosen[s.Name] = s
 		}
 	}
-	for name, s := range chosen {
-		item := plan.Package{Key: name, Name: name, Version: s.Version}
-		if sum, err := hex.DecodeString(s.SHA256); err == nil && len(sum) == 32 {
-			item.Integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum)
-		}
-		for _, need := range s.Needs {
-			if _, known := chosen[need]; known {
-				item.Needs = append(item.Needs, need)
-			}
-		}
-		d.Packages = append(d.Packages, item)
-		d.AtLaunch = append(d.AtLaunch, name)
-	}
-	slices.SortFunc(d.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
-	slices.Sort(d.AtLaunch)
-	for _, name := range p.gems.Dependencies {
-		if _, known := chosen[name]; known {
-			d.DependsOn = append(d.DependsOn, name)
-		}
-	}
-	slices.Sort(d.DependsOn)
+	return chosen
 }

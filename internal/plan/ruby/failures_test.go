@@ -21,7 +21,7 @@ func TestFailuresWordForWord(t *testing.T) {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	p, err := read(t, archive)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	install, assets := p.Dependencies.Install, p.Scripts[0]
+	install, assets := p.Installs[0].Commands.All, p.Build.Steps[0].Command
 	for name, c := range map[string]struct {
 		command      plan.Command
 		output, want string

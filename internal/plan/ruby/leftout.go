@@ -39,12 +39,16 @@ var assetsLeftOut = []string{
 
 var compilesLive = lazyregexp.New(`(?m)^\s*config\.assets\.compile\s*=\s*true\b`)
 
-// leftOut is what the running application does not need of its gems.
-func (p *Project) leftOut(ruby string) ([]string, []plan.Variant) {
+// gemsAtLaunch says what the running application needs of its gems.
+func (p *Project) gemsAtLaunch(ruby string) plan.Launch {
 	patterns := gemsLeftOut
 	if p.precompiles() && !compilesLive().MatchString(p.read("config/environments/production.rb")) {
 		patterns = slices.Concat(assetsLeftOut, patterns)
 	}
-	// A gem that comes compiled has a folder for each line of Ruby: https://github.com/rake-compiler/rake-compiler#readme.
-	return patterns, []plan.Variant{{Keep: "ruby/*/gems/*-linux*/**/" + line(ruby), Others: "[2-9].[0-9]"}}
+	return plan.Launch{
+		Omit: patterns,
+		// A gem that comes compiled has a folder for each line of Ruby: https://github.com/rake-compiler/rake-compiler#readme.
+		Variants: []plan.Variant{{Keep: "ruby/*/gems/*-linux*/**/" + line(ruby), Others: "[2-9].[0-9]"}},
+		Compiled: p.bootsnap(),
+	}
 }

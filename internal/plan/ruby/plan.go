@@ -1,7 +1,6 @@
 package ruby
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,77 +15,107 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
+// Language is the name of the toolchain in plans, and in the build plan.
+const Language = "ruby"
+
 // Plan decides what is to be done.
 func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
-	release, version, notes, err := p.chooseRelease(releases)
+	release, version, warnings, err := p.chooseRelease(releases)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	gems := p.in(gemHome(release.Version))
-	out := plan.Plan{
-		Language: "ruby", LayerPrefix: "ruby-", Decisions: []plan.Decision{version}, Warnings: notes,
-		BuildEnv: p.bundlerEnv(gems),
-		// Programs of gems, and gems, are found without Bundler, too.
-		LaunchPath: []string{gems + "/bin"},
-		LaunchEnv: map[string]string{
-			"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
-			"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system", "GEM_PATH": plan.AppDir + "/" + gems,
-			// Bundler complains where it cannot write into HOME.
-			"BUNDLE_USER_HOME": "/tmp/.bundle",
-		},
-		Labels:    p.labels(),
-		HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"},
-		Runtime: plan.Runtime{
-			Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version), Source: plan.SourceOfficial,
-			SourceSetting: "BP_RUBY_ARCHIVE", Root: "bin/ruby",
-			Launch: []string{"bin", "lib", "LICENSE", "COPYING", "BSDL"}, Programs: []string{"bin/ruby"},
-			Essential: map[string]string{
-				"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
+	limit, err := units.FromHumanSize(p.settings.CacheLimit.Value)
+	if err != nil {
+		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
+	}
+	gems, err := p.packages(release)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	assets := p.assets()
+	needs := p.needs()
+	started, err := p.processes(release.Version)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	notes := plan.Notes{Decisions: []plan.Decision{version}, Warnings: warnings}
+	for _, n := range []plan.Notes{gems.notes, assets.notes, needs.notes, started.notes} {
+		notes = notes.And(n)
+	}
+	programs := []string{p.in(gemHome(release.Version)) + "/bin"}
+	build := assets.build
+	build.CacheLimit = limit
+	return plan.Plan{
+		Decisions: notes.Decisions, Warnings: notes.Warnings,
+		Toolchains: []plan.Toolchain{{
+			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv),
+			// Programs of gems, and gems, are found without Bundler, too.
+			Path: programs, HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"}, Agent: rubyAgent(),
+		}},
+		Installs: []plan.Install{gems.install},
+		Build:    build,
+		Image: plan.Image{
+			Processes: started.processes, Needs: needs.needs, Labels: p.labels(),
+			Environment: plan.Environment{
+				Variables: merge(p.launchEnv(release.Version), gems.launchEnv, started.env), Path: programs, Files: merge(gems.files, started.files),
 			},
-			NotForBuild: []string{"share/doc", "share/man", "share/ri"},
-			NotAtLaunch: slices.Clone(rubyLeftOut),
+			Source: plan.SourceFiles{Remove: slices.Concat(gems.remove, assets.remove, needs.remove), Folders: started.folders, Slices: assets.slices},
+		},
+	}, nil
+}
+
+// runtime is a release of Ruby, and what of it is needed for what.
+func (p *Project) runtime(release plan.Release) plan.Runtime {
+	return plan.Runtime{
+		Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version),
+		Source: plan.Source{From: plan.SourceOfficial, Setting: "BP_RUBY_ARCHIVE", Root: "bin/ruby"},
+		Files:  p.rubyFiles(), Programs: []string{"bin/ruby"},
+		Essential: map[string]string{
+			"bin/ruby": "Ruby", "lib/libruby*.so*": "Ruby", "**/psych.so": "Ruby (psych)", "**/openssl.so": "Ruby (openssl)", "**/zlib.so": "Ruby (zlib)", "**/etc.so": "Ruby",
 		},
 	}
-	p.shadowed(&out.Runtime)
-	out.Agent = &plan.Agent{
+}
+
+// rubyAgent lets people look into processes of Ruby.
+func rubyAgent() *plan.Agent {
+	return &plan.Agent{
 		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.RequestsFile: agent.Requests},
 		Sources:  map[string]string{agent.SamplerSource: agent.Sampler},
 		Compile:  plan.Command{Title: "compile the sampler", Args: []string{"ruby", "--disable=gems", "-rrbconfig", "-e", agent.Compile}},
 		Compiled: agent.SamplerFile,
 	}
-	if out.CacheLimit, err = units.FromHumanSize(p.settings.CacheLimit.Value); err != nil {
-		return plan.Plan{}, fmt.Errorf("read the limit of caches: %w", err)
+}
+
+// launchEnv are the variables of the running application.
+func (p *Project) launchEnv(ruby string) map[string]string {
+	env := map[string]string{
+		"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
+		"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system", "GEM_PATH": plan.AppDir + "/" + p.in(gemHome(ruby)),
+		// Bundler complains where it cannot write into HOME.
+		"BUNDLE_USER_HOME": "/tmp/.bundle",
 	}
-	gemsFrom := fmt.Sprintf("from %s, %d gems", p.in(p.files.lock), len(p.gems.Specs))
-	if !p.locked {
-		gemsFrom = fmt.Sprintf("from %s, there is no %s", p.in(p.files.gemfile), p.files.lock)
-	}
-	bundler, _ := p.bundler(release.Version)
-	out.Decisions = append(out.Decisions, plan.Decision{Subject: "gems", Value: "Bundler " + cmp.Or(bundler, "of Ruby"), Origin: gemsFrom + ", without " + p.without()})
 	if p.rails() {
-		maps.Copy(out.LaunchEnv, map[string]string{
+		maps.Copy(env, map[string]string{
 			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
 		})
 	}
 	if strings.Contains(p.read("config/puma.rb"), "tmp/pids") {
 		// That folder is not there, or cannot be written to; older Rails has Puma write its number into it.
-		out.LaunchEnv["PIDFILE"] = pidFile
+		env["PIDFILE"] = pidFile
 	}
-	if err := p.packages(&out); err != nil {
-		return plan.Plan{}, err
+	return env
+}
+
+// merge gives the entries of all maps; later ones count. It is nil without any.
+func merge(all ...map[string]string) map[string]string {
+	merged := map[string]string{}
+	for _, more := range all {
+		maps.Copy(merged, more)
 	}
-	p.bootsnap(&out)
-	p.assets(&out)
-	p.config(&out)
-	if err := p.processes(&out); err != nil {
-		return plan.Plan{}, err
+	if len(merged) == 0 {
+		return nil
 	}
-	if p.rails() && slices.ContainsFunc(out.Processes, startsRailsServer) {
-		// It makes them first of all, and writes its number: railties, lib/rails/commands/server/server_command.rb.
-		out.Folders = []string{p.in("tmp/cache"), p.in("tmp/pids"), p.in("tmp/sockets")}
-		out.LaunchEnv["PIDFILE"] = pidFile
-	}
-	return out, nil
+	return merged
 }
 
 // pidFile is where a server writes the number of its process.

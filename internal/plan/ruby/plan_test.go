@@ -19,7 +19,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // releases are fixed, so that a new release of Ruby changes no golden file.
 var releases = inventory.Catalog{Defaults: map[string]string{"ruby": "~> 3.4.0"}}
@@ -82,8 +82,8 @@ func compare(g *WithT, golden, text string) {
 	g.Expect(text).To(Equal(string(want)))
 }
 
-// Every file in testdata/plans is an application and, in the file beside it, its plan. "go test ./internal/plan/ruby -update"
-// writes the plans anew; read the difference before it is committed.
+// Every file in testdata/plans is an application and, in the file next to it, its plan. "go test ./internal/plan/ruby -update"
+// writes the plans again; read the difference before it is committed.
 func TestPlans(t *testing.T) {
 	each(t, "testdata/plans/*.txtar", func(g *WithT, file string, archive *txtar.Archive) {
 		p, err := read(t, archive)
@@ -94,7 +94,7 @@ func TestPlans(t *testing.T) {
 	})
 }
 
-// Every file in testdata/errors is an application that cannot be built, and the file beside it says what people read.
+// Every file in testdata/errors is an application that cannot be built, and the file next to it says what people read.
 func TestErrorsWordForWord(t *testing.T) {
 	each(t, "testdata/errors/*.txtar", func(g *WithT, file string, archive *txtar.Archive) {
 		_, err := read(t, archive)
@@ -213,12 +213,12 @@ func TestAssets(t *testing.T) {
 			p, err := read(t, archive)
 			g.Expect(err).NotTo(HaveOccurred())
 			if c.step == "" {
-				g.Expect(p.Scripts).To(BeEmpty())
+				g.Expect(p.Build.Steps).To(BeEmpty())
 				return
 			}
-			g.Expect(p.Scripts).To(HaveLen(1))
-			g.Expect(p.Scripts[0].Title).To(Equal(c.step))
-			g.Expect(p.Reads).To(Equal(c.reads))
+			g.Expect(p.Build.Steps).To(HaveLen(1))
+			g.Expect(p.Build.Steps[0].Title).To(Equal(c.step))
+			g.Expect(p.Build.Reads).To(Equal(c.reads))
 		})
 	}
 }
@@ -244,8 +244,8 @@ func TestNoDatabase(t *testing.T) {
 			}
 			p, err := read(t, archive)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(p.BuildEnv["DATABASE_URL"]).To(Equal(c.want))
-			g.Expect(p.LaunchEnv).NotTo(HaveKey("DATABASE_URL"))
+			g.Expect(p.Toolchains[0].Env["DATABASE_URL"]).To(Equal(c.want))
+			g.Expect(p.Image.Environment.Variables).NotTo(HaveKey("DATABASE_URL"))
 		})
 	}
 }
@@ -278,12 +278,12 @@ func TestShadowed(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			bundled := ContainElement("lib/ruby/gems/*/specifications/*.gemspec")
 			if !c.want {
-				g.Expect(p.Runtime.NotAtLaunch).NotTo(bundled)
-				g.Expect(p.Runtime.Shadowed).To(BeEmpty())
+				g.Expect(p.Toolchains[0].Runtime.Files.NotAtLaunch).NotTo(bundled)
+				g.Expect(p.Toolchains[0].Runtime.Files.Overridden).To(BeEmpty())
 				return
 			}
-			g.Expect(p.Runtime.NotAtLaunch).To(bundled)
-			g.Expect(p.Runtime.Shadowed).To(Equal([]plan.Shadowed{
+			g.Expect(p.Toolchains[0].Runtime.Files.NotAtLaunch).To(bundled)
+			g.Expect(p.Toolchains[0].Runtime.Files.Overridden).To(Equal([]plan.OverriddenFiles{
 				{Files: []string{"lib/ruby/[0-9]*/rdoc.rb", "lib/ruby/[0-9]*/rdoc/**"}, Unless: "lib/ruby/gems/*/specifications/default/rdoc-6.14.0.gemspec"},
 				{Files: []string{"lib/ruby/[0-9]*/irb.rb", "lib/ruby/[0-9]*/irb/**"}, Unless: "lib/ruby/gems/*/specifications/default/irb-1.14.3.gemspec"},
 			}), "of those that Rails needs")

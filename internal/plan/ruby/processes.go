@@ -24,60 +24,85 @@ const (
 	pumaBound  = "port ENV.fetch(\"PORT\", \"8080\")\n"
 )
 
-// processes decides how the application is started.
-func (p *Project) processes(out *plan.Plan) error {
-	add := func(q plan.Process, text, origin string) {
-		if slices.ContainsFunc(out.Processes, func(other plan.Process) bool { return other.Type == q.Type }) {
-			return
-		}
-		q.Default = q.Type == "web"
-		if !q.Group {
-			q.Stop = p.stopSignal(q.String())
-		}
-		out.Processes = append(out.Processes, q)
-		out.Decisions = append(out.Decisions, plan.Decision{Subject: q.Type, Value: text, Origin: origin})
+// started is how the application is started, and what that needs in the image.
+type started struct {
+	processes  []plan.Process
+	env, files map[string]string
+	folders    []string
+	notes      plan.Notes
+}
+
+// with gives it with one more process type, unless there is one of that name; text and origin say what it runs, and why.
+func (s started) with(c command, text, origin string) started {
+	if slices.ContainsFunc(s.processes, func(other plan.Process) bool { return other.Type == c.process.Type }) {
+		return s
 	}
+	s.processes = append(s.processes, c.process)
+	s.files = merge(s.files, c.files)
+	s.notes.Decisions = append(s.notes.Decisions, plan.Decision{Subject: c.process.Type, Value: text, Origin: origin})
+	return s
+}
+
+// command is a process, and the files that it needs in the image.
+type command struct {
+	process plan.Process
+	files   map[string]string
+}
+
+// processes decides how the application is started, with a version of Ruby.
+func (p *Project) processes(ruby string) (s started, err error) {
 	for _, entry := range p.declared {
-		q := p.declaredProcess(entry, out)
-		q.Group = q.Group || shell.StaysBehindScript(q.Args, func(name string) ([]byte, bool, error) { return p.app.Read(p.in(name)) })
-		add(q, cmp.Or(entry.Command, q.String()), "from "+entry.Where.String())
+		c := p.declaredProcess(entry, ruby)
+		s = s.with(c, cmp.Or(entry.Command, c.process.String()), "from "+entry.Where.String())
 	}
 	if text, origin := p.web(); text != "" && !p.declares("web") {
-		add(p.process("web", text, out), text, origin)
+		s = s.with(p.process("web", text, ruby), text, origin)
 	}
-	if slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return strings.Contains(q.String(), "passenger start") }) {
-		out.Warnings = append(out.Warnings, passengerWarning)
+	if slices.ContainsFunc(s.processes, func(q plan.Process) bool { return strings.Contains(q.String(), "passenger start") }) {
+		s.notes.Warnings = append(s.notes.Warnings, passengerWarning)
 	}
 	for _, job := range []struct{ gem, command string }{
 		{"sidekiq", "bundle exec sidekiq"}, {"good_job", "bundle exec good_job start"}, {"solid_queue", "bundle exec rake solid_queue:start"},
 	} {
 		if p.gems.Has(job.gem) && !p.declares("worker") {
-			add(p.process("worker", job.command, out), job.command, job.gem+" is among the gems")
+			s = s.with(p.process("worker", job.command, ruby), job.command, job.gem+" is among the gems")
 		}
 	}
 	if p.rails() {
-		add(p.process("console", p.railsCommand("console"), out), p.railsCommand("console"), "Rails")
+		s = s.with(p.process("console", p.railsCommand("console"), ruby), p.railsCommand("console"), "Rails")
 		if p.has("config/database.yml") {
-			add(p.process("release", p.railsCommand("db:prepare"), out), p.railsCommand("db:prepare"), "Rails; it runs when it is asked for")
+			s = s.with(p.process("release", p.railsCommand("db:prepare"), ruby), p.railsCommand("db:prepare"), "Rails; it runs when it is asked for")
 		}
 	}
 	if p.gems.Has("rake") && p.has("Rakefile") {
-		add(p.process("rake", "bundle exec rake", out), "bundle exec rake", "Rakefile")
+		s = s.with(p.process("rake", "bundle exec rake", ruby), "bundle exec rake", "Rakefile")
 	}
-	if len(out.Processes) == 0 || !slices.ContainsFunc(out.Processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
-		why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, no app.rb, and no Rails application", []string(nil)
-		if file := p.firstOf(append([]string{rackFile}, mainFiles...)...); file != "" {
-			why, hints = "there is "+file+", and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
-		}
-		return &problem.Problem{
-			ID:    "ruby/nothing-to-start",
-			Title: "nothing says how the application is started",
-			Where: problem.Position{File: p.in(p.files.gemfile)},
-			Why:   why,
-			Hints: append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb"),
-		}
+	if len(s.processes) == 0 || !slices.ContainsFunc(s.processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
+		return s, p.nothingToStart()
 	}
-	return nil
+	if p.bootsnap() != nil {
+		s.env = map[string]string{"BOOTSNAP_CACHE_DIR": plan.AppDir + "/" + p.in(bootsnapDir)}
+	}
+	if p.rails() && slices.ContainsFunc(s.processes, startsRailsServer) {
+		// It makes them first of all, and writes its number: railties, lib/rails/commands/server/server_command.rb.
+		s.folders = []string{p.in("tmp/cache"), p.in("tmp/pids"), p.in("tmp/sockets")}
+		s.env = merge(s.env, map[string]string{"PIDFILE": pidFile})
+	}
+	return s, nil
+}
+
+func (p *Project) nothingToStart() error {
+	why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, no app.rb, and no Rails application", []string(nil)
+	if file := p.firstOf(append([]string{rackFile}, mainFiles...)...); file != "" {
+		why, hints = "there is "+file+", and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
+	}
+	return &problem.Problem{
+		ID:    "ruby/nothing-to-start",
+		Title: "nothing says how the application is started",
+		Where: problem.Position{File: p.in(p.files.gemfile)},
+		Why:   why,
+		Hints: append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb"),
+	}
 }
 
 // stops are servers that take SIGTERM for an order to drop what they are answering, and the signals that they take for one to end when
@@ -174,41 +199,55 @@ func (p *Project) served() bool {
 	return !p.locked || slices.ContainsFunc(append([]string{"iodine", "agoo"}, servers...), p.gems.Has)
 }
 
-func (p *Project) declaredProcess(entry procfile.Entry, out *plan.Plan) plan.Process {
-	if len(entry.Args) > 0 {
-		return plan.Process{Type: entry.Type, Args: entry.Args, Dir: p.dir}
+func (p *Project) declaredProcess(entry procfile.Entry, ruby string) command {
+	c := command{process: plan.Process{Type: entry.Type, Args: entry.Args, Dir: p.dir}}
+	if len(entry.Args) == 0 {
+		c = p.process(entry.Type, entry.Command, ruby)
 	}
-	return p.process(entry.Type, entry.Command, out)
+	c.process.Group = c.process.Group || shell.StaysBehindScript(c.process.Args, func(name string) ([]byte, bool, error) { return p.app.Read(p.in(name)) })
+	return command{p.stopped(c.process), c.files}
 }
 
-func (p *Project) process(kind, text string, out *plan.Plan) plan.Process {
+// process turns a command's text into the program to execute.
+func (p *Project) process(kind, text, ruby string) command {
 	if thrust().MatchString(text) && !strings.Contains(text, "HTTP_PORT") {
 		text = thrustPort + text
 	}
 	c := shell.Parse(text)
 	if c.Shell != "" {
-		return plan.Process{Type: kind, Args: []string{"sh", "-c", p.directInShell(c.Shell, out)}, Group: c.Stays, Dir: p.dir}
+		script, files := p.directInShell(c.Shell, ruby)
+		return command{p.stopped(plan.Process{Type: kind, Args: []string{"sh", "-c", script}, Group: c.Stays, Dir: p.dir}), files}
 	}
-	return plan.Process{Type: kind, Env: c.Env, Args: p.direct(c.Args, out), Dir: p.dir}
+	args, files := p.direct(c.Args, ruby)
+	return command{p.stopped(plan.Process{Type: kind, Env: c.Env, Args: args, Dir: p.dir}), files}
+}
+
+// stopped gives a process with the signal that ends it.
+func (p *Project) stopped(q plan.Process) plan.Process {
+	q.Default, q.Stop = q.Type == "web", ""
+	if !q.Group {
+		q.Stop = p.stopSignal(q.String())
+	}
+	return q
 }
 
 // directInShell does the same as direct within a script.
-func (p *Project) directInShell(script string, out *plan.Plan) string {
+func (p *Project) directInShell(script, ruby string) (string, map[string]string) {
 	const start = "exec bundle exec puma "
 	options, found := strings.CutPrefix(script, start)
 	if !found || strings.ContainsAny(options, ";&|") {
-		return script
+		return script, nil
 	}
-	args := p.direct(append([]string{"bundle", "exec", "puma"}, strings.Fields(options)...), out)
+	args, files := p.direct(append([]string{"bundle", "exec", "puma"}, strings.Fields(options)...), ruby)
 	if args[0] == "bundle" {
-		return script
+		return script, nil
 	}
-	return "exec " + strings.Join(args, " ")
+	return "exec " + strings.Join(args, " "), files
 }
 
 // direct leaves out what only starts a program: "bundle exec puma" costs Bundler's own start, and loading it as a library
-// does the same.
-func (p *Project) direct(args []string, out *plan.Plan) []string {
+// does the same. files are what that needs in the image.
+func (p *Project) direct(args []string, ruby string) (words []string, files map[string]string) {
 	rest := args
 	if len(rest) > 2 && rest[0] == "bundle" && rest[1] == "exec" {
 		rest = rest[2:]
@@ -216,14 +255,10 @@ func (p *Project) direct(args []string, out *plan.Plan) []string {
 		rest = append([]string{"puma"}, rest[1:]...)
 	}
 	if rest[0] != "puma" || !p.gems.Has("puma") {
-		return args
+		return args, nil
 	}
-	if out.Files == nil {
-		out.Files = map[string]string{}
-	}
-	out.Files[pumaFile] = pumaConfig
-	program := path.Join(gemHome(out.Runtime.Release.Version), "bin", "puma")
-	words := append([]string{"ruby", "-rbundler/setup", program}, rest[1:]...)
+	config := pumaConfig
+	words = append([]string{"ruby", "-rbundler/setup", path.Join(gemHome(ruby), "bin", "puma")}, rest[1:]...)
 	named := slices.ContainsFunc(rest, func(word string) bool {
 		return word == "-C" || word == "--config" || strings.HasPrefix(word, "--config=")
 	})
@@ -235,9 +270,9 @@ func (p *Project) direct(args []string, out *plan.Plan) []string {
 		// With -C, Puma does not look for these itself.
 		words = append(words, "-C", own)
 	case !named && !bound:
-		out.Files[pumaFile] += pumaBound
+		config += pumaBound
 	}
-	return append(words, "-C", plan.FilesDir+"/"+pumaFile)
+	return append(words, "-C", plan.FilesDir+"/"+pumaFile), map[string]string{pumaFile: config}
 }
 
 func (p *Project) firstOf(names ...string) string {

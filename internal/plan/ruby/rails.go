@@ -17,19 +17,20 @@ const bootsnapCode = `require "bootsnap/cli"; exit Bootsnap::CLI.new(["precompil
 // times and sizes. It is not the rule, since Ruby does not write the same bytes for the same code.
 // The application's own code is left out, for that would have the gems unpacked for every change of it.
 // https://github.com/rails/bootsnap#precompilation
-func (p *Project) bootsnap(out *plan.Plan) {
+func (p *Project) bootsnap() *plan.Compiled {
 	version, err := gemfile.Parse(p.gems.Version("bootsnap"))
 	known, _ := gemfile.ParseRequirement(">= 1.16")
-	if p.settings.BootsnapPrecompile.Value != "true" || out.Dependencies == nil || err != nil || !known.Matches(version) || !strings.Contains(p.read("config/boot.rb"), "bootsnap/setup") {
-		return
+	if p.settings.BootsnapPrecompile.Value != "true" || err != nil || !known.Matches(version) || !strings.Contains(p.read("config/boot.rb"), "bootsnap/setup") {
+		return nil
 	}
-	dir := bundleDir + "/bootsnap"
-	out.Dependencies.Compiled = &plan.Compiled{Dir: p.in(dir), Compile: plan.Command{
+	return &plan.Compiled{Dir: p.in(bootsnapDir), Compile: plan.Command{
 		Title: "bootsnap precompile --gemfile", Args: []string{"ruby", "-rbundler/setup", "-e", bootsnapCode}, Dir: p.dir,
-		Env: map[string]string{"BOOTSNAP_CACHE_DIR": dir, "BUNDLE_WITHOUT": out.LaunchEnv["BUNDLE_WITHOUT"]},
+		Env: map[string]string{"BOOTSNAP_CACHE_DIR": bootsnapDir, "BUNDLE_WITHOUT": p.launchWithout()},
 	}}
-	out.LaunchEnv["BOOTSNAP_CACHE_DIR"] = plan.AppDir + "/" + p.in(dir)
 }
+
+// bootsnapDir is where it writes, relative to the application.
+const bootsnapDir = bundleDir + "/bootsnap"
 
 // knowsDummy reports whether Rails makes up a secret for tasks itself (7.1 and later).
 func (p *Project) knowsDummy() bool {
@@ -45,27 +46,35 @@ var credentials = []string{"config/credentials.yml.enc", "config/credentials/pro
 
 var databaseURL = lazyregexp.New(`ENV(?:\.fetch\(|\[)\s*["']DATABASE_URL["']\s*(,|\)|\])`)
 
-// config gives what the running application certainly needs, for the contract; what somebody declares counts before it.
-func (p *Project) config(out *plan.Plan) {
+// needed is what the running application needs from outside.
+type needed struct {
+	needs  plan.Needs
+	remove []string
+	notes  plan.Notes
+}
+
+// needs gives what the running application certainly needs, for the contract; what somebody declares counts before it.
+func (p *Project) needs() (n needed) {
 	if !p.rails() {
-		return
+		return n
 	}
 	secret := plan.Variable{Name: "SECRET_KEY_BASE", Secret: true, Required: true, Description: "Rails signs and encrypts cookies with it; `rails secret` makes one"}
 	for _, file := range credentials {
 		if p.has(file) {
 			secret.Required = false
-			out.Config = append(out.Config, plan.Variable{Name: "RAILS_MASTER_KEY", Secret: true, Description: "decrypts " + file})
-			out.AtLeastOne = append(out.AtLeastOne, []string{"RAILS_MASTER_KEY", "SECRET_KEY_BASE"})
+			n.needs.Variables = append(n.needs.Variables, plan.Variable{Name: "RAILS_MASTER_KEY", Secret: true, Description: "decrypts " + file})
+			n.needs.AtLeastOne = append(n.needs.AtLeastOne, []string{"RAILS_MASTER_KEY", "SECRET_KEY_BASE"})
 			break
 		}
 	}
-	out.Config = append(out.Config, secret)
+	n.needs.Variables = append(n.needs.Variables, secret)
 	// A value behind it makes it optional.
 	if m := databaseURL().FindStringSubmatch(p.read("config/database.yml")); m != nil && m[1] == ")" {
-		out.Config = append(out.Config, plan.Variable{Name: "DATABASE_URL", Type: "url", Secret: true, Required: true, Description: "config/database.yml reads it"})
+		n.needs.Variables = append(n.needs.Variables, plan.Variable{Name: "DATABASE_URL", Type: "url", Secret: true, Required: true, Description: "config/database.yml reads it"})
 	}
 	if p.has(masterKey) {
-		out.NotInImage = append(out.NotInImage, p.in(masterKey))
-		out.Warnings = append(out.Warnings, path.Join(p.dir, masterKey)+" is a secret. It is left out of the image; give it to the container as RAILS_MASTER_KEY, and take it out of the source.")
+		n.remove = []string{p.in(masterKey)}
+		n.notes.Warnings = []string{path.Join(p.dir, masterKey) + " is a secret. It is left out of the image; give it to the container as RAILS_MASTER_KEY, and take it out of the source."}
 	}
+	return n
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -64,7 +63,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found && p.has("package.json") && !p.Leads() {
+	if !found && p.has("package.json") && !p.IsPrimary() {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, nil
 	}
@@ -92,11 +91,7 @@ func (p *Project) readGemfile() (found bool, err error) {
 }
 
 func (p *Project) readProcesses() ([]procfile.Entry, error) {
-	table, err := projecttoml.Read(p.app)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := procfile.Declared(table)
+	entries, err := procfile.Declared(p.settings.Descriptor)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +117,18 @@ func (p *Project) read(name string) string {
 // rails reports whether it is a Rails application.
 func (p *Project) rails() bool { return p.gems.Has("railties") && p.has(railsFile) }
 
-// Name is what the build plan calls the runtime.
-func (*Project) Name() string { return "ruby" }
+// Name is what plans call the language.
+func (*Project) Name() string { return Language }
 
-// Leads reports whether the application, which is one of Node.js as well, is one of Ruby in the first place: it answers
+// Provides are the names of Paketo's buildpacks, which others follow: https://github.com/paketo-buildpacks/mri#integration.
+func (*Project) Provides() []string { return []string{"ruby", "mri", gemsName} }
+
+// gemsName is the name under which other buildpacks require the gems.
+const gemsName = "gems"
+
+// IsPrimary reports whether the application, which is one of Node.js as well, is one of Ruby in the first place: it answers
 // requests with Ruby. Others have a Gemfile for tools.
-func (p *Project) Leads() bool {
+func (p *Project) IsPrimary() bool {
 	for _, entry := range p.declared {
 		if entry.Type == "web" {
 			text := entry.Command + " " + strings.Join(entry.Args, " ")

@@ -103,7 +103,7 @@ func (b Base) name() string {
 }
 
 // Image makes the image, once; it is kept below cache.
-func (b Base) Image(ctx context.Context, cache string, r *buildlog.Report) (v1.Image, error) {
+func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Image, error) {
 	dir := filepath.Join(cache, "run-images", b.name())
 	if kept, err := oci.Open(ctx, dir); err == nil {
 		return kept, nil

@@ -64,7 +64,7 @@ type Result struct {
 // build is one build while it happens.
 type build struct {
 	options        Options
-	report         *buildlog.Report
+	report         *buildlog.Log
 	stdout, stderr io.Writer
 	store          *store
 	folders        folders
@@ -73,7 +73,7 @@ type build struct {
 }
 
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
-func Build(ctx context.Context, options Options, r *buildlog.Report, stdout, stderr io.Writer) (Result, error) {
+func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr io.Writer) (Result, error) {
 	b := &build{options: options, report: r, stdout: stdout, stderr: stderr}
 	if err := b.check(); err != nil {
 		return Result{}, err

@@ -90,7 +90,7 @@ func start(ctx context.Context, image v1.Image, dir, work string, options RunOpt
 }
 
 // rootFS unpacks the image's files: those of the run image once, those of the application in the folder work. The
-// buildpacks' layers only add top-level folders, so the two parts stand beside each other.
+// buildpacks' layers only add top-level folders, so the two parts stand next to each other.
 func rootFS(spec *sandbox.Spec, image v1.Image, config *v1.ConfigFile, dir, work string) error {
 	layers, err := image.Layers()
 	if err != nil {
@@ -187,7 +187,7 @@ func keptRoot(dir, name string, layers []v1.Layer) (string, error) {
 	return kept, nil
 }
 
-// part is a part of an image's layers. An image made of them anew would have to know what they are unpacked.
+// part is a part of an image's layers. An image made of them again would have to know what they are unpacked.
 type part struct {
 	v1.Image
 	layers []v1.Layer

@@ -18,7 +18,7 @@ const ownRunImage = "gantry/run:debian-12"
 
 // RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
 // label is the name by which image metadata refers to it.
-func RunImage(ctx context.Context, given, cache string, r *buildlog.Report) (base v1.Image, label string, err error) {
+func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (base v1.Image, label string, err error) {
 	if given == "" {
 		base, err = Base{Kind: RunBase, Shell: true}.Image(ctx, cache, r)
 		return base, ownRunImage, err

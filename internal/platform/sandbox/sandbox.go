@@ -34,7 +34,7 @@ type Mount struct {
 type Spec struct {
 	// Mounts are what the root file system is made of.
 	Mounts []Mount
-	// ReadOnly forbids writing beside the mounts.
+	// ReadOnly forbids writing next to the mounts.
 	ReadOnly bool
 	// Links are symbolic links to make, by name.
 	Links map[string]string

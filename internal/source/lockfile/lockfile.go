@@ -62,6 +62,15 @@ func (g Graph) Direct(dirs []string) []string {
 // Platform is what an image runs on, in the words of npm's os, cpu and libc fields.
 type Platform struct{ OS, CPU, Libc string }
 
+// cpus maps Go's names of architectures to those of Node.js: https://nodejs.org/api/process.html#processarch.
+var cpus = map[string]string{"amd64": "x64", "arm64": "arm64"}
+
+// CPU gives Node.js' name of an architecture, from Go's.
+func CPU(arch string) string { return cpus[arch] }
+
+// Linux is the platform of an image, from Go's name of its architecture and npm's name of its C library.
+func Linux(arch, libc string) Platform { return Platform{OS: "linux", CPU: CPU(arch), Libc: libc} }
+
 // names is a list of names, or one.
 type names []string
 
@@ -165,22 +174,28 @@ func (g Graph) Needed(dirs []string, dev bool) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
+// readers are the lockfiles that are understood, by their names.
+var readers = map[string]func(g *Graph, text []byte){
+	"package-lock.json": (*Graph).readNPM, "npm-shrinkwrap.json": (*Graph).readNPM, "pnpm-lock.yaml": (*Graph).readPNPM, "bun.lock": (*Graph).readBun,
+	"yarn.lock": func(g *Graph, text []byte) {
+		if strings.Contains(string(text), "# yarn lockfile v1") {
+			g.readYarn(text)
+			return
+		}
+		g.readBerry(text)
+	},
+}
+
+// IsKnown reports whether a lockfile of that name is understood.
+func IsKnown(name string) bool { return readers[name] != nil }
+
 // Read reads a lockfile by its name; packages for other platforms are left out. own are the package.json files of the
 // application. What is not understood gives a
 // graph without packages: package managers themselves complain of their lockfiles.
 func Read(name string, text []byte, own []Wanted, on Platform) Graph {
 	g := Graph{Packages: map[string]Package{}, own: own, on: on, find: func(Wanted, string, string) (string, bool) { return "", false }}
-	switch {
-	case name == "package-lock.json" || name == "npm-shrinkwrap.json":
-		g.readNPM(text)
-	case name == "pnpm-lock.yaml":
-		g.readPNPM(text)
-	case name == "bun.lock":
-		g.readBun(text)
-	case name == "yarn.lock" && strings.Contains(string(text), "# yarn lockfile v1"):
-		g.readYarn(text)
-	case name == "yarn.lock":
-		g.readBerry(text)
+	if read := readers[name]; read != nil {
+		read(&g, text)
 	}
 	return g
 }

@@ -33,10 +33,12 @@ const defaultOrigin = "default"
 
 // Settings are all settings of a build.
 type Settings struct {
+	// Descriptor is [dev.gantry] of project.toml, which is read once: it holds process types and the config contract, too.
+	Descriptor projecttoml.Table
 	// App is the folder of the application to build, where the source tree holds several, or some of them, separated by
-	// commas; empty when nobody has chosen.
+	// commas; empty when not set.
 	App Setting
-	// NodeVersion is an npm range or an alias such as "lts/*"; empty when nobody has chosen.
+	// NodeVersion is an npm range or an alias such as "lts/*"; empty when not set.
 	NodeVersion Setting
 	// NodeSource is auto, nodejs.org or npm-registry.
 	NodeSource Setting
@@ -50,7 +52,7 @@ type Settings struct {
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
-	// RubyVersion is a requirement of RubyGems; empty when nobody has chosen.
+	// RubyVersion is a requirement of RubyGems; empty when not set.
 	RubyVersion Setting
 	// RubyArchive is the address of a Ruby that the user has built, with "#sha256=" and its checksum; empty for a pinned one.
 	RubyArchive Setting
@@ -59,9 +61,9 @@ type Settings struct {
 	BundleWithout, BundleBuildGroups Setting
 	// BootsnapPrecompile is true or false.
 	BootsnapPrecompile Setting
-	// NodeAtLaunch is true or false: whether the running application, one of Ruby, needs Node.js; empty when nobody has chosen.
+	// NodeAtLaunch is true or false: whether the running application, one of Ruby, needs Node.js; empty when not set.
 	NodeAtLaunch Setting
-	// StaticDir is the folder of files to serve as they are, without Node.js; empty when nobody has chosen.
+	// StaticDir is the folder of files to serve as they are, without Node.js; empty when not set.
 	StaticDir Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
 	CacheLimit Setting
@@ -127,6 +129,7 @@ func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
+	s.Descriptor = table
 	if err := apply(&s, table, table.Values, ""); err != nil {
 		return s, err
 	}
@@ -223,11 +226,18 @@ func webAddress(value string) string {
 	return ""
 }
 
-// Defaults gives the default of every setting by its variable's name.
-func Defaults() map[string]string {
-	defaults := map[string]string{}
+// Name is what a setting is called, and what it is when nobody sets it.
+type Name struct {
+	// Key is its path in [dev.gantry] of project.toml, Env the variable; Alias another buildpack's name of that, or empty.
+	Key, Env, Alias string
+	Default         string
+}
+
+// Names gives all settings.
+func Names() []Name {
+	var list []Name
 	for _, d := range definitions {
-		defaults[d.env] = d.fallback
+		list = append(list, Name{d.key, d.env, d.alias, d.fallback})
 	}
-	return defaults
+	return list
 }

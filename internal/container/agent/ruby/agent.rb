@@ -6,7 +6,7 @@
 # What it keeps to, since it is a guest in every process:
 # - No gem is loaded, not even one that comes with Ruby: the application's bundle may want another version of it.
 # - No error of it reaches the application, and none of its threads keeps the process alive.
-# - A fork has a socket of its own; a program that replaces this one (exec) starts anew.
+# - A fork has a socket of its own; a program that replaces this one (exec) starts again.
 #
 # A request is a line: a command and options "name=value", divided by spaces. The answer is "ok" or "error MESSAGE" in a line,
 # then parts, each with its length in bytes in a line before it, and "0" at the end.

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What profiles need beside the sampler. Loaded with the first of them.
+# What profiles need next to the sampler. Loaded with the first of them.
 module GantryAgent
   # How many objects there are to a sample, so that there are about as many samples in a second as are wanted; and which
   # share of the time is looked at: noticing a new object costs about 50 ns.

@@ -163,7 +163,7 @@ module GantryRequests
           GantryAgent::Sampler.tag = i + 1
           call(app, env)
           GantryAgent::Sampler.tag = -1
-          # Each time numbers functions anew.
+          # Each time numbers functions again.
           text << GantryAgent::Sampler.stop << "p\t0\n" << "n\n"
         end
       end

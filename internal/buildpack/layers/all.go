@@ -1,0 +1,88 @@
+package layers
+
+import (
+	"slices"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// All are the layers that a build makes: those of the image from its bottom to its top, then the caches.
+func All(s session.Session, p plan.Plan, c contract.Contract) ([]Spec, error) {
+	image := []Spec{Gantry{Session: s, Plan: p, Contract: c}.Spec()}
+	packages, err := PackagesOf(s, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range p.Toolchains {
+		if !t.AtLaunch() {
+			continue
+		}
+		for _, in := range p.Installs {
+			if in.Language == t.Language && !in.Launch.None && !in.Launch.InPlace {
+				spec := Packages(in, packages[in.Layer])
+				spec.Also = []string{WrittenInput}
+				image = append(image, spec)
+			}
+		}
+		image = append(image, RuntimeSpec(t, s.Arch))
+		if t.Agent != nil {
+			image = append(image, Agent{Session: s, Toolchain: t}.Spec())
+		}
+	}
+	return append(image, Caches(s, p, packages)...), nil
+}
+
+// PackagesOf gives the inputs of the packages of each installation, by the layer that they are in.
+func PackagesOf(s session.Session, p plan.Plan) (map[string]PackageInputs, error) {
+	all := map[string]PackageInputs{}
+	for _, in := range p.Installs {
+		t, _ := p.Toolchain(in.Language)
+		inputs, err := InputsOf(s, in, t)
+		if err != nil {
+			return nil, err
+		}
+		all[in.Layer] = inputs
+	}
+	return all, nil
+}
+
+// Caches are the layers that make the next build faster.
+func Caches(s session.Session, p plan.Plan, packages map[string]PackageInputs) []Spec {
+	var list []Spec
+	for _, in := range p.Installs {
+		t, _ := p.Toolchain(in.Language)
+		list = append(list, InstallCaches(s, p, in, t, packages[in.Layer])...)
+	}
+	for _, t := range p.Toolchains {
+		list = append(list, ToolchainCache(t, s.Arch, true))
+	}
+	if len(p.Build.Steps)+len(p.Build.Before) > 0 && len(p.Build.Caches) > 0 {
+		list = append(list, BuildCache{s, p.Build}.Spec())
+	}
+	if p.Build.Pure {
+		list = append(list, Spec{Name: "build-output", Types: cacheOnly, Holds: "one archive of what the scripts made", Inputs: layer.Inputs{
+			"source": "", "packages": "", "the build's variables": "", "steps": "",
+		}})
+	}
+	return list
+}
+
+// InstallCaches are those of one installation.
+func InstallCaches(s session.Session, p plan.Plan, in plan.Install, t plan.Toolchain, i PackageInputs) []Spec {
+	if in.Lockfile.Direct != nil && in.Lockfile.NotDirect == "" {
+		return []Spec{PackageArchives(t), ScriptResults(t, i)}
+	}
+	list := []Spec{ManagerStore(s, in, t, i)}
+	if Builds(p, in) || in.Launch.None || in.Launch.InPlace {
+		list = slices.Insert(list, 0, BuildPackages(t, i))
+	}
+	return list
+}
+
+// Builds reports whether steps of the application need the packages for building.
+func Builds(p plan.Plan, in plan.Install) bool {
+	return len(p.Build.Before)+len(p.Build.Steps)+len(in.Commands.Hooks) > 0
+}

@@ -1,0 +1,137 @@
+package layers
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
+	"github.com/gantry-buildpack/gantry/internal/install/trees"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// PackageInputs are what decides about the packages of an installation, and how they are compiled.
+type PackageInputs struct {
+	All, Flags layer.Inputs
+}
+
+// WrittenInput is the name of the input that is not known before the application is built.
+const WrittenInput = "what the build wrote into the packages"
+
+// InputsOf gathers them. Files of the application that cannot be read are an error.
+func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInputs, error) {
+	variables := s.Variables(t)
+	i := PackageInputs{Flags: setVariables(variables, in.Inputs.Flags)}
+	i.All = layer.Inputs{
+		"architecture": s.Arch, "distribution": s.Distribution, lineInput(t): t.Runtime.ABI, in.Manager.Name: in.Manager.Version,
+		WrittenInput: trees.NothingWritten,
+	}
+	i.All[keptInput] = layer.Digest(fmt.Append(nil, in.List.Markers, in.Fixes.Strip, in.Fixes.Duplicates, in.Launch.Omit, in.Launch.Variants))
+	if in.Launch.Compiled != nil {
+		i.All["what is compiled of them"] = in.Launch.Compiled.Compile.Title
+	}
+	if in.Launch.Production != nil {
+		i.All["packages that are run"] = strings.Join(slices.Concat(in.Launch.Production.Roots, in.Launch.Production.Also), " ")
+	}
+	maps.Copy(i.All, i.Flags)
+	maps.Copy(i.All, setVariables(variables, in.Inputs.Variables))
+	for _, name := range in.Inputs.Files {
+		digest, err := files.ContentDigest(filepath.Join(s.App, name))
+		if err != nil {
+			return i, problem.Disk("read "+name, err)
+		}
+		i.All[name] = digest
+	}
+	return i, nil
+}
+
+// lineInput is the name of the input that is the part of the runtime's version on which packages depend.
+func lineInput(t plan.Toolchain) string { return t.Runtime.Title + " line" }
+
+// setVariables gives those of some variables that are set, by names or beginnings of names.
+func setVariables(variables map[string]string, patterns []string) layer.Inputs {
+	in := layer.Inputs{}
+	for name, value := range variables {
+		if slices.ContainsFunc(patterns, func(pattern string) bool {
+			start, open := strings.CutSuffix(pattern, "*")
+			return name == pattern || open && strings.HasPrefix(name, start)
+		}) {
+			in["the variable "+name] = layer.Digest([]byte(value))
+		}
+	}
+	return in
+}
+
+// Layer: "modules", or "gems", holds the packages that the running application needs, in the folders in which they were
+// installed; the application has a link to each.
+// Rebuilt when: a manifest, the lockfile, the package manager, the runtime's line, the architecture or the distribution
+// changes, or when the application's build writes something else into the packages.
+
+// Packages is that layer.
+func Packages(in plan.Install, i PackageInputs) Spec {
+	return Spec{Name: in.Layer, Types: launchOnly, Holds: "the packages that the running application needs", Inputs: i.All}
+}
+
+// Layer: "modules-store" holds the archives of the packages, one file each, named by their checksums, where they are installed
+// from the lockfile.
+// Rebuilt when: never as a whole; archives that the lockfile does not need any more are removed.
+
+// PackageArchives is that layer.
+func PackageArchives(t plan.Toolchain) Spec {
+	return Spec{
+		Name: t.LayerPrefix + "modules-store", Types: cacheOnly, Holds: "the packages' archives, each verified before use", Inputs: layer.Inputs{},
+		Also: []string{"each package"},
+	}
+}
+
+// Layer: "modules-built" holds an archive of what install scripts wrote into the packages for building.
+// Rebuilt when: the inputs of "modules" change, less what the build writes.
+
+// ScriptsArchive is the archive's name in its layer.
+const ScriptsArchive = "built.tar.zst"
+
+// ScriptResults is that layer.
+func ScriptResults(t plan.Toolchain, i PackageInputs) Spec {
+	return Spec{
+		Name: t.LayerPrefix + "modules-built", Types: cacheOnly, Holds: "one archive of what install scripts made", Inputs: i.All.But(WrittenInput),
+		Sometimes: "when packages have install scripts",
+	}
+}
+
+// Layer: "modules-cache" holds an archive of the packages for building, where the package manager has installed them
+// and the application builds something.
+// Rebuilt when: the inputs of "modules" change, less what the build writes.
+
+// TreeArchive is the archive's name in its layer.
+const TreeArchive = "modules.tar.zst"
+
+// BuildPackages is that layer.
+func BuildPackages(t plan.Toolchain, i PackageInputs) Spec {
+	return Spec{Name: t.LayerPrefix + "modules-cache", Types: cacheOnly, Holds: "one archive of the packages for building", Inputs: i.All.But(WrittenInput)}
+}
+
+// Layer: "packages-cache" holds an archive of what the package manager keeps of the packages that it has fetched, so that
+// one more dependency is one more download.
+// Rebuilt when: the package manager has installed something.
+
+// ManagerArchive is the archive's name in its layer.
+const ManagerArchive = "packages.tar.zst"
+
+// ManagerStore is that layer.
+func ManagerStore(s session.Session, in plan.Install, t plan.Toolchain, i PackageInputs) Spec {
+	inputs := layer.Inputs{in.Manager.Name: in.Manager.Version, "architecture": s.Arch}
+	if in.Native.All {
+		// What was compiled is among it.
+		maps.Copy(inputs, i.Flags)
+		inputs["distribution"], inputs[lineInput(t)] = s.Distribution, t.Runtime.ABI
+	}
+	return Spec{
+		Name: t.LayerPrefix + "packages-cache", Types: cacheOnly, Holds: "one archive of what " + in.Manager.Name + " has fetched", Inputs: inputs,
+		Also: []string{"each installation"},
+	}
+}

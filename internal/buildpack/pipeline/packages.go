@@ -1,0 +1,186 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/install/direct"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// built is an installation whose packages for building are in the application's folder, if it needs them at all.
+type built struct {
+	choice
+	// installed: the packages for building are there.
+	installed bool
+	// layer is the empty layer of the packages for running, where it is certain that they are needed; its name is empty else.
+	layer libcnb.Layer
+	// launched: the packages for running are in it already.
+	launched bool
+	// before is what the packages were when they were installed, hooks the application's own steps that were not run.
+	before files.Snapshot
+	hooks  []plan.Command
+	caches []libcnb.Layer
+}
+
+// prepare installs the packages for building, where steps need them or where the packages stay.
+func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
+	none := built{choice: c}
+	if c.skip {
+		none.caches = p.store.Keep(layers.InstallCaches(p.Session, p.Plan, c.Install, c.toolchain, c.inputs)...)
+		return none, nil
+	}
+	if !c.builds && !c.Launch.InPlace {
+		return none, nil
+	}
+	launch := libcnb.Layer{}
+	if c.hasLayer() && c.cause != "" {
+		var err error
+		if launch, err = p.store.Fresh(c.spec()); err != nil {
+			return none, err
+		}
+	}
+	b, err := c.by.forBuild(ctx, c.decided, launch.Path)
+	b.choice, b.installed, b.layer = c, true, launch
+	return b, err
+}
+
+// finished is an installation whose packages are where they stay.
+type finished struct {
+	decided
+	// layer is that of the packages for running; cause is why it was made, empty when it was reused.
+	layer  libcnb.Layer
+	cause  string
+	caches []libcnb.Layer
+}
+
+// finish puts the packages that the running application needs where they stay.
+func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
+	f := finished{decided: b.decided, layer: b.last}
+	switch {
+	case b.skip:
+		return f, nil
+	case b.Launch.None:
+		return f, b.trees.Remove()
+	case b.Launch.InPlace:
+		return f, p.prune(ctx, b.decided)
+	}
+	f.inputs.All = maps.Clone(b.inputs.All)
+	f.cause = b.cause
+	if b.installed {
+		changes, err := b.trees.Changes(b.before)
+		if err != nil {
+			return f, err
+		}
+		if l, ok := b.by.(fromLockfile); ok {
+			changes = l.lockfile.AtLaunch(changes)
+		}
+		if f.inputs.All[layers.WrittenInput], err = b.trees.Digest(changes); err != nil {
+			return f, err
+		}
+		f.cause = p.orRequired(b.Install, f.inputs.All.Cause(b.last.Metadata))
+	}
+	if f.cause == "" {
+		return f, b.trees.Remove()
+	}
+	f, err := p.fill(ctx, b, f)
+	if err != nil {
+		return f, err
+	}
+	return f, b.trees.Remove()
+}
+
+// fill puts the packages for running into a new layer.
+func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, error) {
+	f.layer = b.layer
+	if f.layer.Name == "" {
+		var err error
+		if f.layer, err = p.store.Fresh(b.spec()); err != nil {
+			return f, err
+		}
+	}
+	var done launched
+	var err error
+	if b.installed {
+		done.links, err = b.by.fromBuild(ctx, b, f.layer.Path)
+	} else {
+		done, err = b.by.forLaunch(ctx, b.decided, f.layer.Path)
+	}
+	if err != nil {
+		return f, err
+	}
+	f.caches = done.caches
+	f.layer.Metadata = f.inputs.All.Metadata()
+	f.layer.Metadata[linksKey] = done.links
+	if missing := p.notInstalled(b.decided, f.layer.Path); len(missing) > 0 {
+		f.layer.Metadata[notInstalledKey] = missing
+	}
+	if list := unlisted(b.Install, f.layer.Path); len(list) > 0 {
+		f.layer.Metadata[unlistedKey] = list
+	}
+	return f, nil
+}
+
+// linksKey is the name, in a layer's metadata, of the places where the application needs links to it.
+const linksKey = "links"
+
+// link gives the layer of packages for the result, and puts links to it into the application.
+func (p pipeline) link(f finished) (libcnb.Layer, error) {
+	p.logLayer(f.Layer, f.cause)
+	f.layer.LayerTypes = f.spec().Types
+	return f.layer, f.trees.Link(f.layer.Path, layers.Strings(f.layer.Metadata[linksKey]))
+}
+
+// prune removes development packages from the application's folder.
+func (p pipeline) prune(ctx context.Context, d decided) error {
+	switch {
+	case d.Launch.Production != nil:
+		return direct.Prune(d.Install, p.App, p.App)
+	case len(d.Commands.Prune.Args) > 0:
+		folder, err := os.MkdirTemp("", "gantry-packages-")
+		if err != nil {
+			return problem.Disk("make a temporary folder", err)
+		}
+		err = p.runCommand(ctx, "Packages", placed(d.Commands.Prune, d.Commands.Env, folder, folder), d.toolchain)
+		if err = errors.Join(err, os.RemoveAll(folder)); err != nil {
+			return err
+		}
+	}
+	return p.pruneArchives(d.Leftovers)
+}
+
+// pruneArchives removes what an installation leaves next to the packages, and archives that are not needed any more.
+func (p pipeline) pruneArchives(l plan.Leftovers) error {
+	unneeded := l.AtLaunch
+	if l.Archives != "" {
+		index, err := os.ReadFile(filepath.Join(p.App, l.Index))
+		if err != nil {
+			return problem.Disk("read "+l.Index, err)
+		}
+		entries, err := os.ReadDir(filepath.Join(p.App, l.Archives))
+		if err != nil && !os.IsNotExist(err) {
+			return problem.Disk("read "+l.Archives, err)
+		}
+		for _, entry := range entries {
+			if !bytes.Contains(index, []byte(entry.Name())) {
+				unneeded = append(unneeded, filepath.Join(l.Archives, entry.Name()))
+			}
+		}
+	}
+	for _, name := range unneeded {
+		if err := archive.RemoveAll(filepath.Join(p.App, name)); err != nil {
+			return problem.Disk("remove "+name, err)
+		}
+	}
+	return nil
+}

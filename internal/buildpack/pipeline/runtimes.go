@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// runtimes makes the layers of the runtimes and agents. It comes last, because what the build needed of a runtime may already
+// be on disk.
+func (p pipeline) runtimes(ctx context.Context, b outcome) ([]libcnb.Layer, error) {
+	if p.requiredForBuild() && len(p.Toolchains) > 0 {
+		if err := p.open(ctx, p.Toolchains[0], false); err != nil {
+			return nil, err
+		}
+	}
+	list := b.runtimes
+	for _, t := range p.Toolchains {
+		if t.AtLaunch() && layers.Find(list, t.Runtime.Release.Name).Name == "" {
+			l, err := p.runtime(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, l)
+		}
+		if t.Agent == nil {
+			continue
+		}
+		l, cause, err := p.store.Make(ctx, layers.Agent{Session: p.Session, Toolchain: t, Prepare: func(ctx context.Context) error { return p.open(ctx, t, true) }})
+		if err != nil {
+			return nil, err
+		}
+		p.logLayer(l.Name, cause)
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// runtime makes the layer of one runtime.
+func (p pipeline) runtime(ctx context.Context, t plan.Toolchain) (libcnb.Layer, error) {
+	of := layers.Runtime{Session: p.Session, Toolchain: t, From: p.toolchains.dir(t.Language), Unpacker: p.unpacker}
+	l, cause, err := p.store.Make(ctx, of)
+	if err != nil {
+		return l, err
+	}
+	p.logLayer(l.Name, cause)
+	return l, nil
+}

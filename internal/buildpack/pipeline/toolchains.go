@@ -1,0 +1,143 @@
+package pipeline
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	unpack "github.com/gantry-buildpack/gantry/internal/install/toolchain"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// openToolchain is a toolchain that is on disk. It does not change; one without headers may be replaced by one with them, where
+// an installation turns out to need more than its lockfile says.
+type openToolchain struct {
+	dir     string
+	headers bool
+	layers  []libcnb.Layer
+	// writing is the archive of it.
+	writing *write
+}
+
+// toolchain is what a build has of one language's toolchain: nothing, until it is opened.
+type toolchain struct {
+	mu     sync.Mutex
+	opened openToolchain
+}
+
+// toolchains has one for each language of a plan.
+type toolchains map[string]*toolchain
+
+func newToolchains(p plan.Plan) toolchains {
+	all := toolchains{}
+	for _, t := range p.Toolchains {
+		all[t.Language] = &toolchain{}
+	}
+	return all
+}
+
+// layers are the layers of all toolchains that are open.
+func (all toolchains) layers() (list []libcnb.Layer) {
+	for _, language := range slices.Sorted(maps.Keys(all)) {
+		t := all[language]
+		t.mu.Lock()
+		list = append(list, t.opened.layers...)
+		t.mu.Unlock()
+	}
+	return list
+}
+
+// dir is the folder of a language's toolchain; empty while it is not open.
+func (all toolchains) dir(language string) string {
+	t := all[language]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.opened.dir
+}
+
+// open puts a toolchain on disk, unless it is there; headers: with what packages are compiled against.
+func (p pipeline) open(ctx context.Context, of plan.Toolchain, headers bool) error {
+	t := p.toolchains[of.Language]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.opened.dir != "" && (t.opened.headers || !headers) {
+		return nil
+	}
+	// Another archive takes the place of the one that may still be being written.
+	if err := t.opened.writing.wait(); err != nil {
+		return err
+	}
+	opened, err := p.restoreToolchain(ctx, of, headers)
+	if err == nil {
+		t.opened = opened
+	}
+	return err
+}
+
+// openLanguages opens toolchains by their languages, and gives them.
+func (p pipeline) openLanguages(ctx context.Context, languages []string, headers map[string]bool) ([]plan.Toolchain, error) {
+	var list []plan.Toolchain
+	for _, language := range languages {
+		t, _ := p.Toolchain(language)
+		if err := p.open(ctx, t, headers[language]); err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// restoreToolchain unpacks the archive of the last build, or downloads the toolchain. An archive with headers also serves
+// where none are needed.
+func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, headers bool) (openToolchain, error) {
+	spec := layers.ToolchainCache(t, p.Arch, headers)
+	kept, cause := p.store.Reuse(spec)
+	if cause != "" && !headers {
+		withHeaders := layers.ToolchainCache(t, p.Arch, true)
+		if more, none := p.store.Reuse(withHeaders); none == "" {
+			spec, kept, cause, headers = withHeaders, more, "", true
+		}
+	}
+	scratch, err := p.store.Fresh(layers.Toolchain(t, p.Arch, headers))
+	if err != nil {
+		return openToolchain{}, err
+	}
+	file := filepath.Join(kept.Path, layers.ToolchainArchive)
+	if cause == "" && archive.UnzstdFile(file, scratch.Path) == nil {
+		return openToolchain{scratch.Path, headers, []libcnb.Layer{scratch, kept}, nil}, nil
+	}
+	if cause == "" {
+		// The archive is damaged.
+		if scratch, err = p.store.Fresh(layers.Toolchain(t, p.Arch, headers)); err != nil {
+			return openToolchain{}, err
+		}
+	}
+	if kept, err = p.store.Fresh(spec); err != nil {
+		return openToolchain{}, err
+	}
+	omit := t.Runtime.Files.NotForBuild
+	if !headers {
+		omit = slices.Concat(omit, t.Runtime.Files.Headers)
+	}
+	if err := p.unpacker.Unpack(ctx, t, scratch.Path, t.Tools, func(name string) bool { return !unpack.IsAmong(omit, name) }); err != nil {
+		return openToolchain{}, err
+	}
+	// While the application is being built.
+	writing := p.writes.start(func() error { return archive.Zstd(file, scratch.Path, ".") })
+	return openToolchain{scratch.Path, headers, []libcnb.Layer{scratch, kept}, writing}, nil
+}
+
+// keepToolchains are the archives of toolchains that the last build has left, for those that this one does not open.
+func (p pipeline) keepToolchains() []libcnb.Layer {
+	var specs []layers.Spec
+	for _, t := range p.Toolchains {
+		specs = append(specs, layers.ToolchainCache(t, p.Arch, true))
+	}
+	return p.store.Keep(specs...)
+}

@@ -1,0 +1,153 @@
+package session
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/buildpacks/libcnb/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// caBinding is the type of the service bindings that hold certificates to trust, one or more a file:
+// https://paketo.io/docs/howto/configuration/#ca-certificates.
+const caBinding = "ca-certificates"
+
+const caFile = "ca-certificates.pem"
+
+// home is the home folder of the build's programs.
+type home struct {
+	dir string
+	// certificates is the file of those that the programs trust, where the user has given some.
+	certificates string
+	// temporary: the folder was made for this build.
+	temporary bool
+}
+
+// remove deletes a folder that was made; no layer ever has it.
+func (h home) remove() error {
+	if !h.temporary {
+		return nil
+	}
+	return os.RemoveAll(h.dir)
+}
+
+// makeHome gives the home folder. It is a new one where the build's programs need that: to find in it what service bindings
+// hold (names maps their types to files), or because the user has no home folder that can be written to.
+func makeHome(bindings []libcnb.Binding, names, variables map[string]string, client *fetch.Client) (home, error) {
+	files := map[string][]byte{}
+	var trusted []byte
+	for _, binding := range bindings {
+		kind := strings.ToLower(binding.Type)
+		if name, known := names[kind]; known {
+			content, err := bound(binding, filepath.Base(name))
+			if err != nil {
+				return home{}, err
+			}
+			files[name] = content
+		}
+		if kind == caBinding {
+			for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
+				trusted = append(append(trusted, binding.Secret[key]...), '\n')
+			}
+		}
+	}
+	own := variables["HOME"]
+	if len(files)+len(trusted) == 0 && own != "" && unix.Access(own, unix.W_OK) == nil {
+		return home{dir: own}, nil
+	}
+	dir, err := os.MkdirTemp("", "gantry-home-")
+	if err != nil {
+		return home{}, problem.Disk("make a home folder", err)
+	}
+	h := home{dir: dir, temporary: true}
+	if len(trusted) > 0 {
+		if files[caFile], err = trust(trusted, variables, client); err != nil {
+			return home{}, errors.Join(err, h.remove())
+		}
+		h.certificates = filepath.Join(dir, caFile)
+	}
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(file), 0o700)
+		if err == nil {
+			err = os.WriteFile(file, content, 0o600)
+		}
+		if err != nil {
+			return home{}, errors.Join(problem.Disk("write "+name, err), h.remove())
+		}
+	}
+	return h, nil
+}
+
+// bound reads the file of a binding: by its name, with or without the dot in front, or the only one that there is. libcnb
+// does not read files with a dot.
+func bound(binding libcnb.Binding, name string) ([]byte, error) {
+	for _, candidate := range []string{name, strings.TrimPrefix(name, ".")} {
+		text, err := os.ReadFile(filepath.Join(binding.Path, candidate))
+		if err == nil {
+			return text, nil
+		}
+		if !os.IsNotExist(err) {
+			return nil, problem.Disk("read the binding "+binding.Name, err)
+		}
+	}
+	if len(binding.Secret) == 1 {
+		for _, text := range binding.Secret {
+			return []byte(text + "\n"), nil
+		}
+	}
+	return nil, &problem.Problem{
+		ID:    "bindings/file-missing",
+		Title: "the service binding " + binding.Name + " does not hold what its type says",
+		Why:   "it is of type " + binding.Type + ", and there is no file " + name + " in it",
+		Hints: []string{"Name the file " + name + ", or correct the type."},
+	}
+}
+
+// trust has the client trust certificates in addition to those that the build image trusts, and gives them all.
+func trust(more []byte, variables map[string]string, client *fetch.Client) (all []byte, err error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(more) {
+		return nil, &problem.Problem{
+			ID:    "bindings/certificates-invalid",
+			Title: "a service binding of type " + caBinding + " holds no certificate",
+			Why:   "there is no PEM block in it that is one",
+			Hints: []string{"Put certificates into it as text that begins with -----BEGIN CERTIFICATE-----."},
+		}
+	}
+	client.Trust(pool)
+	if bundle := certificates(variables["SSL_CERT_FILE"]); bundle != "" {
+		if all, err = os.ReadFile(bundle); err != nil {
+			return nil, problem.Disk("read "+bundle, err)
+		}
+	}
+	return bytes.Join([][]byte{all, more}, []byte("\n")), nil
+}
+
+// bundles are where distributions keep the certificates they trust, as in Go's crypto/x509.
+var bundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
+}
+
+// certificates gives the first of these files that exists, after one that was chosen; empty without any.
+func certificates(chosen string) string {
+	for _, file := range append([]string{chosen}, bundles...) {
+		if _, err := os.Stat(file); err == nil && file != "" {
+			return file
+		}
+	}
+	return ""
+}

@@ -1,0 +1,170 @@
+// Package session is what all stages of one build share: the folders, the variables and home folder of the build's
+// programs, what they trust, the client for downloads, and the log. A session does not change once it is open.
+package session
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildpacks/libcnb/v2"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+)
+
+// Session is one build's surroundings.
+type Session struct {
+	// App is the application's folder, Layers that of the layers, Buildpack that of Gantry.
+	App, Layers, Buildpack string
+	// Info names the buildpack and its version.
+	Info libcnb.BuildpackInfo
+	// Arch is the architecture as Go names it, Distribution the name and version of the image's.
+	Arch, Distribution string
+	Log                *buildlog.Log
+	// Client fetches runtimes and tools, Registry packages: mirrors of buildpacks' downloads do not hold those, which have
+	// their registry's setting.
+	Client, Registry *fetch.Client
+	// given are the variables of the platform, own those of the process.
+	given, own map[string]string
+	home       home
+}
+
+// Arch gives the architecture that a build is for.
+func Arch(cnb libcnb.BuildContext) string {
+	if cnb.TargetInfo.Arch != "" {
+		return cnb.TargetInfo.Arch
+	}
+	return runtime.GOARCH
+}
+
+// Open starts a session. Close ends it.
+func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain, log *buildlog.Log) (Session, error) {
+	s := Session{
+		App: cnb.ApplicationPath, Layers: cnb.Layers.Path, Buildpack: cnb.Buildpack.Path, Info: cnb.Buildpack.Info,
+		Arch: Arch(cnb), Distribution: cnb.TargetDistro.Name + " " + cnb.TargetDistro.Version, Log: log,
+		given: cnb.Platform.Environment, own: map[string]string{},
+	}
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		s.own[name] = value
+	}
+	var err error
+	if s.Client, err = newClient(cnb, environ, log); err != nil {
+		return s, err
+	}
+	registry := *s.Client
+	registry.Mirrors, registry.Offline = fetch.Mirrors{}, ""
+	s.Registry = &registry
+	files := map[string]string{}
+	for _, t := range slices.Backward(toolchains) {
+		maps.Copy(files, t.HomeFiles)
+	}
+	s.home, err = makeHome(cnb.Platform.Bindings, files, s.Variables(), s.Client)
+	return s, err
+}
+
+// Close removes what the session has made.
+func (s Session) Close() error { return s.home.remove() }
+
+func newClient(cnb libcnb.BuildContext, environ []string, log *buildlog.Log) (*fetch.Client, error) {
+	environ = slices.Clone(environ)
+	for name, value := range cnb.Platform.Environment {
+		environ = append(environ, name+"="+value)
+	}
+	var bindings []fetch.Binding
+	for _, binding := range cnb.Platform.Bindings {
+		bindings = append(bindings, fetch.Binding{Name: binding.Name, Type: binding.Type, Secret: binding.Secret})
+	}
+	mirrors, err := fetch.ReadMirrors(environ, bindings)
+	if err != nil {
+		return nil, err
+	}
+	client := fetch.NewClient("gantry/" + cnb.Buildpack.Info.Version)
+	client.Mirrors = mirrors
+	client.Offline = cnb.Buildpack.Path + "/dependencies"
+	client.Retrying = func(_, why string, wait time.Duration) {
+		log.Line("", fmt.Sprintf("%s; trying again in %.0f s", why, max(1, wait.Seconds())))
+	}
+	return client, nil
+}
+
+// Given are the variables of the platform.
+func (s Session) Given() map[string]string { return maps.Clone(s.given) }
+
+// Variables are the platform's over the process's and, where none is set, those of toolchains, the first one's before the
+// others'.
+func (s Session) Variables(toolchains ...plan.Toolchain) map[string]string {
+	values := maps.Clone(s.own)
+	maps.Copy(values, s.given)
+	if s.home.dir != "" {
+		values["HOME"] = s.home.dir
+	}
+	if s.home.certificates != "" {
+		values["SSL_CERT_FILE"] = s.home.certificates
+	}
+	for _, t := range toolchains {
+		for name, value := range t.Env {
+			if _, set := values[name]; set {
+				continue
+			}
+			value = s.InImage(strings.ReplaceAll(value, plan.ToolchainDir, s.ToolchainDir(t)))
+			if value == plan.CACertificates {
+				if value = certificates(values["SSL_CERT_FILE"]); value == "" {
+					continue
+				}
+			}
+			values[name] = value
+		}
+	}
+	return values
+}
+
+// Environ is what a program sees that uses toolchains, as NAME=value.
+func (s Session) Environ(toolchains ...plan.Toolchain) []string {
+	values := s.Variables(toolchains...)
+	var path []string
+	for _, t := range toolchains {
+		path = append(append(path, s.InApp(t.Path)...), filepath.Join(s.ToolchainDir(t), "bin"))
+	}
+	values["PATH"] = strings.Join(append(path, values["PATH"]), string(os.PathListSeparator))
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, name+"="+values[name])
+	}
+	return list
+}
+
+// ToolchainDir is the folder of a toolchain.
+func (s Session) ToolchainDir(t plan.Toolchain) string {
+	return filepath.Join(s.Layers, t.LayerPrefix+ToolchainLayer)
+}
+
+// ToolchainLayer is the name of a toolchain's layer, after the prefix of its language.
+const ToolchainLayer = "toolchain"
+
+// InApp gives the places of the application's folders.
+func (s Session) InApp(names []string) []string {
+	var list []string
+	for _, name := range names {
+		list = append(list, filepath.Join(s.App, name))
+	}
+	return list
+}
+
+// FilesDir is the folder of an image's files in Gantry's layer.
+const FilesDir = "files"
+
+// GantryLayer is the name of the layer that holds them.
+const GantryLayer = "gantry"
+
+// InImage replaces what stands in a plan for places in the image.
+func (s Session) InImage(text string) string {
+	return strings.NewReplacer(plan.AppDir, s.App, plan.FilesDir, filepath.Join(s.Layers, GantryLayer, FilesDir)).Replace(text)
+}

@@ -1,0 +1,180 @@
+// Package direct installs packages from a lockfile without the package manager, which only runs their install scripts. What
+// it cannot do as the package manager would, it leaves to that: see Unsupported.
+package direct
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
+	"github.com/gantry-buildpack/gantry/internal/install/npm"
+	"github.com/gantry-buildpack/gantry/internal/install/prune"
+	"github.com/gantry-buildpack/gantry/internal/install/trees"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
+)
+
+// Host is what packages are installed for, and by.
+type Host struct {
+	// App is the application's folder.
+	App string
+	// Variables are those of the build.
+	Variables map[string]string
+	// Arch is an architecture as Go names it, Libc a C library as npm does, Runtime the version of Node.js.
+	Arch, Libc, Runtime string
+	// Client fetches packages.
+	Client *fetch.Client
+}
+
+// Lockfile is one that packages are installed from.
+type Lockfile struct {
+	tree   *npm.Tree
+	in     plan.Install
+	app    string
+	client *fetch.Client
+}
+
+// Unsupported gives the reason why the package manager must install, if that is what an error says.
+func Unsupported(err error) (why string, ok bool) { return npm.IsUnsupported(err) }
+
+// Read reads the lockfile of an installation. store is the folder of the packages' archives. The error may be Unsupported.
+func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile, error) {
+	config, err := Config(in, h)
+	if err != nil {
+		return Lockfile{}, err
+	}
+	tree, err := npm.Read(npm.Project{
+		Dir: filepath.Join(h.App, in.Root), Lockfile: in.Lockfile.Name, Workspaces: in.Trees.Workspaces, Config: config,
+		Host: npm.Host{CPU: lockfile.CPU(h.Arch), Libc: h.Libc, Node: h.Runtime, NPM: in.Manager.Version},
+	})
+	if err != nil {
+		return Lockfile{}, err
+	}
+	l := Lockfile{tree: tree, in: in, app: h.App, client: h.Client}
+	describe := func(ctx context.Context, file fetch.File) ([]byte, error) { return l.client.Text(ctx, file) }
+	return l, tree.Complete(ctx, store, describe)
+}
+
+// Config is what variables and .npmrc files say of registries.
+func Config(in plan.Install, h Host) (npm.Config, error) {
+	var texts []string
+	for _, file := range []string{npm.UserConfig(h.Variables), filepath.Join(h.App, in.Root, ".npmrc")} {
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			return npm.Config{}, problem.Disk("read .npmrc", err)
+		}
+		texts = append(texts, string(text))
+	}
+	return npm.ReadConfig(texts, h.Variables)
+}
+
+// HasScripts reports whether packages have install scripts: those for building, or those for running only.
+func (l Lockfile) HasScripts(launch bool) bool { return len(l.scripts(launch)) > 0 }
+
+func (l Lockfile) scripts(launch bool) []string {
+	return l.tree.Scripts(launch && l.omitsDevelopment())
+}
+
+// RunScripts is the command that runs the install scripts.
+func (l Lockfile) RunScripts(launch bool) plan.Command {
+	folders := l.scripts(launch)
+	c := l.in.Lockfile.Direct.RunScripts
+	c.Title += ", for the install scripts of " + problem.Count(len(folders), "package")
+	c.Args = slices.Concat(c.Args, folders)
+	return c
+}
+
+// ScriptFailed gives the error of install scripts that have failed: the package manager may know how to go on.
+func (l Lockfile) ScriptFailed(err error) error {
+	if l.tree.OptionalScripts() {
+		// npm ci removes an optional package whose script fails, with all that only it needs.
+		return npm.Unsupported{Why: "an install script failed, and optional packages have some"}
+	}
+	return err
+}
+
+// Target is a tree to make.
+type Target struct {
+	// Layer is the folder of the layer that the tree for running is put into; empty for the application's own folder.
+	Layer string
+	// Launch: without development dependencies.
+	Launch bool
+}
+
+// Result says what was installed.
+type Result = npm.Result
+
+// Install makes trees out of a store of archives and the registry, and removes from the store what is not needed any more.
+func (l Lockfile) Install(ctx context.Context, store string, targets ...Target) (Result, error) {
+	var places []npm.Target
+	for _, t := range targets {
+		place := npm.Target{Dir: l.root(), OmitDev: t.Launch && l.omitsDevelopment()}
+		if t.Layer != "" {
+			place.Dir, place.App = filepath.Join(t.Layer, l.in.Root), l.root()
+		}
+		places = append(places, place)
+	}
+	done, err := l.tree.Install(ctx, store, l.download, places...)
+	if err == nil {
+		err = l.tree.Prune(store)
+	}
+	return done, err
+}
+
+func (l Lockfile) download(ctx context.Context, file fetch.File, path string) (int64, error) {
+	size, _, err := l.client.Save(ctx, file, path)
+	return size, err
+}
+
+// root is the folder of the lockfile.
+func (l Lockfile) root() string { return filepath.Join(l.app, l.in.Root) }
+
+// omitsDevelopment reports whether the tree for running is made without development dependencies. Where the application is
+// started with one, what is not needed is removed from the whole tree.
+func (l Lockfile) omitsDevelopment() bool {
+	return l.in.Launch.Production == nil || len(l.in.Launch.Production.Also) == 0
+}
+
+// AtLaunch leaves of changes in the packages those in packages that the running application has, or next to all packages.
+func (l Lockfile) AtLaunch(c files.Changes) files.Changes {
+	kept, dropped := map[string]bool{}, map[string]bool{}
+	for _, folder := range l.tree.Folders(l.omitsDevelopment()) {
+		kept[folder] = true
+	}
+	for _, folder := range l.tree.Folders(false) {
+		dropped[filepath.Join(l.in.Root, folder)] = !kept[folder]
+	}
+	notForLaunch := func(name string) bool {
+		if strings.HasSuffix(name, "/.package-lock.json") || filepath.Base(filepath.Dir(name)) == ".bin" {
+			return true
+		}
+		for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+			if dropped[dir] {
+				return true
+			}
+		}
+		return false
+	}
+	return files.Changes{Written: slices.DeleteFunc(c.Written, notForLaunch), Gone: slices.DeleteFunc(c.Gone, notForLaunch)}
+}
+
+// Prune removes from the tree for running, in a layer, what the application does not need, and gives the trees in it.
+func (l Lockfile) Prune(layer string) ([]string, error) {
+	if err := Prune(l.in, l.app, layer); err != nil {
+		return nil, err
+	}
+	return trees.Trees{App: layer, Dirs: l.in.Trees.Dirs}.Find()
+}
+
+// Prune removes packages that the running application does not need from the trees in a folder.
+func Prune(in plan.Install, app, base string) error {
+	if in.Launch.Production == nil {
+		return nil
+	}
+	return prune.Tree{App: app, Base: base, Dirs: in.Trees.Dirs, Roots: in.Launch.Production.Roots, Also: in.Launch.Production.Also}.Prune()
+}

@@ -1,0 +1,80 @@
+package plan
+
+import "regexp"
+
+// Build is the application's own build.
+type Build struct {
+	// Before are the steps before packages are installed, Steps those after.
+	Before []Step `json:",omitempty"`
+	Steps  []Step `json:",omitempty"`
+	// Caches are folders and files in which build tools keep what makes their next run faster; patterns of path.Match. They
+	// are kept between builds and are in no image.
+	Caches []string `json:",omitempty"`
+	// CacheLimit bounds them, in bytes.
+	CacheLimit int64 `json:",omitempty"`
+	// Pure: the steps read nothing but the application, its packages and the build's variables, so that what they made can be
+	// used again.
+	Pure bool `json:",omitempty"`
+	// Reads are the files and folders of the application that pure steps read; empty for all.
+	Reads []string `json:",omitempty"`
+	// Checks are made when all is built.
+	Checks []BuildCheck `json:",omitempty"`
+}
+
+// Step is a command of the build.
+type Step struct {
+	Command
+	// Toolchains are the languages whose programs it runs; variables of the first count before those of the others.
+	Toolchains []string
+}
+
+// Steps gives commands as steps that need toolchains.
+func Steps(commands []Command, toolchains ...string) []Step {
+	var steps []Step
+	for _, command := range commands {
+		steps = append(steps, Step{command, toolchains})
+	}
+	return steps
+}
+
+// Command is a program to run.
+type Command struct {
+	// Title is what the log calls it.
+	Title string
+	Args  []string
+	// Dir is the folder to run it in, relative to the application; empty for its own.
+	Dir string `json:",omitempty"`
+	// Env is set for this program only.
+	Env map[string]string `json:",omitempty"`
+	// Failures are what is known to go wrong.
+	Failures []Failure `json:"-"`
+	// Warnings are what the output may reveal of a command that has not failed.
+	Warnings []OutputWarning `json:"-"`
+}
+
+// OutputWarning is a warning that a command's output reveals.
+type OutputWarning struct {
+	// Quote finds what the warning repeats of the output, in its first group, and recognises it.
+	Quote *regexp.Regexp
+	// Title is printed before what is repeated, Hint after it.
+	Title, Hint string
+}
+
+// Failure explains a command's failure that its output reveals.
+type Failure struct {
+	// Shows is the text in the output by which it is recognised; empty where Quote does that.
+	Shows string
+	// Quote finds what the problem repeats of the output, in its first group; nil for nothing.
+	Quote *regexp.Regexp
+	// ID, Title, Where (a file) and Hints are those of the problem that is reported.
+	ID, Title, Where string
+	Hints            []string
+}
+
+// BuildCheck finds a fault of what was built in its files: none of Files exists, or one of them contains a text. It is made
+// only where one of IfPresent exists. All are patterns of path.Match, relative to the application.
+type BuildCheck struct {
+	IfPresent, Files []string
+	Contains         string
+	Warning          string
+}

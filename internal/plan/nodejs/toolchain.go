@@ -1,0 +1,125 @@
+package nodejs
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/source/semver"
+)
+
+// toolchain is Node.js with the package managers.
+type toolchain struct {
+	plan.Toolchain
+	notes plan.Notes
+}
+
+// homeFiles are where package managers look for what only the user of a build may know.
+var homeFiles = map[string]string{"npmrc": ".npmrc", "yarnrc": yarnrcFile, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"}
+
+// sources translates the setting.
+var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
+
+// toolchain decides about the package managers that the build needs besides a release of Node.js.
+func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (toolchain, error) {
+	arch := release.Arch
+	npm, chosen, warning, err := p.chooseNPM(release, releases)
+	if err != nil {
+		return toolchain{}, err
+	}
+	npmTool, err := npm.tool(chosen, releases, arch)
+	if err != nil {
+		return toolchain{}, err
+	}
+	npmTool.WithRuntime, npmTool.Chosen = true, npm.asked.text != ""
+	t := toolchain{Toolchain: plan.Toolchain{
+		Language: Language, Runtime: p.runtime(release), Tools: []plan.Tool{npmTool}, Env: p.buildEnv(chosen), HomeFiles: homeFiles,
+	}}
+	if warning != "" {
+		t.notes.Warnings = []string{warning}
+	}
+	if p.manager.name != "npm" && (p.hasPackages() || len(p.scripts()) > 0) {
+		tool, err := p.managerTool(p.manager.kind, arch, releases)
+		if err != nil {
+			return t, err
+		}
+		t.Tools = append(t.Tools, tool)
+	}
+	for _, k := range p.otherManagers() {
+		tool, err := p.managerTool(k, arch, releases)
+		if err != nil {
+			return t, err
+		}
+		t.Tools = append(t.Tools, tool)
+		t.notes.Decisions = append(t.notes.Decisions, plan.Decision{Subject: k.title, Value: tool.Release.Version, Origin: "scripts run it; " + p.manager.title + " installs"})
+	}
+	return t, nil
+}
+
+// runtime is a release of Node.js, and what of it is needed for what.
+func (p *Project) runtime(release plan.Release) plan.Runtime {
+	return plan.Runtime{
+		Title: "Node.js", Release: release, ABI: major(release), License: "MIT", CPE: "nodejs:node.js",
+		Source: plan.Source{From: sources[p.settings.NodeSource.Value], Setting: "BP_NODE_SOURCE", Registry: p.registry},
+		Files: plan.RuntimeFiles{
+			Launch:      []string{"LICENSE", "bin/node"},
+			NotForBuild: []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man", "lib/node_modules/corepack"},
+			Headers:     []string{"include"},
+		},
+		Programs: []string{"bin/node"},
+		// Since 25: https://github.com/nodejs/node/issues/60790.
+		Libraries: []string{"libatomic.so.1"},
+	}
+}
+
+// buildEnv makes npm quiet and quick, lets native modules find the headers of the very Node.js that runs them, and has
+// Node.js trust what the build image trusts.
+func (p *Project) buildEnv(npm plan.Release) map[string]string {
+	env := map[string]string{
+		"NODE_EXTRA_CA_CERTS":        plan.CACertificates,
+		"npm_config_audit":           "false",
+		"npm_config_fund":            "false",
+		"npm_config_update_notifier": "false",
+		"npm_config_progress":        "false",
+		"NEXT_TELEMETRY_DISABLED":    "1",
+		"NG_CLI_ANALYTICS":           "false",
+		"ASTRO_TELEMETRY_DISABLED":   "1",
+		"NUXT_TELEMETRY_DISABLED":    "1",
+	}
+	// npm 11 warns of the older name, and the node-gyp in npm 10 does not know the newer one.
+	name := "npm_package_config_node_gyp_nodedir"
+	if v, err := semver.Parse(npm.Version); err == nil && v.Major < 11 {
+		name = "npm_config_nodedir"
+	}
+	env[name] = plan.ToolchainDir
+	if p.manager.name == "pnpm" {
+		maps.Copy(env, pnpmEnv)
+		// Of npm's variables, it hands these to scripts; the first of its version 11 do not, but of the other case.
+		env["npm_config_nodedir"], env["NPM_CONFIG_NODEDIR"] = plan.ToolchainDir, plan.ToolchainDir
+	}
+	if p.settings.NPMRegistry.IsSet() {
+		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {
+			env[name] = p.registry
+		}
+	}
+	return env
+}
+
+// managerTool is a further package manager as a program of the build.
+func (p *Project) managerTool(k kind, arch string, releases inventory.Catalog) (plan.Tool, error) {
+	m := manager{kind: k}
+	if p.manager.name == k.name {
+		m = p.manager
+	}
+	release, err := m.release(releases, arch)
+	if err != nil {
+		return plan.Tool{}, err
+	}
+	return m.tool(release, releases, arch)
+}
+
+// kindOf gives a package manager by its name.
+func kindOf(name string) kind {
+	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
+}

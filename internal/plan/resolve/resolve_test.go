@@ -1,0 +1,112 @@
+package resolve_test
+
+import (
+	"testing"
+	"testing/fstest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
+const lock = "GEM\n  remote: https://rubygems.org/\n  specs:\n    puma (6.6.0)\n    railties (7.2.2)\n    propshaft (1.3.2)\n"
+
+// Which language leads where an application has files of both, and whether the other one comes along for the build.
+func TestTwoLanguages(t *testing.T) {
+	rails := map[string]string{"Gemfile": "gem 'rails'", "Gemfile.lock": lock, "config/application.rb": "", "Rakefile": "", "config.ru": ""}
+	for name, c := range map[string]struct {
+		files    map[string]string
+		more     map[string]string
+		language string
+		provides bool
+		atLaunch bool
+	}{
+		"Rails alone":               {rails, nil, "ruby", false, false},
+		"Rails and packages":        {rails, map[string]string{"package.json": `{"dependencies":{"a":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "ruby", true, false},
+		"execjs without a package":  {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n"}, "ruby", true, true},
+		"a gem that loads it":       {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser'\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, true},
+		"that gem, without a lock":  {map[string]string{"Gemfile": "gem 'rails'\ngem 'terser'\ngem 'puma'\ngem 'propshaft'\n", "config/application.rb": "", "Rakefile": "", "config.ru": ""}, nil, "ruby", true, true},
+		"one that loads it later":   {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', require: false\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
+		"one for building":          {rails, map[string]string{"Gemfile": "gem 'rails'\ngem 'terser', group: :assets\n", "Gemfile.lock": lock + "    terser (1.0)\n      execjs\n    execjs (2.8.1)\n\nDEPENDENCIES\n  terser\n"}, "ruby", true, false},
+		"execjs without Rails":      {map[string]string{"Gemfile": "gem 'execjs'", "Gemfile.lock": "GEM\n  specs:\n    execjs (2.8.1)\n\nDEPENDENCIES\n  execjs\n", "app.rb": "require 'execjs'"}, nil, "ruby", true, true},
+		"mini_racer in its place":   {rails, map[string]string{"Gemfile.lock": lock + "    execjs (2.8.1)\n    mini_racer (0.1)\n"}, "ruby", false, false},
+		"assets that are built":     {rails, map[string]string{"package.json": `{}`, "public/assets/.manifest.json": "{}"}, "ruby", false, false},
+		"a Gemfile for tools":       {map[string]string{"Gemfile": "gem 'fastlane'", "Gemfile.lock": "GEM\n  specs:\n    fastlane (2.0)\n", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false, false},
+		"the same, without a lock":  {map[string]string{"Gemfile": "gem 'fastlane'", "package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": ""}, nil, "node", false, false},
+		"a Procfile of Node.js":     {rails, map[string]string{"package.json": `{}`, "server.js": "", "Procfile": "web: node server.js\n"}, "node", false, false},
+		"Node.js alone":             {map[string]string{"package.json": `{}`, "server.js": ""}, nil, "node", false, false},
+		"a process of Node.js":      {rails, map[string]string{"package.json": `{}`, "Procfile": "web: bundle exec puma\nrender: PORT=1 node render.js\n"}, "ruby", true, true},
+		"the same, in Sinatra":      {map[string]string{"Gemfile": "gem 'sinatra'", "Gemfile.lock": "GEM\n  specs:\n    puma (6.6.0)\n", "config.ru": ""}, map[string]string{"Procfile": "web: bundle exec puma\nrender: npx thing\n"}, "ruby", true, true},
+		"a gem that runs it":        {rails, map[string]string{"Gemfile.lock": lock + "    grover (1.2.4)\n", "package.json": `{}`}, "ruby", true, true},
+		"mini_racer in place of it": {rails, map[string]string{"Gemfile.lock": lock + "    react-rails (3.2.1)\n    mini_racer (0.1)\n"}, "ruby", false, false},
+		"it is asked for":           {rails, map[string]string{"project.toml": "[dev.gantry.ruby]\nnode-at-launch = true\n"}, "ruby", true, true},
+		"it is not wanted":          {rails, map[string]string{"package.json": `{}`, "Procfile": "web: bundle exec puma\nrender: node render.js\n", "project.toml": "[dev.gantry.ruby]\nnode-at-launch = false\n"}, "ruby", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			source := fstest.MapFS{}
+			for _, files := range []map[string]string{c.files, c.more} {
+				for file, text := range files {
+					source[file] = &fstest.MapFile{Data: []byte(text)}
+				}
+			}
+			p := planned(g, source)
+			g.Expect(p.Toolchains[0].Language).To(Equal(c.language))
+			node, _ := p.Toolchain("node")
+			provides := c.language == "ruby" && node.Language != ""
+			g.Expect(provides).To(Equal(c.provides))
+			if c.provides {
+				g.Expect(node.AtLaunch()).To(Equal(c.atLaunch), "whether the image holds something of it")
+			}
+		})
+	}
+}
+
+// What Node.js is told to load at launch is in the image.
+func TestFilesOfTheOtherLanguage(t *testing.T) {
+	g := NewWithT(t)
+	source := fstest.MapFS{}
+	for file, text := range map[string]string{
+		"Gemfile": "gem 'rails'", "Gemfile.lock": lock, "config/application.rb": "", "Rakefile": "", "config.ru": "",
+		"Procfile": "web: bundle exec puma\nrender: node render.js\n", "package.json": `{"dependencies": {"a": "1"}}`, "yarn.lock": "__metadata:\n  version: 8\n",
+	} {
+		source[file] = &fstest.MapFile{Data: []byte(text)}
+	}
+	p := planned(g, source)
+	g.Expect(p.Image.Environment.Options["NODE_OPTIONS"]).To(ContainSubstring("{files}/pnploader.cjs"))
+	g.Expect(p.Image.Environment.Files).To(HaveKey("pnploader.cjs"))
+	g.Expect(p.Image.Environment.Files).To(HaveKey("puma.rb"))
+}
+
+// Where the application is not in the folder, the hint names those in which there is one.
+func TestNotRecognized(t *testing.T) {
+	g := NewWithT(t)
+	source := fstest.MapFS{}
+	hint := func() string {
+		_, err := resolve.Recognize(app.App{FS: source}, nothing)
+		g.Expect(err).To(MatchError(resolve.ErrNotRecognized))
+		g.Expect(problem.As(err).ID).To(Equal("app/unknown"))
+		return problem.As(err).Hints[0]
+	}
+	g.Expect(hint()).To(Equal("Name the application's folder; if it is one of several in a repository, set BP_NODE_PROJECT_PATH."))
+	for _, name := range []string{"api/Gemfile", "web/package.json", "apps/a/package.json", "apps/a/b/package.json", "node_modules/c/package.json", ".ci/package.json"} {
+		source[name] = &fstest.MapFile{}
+	}
+	g.Expect(hint()).To(Equal("Name the application's folder; for one of api, web, apps/a, set BP_NODE_PROJECT_PATH=api."))
+	for _, name := range []string{"1/package.json", "2/package.json", "3/package.json"} {
+		source[name] = &fstest.MapFile{}
+	}
+	g.Expect(hint()).To(HavePrefix("Name the application's folder; for one of api, 1, 2, 3, set "))
+}
+
+func nothing(string) (string, bool) { return "", false }
+
+func planned(g *WithT, source fstest.MapFS) plan.Plan {
+	r, err := resolve.Plan(app.App{FS: source}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+	g.Expect(err).NotTo(HaveOccurred())
+	return r.Plan
+}

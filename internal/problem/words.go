@@ -1,0 +1,19 @@
+package problem
+
+import "fmt"
+
+// Count writes a number of things: "1 file", "2 files".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Size writes a number of bytes for people, in MB of 1,000,000 bytes.
+func Size(bytes int64) string {
+	if bytes < 1_000_000 {
+		return fmt.Sprintf("%d kB", (bytes+999)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
