@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
 // readAtStart are programs that load a configuration of the application when they start, with all that it imports: with the word
@@ -25,7 +26,7 @@ var (
 func (p *Project) importedAtStart(q plan.Process) (list []string) {
 	words := q.Args
 	if text := p.shellText(q); text != "" {
-		words = shellFields(text)
+		words = shell.Fields(text)
 	}
 	for i, word := range words {
 		for _, c := range readAtStart {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
@@ -73,7 +74,7 @@ func (p *Project) build() (b built, err error) {
 	if p.manifest.Scripts[herokuBefore] != "" && !p.settings.NodeRunScripts.IsSet() {
 		step := p.script(herokuBefore, p.dir)
 		b.before = []plan.Command{step}
-		b.notes.Decisions = []plan.Decision{stepDecision(step, "from "+p.manifest.where("scripts", herokuBefore).String()+", before packages are installed")}
+		b.notes.Decisions = []plan.Decision{stepDecision(step, "from "+p.manifest.Where("scripts", herokuBefore).String()+", before packages are installed")}
 	}
 	_, _, made := p.web()
 	b.env = made.buildEnv
@@ -91,7 +92,7 @@ func (p *Project) build() (b built, err error) {
 		if p.manifest.Scripts[name] == "" {
 			return b, p.scriptMissing(name)
 		}
-		b = b.with(p.script(name, p.dir), "from "+p.manifest.where("scripts", name).String())
+		b = b.with(p.script(name, p.dir), "from "+p.manifest.Where("scripts", name).String())
 	}
 	if text != "" {
 		b = b.with(plan.Command{Title: text, Args: strings.Fields(text), Dir: p.dir, Failures: p.scriptFailures()}, from)
@@ -133,8 +134,8 @@ func (p *Project) scriptMissing(name string) error {
 	s := p.settings.NodeRunScripts
 	return &problem.Problem{
 		ID:    "node/script-missing",
-		Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.file),
-		Where: request{origin: s.Origin, where: s.Where}.place(),
+		Title: fmt.Sprintf("there is no script %q in %s", name, p.manifest.File),
+		Where: nodeversion.Request{Origin: s.Origin, Where: s.Where}.Place(),
 		Why:   "the setting names scripts to run at build: " + s.Value,
 		Hints: []string{"Add the script to package.json, or take its name out of the setting."},
 	}
@@ -174,7 +175,7 @@ func (p *Project) script(name, dir string) plan.Command {
 // orchestrated is the step that lets Turborepo or Nx build the application and all that it needs, where the repository
 // has one of them: they know more than the workspaces' own dependencies.
 func (p *Project) orchestrated(script string) (step plan.Command, origin string, ok bool) {
-	if file := path.Join(p.root, "turbo.json"); p.top.has("turbo") && p.manifest.Name != "" && p.app.Has(file) {
+	if file := path.Join(p.root, "turbo.json"); p.top.Has("turbo") && p.manifest.Name != "" && p.app.Has(file) {
 		text, _, err := p.app.Read(file)
 		var turbo struct{ Tasks, Pipeline map[string]any }
 		if err != nil || json.Unmarshal(text, &turbo) != nil {
@@ -193,7 +194,7 @@ func (p *Project) orchestrated(script string) (step plan.Command, origin string,
 			return step, file + " is there", true
 		}
 	}
-	if file := path.Join(p.root, "nx.json"); p.top.has("nx") && p.manifest.Name != "" && p.app.Has(file) {
+	if file := path.Join(p.root, "nx.json"); p.top.Has("nx") && p.manifest.Name != "" && p.app.Has(file) {
 		step = runs("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
 		step.Dir, step.Failures = p.root, p.scriptFailures()
 		step.Env = map[string]string{"NX_DAEMON": "false"}

@@ -74,7 +74,7 @@ func (p *Project) bunEntry() (text, origin string) {
 	for _, named := range []struct{ key, file string }{{"module", p.manifest.Module}, {"main", p.manifest.Main}} {
 		file := path.Clean(named.file)
 		if named.file != "" && p.has(file) && (named.key == "module" || typescript(file)) {
-			return "bun run " + plan.Quote(file), "from " + named.key + " in " + p.manifest.where(named.key).String()
+			return "bun run " + plan.Quote(file), "from " + named.key + " in " + p.manifest.Where(named.key).String()
 		}
 	}
 	if p.has("index.ts") {

@@ -12,7 +12,7 @@ var hosts = []struct{ name, suffix string }{
 // what the names of the framework's adapters begin with.
 func (p *Project) elsewhere(prefix, instead, config string) output {
 	for _, host := range hosts {
-		if adapter := prefix + host.suffix; p.manifest.has(adapter) {
+		if adapter := prefix + host.suffix; p.manifest.Has(adapter) {
 			return output{hint: fmt.Sprintf("%s makes what %s alone runs: add %s, and name it in %s.", adapter, host.name, instead, config)}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 )
 
 // runsFile gives the names of the file that a process runs with Node.js, where the source does not have it: a build is to
@@ -19,7 +20,7 @@ func (p *Project) runsFile(q plan.Process) []string {
 	if folder {
 		m, at := p.packageAt(q.Dir)
 		if at != q.Dir {
-			m = manifest{}
+			m = packagejson.Manifest{}
 		}
 		file = path.Join(q.Dir, cmp.Or(m.Main, "index.js"))
 	}

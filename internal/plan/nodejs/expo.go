@@ -12,5 +12,5 @@ func expoOutput(p *Project) (output, bool) {
 		return output{}, false
 	}
 	kind := config.Expo.Web.Output
-	return output{static: "dist", pages: kind == "static", why: "its application for the browser"}, kind != "server" && p.builds() && p.manifest.has("react-native-web")
+	return output{static: "dist", pages: kind == "static", why: "its application for the browser"}, kind != "server" && p.builds() && p.manifest.Has("react-native-web")
 }

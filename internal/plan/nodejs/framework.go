@@ -160,7 +160,7 @@ var frameworks = []framework{
 func (p *Project) framework() (framework, bool) {
 	for _, f := range frameworks {
 		for _, name := range f.packages {
-			if p.manifest.has(name) {
+			if p.manifest.Has(name) {
 				return f, true
 			}
 		}
@@ -279,17 +279,17 @@ func svelteOutput(p *Project) (output, bool) {
 	config := p.config("svelte.config") + p.config("vite.config")
 	out := option(config, "out")
 	switch {
-	case p.manifest.has("@sveltejs/adapter-static"):
+	case p.manifest.Has("@sveltejs/adapter-static"):
 		o := output{static: option(config, "pages"), fallback: option(config, "fallback"), why: "@sveltejs/adapter-static"}
 		if o.static == "" {
 			o.static = "build"
 		}
 		return o, true
-	case p.manifest.has("@sveltejs/adapter-node") && out != "":
+	case p.manifest.Has("@sveltejs/adapter-node") && out != "":
 		return output{command: "node " + plan.Quote(out)}, true
-	case p.manifest.has("@sveltejs/adapter-node"):
+	case p.manifest.Has("@sveltejs/adapter-node"):
 		return output{command: "node build"}, true
-	case p.manifest.has("@sveltejs/adapter-auto"):
+	case p.manifest.Has("@sveltejs/adapter-auto"):
 		return adapterAuto, true
 	default:
 		return p.elsewhere("@sveltejs/adapter-", "@sveltejs/adapter-node", "svelte.config.js"), false
@@ -317,7 +317,7 @@ func astroOutput(p *Project) (output, bool) {
 	if dir == "" {
 		dir = "dist"
 	}
-	if p.manifest.has("@astrojs/node") {
+	if p.manifest.Has("@astrojs/node") {
 		return output{command: "node " + plan.Quote(path.Join(dir, "server/entry.mjs")), env: map[string]string{"HOST": "0.0.0.0"}}, true
 	}
 	if o := p.elsewhere("@astrojs/", "@astrojs/node", "astro.config"); o.hint != "" && option(config, "output") == "server" {
@@ -335,11 +335,11 @@ func reactRouterOutput(p *Project) (output, bool) {
 		}
 		return output{static: path.Join(dir, "client"), instead: "react-router-serve", why: "ssr: false in react-router.config"}, true
 	}
-	return output{command: "react-router-serve ./build/server/index.js"}, p.manifest.has("@react-router/serve")
+	return output{command: "react-router-serve ./build/server/index.js"}, p.manifest.Has("@react-router/serve")
 }
 
 func remixOutput(p *Project) (output, bool) {
-	return output{command: "remix-serve ./build/server/index.js"}, p.manifest.has("@remix-run/serve")
+	return output{command: "remix-serve ./build/server/index.js"}, p.manifest.Has("@remix-run/serve")
 }
 
 func vitepressOutput(p *Project) (output, bool) {

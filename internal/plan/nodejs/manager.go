@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
@@ -40,7 +41,7 @@ type manager struct {
 	// text is the lockfile's content; empty for npm's, which decides nothing here and may be large.
 	text []byte
 	// asked is the version that is asked for, by an exact version or a range; empty when none is requested.
-	asked request
+	asked nodeversion.Request
 	// line is the version of npm that belongs to the release of Node.js.
 	line string
 	// hash is the checksum behind the version in "packageManager": ALGORITHM.HEX.
@@ -75,7 +76,7 @@ func (p *Project) chooseManager() (manager, error) {
 		m.kind, m.origin = kindOf("pnpm"), pnpmWorkspace+" is there"
 	case p.namedByEngines() != nil:
 		m.kind = *p.namedByEngines()
-		m.origin = "from engines." + m.name + " in " + p.top.where("engines", m.name).String()
+		m.origin = "from engines." + m.name + " in " + p.top.Where("engines", m.name).String()
 	default:
 		m.kind, m.origin = kindOf("npm"), "there is no lockfile"
 	}
@@ -101,9 +102,9 @@ func (p *Project) chooseManager() (manager, error) {
 		}
 	}
 	// The Yarn that engines names hands over to the one that yarnPath names.
-	if version := p.top.Engines[m.name]; m.asked.text == "" && version != "" && m.rc.YarnPath == "" {
-		where := p.top.where("engines", m.name)
-		m.asked = request{text: version, origin: "engines." + m.name + " in " + where.String(), where: where}
+	if version := p.top.Engines[m.name]; m.asked.Text == "" && version != "" && m.rc.YarnPath == "" {
+		where := p.top.Where("engines", m.name)
+		m.asked = nodeversion.Request{Text: version, Origin: "engines." + m.name + " in " + where.String(), Where: where}
 		m.berry = m.berry || m.name == "yarn" && m.lockfile == "" && !asksForClassic(version)
 	}
 	return m, nil
@@ -131,7 +132,7 @@ func (p *Project) hasPNPMWorkspace() bool {
 // devEngines.packageManager.
 func (p *Project) namedManager() (named bool, m manager, err error) {
 	if text := p.top.PackageManager; text != "" {
-		where := p.top.where("packageManager")
+		where := p.top.Where("packageManager")
 		name, version, _ := strings.Cut(text, "@")
 		version, hash, _ := strings.Cut(version, "+")
 		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
@@ -146,16 +147,16 @@ func (p *Project) namedManager() (named bool, m manager, err error) {
 			}
 		}
 		origin := "packageManager in " + where.String()
-		return true, manager{kind: kinds[i], hash: hash, origin: "from " + origin, asked: request{text: version, origin: origin, where: where}}, nil
+		return true, manager{kind: kinds[i], hash: hash, origin: "from " + origin, asked: nodeversion.Request{Text: version, Origin: origin, Where: where}}, nil
 	}
 	for _, wanted := range p.top.DevEngines.PackageManager {
 		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == wanted.Name })
 		if i < 0 {
 			continue
 		}
-		where := p.top.where("devEngines", "packageManager")
+		where := p.top.Where("devEngines", "packageManager")
 		origin := "devEngines.packageManager in " + where.String()
-		return true, manager{kind: kinds[i], origin: "from " + origin, asked: request{text: wanted.Version, origin: origin, where: where}}, nil
+		return true, manager{kind: kinds[i], origin: "from " + origin, asked: nodeversion.Request{Text: wanted.Version, Origin: origin, Where: where}}, nil
 	}
 	return false, m, nil
 }
@@ -182,7 +183,7 @@ func (p *Project) lockfileOfAnother(m manager, other kind) error {
 	return &problem.Problem{
 		ID:    "node/lockfile-of-another",
 		Title: fmt.Sprintf("package.json asks for %s, and the lockfile is that of %s", m.title, other.title),
-		Where: m.asked.where,
+		Where: m.asked.Where,
 		Why:   fmt.Sprintf("there is %s and no %s", file, m.lockfiles[len(m.lockfiles)-1]),
 		Hints: []string{fmt.Sprintf("Run `%s`, commit %s and delete %s; or name %s in package.json.", m.lock, m.lockfiles[len(m.lockfiles)-1], file, other.name)},
 	}
@@ -190,16 +191,16 @@ func (p *Project) lockfileOfAnother(m manager, other kind) error {
 
 // release gives the release of the manager: the version that is asked for, or one that writes such a lockfile.
 func (m manager) release(releases inventory.Catalog, arch string) (plan.Release, error) {
-	list, err := understood(releases, m.name)
+	list, err := nodeversion.Candidates(releases, m.name)
 	if err != nil {
 		return plan.Release{}, err
 	}
-	text := cmp.Or(m.asked.text, m.usual())
+	text := cmp.Or(m.asked.Text, m.usual())
 	fits := func(v semver.Version) bool { return m.name != "yarn" || m.berry == (v.Major > 1) }
 	if exact, err := semver.Parse(text); err == nil {
 		for _, c := range list {
 			// Of Yarn 2, the npm registry has but two releases.
-			if c.version.Compare(exact) == 0 || m.name == "yarn" && exact.Major == 2 && c.version.Major == 2 {
+			if c.Parsed.Compare(exact) == 0 || m.name == "yarn" && exact.Major == 2 && c.Parsed.Major == 2 {
 				return c.Release, nil
 			}
 		}
@@ -216,7 +217,7 @@ func (m manager) release(releases inventory.Catalog, arch string) (plan.Release,
 	}
 	for _, narrow := range []func(semver.Version) bool{preferred.Matches, fits} {
 		for _, c := range list {
-			if wanted.Matches(c.version) && narrow(c.version) {
+			if wanted.Matches(c.Parsed) && narrow(c.Parsed) {
 				return c.Release, nil
 			}
 		}
@@ -253,23 +254,23 @@ func (m manager) packageOf(v semver.Version, arch string) string {
 func (m manager) versionUnparsable() error {
 	return &problem.Problem{
 		ID:    "node/manager-version-unparsable",
-		Title: fmt.Sprintf("the %s version %q is not understood", m.title, m.asked.text),
-		Where: m.asked.place(),
+		Title: fmt.Sprintf("the %s version %q is not understood", m.title, m.asked.Text),
+		Where: m.asked.Place(),
 		Why:   "it is no npm version range",
 		Hints: []string{fmt.Sprintf("Write an exact version or a range, for example %q.", "^"+example[m.name])},
 	}
 }
 
-func (m manager) versionUnsatisfiable(list []candidate) error {
-	if wanted, err := semver.ParseRange(m.asked.text); err == nil && slices.ContainsFunc(list, func(c candidate) bool { return wanted.Matches(c.version) }) {
+func (m manager) versionUnsatisfiable(list []nodeversion.Candidate) error {
+	if wanted, err := semver.ParseRange(m.asked.Text); err == nil && slices.ContainsFunc(list, func(c nodeversion.Candidate) bool { return wanted.Matches(c.Parsed) }) {
 		// What fits would write the lockfile again.
 		return m.lockfileOfOtherYarn()
 	}
 	return &problem.Problem{
 		ID:    "node/manager-version-unsatisfiable",
-		Title: fmt.Sprintf("no release of %s fits %q", m.title, m.asked.text),
-		Where: m.asked.place(),
-		Why:   "this version of Gantry knows " + versions(list),
+		Title: fmt.Sprintf("no release of %s fits %q", m.title, m.asked.Text),
+		Where: m.asked.Place(),
+		Why:   "this version of Gantry knows " + nodeversion.Versions(list),
 		Hints: []string{fmt.Sprintf(`Any release can be had by its exact version: "packageManager": "%s@VERSION".`, m.name)},
 	}
 }
@@ -330,9 +331,9 @@ func (m manager) checksum() (string, error) {
 		return "", &problem.Problem{
 			ID:    "node/package-manager-hash",
 			Title: "the checksum behind the package manager's version is not understood",
-			Where: m.asked.where,
+			Where: m.asked.Where,
 			Why:   "it is not an algorithm, a dot, and hex digits of the right length",
-			Hints: []string{"Run `corepack use " + m.name + "@" + m.asked.text + "` to write it again, or take what stands behind + away."},
+			Hints: []string{"Run `corepack use " + m.name + "@" + m.asked.Text + "` to write it again, or take what stands behind + away."},
 		}
 	}
 	return algorithm + "-" + base64.StdEncoding.EncodeToString(digest), nil

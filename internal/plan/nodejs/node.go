@@ -5,6 +5,7 @@ package nodejs
 import (
 	"path"
 
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
@@ -17,7 +18,7 @@ var entryFiles = []string{"server.js", "server.mjs", "server.cjs", "index.js", "
 var detectFiles = entryFiles[:6]
 
 // LookedFor are the files by which a Node.js application is recognised.
-var LookedFor = append([]string{manifestFile}, detectFiles...)
+var LookedFor = append([]string{packagejson.Name}, detectFiles...)
 
 // Project is a Node.js application as its files describe it.
 type Project struct {
@@ -27,7 +28,7 @@ type Project struct {
 	// They differ when the application is one of several workspaces.
 	root, dir string
 	// top is the package.json of root, manifest that of dir.
-	top, manifest manifest
+	top, manifest packagejson.Manifest
 	// found: there is a package.json.
 	found   bool
 	members []member

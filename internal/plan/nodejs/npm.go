@@ -8,6 +8,8 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
@@ -55,7 +57,7 @@ func (p *Project) chooseNPM(release plan.Release, releases inventory.Catalog) (m
 		m.asked = p.manager.asked
 	}
 	chosen, err = m.release(releases, release.Arch)
-	if !strings.HasPrefix(m.asked.origin, "engines.") {
+	if !strings.HasPrefix(m.asked.Origin, "engines.") {
 		return m, chosen, "", err
 	}
 	if known, ok := errors.AsType[*problem.Problem](err); ok && known.ID != "node/manager-version-unsatisfiable" {
@@ -65,10 +67,10 @@ func (p *Project) chooseNPM(release plan.Release, releases inventory.Catalog) (m
 		return m, chosen, "", nil
 	}
 	asked := m.asked
-	m.asked = request{}
+	m.asked = nodeversion.Request{}
 	chosen, err = m.release(releases, release.Arch)
 	return m, chosen, fmt.Sprintf("npm %s, which %s asks for, is not one that Gantry installs: npm %s takes its place, which belongs to Node.js %s.",
-		asked.text, asked.origin, chosen.Version, release.Version), err
+		asked.Text, asked.Origin, chosen.Version, release.Version), err
 }
 
 // compilesItself reports whether npm compiles the application: https://docs.npmjs.com/cli/using-npm/scripts#npm-install.
@@ -133,7 +135,7 @@ func chooseRegistry(a app.App, npmrc string, s settings.Settings) (string, error
 // https://docs.npmjs.com/cli/using-npm/scripts#npm-ci.
 func (p *Project) hooks() []plan.Command {
 	var steps []plan.Command
-	add := func(m manifest, dir string) {
+	add := func(m packagejson.Manifest, dir string) {
 		for _, name := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
 			if name == "install" && dir == p.root && p.compilesItself() {
 				steps = append(steps, plan.Command{Title: "node-gyp rebuild", Args: []string{"npm", "exec", "--call", "node-gyp rebuild"}, Dir: dir, Failures: nativeFailures()})
@@ -148,7 +150,7 @@ func (p *Project) hooks() []plan.Command {
 		}
 	}
 	for _, m := range p.members {
-		add(m.manifest, path.Join(p.root, m.dir))
+		add(m.Manifest, path.Join(p.root, m.dir))
 	}
 	add(p.top, p.root)
 	return steps

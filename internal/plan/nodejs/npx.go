@@ -49,7 +49,7 @@ func (p *Project) fetchedAtStart(processes []plan.Process, installed []plan.Pack
 			continue
 		}
 		warnings = append(warnings, fmt.Sprintf("Process %s runs %s, which is not among the packages: %s fetches it at every start, which takes the network and a file system "+
-			"that can be written. Add it to dependencies in %s.", q.Type, program, q.Args[0], p.manifest.file))
+			"that can be written. Add it to dependencies in %s.", q.Type, program, q.Args[0], p.manifest.File))
 	}
 	return warnings
 }

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
+	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
 // packagesDir is where Node.js looks for packages.
@@ -18,7 +20,7 @@ const packagesDir = "node_modules"
 var scratch = []string{".cache", ".vite", ".vite-temp"}
 
 // hasPackages reports whether anything is to be installed.
-func (p *Project) hasPackages() bool { return p.top.hasDependencies() || len(p.members) > 0 }
+func (p *Project) hasPackages() bool { return p.top.HasDependencies() || len(p.members) > 0 }
 
 // nativeFiles are where node-gyp, prebuild-install and node-pre-gyp put native modules. Those that a package brings for
 // several systems are elsewhere.
@@ -128,12 +130,12 @@ func (p *Project) roots() []string {
 
 // inputs are the files that decide what is installed, and those that install scripts are known to read.
 func (p *Project) inputs() []string {
-	names := inDir(p.root, []string{manifestFile, p.manager.lockfile, ".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml", pnpmWorkspace, ".pnpmfile.cjs", ".pnpmfile.mjs"})
+	names := inDir(p.root, []string{packagejson.Name, p.manager.lockfile, ".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml", pnpmWorkspace, ".pnpmfile.cjs", ".pnpmfile.mjs"})
 	if p.manager.lockfile == "" {
 		names = slices.DeleteFunc(names, func(name string) bool { return name == p.root })
 	}
 	for _, m := range p.members {
-		names = append(names, path.Join(p.root, m.dir, manifestFile), path.Join(p.root, m.dir, ".npmrc"))
+		names = append(names, path.Join(p.root, m.dir, packagejson.Name), path.Join(p.root, m.dir, ".npmrc"))
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !p.app.Has(name) })
 	dirs := []string{p.root}
@@ -155,7 +157,7 @@ func (p *Project) inputs() []string {
 // for which these are all of them.
 func (p *Project) also(processes []plan.Process) (list []string, all string) {
 	add := func(pkg string) {
-		found, atLaunch := p.manifest.uses(pkg)
+		found, atLaunch := p.manifest.Uses(pkg)
 		if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
 			list = append(list, pkg)
 		}
@@ -189,7 +191,7 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 // shellWords gives the words of a shell's script, and of the scripts in package.json that are named in it.
 func (p *Project) shellWords(text string, seen map[string]bool) []string {
 	var list []string
-	for _, word := range shellFields(text) {
+	for _, word := range shell.Fields(text) {
 		list = append(list, word)
 		if script := p.manifest.Scripts[word]; script != "" && !seen[word] {
 			seen[word] = true
@@ -250,7 +252,7 @@ func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList,
 	own := []lockfile.Wanted{p.wanted(p.top, "", also)}
 	all := []string{""}
 	for _, m := range p.members {
-		own, all = append(own, p.wanted(m.manifest, m.dir, also)), append(all, m.dir)
+		own, all = append(own, p.wanted(m.Manifest, m.dir, also)), append(all, m.dir)
 	}
 	graph := lockfile.Read(in.Lockfile.Name, text, own, on)
 	list := plan.PackageList{Type: in.List.Type}
@@ -271,7 +273,7 @@ func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList,
 }
 
 // wanted is what a package.json in a folder wants; also are development dependencies that the application needs at launch.
-func (p *Project) wanted(m manifest, dir string, also []string) lockfile.Wanted {
+func (p *Project) wanted(m packagejson.Manifest, dir string, also []string) lockfile.Wanted {
 	w := lockfile.Wanted{
 		Dir: dir, Name: m.Name, Dependencies: maps.Clone(m.Dependencies), Optional: m.OptionalDependencies, Dev: m.DevDependencies, Peer: m.PeerDependencies,
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
@@ -107,7 +108,7 @@ func (p *Project) appDecision() plan.Decision {
 
 // notServed are files of a source that is served as it is which are not for everybody.
 var notServed = []string{
-	".git", ".gitignore", ".env", ".npmrc", ".dockerignore", packagesDir, manifestFile, "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+	".git", ".gitignore", ".env", ".npmrc", ".dockerignore", packagesDir, packagejson.Name, "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
 	"project.toml", "Procfile", "app.json", "Dockerfile", "docker-compose.yml", "compose.yaml", "README.md",
 }
 
@@ -144,7 +145,7 @@ func (p *Project) start(tools plan.Toolchain, installed packages, releases inven
 		return s, err
 	}
 	if s.image.Environment.Variables != nil {
-		own := p.manifest.variables()
+		own := p.manifest.Variables()
 		s.image.Environment.Variables = merge(s.image.Environment.Variables, own)
 		s.image.Processes = p.withPackageVariables(s.image.Processes, own)
 	}
@@ -181,11 +182,11 @@ func withoutLaunch(in plan.Install) *plan.Install {
 
 // startWithPackages is for processes that need packages, or programs of the toolchain.
 func (p *Project) startWithPackages(s started, releases inventory.Catalog) (started, error) {
-	if p.manifest.has("@angular/ssr") && !p.allowsHosts() {
+	if p.manifest.Has("@angular/ssr") && !p.allowsHosts() {
 		s.notes.Warnings = append(s.notes.Warnings, "Angular's server refuses requests for hosts that it does not know: name yours in security.allowedHosts of angular.json, "+
 			"or at run time in NG_ALLOWED_HOSTS=www.example.com.")
 	}
-	if p.manifest.has("fastify-cli") {
+	if p.manifest.Has("fastify-cli") {
 		s.image.Environment.Variables["FASTIFY_ADDRESS"] = "0.0.0.0"
 	}
 	needed := p.packagesAtLaunch(s.install, s.image.Processes, s.image.Environment.Path)
@@ -244,13 +245,13 @@ func (p *Project) keepsDevelopmentPackages(also []string, all string) string {
 	switch {
 	case all != "":
 		return fmt.Sprintf("Process %s runs scripts that need development dependencies: all of these are kept in the image. "+
-			"Move what it needs to dependencies in %s.", all, p.manifest.file)
+			"Move what it needs to dependencies in %s.", all, p.manifest.File)
 	case len(also) > 1:
 		return fmt.Sprintf("The application is started with %s, development dependencies: they are kept in the image. "+
-			"Move them to dependencies in %s.", strings.Join(also, ", "), p.manifest.file)
+			"Move them to dependencies in %s.", strings.Join(also, ", "), p.manifest.File)
 	default:
 		return fmt.Sprintf("The application is started with %s, a development dependency: it is kept in the image. "+
-			"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.file)
+			"Move it to dependencies in %s.", strings.Join(also, ", "), p.manifest.File)
 	}
 }
 

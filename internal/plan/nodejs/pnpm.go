@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
@@ -143,7 +144,7 @@ func pnpmFailures(lockfile string) []plan.Failure {
 		},
 		{
 			Shows: "ERR_PNPM_UNSUPPORTED_ENGINE", Quote: pnpmFailed(),
-			ID: "node/engine-unsupported", Title: "a package wants another version of Node.js or pnpm", Where: manifestFile,
+			ID: "node/engine-unsupported", Title: "a package wants another version of Node.js or pnpm", Where: packagejson.Name,
 			Hints: []string{"Ask for a version that it accepts, with engines.node or packageManager in package.json."},
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 )
 
 // scriptFailures are what is known to go wrong while an application's own scripts build it, in the words of the tools that
@@ -13,7 +14,7 @@ func (p *Project) scriptFailures() []plan.Failure {
 	lockfile := cmp.Or(p.manager.lockfile, "the lockfile")
 	variable := func(shows, quote string, hints ...string) plan.Failure {
 		return plan.Failure{
-			Shows: shows, Quote: regexp.MustCompile(quote), ID: "node/build-needs-variable", Title: "building the application needs variables", Where: p.in(manifestFile),
+			Shows: shows, Quote: regexp.MustCompile(quote), ID: "node/build-needs-variable", Title: "building the application needs variables", Where: p.in(packagejson.Name),
 			Hints: append([]string{"Give the build the variable, as with pack build --env NAME=VALUE; it is not kept in the image."}, hints...),
 		}
 	}
@@ -29,7 +30,7 @@ func (p *Project) scriptFailures() []plan.Failure {
 		{
 			// Of Debian's sh, of Bash and of BusyBox.
 			Quote: regexp.MustCompile(`(?m)^(?:/bin/)?sh: (?:(?:line )?\d+: )?(\S+): (?:command )?not found$`),
-			ID:    "node/build-program-missing", Title: "a script runs a program that is not there", Where: p.in(manifestFile),
+			ID:    "node/build-program-missing", Title: "a script runs a program that is not there", Where: p.in(packagejson.Name),
 			Hints: []string{"Add the package that it comes in to devDependencies and commit the lockfile; a program of the system has to be in the build image."},
 		},
 		variable("Invalid environment variables", `(?m)(?:\[\s*'|[{,]\s*|^\s*)([A-Z][A-Z0-9_]+)(?:'\s*\]|: \[)`,
@@ -38,22 +39,22 @@ func (p *Project) scriptFailures() []plan.Failure {
 		variable("Missing required environment variable: ", `Missing required environment variable: (\w+)`),
 		{
 			Shows: "ERR_OSSL_EVP_UNSUPPORTED",
-			ID:    "node/build-openssl", Title: "the application is built with an old webpack, which asks OpenSSL for what it has no more", Where: p.in(manifestFile),
+			ID:    "node/build-openssl", Title: "the application is built with an old webpack, which asks OpenSSL for what it has no more", Where: p.in(packagejson.Name),
 			Hints: []string{"Move to webpack 5; until then, give the build NODE_OPTIONS=--openssl-legacy-provider."},
 		},
 		{
 			Shows: "JavaScript heap out of memory",
-			ID:    "node/build-memory", Title: "building the application takes more memory than Node.js may use", Where: p.in(manifestFile),
+			ID:    "node/build-memory", Title: "building the application takes more memory than Node.js may use", Where: p.in(packagejson.Name),
 			Hints: []string{"Give the build NODE_OPTIONS=--max-old-space-size=4096 (in MiB), and the machine that it runs on as much."},
 		},
 		{
 			Shows: "not a git repository",
-			ID:    "node/build-needs-git", Title: "building the application asks git, and a build has no repository", Where: p.in(manifestFile),
+			ID:    "node/build-needs-git", Title: "building the application asks git, and a build has no repository", Where: p.in(packagejson.Name),
 			Hints: []string{"Give the build what it asks for as a variable, such as the revision, and let the script read that."},
 		},
 		{
 			Quote: regexp.MustCompile(`(?:getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|connect (?:ECONNREFUSED|ETIMEDOUT)|Failed to fetch .+ from) (Google Fonts|\S+)`),
-			ID:    "node/build-needs-network", Title: "building the application did not reach a host", Where: p.in(manifestFile),
+			ID:    "node/build-needs-network", Title: "building the application did not reach a host", Where: p.in(packagejson.Name),
 			Hints: []string{
 				"A build has no databases and services next to it: let the code ask them when it runs.",
 				"What is fetched from the network, such as fonts, can be kept in the source (with Next.js: next/font/local).",

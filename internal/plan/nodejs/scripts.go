@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 )
 
 // scriptCall is a call of a package manager, or of Turborepo, that does nothing but run a script.
@@ -35,7 +37,7 @@ func (p *Project) scriptCall(args []string, dir string) (call scriptCall, ok boo
 		}
 		args = args[width:]
 	}
-	var m manifest
+	var m packagejson.Manifest
 	m, call.dir = p.packageAt(call.dir)
 	call.name, call.rest, ok = scriptName(manager, args, m)
 	if !ok {
@@ -88,13 +90,13 @@ func (p *Project) option(manager string, args []string, call *scriptCall) (width
 		return 0, false
 	case manager == "npm" && flag == "--prefix", manager == "pnpm" && (flag == "-C" || flag == "--dir"), manager == "yarn" && flag == "--cwd", manager == "bun" && flag == "--cwd":
 		call.dir = path.Join(call.dir, value)
-		return width, width <= len(args) && filepath.IsLocal(value) && p.app.Has(path.Join(call.dir, manifestFile))
+		return width, width <= len(args) && filepath.IsLocal(value) && p.app.Has(path.Join(call.dir, packagejson.Name))
 	}
 	return 0, true
 }
 
 // scriptName finds the script in the words behind a package manager and its options.
-func scriptName(manager string, args []string, m manifest) (name string, rest []string, ok bool) {
+func scriptName(manager string, args []string, m packagejson.Manifest) (name string, rest []string, ok bool) {
 	switch {
 	case len(args) > 1 && (args[0] == "run" || args[0] == "run-script"):
 		name, rest = args[1], args[2:]
@@ -116,7 +118,7 @@ func (m manager) runsBefore() bool {
 	case "yarn":
 		return !m.berry
 	case "pnpm":
-		major, _, _ := strings.Cut(strings.TrimLeft(cmp.Or(m.asked.text, m.usual()), "^~=v"), ".")
+		major, _, _ := strings.Cut(strings.TrimLeft(cmp.Or(m.asked.Text, m.usual()), "^~=v"), ".")
 		return !slices.Contains([]string{"6", "7", "8"}, major)
 	default:
 		return true

@@ -24,7 +24,7 @@ func (p *Project) shellText(q plan.Process) string {
 // scriptsIn is the text of the scripts that a shell's text names, and of those that these name.
 func (p *Project) scriptsIn(text, dir string, seen map[string]bool) string {
 	var all strings.Builder
-	for _, word := range shellFields(text) {
+	for _, word := range shell.Fields(text) {
 		name := path.Join(dir, word)
 		if seen[name] || !p.app.Has(name) {
 			continue
@@ -39,17 +39,13 @@ func (p *Project) scriptsIn(text, dir string, seen map[string]bool) string {
 	return all.String()
 }
 
-func shellFields(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|()`$\"'", r) })
-}
-
 // programs are the names of what processes start, as far as their commands, the scripts and the files that they run name them.
 func (p *Project) programs(processes []plan.Process) map[string]bool {
 	found := map[string]bool{}
 	for _, q := range processes {
 		names := append(p.startedBy(q), q.Args[0])
 		if text := p.shellText(q); text != "" {
-			names = shellFields(text)
+			names = shell.Fields(text)
 		}
 		for _, name := range names {
 			found[name] = true

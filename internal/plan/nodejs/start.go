@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
@@ -32,7 +33,7 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 	for _, dir := range p.more {
 		other := *p
 		m, _ := p.member(dir)
-		other.dir, other.manifest = dir, m.manifest
+		other.dir, other.manifest = dir, m.Manifest
 		process, origin, _ := other.web()
 		if process == nil {
 			return nil, nil, made, other.nothingToStart()
@@ -95,7 +96,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 	}
 	if script := p.manifest.Scripts["start"]; script != "" {
 		q := p.process("web", p.manager.name+" start", p.dir)
-		where := "from scripts.start in " + p.manifest.where("scripts", "start").String()
+		where := "from scripts.start in " + p.manifest.Where("scripts", "start").String()
 		if q.Dir != p.dir && develops(q.Args) {
 			if process, origin, of := p.servedIn(q.Dir, q.Args[0]); process != nil {
 				return process, origin + ", since " + q.String() + " only serves for development", of
@@ -128,7 +129,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 	if text, origin := p.entry(); text != "" {
 		return started(text, origin)
 	}
-	if !p.manifest.hasDependencies() && p.has("index.html") {
+	if !p.manifest.HasDependencies() && p.has("index.html") {
 		o := output{static: ".", pages: true, why: "index.html is there"}
 		return p.fromOutput(o), "files to serve: index.html is there", o
 	}
@@ -143,7 +144,7 @@ func (p *Project) servedIn(dir, program string) (*plan.Process, string, output) 
 		return nil, "", output{}
 	}
 	other := *p
-	other.dir, other.manifest = dir, m.manifest
+	other.dir, other.manifest = dir, m.Manifest
 	f, known := other.framework()
 	if i := slices.IndexFunc(frameworks, func(f framework) bool { return slices.Contains(f.packages, program) }); !known && i >= 0 {
 		f, known = frameworks[i], true
@@ -204,11 +205,11 @@ func (p *Project) entry() (text, origin string) {
 		clean := path.Clean(main)
 		for _, file := range []string{clean, clean + ".js", path.Join(clean, "index.js")} {
 			if p.has(file) {
-				return "node " + plan.Quote(file), "from main in " + p.manifest.where("main").String()
+				return "node " + plan.Quote(file), "from main in " + p.manifest.Where("main").String()
 			}
 		}
 		if len(p.scripts()) > 0 {
-			return "node " + plan.Quote(clean), "from main in " + p.manifest.where("main").String() + ", made by the build"
+			return "node " + plan.Quote(clean), "from main in " + p.manifest.Where("main").String() + ", made by the build"
 		}
 	}
 	if file := firstOf(p.app, inDir(p.dir, entryFiles)); file != "" {
@@ -218,9 +219,9 @@ func (p *Project) entry() (text, origin string) {
 }
 
 func (p *Project) nothingToStart() error {
-	where := problem.Position{File: p.in(manifestFile)}
-	if p.manifest.text != nil {
-		where = p.manifest.where("scripts")
+	where := problem.Position{File: p.in(packagejson.Name)}
+	if p.manifest.Text != nil {
+		where = p.manifest.Where("scripts")
 	}
 	var first []string
 	if f, known := p.framework(); known {

@@ -23,7 +23,7 @@ func tanstackOutput(p *Project) (output, bool) {
 // comesWith reports whether a package is among those of the application, in a place where its programs are found: a
 // dependency of its own, or one of a dependency that the package manager puts next to them.
 func (p *Project) comesWith(name string) bool {
-	if p.manifest.has(name) || p.manager.name == "" {
+	if p.manifest.Has(name) || p.manager.name == "" {
 		return true
 	}
 	text := p.manager.text

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
@@ -32,7 +33,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 	if err != nil {
 		return toolchain{}, err
 	}
-	npmTool.WithRuntime, npmTool.Chosen = true, npm.asked.text != ""
+	npmTool.WithRuntime, npmTool.Chosen = true, npm.asked.Text != ""
 	t := toolchain{Toolchain: plan.Toolchain{
 		Language: Language, Runtime: p.runtime(release), Tools: []plan.Tool{npmTool}, Env: p.buildEnv(chosen), HomeFiles: homeFiles,
 	}}
@@ -60,7 +61,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 // runtime is a release of Node.js, and what of it is needed for what.
 func (p *Project) runtime(release plan.Release) plan.Runtime {
 	return plan.Runtime{
-		Title: "Node.js", Release: release, ABI: major(release), License: "MIT", CPE: "nodejs:node.js",
+		Title: "Node.js", Release: release, ABI: nodeversion.Major(release), License: "MIT", CPE: "nodejs:node.js",
 		Source: plan.Source{From: sources[p.settings.NodeSource.Value], Setting: "BP_NODE_SOURCE", Registry: p.registry},
 		Files: plan.RuntimeFiles{
 			Launch:      []string{"LICENSE", "bin/node"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
@@ -72,7 +73,7 @@ func inForeground(args []string) []string {
 
 // installed reports whether a program comes with a package of the application, or with Node.js.
 func (p *Project) installed(program string) bool {
-	return program == "node" || p.manifest.has(packageOf(program, true)) || p.top.has(packageOf(program, true))
+	return program == "node" || p.manifest.Has(packageOf(program, true)) || p.top.Has(packageOf(program, true))
 }
 
 // unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of another
@@ -122,10 +123,10 @@ func (p *Project) unwrap(text, dir string, w *unwrapState) (string, string) {
 
 // packageAt gives the package.json that counts in a folder of the application, and its own folder: the nearest above it, as for
 // npm (https://docs.npmjs.com/cli/configuring-npm/folders#more-information).
-func (p *Project) packageAt(dir string) (manifest, string) {
+func (p *Project) packageAt(dir string) (packagejson.Manifest, string) {
 	for {
 		if m, ok := p.member(dir); ok {
-			return m.manifest, dir
+			return m.Manifest, dir
 		}
 		switch dir {
 		case p.dir:
@@ -134,10 +135,10 @@ func (p *Project) packageAt(dir string) (manifest, string) {
 			return p.top, p.root
 		}
 		// What is broken there is for the package manager to say: nothing is taken from it.
-		if m, found, err := readManifest(p.app, dir); found && err == nil {
+		if m, found, err := packagejson.Read(p.app, dir); found && err == nil {
 			return m, dir
 		} else if found {
-			return manifest{}, dir
+			return packagejson.Manifest{}, dir
 		}
 		dir = strings.TrimPrefix(path.Dir(dir), ".")
 	}

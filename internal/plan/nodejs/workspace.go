@@ -9,13 +9,15 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
 // member is a workspace: a package that the repository holds itself.
 type member struct {
-	manifest
+	packagejson.Manifest
 	// dir is its folder, relative to the workspaces' root.
 	dir string
 }
@@ -23,11 +25,11 @@ type member struct {
 const pnpmWorkspace = "pnpm-workspace.yaml"
 
 // patterns gives the workspaces' patterns of the package.json in a folder, or of pnpm's own file next to it.
-func patterns(a app.App, root string, m manifest) (list []string, where problem.Position, err error) {
+func patterns(a app.App, root string, m packagejson.Manifest) (list []string, where problem.Position, err error) {
 	file := path.Join(root, pnpmWorkspace)
 	text, found, err := a.Read(file)
 	if err != nil || !found {
-		return m.Workspaces, m.where("workspaces"), err
+		return m.Workspaces, m.Where("workspaces"), err
 	}
 	var workspace struct{ Packages []string }
 	if err := yaml.Unmarshal(text, &workspace); err != nil {
@@ -44,7 +46,7 @@ func patterns(a app.App, root string, m manifest) (list []string, where problem.
 }
 
 // members gives the workspaces below a folder, in the order of their folders.
-func members(a app.App, root string, m manifest) ([]member, error) {
+func members(a app.App, root string, m packagejson.Manifest) ([]member, error) {
 	globs, where, err := patterns(a, root, m)
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func members(a app.App, root string, m manifest) ([]member, error) {
 	var dirs []string
 	for _, pattern := range globs {
 		pattern, negated := strings.CutPrefix(pattern, "!")
-		full := path.Join(root, strings.TrimPrefix(pattern, "./"), manifestFile)
+		full := path.Join(root, strings.TrimPrefix(pattern, "./"), packagejson.Name)
 		matches, err := doublestar.Glob(a.FS, full, doublestar.WithNoFollow())
 		if err != nil {
 			return nil, &problem.Problem{
@@ -81,7 +83,7 @@ func members(a app.App, root string, m manifest) ([]member, error) {
 	slices.Sort(dirs)
 	var list []member
 	for _, dir := range dirs {
-		m, _, err := readManifest(a, dir)
+		m, _, err := packagejson.Read(a, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +105,7 @@ func (p *Project) locate() error {
 		if root == "." {
 			root = ""
 		}
-		top, found, err := readManifest(p.app, root)
+		top, found, err := packagejson.Read(p.app, root)
 		if err != nil {
 			return err
 		}
@@ -114,7 +116,7 @@ func (p *Project) locate() error {
 			}
 			for _, m := range list {
 				if path.Join(root, m.dir) == chosen {
-					p.root, p.dir, p.top, p.manifest, p.members = root, chosen, top, m.manifest, list
+					p.root, p.dir, p.top, p.manifest, p.members = root, chosen, top, m.Manifest, list
 					return p.checkMore()
 				}
 			}
@@ -123,7 +125,7 @@ func (p *Project) locate() error {
 			break
 		}
 	}
-	m, found, err := readManifest(p.app, chosen)
+	m, found, err := packagejson.Read(p.app, chosen)
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (p *Project) checkMore() error {
 			return &problem.Problem{
 				ID:    "node/apps-not-together",
 				Title: "the applications " + p.settings.App.Value + " cannot be built into one image",
-				Where: request{origin: p.settings.App.Origin, where: p.settings.App.Where}.place(),
+				Where: nodeversion.Request{Origin: p.settings.App.Origin, Where: p.settings.App.Where}.Place(),
 				Why:   "they are not workspaces of one repository, with one lockfile",
 				Hints: []string{"Build an image for each: name one folder."},
 			}
@@ -170,7 +172,7 @@ func (p *Project) noApp(chosen string) error {
 	return &problem.Problem{
 		ID:    "node/app-missing",
 		Title: "there is no Node.js application in " + chosen,
-		Where: request{origin: s.Origin, where: s.Where}.place(),
+		Where: nodeversion.Request{Origin: s.Origin, Where: s.Where}.Place(),
 		Why:   "there is neither a package.json nor one of " + strings.Join(detectFiles, ", ") + " in that folder",
 		Hints: []string{"Name the folder of the application, relative to the source, for example apps/web."},
 	}
@@ -187,7 +189,7 @@ func (p *Project) chooseMember() error {
 	var candidates []string
 	for _, m := range p.members {
 		other := *p
-		other.dir, other.manifest = path.Join(p.root, m.dir), m.manifest
+		other.dir, other.manifest = path.Join(p.root, m.dir), m.Manifest
 		if other.declared = nil; other.startsItself() {
 			candidates = append(candidates, other.dir)
 		}
@@ -197,14 +199,14 @@ func (p *Project) chooseMember() error {
 		return nil
 	case 1:
 		i := slices.IndexFunc(p.members, func(m member) bool { return path.Join(p.root, m.dir) == candidates[0] })
-		p.dir, p.manifest = candidates[0], p.members[i].manifest
+		p.dir, p.manifest = candidates[0], p.members[i].Manifest
 		p.onlyMember = true
 		return nil
 	}
 	return &problem.Problem{
 		ID:    "node/several-apps",
 		Title: "this repository holds several applications, and nothing says which one to build",
-		Where: p.top.where("workspaces"),
+		Where: p.top.Where("workspaces"),
 		Why:   "these workspaces can be started: " + strings.Join(candidates, ", "),
 		Hints: []string{
 			"Choose one for this image: BP_NODE_PROJECT_PATH=" + candidates[0] + ", or app = \"" + candidates[0] + "\" in [dev.gantry] of project.toml.",

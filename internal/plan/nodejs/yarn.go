@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
@@ -42,9 +43,9 @@ func (p *Project) readYarn(m manager) (manager, error) {
 			Err:   err,
 		}
 	}
-	asked, err := semver.Parse(m.asked.text)
+	asked, err := semver.Parse(m.asked.Text)
 	switch {
-	case m.asked.text != "" && err == nil:
+	case m.asked.Text != "" && err == nil:
 		m.berry = asked.Major > 1
 	case m.lockfile != "":
 		m.berry = !bytes.Contains(m.text, []byte("# yarn lockfile v1"))
@@ -57,7 +58,7 @@ func (p *Project) readYarn(m manager) (manager, error) {
 			return m, err
 		}
 	}
-	if m.asked.text != "" || m.rc.YarnPath == "" {
+	if m.asked.Text != "" || m.rc.YarnPath == "" {
 		return m, nil
 	}
 	version := releaseOf(m.rc.YarnPath)
@@ -72,7 +73,7 @@ func (p *Project) readYarn(m manager) (manager, error) {
 		}
 	}
 	if version != "" {
-		m.asked = request{text: version, origin: "yarnPath in " + file, where: problem.Position{File: file}}
+		m.asked = nodeversion.Request{Text: version, Origin: "yarnPath in " + file, Where: problem.Position{File: file}}
 	}
 	return m, nil
 }
@@ -101,8 +102,8 @@ func (m manager) lockfileOfOtherYarn() error {
 	format := map[bool]string{false: "1", true: "2 or later"}[m.berry]
 	return &problem.Problem{
 		ID:    "node/lockfile-of-other-yarn",
-		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.asked.text, m.lockfile, format),
-		Where: m.asked.place(),
+		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.asked.Text, m.lockfile, format),
+		Where: m.asked.Place(),
 		Why:   "another Yarn would want to write the lockfile again, which a build must not do",
 		Hints: []string{
 			"Ask for the Yarn that you use, for example \"packageManager\": \"yarn@" + map[bool]string{false: "1.22.22", true: example["yarn"]}[m.berry] + "\".",

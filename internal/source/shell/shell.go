@@ -203,3 +203,8 @@ func insertExec(statement *syntax.Stmt) bool {
 		return false
 	}
 }
+
+// Fields gives the words of a script, wherever they are in it: between spaces, quotes and what divides commands.
+func Fields(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|()`$\"'", r) })
+}

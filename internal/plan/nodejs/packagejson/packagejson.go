@@ -1,4 +1,6 @@
-package nodejs
+// Package packagejson reads package.json: https://docs.npmjs.com/cli/configuring-npm/package-json. It knows how things are
+// written; what they mean for a build is decided elsewhere.
+package packagejson
 
 import (
 	"bytes"
@@ -9,13 +11,14 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
-const manifestFile = "package.json"
+// Name is the file's name.
+const Name = "package.json"
 
-// manifest is what matters of package.json: https://docs.npmjs.com/cli/configuring-npm/package-json.
-type manifest struct {
-	text []byte
-	// file is its name, relative to the source tree.
-	file string
+// Manifest is what matters of package.json: https://docs.npmjs.com/cli/configuring-npm/package-json.
+type Manifest struct {
+	// Text is the file's, and File its name, relative to the source tree.
+	Text []byte `json:"-"`
+	File string `json:"-"`
 
 	Name           string            `json:"name"`
 	Version        string            `json:"version"`
@@ -93,30 +96,32 @@ func (w *workspaces) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(w))
 }
 
-// readManifest reads the package.json in a folder of the source tree.
-func readManifest(a app.App, dir string) (m manifest, found bool, err error) {
-	m.file = path.Join(dir, manifestFile)
-	text, found, err := a.Read(m.file)
+// Read gives the package.json in a folder of the source tree.
+func Read(a app.App, dir string) (m Manifest, found bool, err error) {
+	m.File = path.Join(dir, Name)
+	text, found, err := a.Read(m.File)
 	if err != nil || !found {
 		return m, found, err
 	}
-	m.text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if err := json.Unmarshal(m.text, &m); err != nil {
-		return m, true, problem.JSON("node/package-json-invalid", m.file, m.text, err)
+	m.Text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if err := json.Unmarshal(m.Text, &m); err != nil {
+		return m, true, problem.JSON("node/package-json-invalid", m.File, m.Text, err)
 	}
 	return m, true, nil
 }
 
-func (m manifest) where(path ...string) problem.Position {
-	return problem.InJSON(m.file, m.text, path...)
+// Where gives the place of a value, by the keys that lead to it.
+func (m Manifest) Where(path ...string) problem.Position {
+	return problem.InJSON(m.File, m.Text, path...)
 }
 
-func (m manifest) hasDependencies() bool {
+// HasDependencies reports whether anything is to be installed.
+func (m Manifest) HasDependencies() bool {
 	return len(m.Dependencies)+len(m.DevDependencies)+len(m.OptionalDependencies)+len(m.PeerDependencies)+len(m.Workspaces) > 0
 }
 
-// uses reports whether a package is among the dependencies of any kind, and whether the running application has it.
-func (m manifest) uses(name string) (any, atLaunch bool) {
+// Uses reports whether a package is among the dependencies of any kind, and whether the running application has it.
+func (m Manifest) Uses(name string) (any, atLaunch bool) {
 	for _, list := range []map[string]string{m.Dependencies, m.OptionalDependencies, m.PeerDependencies} {
 		if _, there := list[name]; there {
 			return true, true
@@ -126,7 +131,8 @@ func (m manifest) uses(name string) (any, atLaunch bool) {
 	return there, false
 }
 
-func (m manifest) has(name string) bool {
-	found, _ := m.uses(name)
+// Has reports whether a package is among the dependencies of any kind.
+func (m Manifest) Has(name string) bool {
+	found, _ := m.Uses(name)
 	return found
 }

@@ -1,4 +1,4 @@
-package nodejs
+package nodeversion
 
 import (
 	"cmp"
@@ -12,30 +12,31 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
-// candidate is a release with its version understood.
-type candidate struct {
+// Candidate is a release with its version understood.
+type Candidate struct {
 	plan.Release
-	version semver.Version
+	Parsed semver.Version
 }
 
-// understood gives the releases of a name with their versions understood, the newest first.
-func understood(releases inventory.Catalog, name string) ([]candidate, error) {
-	var list []candidate
+// Candidates gives the releases of a name with their versions understood, the newest first.
+func Candidates(releases inventory.Catalog, name string) ([]Candidate, error) {
+	var list []Candidate
 	for _, release := range releases.Named(name) {
 		v, err := semver.Parse(release.Version)
 		if err != nil {
 			return nil, fmt.Errorf("read the list of releases: %w", err)
 		}
-		list = append(list, candidate{release, v})
+		list = append(list, Candidate{release, v})
 	}
-	slices.SortFunc(list, func(a, b candidate) int { return b.version.Compare(a.version) })
+	slices.SortFunc(list, func(a, b Candidate) int { return b.Parsed.Compare(a.Parsed) })
 	return list, nil
 }
 
-// chooseRelease picks the release: the newest of the default line when the request allows it, else the newest that fits.
-func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.Decision, error) {
+// Choose picks the release of Node.js: the newest of the default line when the request allows it, else the newest that fits.
+// asked is false when nothing is requested; mayBeUnlisted: an exact version that no list has may be installed.
+func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted bool) (plan.Release, plan.Decision, error) {
 	none := plan.Decision{}
-	list, err := understood(releases, "node")
+	list, err := Candidates(releases, "node")
 	if err != nil {
 		return plan.Release{}, none, err
 	}
@@ -43,31 +44,27 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 	if err != nil {
 		return plan.Release{}, none, fmt.Errorf("read the default Node.js version: %w", err)
 	}
-	r, asked, err := p.requested()
-	if err != nil {
-		return plan.Release{}, none, err
-	}
 	fits, text := preferred.Matches, ""
 	if asked {
 		if fits, err = r.matcher(list, preferred); err != nil {
 			return plan.Release{}, none, r.unparsable(list)
 		}
-		text = r.text
+		text = r.Text
 	}
 	for _, narrow := range []func(semver.Version) bool{preferred.Matches, func(semver.Version) bool { return true }} {
 		for _, c := range list {
-			if fits(c.version) && narrow(c.version) {
+			if fits(c.Parsed) && narrow(c.Parsed) {
 				origin := "the active LTS; nothing asks for another"
 				if asked {
-					origin = fmt.Sprintf("from %s (%s)", r.origin, text)
+					origin = fmt.Sprintf("from %s (%s)", r.Origin, text)
 				}
 				return c.Release, plan.Decision{Subject: "Node.js", Value: c.Version, Origin: origin}, nil
 			}
 		}
 	}
-	if exact, err := semver.Parse(r.text); err == nil && p.settings.NodeUnlisted.Value == "true" {
+	if exact, err := semver.Parse(r.Text); err == nil && mayBeUnlisted {
 		release := unlisted(exact, list[0].Release)
-		origin := fmt.Sprintf("from %s (%s); not pinned, with the checksum that is published", r.origin, text)
+		origin := fmt.Sprintf("from %s (%s); not pinned, with the checksum that is published", r.Origin, text)
 		return release, plan.Decision{Subject: "Node.js", Value: release.Version, Origin: origin}, nil
 	}
 	return plan.Release{}, none, r.unsatisfiable(list)
@@ -80,46 +77,46 @@ func unlisted(v semver.Version, like plan.Release) plan.Release {
 }
 
 // matcher understands npm's ranges and nvm's aliases: https://github.com/nvm-sh/nvm#nvmrc.
-func (r request) matcher(list []candidate, preferred semver.Range) (func(semver.Version) bool, error) {
-	alias := strings.ToLower(r.text)
+func (r Request) matcher(list []Candidate, preferred semver.Range) (func(semver.Version) bool, error) {
+	alias := strings.ToLower(r.Text)
 	switch {
 	case alias == "node" || alias == "latest" || alias == "current" || alias == "stable":
-		newest := list[0].version
+		newest := list[0].Parsed
 		return func(v semver.Version) bool { return v.Compare(newest) == 0 }, nil
 	case alias == "lts" || alias == "lts/*" || alias == "--lts":
 		return preferred.Matches, nil
 	case strings.HasPrefix(alias, "lts/") || strings.HasPrefix(alias, "lts-"):
 		name := alias[len("lts/"):]
-		if !slices.ContainsFunc(list, func(c candidate) bool { return c.LTS == name }) {
+		if !slices.ContainsFunc(list, func(c Candidate) bool { return c.LTS == name }) {
 			return nil, fmt.Errorf("no line is called %s", name)
 		}
 		return func(v semver.Version) bool {
-			return slices.ContainsFunc(list, func(c candidate) bool { return c.LTS == name && c.version.Compare(v) == 0 })
+			return slices.ContainsFunc(list, func(c Candidate) bool { return c.LTS == name && c.Parsed.Compare(v) == 0 })
 		}, nil
 	}
-	parsed, err := semver.ParseRange(r.text)
+	parsed, err := semver.ParseRange(r.Text)
 	return parsed.Matches, err
 }
 
-func (r request) unparsable(list []candidate) error {
+func (r Request) unparsable(list []Candidate) error {
 	return &problem.Problem{
 		ID:    "node/version-unparsable",
-		Title: fmt.Sprintf("the Node.js version %q is not understood", r.text),
-		Where: r.place(),
+		Title: fmt.Sprintf("the Node.js version %q is not understood", r.Text),
+		Where: r.Place(),
 		Why:   "it is neither an npm version range nor an alias such as lts/* or lts/jod",
 		Hints: []string{
-			fmt.Sprintf("Write a range, for example %q.", major(list[0].Release)+".x"),
+			fmt.Sprintf("Write a range, for example %q.", Major(list[0].Release)+".x"),
 			"These lines can be had: " + lines(list) + ".",
 		},
 	}
 }
 
-func (r request) unsatisfiable(list []candidate) error {
+func (r Request) unsatisfiable(list []Candidate) error {
 	return &problem.Problem{
 		ID:    "node/version-unsatisfiable",
-		Title: fmt.Sprintf("no Node.js release fits %q", r.text),
-		Where: r.place(),
-		Why:   "the nearest that this version of Gantry knows are " + versions(nearest(list, r.text)),
+		Title: fmt.Sprintf("no Node.js release fits %q", r.Text),
+		Where: r.Place(),
+		Why:   "the nearest that this version of Gantry knows are " + Versions(nearest(list, r.Text)),
 		Hints: []string{
 			"Ask for one of those, or for a range that includes one of them; these lines can be had: " + lines(list) + ".",
 			"For a release that is newer than this version of Gantry, set BP_NODE_ALLOW_UNLISTED=true and ask for it by its exact version.",
@@ -127,33 +124,26 @@ func (r request) unsatisfiable(list []candidate) error {
 	}
 }
 
-// place names the variable when the version comes from one.
-func (r request) place() problem.Position {
-	if r.where.File == "" {
-		return problem.Position{File: r.origin}
-	}
-	return r.where
-}
-
 // nearest gives the three releases closest to the version that a request begins with.
-func nearest(list []candidate, text string) []candidate {
+func nearest(list []Candidate, text string) []Candidate {
 	var wanted [3]int
 	if start := strings.IndexAny(text, "0123456789"); start >= 0 {
 		_, _ = fmt.Sscanf(text[start:], "%d.%d.%d", &wanted[0], &wanted[1], &wanted[2])
 	}
 	away := func(a uint64, b int) int { return max(int(a)-b, b-int(a)) }
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b candidate) int {
+	slices.SortStableFunc(sorted, func(a, b Candidate) int {
 		return cmp.Or(
-			cmp.Compare(away(a.version.Major, wanted[0]), away(b.version.Major, wanted[0])),
-			cmp.Compare(away(a.version.Minor, wanted[1]), away(b.version.Minor, wanted[1])),
-			cmp.Compare(away(a.version.Patch, wanted[2]), away(b.version.Patch, wanted[2])),
+			cmp.Compare(away(a.Parsed.Major, wanted[0]), away(b.Parsed.Major, wanted[0])),
+			cmp.Compare(away(a.Parsed.Minor, wanted[1]), away(b.Parsed.Minor, wanted[1])),
+			cmp.Compare(away(a.Parsed.Patch, wanted[2]), away(b.Parsed.Patch, wanted[2])),
 		)
 	})
 	return sorted[:min(3, len(sorted))]
 }
 
-func versions(list []candidate) string {
+// Versions lists the versions of candidates, for people.
+func Versions(list []Candidate) string {
 	var texts []string
 	for _, c := range list {
 		texts = append(texts, c.Version)
@@ -162,17 +152,18 @@ func versions(list []candidate) string {
 }
 
 // lines names the major versions with the newest release of each.
-func lines(list []candidate) string {
+func lines(list []Candidate) string {
 	var texts, seen []string
 	for _, c := range list {
-		if line := major(c.Release); !slices.Contains(seen, line) {
+		if line := Major(c.Release); !slices.Contains(seen, line) {
 			seen, texts = append(seen, line), append(texts, fmt.Sprintf("%s (%s)", line, c.Version))
 		}
 	}
 	return strings.Join(texts, ", ")
 }
 
-func major(r plan.Release) string {
+// Major gives the number before the first dot of a release's version.
+func Major(r plan.Release) string {
 	text, _, _ := strings.Cut(r.Version, ".")
 	return text
 }

@@ -1,0 +1,33 @@
+package nodejs
+
+import (
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+)
+
+// chooseRelease decides which release of Node.js the application gets.
+func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.Decision, error) {
+	r, asked, err := p.requested()
+	if err != nil {
+		return plan.Release{}, plan.Decision{}, err
+	}
+	return nodeversion.Choose(r, asked, releases, p.settings.NodeUnlisted.Value == "true")
+}
+
+// requested gives the version that the application asks for; ok is false when it asks for none. What the application
+// itself says counts before what the root of its workspaces says.
+func (p *Project) requested() (r nodeversion.Request, ok bool, err error) {
+	if s := p.settings.NodeVersion; s.IsSet() && s.Value != "" {
+		return nodeversion.Request{Text: s.Value, Origin: s.Origin, Where: s.Where}, true, nil
+	}
+	manifests, dirs := []packagejson.Manifest{p.manifest}, []string{p.dir}
+	if p.selected() {
+		manifests, dirs = append(manifests, p.top), append(dirs, p.root)
+	}
+	if p.root != "" {
+		dirs = append(dirs, "")
+	}
+	return nodeversion.Find(p.app, manifests, dirs)
+}
