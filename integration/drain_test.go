@@ -27,11 +27,11 @@ func TestDraining(t *testing.T) {
 		code     int
 		least    time.Duration
 	}{
-		"drained":         {nil, true, 0, time.Second},
-		"own handler":     {map[string]string{"OWN": "1"}, false, 9, 0},
-		"switched off":    {map[string]string{"BPL_DRAIN": "off"}, false, 143, 0},
-		"cut off":         {map[string]string{"BPL_DRAIN_TIMEOUT": "300ms"}, false, 143, 300 * time.Millisecond},
-		"serves on first": {map[string]string{"BPL_DRAIN_DELAY": "2s"}, true, 0, 2 * time.Second},
+		"drained":         {env: nil, finished: true, code: 0, least: time.Second},
+		"own handler":     {env: map[string]string{"OWN": "1"}, finished: false, code: 9, least: 0},
+		"switched off":    {env: map[string]string{"BPL_DRAIN": "off"}, finished: false, code: 143, least: 0},
+		"cut off":         {env: map[string]string{"BPL_DRAIN_TIMEOUT": "300ms"}, finished: false, code: 143, least: 300 * time.Millisecond},
+		"serves on first": {env: map[string]string{"BPL_DRAIN_DELAY": "2s"}, finished: true, code: 0, least: 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

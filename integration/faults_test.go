@@ -52,14 +52,14 @@ func TestBrokenInputKeepsTheCache(t *testing.T) {
 		file, content string
 		want          []string
 	}{
-		"package.json":              {"package.json", "{\n  \"scripts\": {,}\n}", []string{"package.json:2:15", "package.json is not valid JSON", "[node/package-json-invalid]"}},
-		"project.toml":              {"project.toml", "[dev.gantry.node]\nversoin = \"24\"\n", []string{"project.toml:2:1", "dev.gantry.node.versoin is not a setting", "Did you mean dev.gantry.node.version?"}},
-		"Procfile":                  {"Procfile", "web node server.js", []string{"Procfile:1:1", "[procfile/invalid]"}},
-		"package-lock.json":         {"package-lock.json", "{\n  \"packages\": [}\n", []string{"package-lock.json", "[node/lockfile-invalid]"}},
-		"a lockfile out of sync":    {"package.json", `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "6.0.0"}}`, []string{"package-lock.json does not fit package.json", "is-number@6.0.0", "[node/lockfile-out-of-sync]"}},
-		"an impossible version":     {"package.json", `{"engines": {"node": "^13"}}`, []string{"package.json:1:22", `no Node.js release fits "^13"`, "14.0.0"}},
-		"a script that fails":       {"package.json", `{"scripts": {"start": "node server.js", "build": "exit 4"}}`, []string{"npm run build failed", "it ended with exit code 4", "[run/failed]"}},
-		"a package with other bits": {"package-lock.json", corrupt(string(lock)), []string{"[node/package-integrity]"}},
+		"package.json":              {file: "package.json", content: "{\n  \"scripts\": {,}\n}", want: []string{"package.json:2:15", "package.json is not valid JSON", "[node/package-json-invalid]"}},
+		"project.toml":              {file: "project.toml", content: "[dev.gantry.node]\nversoin = \"24\"\n", want: []string{"project.toml:2:1", "dev.gantry.node.versoin is not a setting", "Did you mean dev.gantry.node.version?"}},
+		"Procfile":                  {file: "Procfile", content: "web node server.js", want: []string{"Procfile:1:1", "[procfile/invalid]"}},
+		"package-lock.json":         {file: "package-lock.json", content: "{\n  \"packages\": [}\n", want: []string{"package-lock.json", "[node/lockfile-invalid]"}},
+		"a lockfile out of sync":    {file: "package.json", content: `{"scripts": {"start": "node server.js"}, "dependencies": {"is-number": "6.0.0"}}`, want: []string{"package-lock.json does not fit package.json", "is-number@6.0.0", "[node/lockfile-out-of-sync]"}},
+		"an impossible version":     {file: "package.json", content: `{"engines": {"node": "^13"}}`, want: []string{"package.json:1:22", `no Node.js release fits "^13"`, "14.0.0"}},
+		"a script that fails":       {file: "package.json", content: `{"scripts": {"start": "node server.js", "build": "exit 4"}}`, want: []string{"npm run build failed", "it ended with exit code 4", "[run/failed]"}},
+		"a package with other bits": {file: "package-lock.json", content: corrupt(string(lock)), want: []string{"[node/package-integrity]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &project{WithT: NewWithT(t), t: t, dir: t.TempDir(), cache: p.cache, env: p.env}
@@ -97,9 +97,9 @@ func TestDownloadFaults(t *testing.T) {
 		serve http.HandlerFunc
 		want  string
 	}{
-		"other bytes": {func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "not Node.js") }, "[fetch/checksum]"},
-		"401":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "[fetch/refused]"},
-		"404":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "[fetch/not-found]"},
+		"other bytes": {serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "not Node.js") }, want: "[fetch/checksum]"},
+		"401":         {serve: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, want: "[fetch/refused]"},
+		"404":         {serve: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, want: "[fetch/not-found]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(c.serve)

@@ -19,20 +19,20 @@ func TestTypes(t *testing.T) {
 		bad      []string
 		expected string
 	}{
-		{contract.Variable{}, []string{"x", " "}, []string{""}, "a text"},
-		{contract.Variable{Type: "int", Min: number(1), Max: number(10)}, []string{"1", "10", "+3"}, []string{"0", "11", "1.5", "x", "1e3"}, "a whole number from 1 to 10"},
-		{contract.Variable{Type: "float", Min: number(0.5)}, []string{"0.5", "1e3"}, []string{"0.4", "x"}, "a number of at least 0.5"},
-		{contract.Variable{Type: "bool"}, []string{"true", "False", "1", "off"}, []string{"maybe", "2"}, "true or false"},
-		{contract.Variable{Type: "port"}, []string{"1", "65535"}, []string{"0", "65536", "-1", "http"}, "a port from 1 to 65535"},
-		{contract.Variable{Type: "url", Schemes: []string{"postgres", "postgresql"}}, []string{"postgres://u:p@h/db", "postgresql://h"},
-			[]string{"mysql://h/db", "h/db", "postgres"}, "a URL that begins with postgres:// or postgresql://"},
-		{contract.Variable{Type: "url"}, []string{"https://x", "sqlite:data.db", "file:///x"}, []string{"x", "://", ""}, "a URL"},
-		{contract.Variable{Type: "email"}, []string{"a@b.c"}, []string{"a@b", "a b@c.d"}, "an e-mail address"},
-		{contract.Variable{Type: "duration", Max: number(60)}, []string{"30s", "1m", "500ms"}, []string{"2m", "30", "x"}, "a time such as 30s or 5m of at most 60"},
-		{contract.Variable{Type: "size", Min: number(1024)}, []string{"1Ki", "2k", "1.5G", "4096", "4096B"}, []string{"1k", "x", "1Q"}, "a size such as 512Mi or 2G of at least 1024"},
-		{contract.Variable{Type: "json"}, []string{"{}", "[1]", "1"}, []string{"{", "x"}, "JSON"},
-		{contract.Variable{Values: []string{"a", "b"}}, []string{"a"}, []string{"c", "A"}, "one of a, b"},
-		{contract.Variable{Pattern: "[a-z]+|[0-9]"}, []string{"abc", "1"}, []string{"abc1", "12"}, "a text that matches [a-z]+|[0-9]"},
+		{variable: contract.Variable{}, good: []string{"x", " "}, bad: []string{""}, expected: "a text"},
+		{variable: contract.Variable{Type: "int", Min: number(1), Max: number(10)}, good: []string{"1", "10", "+3"}, bad: []string{"0", "11", "1.5", "x", "1e3"}, expected: "a whole number from 1 to 10"},
+		{variable: contract.Variable{Type: "float", Min: number(0.5)}, good: []string{"0.5", "1e3"}, bad: []string{"0.4", "x"}, expected: "a number of at least 0.5"},
+		{variable: contract.Variable{Type: "bool"}, good: []string{"true", "False", "1", "off"}, bad: []string{"maybe", "2"}, expected: "true or false"},
+		{variable: contract.Variable{Type: "port"}, good: []string{"1", "65535"}, bad: []string{"0", "65536", "-1", "http"}, expected: "a port from 1 to 65535"},
+		{variable: contract.Variable{Type: "url", Schemes: []string{"postgres", "postgresql"}}, good: []string{"postgres://u:p@h/db", "postgresql://h"},
+			bad: []string{"mysql://h/db", "h/db", "postgres"}, expected: "a URL that begins with postgres:// or postgresql://"},
+		{variable: contract.Variable{Type: "url"}, good: []string{"https://x", "sqlite:data.db", "file:///x"}, bad: []string{"x", "://", ""}, expected: "a URL"},
+		{variable: contract.Variable{Type: "email"}, good: []string{"a@b.c"}, bad: []string{"a@b", "a b@c.d"}, expected: "an e-mail address"},
+		{variable: contract.Variable{Type: "duration", Max: number(60)}, good: []string{"30s", "1m", "500ms"}, bad: []string{"2m", "30", "x"}, expected: "a time such as 30s or 5m of at most 60"},
+		{variable: contract.Variable{Type: "size", Min: number(1024)}, good: []string{"1Ki", "2k", "1.5G", "4096", "4096B"}, bad: []string{"1k", "x", "1Q"}, expected: "a size such as 512Mi or 2G of at least 1024"},
+		{variable: contract.Variable{Type: "json"}, good: []string{"{}", "[1]", "1"}, bad: []string{"{", "x"}, expected: "JSON"},
+		{variable: contract.Variable{Values: []string{"a", "b"}}, good: []string{"a"}, bad: []string{"c", "A"}, expected: "one of a, b"},
+		{variable: contract.Variable{Pattern: "[a-z]+|[0-9]"}, good: []string{"abc", "1"}, bad: []string{"abc1", "12"}, expected: "a text that matches [a-z]+|[0-9]"},
 	} {
 		g := NewWithT(t)
 		g.Expect(c.variable.Expected()).To(Equal(c.expected))
@@ -79,42 +79,42 @@ func TestCheckWordForWord(t *testing.T) {
 		want    []contract.Finding
 		set     map[string]string
 	}{
-		"complete": {"web", good(), nil, map[string]string{"LOG_LEVEL": "info"}},
-		"missing": {"web", with(good(), "DATABASE_URL", "-"), []contract.Finding{{
+		"complete": {process: "web", values: good(), want: nil, set: map[string]string{"LOG_LEVEL": "info"}},
+		"missing": {process: "web", values: with(good(), "DATABASE_URL", "-"), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "missing", What: "is not set, and it is required", Expected: "a URL that begins with postgres://",
-			Description: "Where orders are kept", Advice: "Set it in the deployment, or bind a service of the type postgresql."}}, nil},
-		"empty": {"web", with(good(), "DATABASE_URL", ""), []contract.Finding{{
+			Description: "Where orders are kept", Advice: "Set it in the deployment, or bind a service of the type postgresql."}}, set: nil},
+		"empty": {process: "web", values: with(good(), "DATABASE_URL", ""), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "missing", What: "is set, but empty, and it is required", Expected: "a URL that begins with postgres://",
-			Description: "Where orders are kept", Advice: "Set it in the deployment, or bind a service of the type postgresql."}}, nil},
-		"a misspelling": {"web", with(good(), "DATABASE_URL", "-", "DATABSE_URL", "x"), []contract.Finding{{
+			Description: "Where orders are kept", Advice: "Set it in the deployment, or bind a service of the type postgresql."}}, set: nil},
+		"a misspelling": {process: "web", values: with(good(), "DATABASE_URL", "-", "DATABSE_URL", "x"), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "missing", What: "is not set, and it is required", Expected: "a URL that begins with postgres://",
-			Description: "Where orders are kept", Advice: "DATABSE_URL is set: is that a misspelling? If not, set DATABASE_URL in the deployment."}}, nil},
-		"malformed secret": {"web", with(good(), "DATABASE_URL", "canary"), []contract.Finding{{
+			Description: "Where orders are kept", Advice: "DATABSE_URL is set: is that a misspelling? If not, set DATABASE_URL in the deployment."}}, set: nil},
+		"malformed secret": {process: "web", values: with(good(), "DATABASE_URL", "canary"), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "malformed", What: "is not what it must be", Expected: "a URL that begins with postgres://",
-			Description: "Where orders are kept", Advice: "Correct its value in the deployment."}}, nil},
-		"malformed": {"web", with(good(), "LOG_LEVEL", "loud"), []contract.Finding{{
-			Name: "LOG_LEVEL", Kind: "malformed", What: `is "loud"`, Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, nil},
-		"malformed in a file": {"web", with(good(), "LOG_LEVEL_FILE", "/there"), []contract.Finding{{
-			Name: "LOG_LEVEL", Kind: "malformed", What: "is not what it must be", Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, nil},
-		"an old name": {"web", with(good(), "DATABASE_URL", "-", "PG_URL", "postgres://h/db"), []contract.Finding{{
+			Description: "Where orders are kept", Advice: "Correct its value in the deployment."}}, set: nil},
+		"malformed": {process: "web", values: with(good(), "LOG_LEVEL", "loud"), want: []contract.Finding{{
+			Name: "LOG_LEVEL", Kind: "malformed", What: `is "loud"`, Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, set: nil},
+		"malformed in a file": {process: "web", values: with(good(), "LOG_LEVEL_FILE", "/there"), want: []contract.Finding{{
+			Name: "LOG_LEVEL", Kind: "malformed", What: "is not what it must be", Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, set: nil},
+		"an old name": {process: "web", values: with(good(), "DATABASE_URL", "-", "PG_URL", "postgres://h/db"), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "renamed", What: "is called PG_URL here, its old name",
 			Advice: "Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted, and passed on."}},
-			map[string]string{"DATABASE_URL": "postgres://h/db", "LOG_LEVEL": "info"}},
-		"another process": {"worker", good(), []contract.Finding{{
-			Name: "QUEUE", Kind: "missing", What: "is not set, and it is required", Expected: "a text", Advice: "Set it in the deployment, for example QUEUE=orders."}}, nil},
-		"both of a group": {"web", with(good(), "SMTP_URL", "smtp://h", "SMTP_USER", "u"), []contract.Finding{{
+			set: map[string]string{"DATABASE_URL": "postgres://h/db", "LOG_LEVEL": "info"}},
+		"another process": {process: "worker", values: good(), want: []contract.Finding{{
+			Name: "QUEUE", Kind: "missing", What: "is not set, and it is required", Expected: "a text", Advice: "Set it in the deployment, for example QUEUE=orders."}}, set: nil},
+		"both of a group": {process: "web", values: with(good(), "SMTP_URL", "smtp://h", "SMTP_USER", "u"), want: []contract.Finding{{
 			Name: "SMTP_URL, SENDGRID_KEY", Kind: "group", What: "SMTP_URL and SENDGRID_KEY are both set", Expected: "exactly one of them",
-			Advice: "Keep the one that is meant, and remove the other from the deployment."}}, nil},
-		"none of a group": {"web", with(good(), "SENDGRID_KEY", "-"), []contract.Finding{{
-			Name: "SMTP_URL, SENDGRID_KEY", Kind: "group", What: "none of them is set", Expected: "exactly one of them", Advice: "Set one of them in the deployment."}}, nil},
-		"required if another is set": {"web", with(good(), "SENDGRID_KEY", "-", "SMTP_URL", "smtp://h"), []contract.Finding{{
-			Name: "SMTP_USER", Kind: "missing", What: "is not set, and it is required while SMTP_URL is set", Expected: "a text", Advice: "Set it in the deployment."}}, nil},
-		"required if another has a value": {"web", with(good(), "MODE", "paid"), []contract.Finding{{
-			Name: "LICENCE", Kind: "missing", What: "is not set, and it is required while MODE is paid", Expected: "a text", Advice: "Set it in the deployment."}}, nil},
-		"a file that is not there": {"web", with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/gone"), []contract.Finding{{
+			Advice: "Keep the one that is meant, and remove the other from the deployment."}}, set: nil},
+		"none of a group": {process: "web", values: with(good(), "SENDGRID_KEY", "-"), want: []contract.Finding{{
+			Name: "SMTP_URL, SENDGRID_KEY", Kind: "group", What: "none of them is set", Expected: "exactly one of them", Advice: "Set one of them in the deployment."}}, set: nil},
+		"required if another is set": {process: "web", values: with(good(), "SENDGRID_KEY", "-", "SMTP_URL", "smtp://h"), want: []contract.Finding{{
+			Name: "SMTP_USER", Kind: "missing", What: "is not set, and it is required while SMTP_URL is set", Expected: "a text", Advice: "Set it in the deployment."}}, set: nil},
+		"required if another has a value": {process: "web", values: with(good(), "MODE", "paid"), want: []contract.Finding{{
+			Name: "LICENCE", Kind: "missing", What: "is not set, and it is required while MODE is paid", Expected: "a text", Advice: "Set it in the deployment."}}, set: nil},
+		"a file that is not there": {process: "web", values: with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/gone"), want: []contract.Finding{{
 			Name: "DATABASE_URL", Kind: "unreadable", What: "is to be read from /gone (DATABASE_URL_FILE), which cannot be read", Description: "Where orders are kept",
-			Advice: "Check that the file is mounted, and that user 1000 may read it."}}, nil},
-		"a file": {"web", with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/there"), nil, map[string]string{"DATABASE_URL": "postgres://file/db", "LOG_LEVEL": "info"}},
+			Advice: "Check that the file is mounted, and that user 1000 may read it."}}, set: nil},
+		"a file": {process: "web", values: with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/there"), want: nil, set: map[string]string{"DATABASE_URL": "postgres://file/db", "LOG_LEVEL": "info"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -34,10 +34,10 @@ func TestFailuresWordForWord(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"sh", "-c", "exit 3"}, "step failed: it ended with exit code 3 [run/failed]"},
-		{[]string{"sh", "-c", "kill -9 $$"}, "step failed: it was ended by a signal: killed [run/failed]"},
-		{[]string{"no-such-program"}, "step could not be started: there is no program no-such-program on PATH [run/not-found]"},
-		{[]string{"sh", "-c", "for i in 1 2 3 4 5 6 7; do echo line $i; done; echo code E1; exit 1"}, "file: known: 1; 2; 3; 4; 5; and 2 more [x/known]"},
+		{args: []string{"sh", "-c", "exit 3"}, want: "step failed: it ended with exit code 3 [run/failed]"},
+		{args: []string{"sh", "-c", "kill -9 $$"}, want: "step failed: it was ended by a signal: killed [run/failed]"},
+		{args: []string{"no-such-program"}, want: "step could not be started: there is no program no-such-program on PATH [run/not-found]"},
+		{args: []string{"sh", "-c", "for i in 1 2 3 4 5 6 7; do echo line $i; done; echo code E1; exit 1"}, want: "file: known: 1; 2; 3; 4; 5; and 2 more [x/known]"},
 	} {
 		r, _ := runner(t)
 		err := r.Run(context.Background(), plan.Command{Title: "step", Args: c.args, Failures: known})

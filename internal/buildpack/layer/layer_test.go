@@ -36,11 +36,11 @@ func TestCause(t *testing.T) {
 		last layer.Inputs
 		want string
 	}{
-		{in, ""},
-		{layer.Inputs{"version": "22.1.0", "package.json": in["package.json"]}, "version changed from 22.1.0 to 24.18.0"},
-		{layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("[]"))}, "package.json changed"},
-		{layer.Inputs{"version": "24.18.0"}, "package.json is new"},
-		{layer.Inputs{"version": "24.18.0", "package.json": in["package.json"], ".npmrc": "x"}, ".npmrc was removed"},
+		{last: in, want: ""},
+		{last: layer.Inputs{"version": "22.1.0", "package.json": in["package.json"]}, want: "version changed from 22.1.0 to 24.18.0"},
+		{last: layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("[]"))}, want: "package.json changed"},
+		{last: layer.Inputs{"version": "24.18.0"}, want: "package.json is new"},
+		{last: layer.Inputs{"version": "24.18.0", "package.json": in["package.json"], ".npmrc": "x"}, want: ".npmrc was removed"},
 	} {
 		NewWithT(t).Expect(in.Cause(throughTOML(t, c.last.Metadata()))).To(Equal(c.want))
 	}

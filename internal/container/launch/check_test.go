@@ -111,19 +111,19 @@ func TestSizes(t *testing.T) {
 		not     []string
 		log     string
 	}{
-		"no limits":        {"24.18.0", nil, nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
-		"unlimited":        {"24.18.0", v2("max", "max 100000"), nil, nil, []string{"max-old-space", "WEB_CONCURRENCY"}, ""},
-		"a limit":          {"24.18.0", v2("1073741824", "200000 100000"), nil, []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, nil, ""},
-		"small":            {"24.18.0", v2("268435456", "50000 100000"), nil, []string{"--max-old-space-size=153", `WEB_CONCURRENCY = "1"`}, nil, ""},
-		"an older Node":    {"22.20.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
-		"Node.js 23":       {"23.9.0", v2("536870912", "max"), nil, []string{"--max-old-space-size=358"}, []string{"percentage"}, ""},
-		"the oldest":       {"20.20.2", v2("1073741824", "max"), nil, []string{"--max-old-space-size=768"}, []string{"--report"}, ""},
-		"control groups 1": {"26.5.0", v1, nil, []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, nil, ""},
-		"chosen":           {"24.18.0", v2("1073741824", "max"), []string{"NODE_OPTIONS=--max_old_space_size=100 --trace-warnings", "WEB_CONCURRENCY=7"}, []string{"--max_old_space_size=100 --trace-warnings"}, []string{"percentage", "WEB_CONCURRENCY"}, ""},
-		"too many workers": {"24.18.0", v2("max", "100000 100000"), []string{"WEB_CONCURRENCY=9"}, nil, nil,
-			"gantry: WEB_CONCURRENCY is 9, and the container may use 1.0 processors: the workers will wait for each other\n"},
-		"chosen too large": {"24.18.0", v2("268435456", "max"), []string{"NODE_OPTIONS=--max-old-space-size=4096"}, nil, []string{"percentage"},
-			"gantry: NODE_OPTIONS allows a heap of 4096 MiB, and the container has 256 MiB: it will be killed before the heap is full\n"},
+		"no limits":        {version: "24.18.0", files: nil, environ: nil, want: nil, not: []string{"max-old-space", "WEB_CONCURRENCY"}, log: ""},
+		"unlimited":        {version: "24.18.0", files: v2("max", "max 100000"), environ: nil, want: nil, not: []string{"max-old-space", "WEB_CONCURRENCY"}, log: ""},
+		"a limit":          {version: "24.18.0", files: v2("1073741824", "200000 100000"), environ: nil, want: []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, not: nil, log: ""},
+		"small":            {version: "24.18.0", files: v2("268435456", "50000 100000"), environ: nil, want: []string{"--max-old-space-size=153", `WEB_CONCURRENCY = "1"`}, not: nil, log: ""},
+		"an older Node":    {version: "22.20.0", files: v2("536870912", "max"), environ: nil, want: []string{"--max-old-space-size=358"}, not: []string{"percentage"}, log: ""},
+		"Node.js 23":       {version: "23.9.0", files: v2("536870912", "max"), environ: nil, want: []string{"--max-old-space-size=358"}, not: []string{"percentage"}, log: ""},
+		"the oldest":       {version: "20.20.2", files: v2("1073741824", "max"), environ: nil, want: []string{"--max-old-space-size=768"}, not: []string{"--report"}, log: ""},
+		"control groups 1": {version: "26.5.0", files: v1, environ: nil, want: []string{"--max-old-space-size=768", `WEB_CONCURRENCY = "2"`}, not: nil, log: ""},
+		"chosen":           {version: "24.18.0", files: v2("1073741824", "max"), environ: []string{"NODE_OPTIONS=--max_old_space_size=100 --trace-warnings", "WEB_CONCURRENCY=7"}, want: []string{"--max_old_space_size=100 --trace-warnings"}, not: []string{"percentage", "WEB_CONCURRENCY"}, log: ""},
+		"too many workers": {version: "24.18.0", files: v2("max", "100000 100000"), environ: []string{"WEB_CONCURRENCY=9"}, want: nil, not: nil,
+			log: "gantry: WEB_CONCURRENCY is 9, and the container may use 1.0 processors: the workers will wait for each other\n"},
+		"chosen too large": {version: "24.18.0", files: v2("268435456", "max"), environ: []string{"NODE_OPTIONS=--max-old-space-size=4096"}, want: nil, not: []string{"percentage"},
+			log: "gantry: NODE_OPTIONS allows a heap of 4096 MiB, and the container has 256 MiB: it will be killed before the heap is full\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -234,16 +234,16 @@ func TestDebugMode(t *testing.T) {
 		ok       bool
 		set, log string
 	}{
-		"off":       {[]string{"BPL_DEBUG_PORT=9300"}, true, "", "gantry: BPL_DEBUG_PORT changes nothing without BPL_DEBUG_ENABLED=true\n"},
-		"forbidden": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_CONSOLE_ENABLED=false"}, true, "", "gantry: BPL_DEBUG_ENABLED is ignored: BPL_CONSOLE_ENABLED=false forbids debugging\n"},
-		"looking":   {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DIAGNOSTICS=off"}, true, "", "gantry: BPL_DEBUG_ENABLED is ignored: BPL_DIAGNOSTICS=off forbids looking inside\n"},
-		"on":        {[]string{"BPL_DEBUG_ENABLED=true"}, true, " --inspect=127.0.0.1:9229", "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
-		"suspended": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, true, " --inspect-brk=127.0.0.1:9300", "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
-		"open": {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, true, " --inspect=0.0.0.0:9229",
-			"gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
-		"by the user":                 {[]string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, true, " --inspect=127.0.0.1:1234", "gantry: BPL_DEBUG_ENABLED and its port and address are ignored: NODE_OPTIONS has --inspect options of its own\n"},
-		"no port":                     {[]string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, false, "", "gantry: BPL_DEBUG_PORT is \"http\"; expected is a number from 1 to 65535, or nothing for 9229. The application would start without knowing where its inspector listens\ngantry: process web does not start\n"},
-		"as other buildpacks have it": {[]string{"BPL_DEBUG_ENABLED=1", "BPL_DEBUG_HOST=::1"}, true, " --inspect=[::1]:9229", "gantry: the inspector listens on [::1]:9229\n" + attach("9229")},
+		"off":       {environ: []string{"BPL_DEBUG_PORT=9300"}, ok: true, set: "", log: "gantry: BPL_DEBUG_PORT changes nothing without BPL_DEBUG_ENABLED=true\n"},
+		"forbidden": {environ: []string{"BPL_DEBUG_ENABLED=true", "BPL_CONSOLE_ENABLED=false"}, ok: true, set: "", log: "gantry: BPL_DEBUG_ENABLED is ignored: BPL_CONSOLE_ENABLED=false forbids debugging\n"},
+		"looking":   {environ: []string{"BPL_DEBUG_ENABLED=true", "BPL_DIAGNOSTICS=off"}, ok: true, set: "", log: "gantry: BPL_DEBUG_ENABLED is ignored: BPL_DIAGNOSTICS=off forbids looking inside\n"},
+		"on":        {environ: []string{"BPL_DEBUG_ENABLED=true"}, ok: true, set: " --inspect=127.0.0.1:9229", log: "gantry: the inspector listens on 127.0.0.1:9229\n" + attach("9229")},
+		"suspended": {environ: []string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_SUSPEND=true", "BPL_DEBUG_PORT=9300"}, ok: true, set: " --inspect-brk=127.0.0.1:9300", log: "gantry: the inspector listens on 127.0.0.1:9300, and the application waits for a debugger (BPL_DEBUG_SUSPEND)\n" + attach("9300")},
+		"open": {environ: []string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_HOST=0.0.0.0"}, ok: true, set: " --inspect=0.0.0.0:9229",
+			log: "gantry: the inspector listens on 0.0.0.0:9229\ngantry: BPL_DEBUG_HOST opens it to the network: whoever reaches 0.0.0.0:9229 can run any code in the application\n" + attach("9229")},
+		"by the user":                 {environ: []string{"BPL_DEBUG_ENABLED=true", "NODE_OPTIONS=--inspect=127.0.0.1:1234"}, ok: true, set: " --inspect=127.0.0.1:1234", log: "gantry: BPL_DEBUG_ENABLED and its port and address are ignored: NODE_OPTIONS has --inspect options of its own\n"},
+		"no port":                     {environ: []string{"BPL_DEBUG_ENABLED=true", "BPL_DEBUG_PORT=http"}, ok: false, set: "", log: "gantry: BPL_DEBUG_PORT is \"http\"; expected is a number from 1 to 65535, or nothing for 9229. The application would start without knowing where its inspector listens\ngantry: process web does not start\n"},
+		"as other buildpacks have it": {environ: []string{"BPL_DEBUG_ENABLED=1", "BPL_DEBUG_HOST=::1"}, ok: true, set: " --inspect=[::1]:9229", log: "gantry: the inspector listens on [::1]:9229\n" + attach("9229")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

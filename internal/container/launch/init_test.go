@@ -54,12 +54,12 @@ func TestInitChecks(t *testing.T) {
 		code               int
 		output             string
 	}{
-		"complete":          {[]string{"--check", "web"}, []string{"DATABASE_URL=postgres://h"}, 0, "postgres://h info\n"},
-		"of the process":    {[]string{"--check", "web", "--env", "LEVEL=debug"}, []string{"DATABASE_URL=postgres://h"}, 0, "postgres://h debug\n"},
-		"wrong, of its own": {[]string{"--check", "web", "--env", "LEVEL=loud"}, []string{"DATABASE_URL=postgres://h"}, launch.Refused, "gantry: the configuration is not complete; process web does not start\n"},
-		"not complete":      {[]string{"--check", "web"}, nil, launch.Refused, "gantry: the configuration is not complete; process web does not start\n"},
-		"switched off":      {[]string{"--check", "web"}, []string{"BPL_CONFIG_CHECK=off"}, 0, " \n"},
-		"no process type":   {nil, nil, 0, " \n"},
+		"complete":          {arguments: []string{"--check", "web"}, environ: []string{"DATABASE_URL=postgres://h"}, code: 0, output: "postgres://h info\n"},
+		"of the process":    {arguments: []string{"--check", "web", "--env", "LEVEL=debug"}, environ: []string{"DATABASE_URL=postgres://h"}, code: 0, output: "postgres://h debug\n"},
+		"wrong, of its own": {arguments: []string{"--check", "web", "--env", "LEVEL=loud"}, environ: []string{"DATABASE_URL=postgres://h"}, code: launch.Refused, output: "gantry: the configuration is not complete; process web does not start\n"},
+		"not complete":      {arguments: []string{"--check", "web"}, environ: nil, code: launch.Refused, output: "gantry: the configuration is not complete; process web does not start\n"},
+		"switched off":      {arguments: []string{"--check", "web"}, environ: []string{"BPL_CONFIG_CHECK=off"}, code: 0, output: " \n"},
+		"no process type":   {arguments: nil, environ: nil, code: 0, output: " \n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -82,15 +82,15 @@ func TestExitCodes(t *testing.T) {
 		code      int
 		output    string
 	}{
-		{[]string{"--", "sh", "-c", "exit 7"}, 7, ""},
-		{[]string{"--", "sh", "-c", "kill -9 $$"}, 128 + 9, ""},
-		{[]string{"--env", "A=b c", "--", "sh", "-c", `echo "$A"`}, 0, "b c\n"},
-		{[]string{"--", script, "without a first line"}, 4, "without a first line\n"},
-		{[]string{"--", "no-such-program"}, 127, "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
-		{[]string{"--", "/"}, 127, "gantry: / cannot be started: is a directory\n"},
-		{[]string{"--wrong"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{[]string{"--stop", "KILL", "--", "true"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{[]string{"--"}, 126, "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--", "sh", "-c", "exit 7"}, code: 7, output: ""},
+		{arguments: []string{"--", "sh", "-c", "kill -9 $$"}, code: 128 + 9, output: ""},
+		{arguments: []string{"--env", "A=b c", "--", "sh", "-c", `echo "$A"`}, code: 0, output: "b c\n"},
+		{arguments: []string{"--", script, "without a first line"}, code: 4, output: "without a first line\n"},
+		{arguments: []string{"--", "no-such-program"}, code: 127, output: "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
+		{arguments: []string{"--", "/"}, code: 127, output: "gantry: / cannot be started: is a directory\n"},
+		{arguments: []string{"--wrong"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--stop", "KILL", "--", "true"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
 	} {
 		t.Run(strings.Join(c.arguments, " "), func(t *testing.T) {
 			code, output := run(c.arguments...)
@@ -107,12 +107,12 @@ func TestSignalsAreForwarded(t *testing.T) {
 		signal    syscall.Signal
 		code      int
 	}{
-		"a program with a handler":    {[]string{"--", "sh", "-c", `trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done`}, syscall.SIGTERM, 5},
-		"a program without a handler": {[]string{"--", "sh", "-c", "echo ready; exec sleep 30"}, syscall.SIGTERM, 128 + 15},
-		"SIGUSR1 too":                 {[]string{"--", "sh", "-c", `trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done`}, syscall.SIGUSR1, 6},
-		"another signal to stop":      {[]string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' QUIT; trap 'exit 5' TERM; echo ready; while true; do sleep 0.1; done"}, syscall.SIGTERM, 4},
-		"and no other instead of it":  {[]string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' INT; echo ready; while true; do sleep 0.1; done"}, syscall.SIGINT, 4},
-		"a group behind a shell":      {[]string{"--group", "--", "sh", "-c", "echo ready; sleep 30; exit 3"}, syscall.SIGTERM, 128 + 15},
+		"a program with a handler":    {arguments: []string{"--", "sh", "-c", `trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done`}, signal: syscall.SIGTERM, code: 5},
+		"a program without a handler": {arguments: []string{"--", "sh", "-c", "echo ready; exec sleep 30"}, signal: syscall.SIGTERM, code: 128 + 15},
+		"SIGUSR1 too":                 {arguments: []string{"--", "sh", "-c", `trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done`}, signal: syscall.SIGUSR1, code: 6},
+		"another signal to stop":      {arguments: []string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' QUIT; trap 'exit 5' TERM; echo ready; while true; do sleep 0.1; done"}, signal: syscall.SIGTERM, code: 4},
+		"and no other instead of it":  {arguments: []string{"--stop", "QUIT", "--", "sh", "-c", "trap 'exit 4' INT; echo ready; while true; do sleep 0.1; done"}, signal: syscall.SIGINT, code: 4},
+		"a group behind a shell":      {arguments: []string{"--group", "--", "sh", "-c", "echo ready; sleep 30; exit 3"}, signal: syscall.SIGTERM, code: 128 + 15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

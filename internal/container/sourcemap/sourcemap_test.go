@@ -91,12 +91,12 @@ func TestFind(t *testing.T) {
 		comment string
 		found   bool
 	}{
-		"a file beside":    {"//# sourceMappingURL=app.js.map\n", true},
-		"part of it":       {"//# sourceMappingURL=" + inline + "\n", true},
-		"a long one in it": {"//# sourceMappingURL=" + inline + "\n" + strings.Repeat("// more\n", 1000), true},
-		"elsewhere":        {"//# sourceMappingURL=https://maps.example.com/app.js.map", false},
-		"not there":        {"//# sourceMappingURL=no.map", false},
-		"none":             {"", false},
+		"a file beside":    {comment: "//# sourceMappingURL=app.js.map\n", found: true},
+		"part of it":       {comment: "//# sourceMappingURL=" + inline + "\n", found: true},
+		"a long one in it": {comment: "//# sourceMappingURL=" + inline + "\n" + strings.Repeat("// more\n", 1000), found: true},
+		"elsewhere":        {comment: "//# sourceMappingURL=https://maps.example.com/app.js.map", found: false},
+		"not there":        {comment: "//# sourceMappingURL=no.map", found: false},
+		"none":             {comment: "", found: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -136,14 +136,14 @@ func testCaptures(t *testing.T, pid string, process *os.Process) {
 		arguments []string
 		contains  string
 	}{
-		"CPU profile":   {[]string{"profile", "cpu", "--for", "1s"}, `"functionName":"hotFunction"`},
-		"heap profile":  {[]string{"profile", "heap", "--for=1s"}, `"functionName":"leak"`},
-		"heap snapshot": {[]string{"snapshot", "heap"}, `"Leaked"`},
-		"report":        {[]string{"report-process"}, `"CANARY"`},
-		"stacks":        {[]string{"stacks"}, "Timeout"},
-		"lag":           {[]string{"lag", "--for", "1s"}, "99%"},
-		"console":       {[]string{"console", "new Map([[1, { two: await 2n }]])"}, "Map(1) { 1 => { two: 2n } }\n"},
-		"log point":     {[]string{"logpoint", "app.js:2", "[n, this === undefined]", "--for", "500ms"}, "[ 300000, false ]\n"},
+		"CPU profile":   {arguments: []string{"profile", "cpu", "--for", "1s"}, contains: `"functionName":"hotFunction"`},
+		"heap profile":  {arguments: []string{"profile", "heap", "--for=1s"}, contains: `"functionName":"leak"`},
+		"heap snapshot": {arguments: []string{"snapshot", "heap"}, contains: `"Leaked"`},
+		"report":        {arguments: []string{"report-process"}, contains: `"CANARY"`},
+		"stacks":        {arguments: []string{"stacks"}, contains: "Timeout"},
+		"lag":           {arguments: []string{"lag", "--for", "1s"}, contains: "99%"},
+		"console":       {arguments: []string{"console", "new Map([[1, { two: await 2n }]])"}, contains: "Map(1) { 1 => { two: 2n } }\n"},
+		"log point":     {arguments: []string{"logpoint", "app.js:2", "[n, this === undefined]", "--for", "500ms"}, contains: "[ 300000, false ]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

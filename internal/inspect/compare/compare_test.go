@@ -96,14 +96,14 @@ func TestTimes(t *testing.T) {
 		before, after *replay.Result
 		expected      string
 	}{
-		"the same":                {timed(1, 300), timed(2, 300), "time of GET /: no difference"},
-		"a slower machine":        {timed(1, 300), timed(2, 360), "time of GET /: no difference"},
-		"a faster machine":        {timed(1, 300), timed(2, 250), "time of GET /: no difference"},
-		"a slower application":    {timed(1, 400), slowed, "time of GET / grew by 30.6 %: 1.99 ms → 2.60 ms (p < 0.001, D = 1.00)\n"},
-		"another machine":         {timed(1, 300), timed(2, 468), "time of GET / cannot be told: the same work took 1.56 times as long in the second measurement. Measure both again, one right after the other, on one machine.\n"},
-		"a much faster machine":   {timed(1, 468), timed(2, 300), "time of GET / cannot be told: the same work took 0.6"},
-		"an earlier file, before": {&replay.Result{Requests: []replay.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, timed(2, 300), "time of GET /: no difference"},
-		"an earlier file, after":  {timed(1, 300), &replay.Result{Requests: []replay.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, "time of GET /: no difference"},
+		"the same":                {before: timed(1, 300), after: timed(2, 300), expected: "time of GET /: no difference"},
+		"a slower machine":        {before: timed(1, 300), after: timed(2, 360), expected: "time of GET /: no difference"},
+		"a faster machine":        {before: timed(1, 300), after: timed(2, 250), expected: "time of GET /: no difference"},
+		"a slower application":    {before: timed(1, 400), after: slowed, expected: "time of GET / grew by 30.6 %: 1.99 ms → 2.60 ms (p < 0.001, D = 1.00)\n"},
+		"another machine":         {before: timed(1, 300), after: timed(2, 468), expected: "time of GET / cannot be told: the same work took 1.56 times as long in the second measurement. Measure both again, one right after the other, on one machine.\n"},
+		"a much faster machine":   {before: timed(1, 468), after: timed(2, 300), expected: "time of GET / cannot be told: the same work took 0.6"},
+		"an earlier file, before": {before: &replay.Result{Requests: []replay.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, after: timed(2, 300), expected: "time of GET /: no difference"},
+		"an earlier file, after":  {before: timed(1, 300), after: &replay.Result{Requests: []replay.Measured{measured("GET /", normal(1, 50, 1500, 30)...)}}, expected: "time of GET /: no difference"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -92,24 +92,24 @@ func TestChecks(t *testing.T) {
 		environ map[string]string
 		want    doctor.Finding
 	}{
-		"image":      {"image", nil, nil, doctor.Finding{Status: doctor.OK, Text: "Node.js 24.18.0, built by Gantry 1.2.3 from revision 4f2a; process types web, worker"}},
-		"memory":     {"memory", nil, nil, doctor.Finding{Status: doctor.OK, Text: "256 MiB of 512 MiB used (50 %)"}},
-		"memory, v1": {"memory", map[string]string{"sys/fs/cgroup/memory.max": "", "sys/fs/cgroup/memory.current": "", "sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824", "sys/fs/cgroup/memory/memory.usage_in_bytes": "104857600"}, nil, doctor.Finding{Status: doctor.OK, Text: "100 MiB of 1024 MiB used (9 %)"}},
-		"killed": {"memory", map[string]string{"sys/fs/cgroup/memory.events": "oom_kill 2\n"}, nil, doctor.Finding{Status: doctor.Warning,
+		"image":      {check: "image", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "Node.js 24.18.0, built by Gantry 1.2.3 from revision 4f2a; process types web, worker"}},
+		"memory":     {check: "memory", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "256 MiB of 512 MiB used (50 %)"}},
+		"memory, v1": {check: "memory", change: map[string]string{"sys/fs/cgroup/memory.max": "", "sys/fs/cgroup/memory.current": "", "sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824", "sys/fs/cgroup/memory/memory.usage_in_bytes": "104857600"}, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "100 MiB of 1024 MiB used (9 %)"}},
+		"killed": {check: "memory", change: map[string]string{"sys/fs/cgroup/memory.events": "oom_kill 2\n"}, environ: nil, want: doctor.Finding{Status: doctor.Warning,
 			Text: "256 MiB of 512 MiB used (50 %); 2 times the kernel has ended a process for want of it", Advice: "Give the container more memory, or see what grows: gantry profile heap."}},
-		"nearly full": {"memory", map[string]string{"sys/fs/cgroup/memory.current": "536000000"}, nil, doctor.Finding{Status: doctor.Warning,
+		"nearly full": {check: "memory", change: map[string]string{"sys/fs/cgroup/memory.current": "536000000"}, environ: nil, want: doctor.Finding{Status: doctor.Warning,
 			Text: "481 MiB of 512 MiB used (93 %)", Advice: "It is close to being ended by the kernel; see what grows: gantry profile heap."}},
-		"processors": {"processors", nil, nil, doctor.Finding{Status: doctor.OK, Text: "at most 1.5, held back in 3 of 100 periods"}},
-		"throttled": {"processors", map[string]string{"sys/fs/cgroup/cpu.stat": "nr_periods 100\nnr_throttled 60\n"}, nil, doctor.Finding{Status: doctor.Warning,
+		"processors": {check: "processors", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "at most 1.5, held back in 3 of 100 periods"}},
+		"throttled": {check: "processors", change: map[string]string{"sys/fs/cgroup/cpu.stat": "nr_periods 100\nnr_throttled 60\n"}, environ: nil, want: doctor.Finding{Status: doctor.Warning,
 			Text: "at most 1.5, held back in 60 of 100 periods", Advice: "The application is often made to wait: raise the limit of the CPU, or see what takes it: gantry profile cpu."}},
-		"clock":        {"clock", nil, nil, doctor.Finding{Status: doctor.OK, Text: "tsc, read in 25 ns without a system call"}},
-		"certificates": {"certificates", nil, nil, doctor.Finding{Status: doctor.OK, Text: "the system trusts 2 authorities (/etc/ssl/certs/ca-certificates.crt)"}},
-		"no servers": {"names", nil, nil, doctor.Finding{Status: doctor.Warning,
+		"clock":        {check: "clock", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "tsc, read in 25 ns without a system call"}},
+		"certificates": {check: "certificates", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "the system trusts 2 authorities (/etc/ssl/certs/ca-certificates.crt)"}},
+		"no servers": {check: "names", change: nil, environ: nil, want: doctor.Finding{Status: doctor.Warning,
 			Text: "resolv.conf names no server", Advice: "Hosts are found by /etc/hosts alone; see the container's DNS settings."}},
-		"a server that is not there": {"names", map[string]string{"etc/resolv.conf": "nameserver 127.77.0.1\n"}, nil, doctor.Finding{Status: doctor.Warning,
+		"a server that is not there": {check: "names", change: map[string]string{"etc/resolv.conf": "nameserver 127.77.0.1\n"}, environ: nil, want: doctor.Finding{Status: doctor.Warning,
 			Text: "127.77.0.1 does not answer: connection refused", Advice: "Hosts may not be found: see the network policy, and the container's DNS settings."}},
-		"configuration": {"configuration", nil, nil, doctor.Finding{Status: doctor.OK, Text: "the application declares none"}},
-		"crashes":       {"crashes", nil, nil, doctor.Finding{Status: doctor.OK, Text: "none on record"}},
+		"configuration": {check: "configuration", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "the application declares none"}},
+		"crashes":       {check: "crashes", change: nil, environ: nil, want: doctor.Finding{Status: doctor.OK, Text: "none on record"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -180,9 +180,9 @@ func TestPagesOfOtherCaptures(t *testing.T) {
 		page htmlreport.Page
 		want []string
 	}{
-		"a heap profile": {htmlreport.Of(after), []string{"remember", "9.00 MB", "qs"}},
-		"two":            {diff, []string{"+8.00 MB", "-100 kB"}},
-		"a report":       {htmlreport.Of(report), []string{"OOMError", "</script><script>console.log(1)</script>", "Error: <b>no</b>", "old_space", "1.00 MB"}},
+		"a heap profile": {page: htmlreport.Of(after), want: []string{"remember", "9.00 MB", "qs"}},
+		"two":            {page: diff, want: []string{"+8.00 MB", "-100 kB"}},
+		"a report":       {page: htmlreport.Of(report), want: []string{"OOMError", "</script><script>console.log(1)</script>", "Error: <b>no</b>", "old_space", "1.00 MB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

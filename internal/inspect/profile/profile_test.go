@@ -84,15 +84,15 @@ func TestPprof(t *testing.T) {
 
 func TestWhatCannotBeRead(t *testing.T) {
 	for name, c := range map[string]struct{ text, want, why string }{
-		"nothing":            {"", "slow cannot be read", "it is empty: the capture was not taken, or its output went elsewhere"},
-		"half":               {cpu[:len(cpu)/2], "slow cannot be read", "it ends in the middle: the capture was interrupted, or not copied whole"},
-		"something else":     {`{"name":"shop","version":"1.0.0"}`, "slow is no capture that is known", "it is neither a profile, a heap snapshot, a measurement of requests, nor a diagnostic report of Node.js"},
-		"a text":             {"hello", "slow is no capture that is known", "it is neither a profile, a heap snapshot, a measurement of requests, nor a diagnostic report of Node.js"},
-		"samples of nowhere": {strings.Replace(cpu, `"samples":[2`, `"samples":[99`, 1), "slow cannot be read", "its sample 0 names a node that is not there"},
-		"a loop":             {strings.Replace(cpu, `"children":[5]`, `"children":[3]`, 1), "slow cannot be read", "its node 3 has no single parent"},
-		"half a snapshot":    {`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"]],"edge_fields":["type","name_or_index","to_node"]},"node_count":1,"edge_count":0},"nodes":[0,0,1,16,0`, "slow cannot be read", "it ends in the middle: the capture was interrupted, or not copied whole"},
-		"other edges":        {`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"]],"edge_fields":["type","name_or_index","to_node"]},"node_count":1,"edge_count":1},"nodes":[0,0,1,16,1],"edges":[2,0,55],"strings":["a"]}`, "slow cannot be read", "its edges lead out of it"},
-		"other fields":       {`{"snapshot":{"meta":{}}}`, "slow cannot be read", "its fields are not those of V8"},
+		"nothing":            {text: "", want: "slow cannot be read", why: "it is empty: the capture was not taken, or its output went elsewhere"},
+		"half":               {text: cpu[:len(cpu)/2], want: "slow cannot be read", why: "it ends in the middle: the capture was interrupted, or not copied whole"},
+		"something else":     {text: `{"name":"shop","version":"1.0.0"}`, want: "slow is no capture that is known", why: "it is neither a profile, a heap snapshot, a measurement of requests, nor a diagnostic report of Node.js"},
+		"a text":             {text: "hello", want: "slow is no capture that is known", why: "it is neither a profile, a heap snapshot, a measurement of requests, nor a diagnostic report of Node.js"},
+		"samples of nowhere": {text: strings.Replace(cpu, `"samples":[2`, `"samples":[99`, 1), want: "slow cannot be read", why: "its sample 0 names a node that is not there"},
+		"a loop":             {text: strings.Replace(cpu, `"children":[5]`, `"children":[3]`, 1), want: "slow cannot be read", why: "its node 3 has no single parent"},
+		"half a snapshot":    {text: `{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"]],"edge_fields":["type","name_or_index","to_node"]},"node_count":1,"edge_count":0},"nodes":[0,0,1,16,0`, want: "slow cannot be read", why: "it ends in the middle: the capture was interrupted, or not copied whole"},
+		"other edges":        {text: `{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"]],"edge_fields":["type","name_or_index","to_node"]},"node_count":1,"edge_count":1},"nodes":[0,0,1,16,1],"edges":[2,0,55],"strings":["a"]}`, want: "slow cannot be read", why: "its edges lead out of it"},
+		"other fields":       {text: `{"snapshot":{"meta":{}}}`, want: "slow cannot be read", why: "its fields are not those of V8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -39,8 +39,8 @@ GET /repos
 
 func TestListsThatAreNone(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"# nothing\n", "requests.txt: there is no request in it: a request is a line such as GET /repos [requests/none]"},
-		{"GET /\n\nFETCH /x\n", `requests.txt:3: the line "FETCH /x" is not understood: a request is a line such as GET /repos, then headers such as Accept: text/html; a body needs a header Content-Type before it [requests/not-understood]`},
+		{text: "# nothing\n", want: "requests.txt: there is no request in it: a request is a line such as GET /repos [requests/none]"},
+		{text: "GET /\n\nFETCH /x\n", want: `requests.txt:3: the line "FETCH /x" is not understood: a request is a line such as GET /repos, then headers such as Accept: text/html; a body needs a header Content-Type before it [requests/not-understood]`},
 	} {
 		_, err := replay.ParseList("requests.txt", strings.NewReader(c.text))
 		NewWithT(t).Expect(problem.As(err).Error()).To(Equal(c.want))

@@ -52,9 +52,9 @@ func TestFromLines(t *testing.T) {
 
 func TestWhatIsNotWhole(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"f	1	a	b	1\n", "unexpected EOF"},
-		{"s	0	40	0	1:0\ne	1	1	0	0	0\n", "read what the process sent: a sample names a function that was not told"},
-		{"x	1\n", "read what the process sent: a line has too few fields"},
+		{text: "f	1	a	b	1\n", want: "unexpected EOF"},
+		{text: "s	0	40	0	1:0\ne	1	1	0	0	0\n", want: "read what the process sent: a sample names a function that was not told"},
+		{text: "x	1\n", want: "read what the process sent: a line has too few fields"},
 	} {
 		_, err := rubyprofile.FromLines(rubyprofile.CPU, strings.NewReader(c.text))
 		NewWithT(t).Expect(err).To(MatchError(c.want))

@@ -41,23 +41,23 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 	}
 	const sum = `"integrity": "sha512-bEr9qmDLTyWXE+a6QCaST55LBLPBdV/gF5Dqjd5ZwgFNb3rxNBhtVfhsYD4v2lQITUQdpfDl8qYYVJoayq60+A=="`
 	for name, c := range map[string]struct{ manifest, lock, npmrc, why string }{
-		"a git dependency":             {manifest, entry(`"version": "1.0.0", "resolved": "git+ssh://git@host/a.git#0123"`), "", "a comes from neither a registry nor an archive"},
-		"an unknown integrity":         {manifest, entry(`"version": "1.0.0", "integrity": "md5-xx"`), "", `the integrity "md5-xx" is not understood`},
-		"another version":              {`{"dependencies": {"a": "^2.0.0"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile has a 1.0.0, and package.json wants ^2.0.0"},
-		"one more dependency":          {`{"dependencies": {"a": "1", "b": "1"}}`, entry(`"version": "1.0.0", ` + sum), "", "the lockfile lacks b, which package.json wants"},
-		"a tag":                        {`{"dependencies": {"a": "next"}}`, entry(`"version": "1.0.0", ` + sum), "", "the specification a@next is not a version range"},
-		"another package manager":      {`{"dependencies": {"a": "1"}, "devEngines": {"packageManager": {"name": "yarn"}}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.packageManager, which does not fit"},
-		"another runtime":              {`{"dependencies": {"a": "1"}, "devEngines": {"runtime": [{"name": "node", "version": "<4"}, {"name": "bun"}]}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.runtime, which does not fit"},
-		"an engine of another kind":    {`{"dependencies": {"a": "1"}, "devEngines": {"os": {"name": "linux"}}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json has devEngines.os, which does not fit"},
-		"scripts denied to a command":  {`{"dependencies": {"a": "1"}, "allowScripts": {"b": true, "a@1.0.0": false}}`, entry(`"version": "1.0.0", "bin": {"a": "a.js"}, ` + sum), "", "package.json denies the scripts of a, which has commands"},
-		"scripts denied to an address": {`{"dependencies": {"a": "1"}, "allowScripts": {"github:a/b": false}}`, entry(`"version": "1.0.0", ` + sum), "", "package.json denies the scripts of github:a/b"},
-		"an old lockfile":              {manifest, `{"lockfileVersion": 1, "dependencies": {}}`, "", "package-lock.json has a format other than 2 and 3"},
-		"a lockfile of a package":      {manifest, entry(`"version": "1.0.0", "hasShrinkwrap": true, ` + sum), "", "a has a lockfile of its own"},
-		"an escape":                    {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/../../a": {"version": "1.0.0"}}}`, "", `"node_modules/../../a" is not a package's folder`},
-		"a link out":                   {manifest, `{"lockfileVersion": 3, "packages": {"node_modules/a": {"resolved": "../a", "link": true}}}`, "", "node_modules/a is a link that leaves the application"},
-		"another platform":             {manifest, entry(`"version": "1.0.0", "os": ["win32"], ` + sum), "", "a is not made for this platform"},
-		"a setting of npm":             {manifest, entry(`"version": "1.0.0", ` + sum), "install-strategy=nested", "npm's setting install-strategy is given"},
-		"client certificates":          {manifest, entry(`"version": "1.0.0", ` + sum), "//host/:certfile=x.pem", "npm's configuration has client certificates"},
+		"a git dependency":             {manifest: manifest, lock: entry(`"version": "1.0.0", "resolved": "git+ssh://git@host/a.git#0123"`), npmrc: "", why: "a comes from neither a registry nor an archive"},
+		"an unknown integrity":         {manifest: manifest, lock: entry(`"version": "1.0.0", "integrity": "md5-xx"`), npmrc: "", why: `the integrity "md5-xx" is not understood`},
+		"another version":              {manifest: `{"dependencies": {"a": "^2.0.0"}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "the lockfile has a 1.0.0, and package.json wants ^2.0.0"},
+		"one more dependency":          {manifest: `{"dependencies": {"a": "1", "b": "1"}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "the lockfile lacks b, which package.json wants"},
+		"a tag":                        {manifest: `{"dependencies": {"a": "next"}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "the specification a@next is not a version range"},
+		"another package manager":      {manifest: `{"dependencies": {"a": "1"}, "devEngines": {"packageManager": {"name": "yarn"}}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "package.json has devEngines.packageManager, which does not fit"},
+		"another runtime":              {manifest: `{"dependencies": {"a": "1"}, "devEngines": {"runtime": [{"name": "node", "version": "<4"}, {"name": "bun"}]}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "package.json has devEngines.runtime, which does not fit"},
+		"an engine of another kind":    {manifest: `{"dependencies": {"a": "1"}, "devEngines": {"os": {"name": "linux"}}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "package.json has devEngines.os, which does not fit"},
+		"scripts denied to a command":  {manifest: `{"dependencies": {"a": "1"}, "allowScripts": {"b": true, "a@1.0.0": false}}`, lock: entry(`"version": "1.0.0", "bin": {"a": "a.js"}, ` + sum), npmrc: "", why: "package.json denies the scripts of a, which has commands"},
+		"scripts denied to an address": {manifest: `{"dependencies": {"a": "1"}, "allowScripts": {"github:a/b": false}}`, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "", why: "package.json denies the scripts of github:a/b"},
+		"an old lockfile":              {manifest: manifest, lock: `{"lockfileVersion": 1, "dependencies": {}}`, npmrc: "", why: "package-lock.json has a format other than 2 and 3"},
+		"a lockfile of a package":      {manifest: manifest, lock: entry(`"version": "1.0.0", "hasShrinkwrap": true, ` + sum), npmrc: "", why: "a has a lockfile of its own"},
+		"an escape":                    {manifest: manifest, lock: `{"lockfileVersion": 3, "packages": {"node_modules/../../a": {"version": "1.0.0"}}}`, npmrc: "", why: `"node_modules/../../a" is not a package's folder`},
+		"a link out":                   {manifest: manifest, lock: `{"lockfileVersion": 3, "packages": {"node_modules/a": {"resolved": "../a", "link": true}}}`, npmrc: "", why: "node_modules/a is a link that leaves the application"},
+		"another platform":             {manifest: manifest, lock: entry(`"version": "1.0.0", "os": ["win32"], ` + sum), npmrc: "", why: "a is not made for this platform"},
+		"a setting of npm":             {manifest: manifest, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "install-strategy=nested", why: "npm's setting install-strategy is given"},
+		"client certificates":          {manifest: manifest, lock: entry(`"version": "1.0.0", ` + sum), npmrc: "//host/:certfile=x.pem", why: "npm's configuration has client certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, app(c.manifest, "-- .npmrc --", c.npmrc, "-- package-lock.json --", c.lock))
@@ -167,15 +167,15 @@ func TestStore(t *testing.T) {
 func TestConfigWhereTarballsComeFrom(t *testing.T) {
 	const sum = `"integrity": "sha512-bEr9qmDLTyWXE+a6QCaST55LBLPBdV/gF5Dqjd5ZwgFNb3rxNBhtVfhsYD4v2lQITUQdpfDl8qYYVJoayq60+A=="`
 	for name, c := range map[string]struct{ key, resolved, npmrc, want string }{
-		"npm's own":                  {"node_modules/a", "", "", "https://registry.npmjs.org/a/-/a-1.0.0.tgz"},
-		"another":                    {"node_modules/a", "", "registry = https://r.example/npm/", "https://r.example/npm/a/-/a-1.0.0.tgz"},
-		"of a scope":                 {"node_modules/@s/a", "", "@s:registry=\"https://s.example\"", "https://s.example/@s/a/-/a-1.0.0.tgz"},
-		"by a variable":              {"node_modules/a", "", "registry=${WHERE}/x", "https://v.example/x/a/-/a-1.0.0.tgz"},
-		"a lockfile with npm's":      {"node_modules/a", "https://registry.npmjs.org/a/-/a-1.0.0.tgz", "registry=https://r.example/npm", "https://r.example/npm/a/-/a-1.0.0.tgz"},
-		"a lockfile with another":    {"node_modules/a", "https://other.example/a.tgz", "registry=https://r.example/npm", "https://other.example/a.tgz"},
-		"comments and empty lines":   {"node_modules/a", "", "; x\n\n# y\nregistry=https://r.example # z", "https://r.example/a/-/a-1.0.0.tgz"},
-		"the last of two counts":     {"node_modules/a", "", "registry=https://1.example\nregistry=https://2.example", "https://2.example/a/-/a-1.0.0.tgz"},
-		"a variable with a fallback": {"node_modules/a", "", "registry=${NOT_SET-https://f.example}", "https://f.example/a/-/a-1.0.0.tgz"},
+		"npm's own":                  {key: "node_modules/a", resolved: "", npmrc: "", want: "https://registry.npmjs.org/a/-/a-1.0.0.tgz"},
+		"another":                    {key: "node_modules/a", resolved: "", npmrc: "registry = https://r.example/npm/", want: "https://r.example/npm/a/-/a-1.0.0.tgz"},
+		"of a scope":                 {key: "node_modules/@s/a", resolved: "", npmrc: "@s:registry=\"https://s.example\"", want: "https://s.example/@s/a/-/a-1.0.0.tgz"},
+		"by a variable":              {key: "node_modules/a", resolved: "", npmrc: "registry=${WHERE}/x", want: "https://v.example/x/a/-/a-1.0.0.tgz"},
+		"a lockfile with npm's":      {key: "node_modules/a", resolved: "https://registry.npmjs.org/a/-/a-1.0.0.tgz", npmrc: "registry=https://r.example/npm", want: "https://r.example/npm/a/-/a-1.0.0.tgz"},
+		"a lockfile with another":    {key: "node_modules/a", resolved: "https://other.example/a.tgz", npmrc: "registry=https://r.example/npm", want: "https://other.example/a.tgz"},
+		"comments and empty lines":   {key: "node_modules/a", resolved: "", npmrc: "; x\n\n# y\nregistry=https://r.example # z", want: "https://r.example/a/-/a-1.0.0.tgz"},
+		"the last of two counts":     {key: "node_modules/a", resolved: "", npmrc: "registry=https://1.example\nregistry=https://2.example", want: "https://2.example/a/-/a-1.0.0.tgz"},
+		"a variable with a fallback": {key: "node_modules/a", resolved: "", npmrc: "registry=${NOT_SET-https://f.example}", want: "https://f.example/a/-/a-1.0.0.tgz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

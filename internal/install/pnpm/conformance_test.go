@@ -57,7 +57,7 @@ func TestConforms(t *testing.T) {
 		layout   pnpm.Layout
 		lockfile string
 	}{
-		"8": {pnpm.V3, "pnpm-lock-6.yaml"}, "9": {pnpm.V3, "pnpm-lock-9.yaml"}, "10": {pnpm.V10, "pnpm-lock-9.yaml"},
+		"8": {layout: pnpm.V3, lockfile: "pnpm-lock-6.yaml"}, "9": {layout: pnpm.V3, lockfile: "pnpm-lock-9.yaml"}, "10": {layout: pnpm.V10, lockfile: "pnpm-lock-9.yaml"},
 	} {
 		t.Run("pnpm "+major, func(t *testing.T) {
 			g := NewWithT(t)

@@ -31,26 +31,26 @@ func TestArchives(t *testing.T) {
 		expected []yarn.Archive
 	}{
 		"of the registry": {
-			"a@^1.0.0, a@^1.2.0:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n  integrity sha512-x\n  dependencies:\n    b \"1\"\n",
-			[]yarn.Archive{{Key: "a@^1.0.0", Name: "a", Version: "1.2.3", URL: "https://registry.yarnpkg.com/a/-/a-1.2.3.tgz", SHA1: sum, Integrity: "sha512-x"}},
+			entry:    "a@^1.0.0, a@^1.2.0:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n  integrity sha512-x\n  dependencies:\n    b \"1\"\n",
+			expected: []yarn.Archive{{Key: "a@^1.0.0", Name: "a", Version: "1.2.3", URL: "https://registry.yarnpkg.com/a/-/a-1.2.3.tgz", SHA1: sum, Integrity: "sha512-x"}},
 		},
 		"of a scope": {
-			"\"@s/a@1\":\r\n  version \"1.2.3\"\r\n  resolved \"https://npm.example/@s%2fa/-/a-1.2.3.tgz#" + sum + "\"\r\n",
-			[]yarn.Archive{{Key: "@s/a@1", Name: "@s/a", Version: "1.2.3", URL: "https://npm.example/@s%2fa/-/a-1.2.3.tgz", SHA1: sum}},
+			entry:    "\"@s/a@1\":\r\n  version \"1.2.3\"\r\n  resolved \"https://npm.example/@s%2fa/-/a-1.2.3.tgz#" + sum + "\"\r\n",
+			expected: []yarn.Archive{{Key: "@s/a@1", Name: "@s/a", Version: "1.2.3", URL: "https://npm.example/@s%2fa/-/a-1.2.3.tgz", SHA1: sum}},
 		},
-		"without a checksum":    {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz\"\n", nil},
-		"a damaged checksum":    {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#../..\"\n  integrity sha512-x\n", nil},
-		"an alias":              {"\"a@npm:b@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", nil},
-		"two names":             {"a@1, b@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", nil},
-		"a repository":          {"a@u/a:\n  version \"1.2.3\"\n  resolved \"https://codeload.github.com/u/a/tar.gz/" + sum + "\"\n", nil},
-		"an address":            {"\"a@https://x.example/a/-/a.tgz\":\n  version \"1.2.3\"\n  resolved \"https://x.example/a/-/a.tgz#" + sum + "\"\n", nil},
-		"a folder":              {"\"a@file:./a\":\n  version \"1.2.3\"\n", nil},
-		"archives in a mirror":  {"a@1:\n  version \"1.2.3\"\n  resolved a-1.2.3.tgz#" + sum + "\n", nil},
-		"a unique identifier":   {"a@1:\n  version \"1.2.3\"\n  uid x\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
-		"without a version":     {"a@1:\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
-		"names only a registry": {"a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/#" + sum + "\"\n", nil},
-		"leads out of a folder": {"\"../../a@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", nil},
-		"nothing":               {"", nil},
+		"without a checksum":    {entry: "a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz\"\n", expected: nil},
+		"a damaged checksum":    {entry: "a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#../..\"\n  integrity sha512-x\n", expected: nil},
+		"an alias":              {entry: "\"a@npm:b@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", expected: nil},
+		"two names":             {entry: "a@1, b@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/b/-/b-1.2.3.tgz#" + sum + "\"\n", expected: nil},
+		"a repository":          {entry: "a@u/a:\n  version \"1.2.3\"\n  resolved \"https://codeload.github.com/u/a/tar.gz/" + sum + "\"\n", expected: nil},
+		"an address":            {entry: "\"a@https://x.example/a/-/a.tgz\":\n  version \"1.2.3\"\n  resolved \"https://x.example/a/-/a.tgz#" + sum + "\"\n", expected: nil},
+		"a folder":              {entry: "\"a@file:./a\":\n  version \"1.2.3\"\n", expected: nil},
+		"archives in a mirror":  {entry: "a@1:\n  version \"1.2.3\"\n  resolved a-1.2.3.tgz#" + sum + "\n", expected: nil},
+		"a unique identifier":   {entry: "a@1:\n  version \"1.2.3\"\n  uid x\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", expected: nil},
+		"without a version":     {entry: "a@1:\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", expected: nil},
+		"names only a registry": {entry: "a@1:\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/#" + sum + "\"\n", expected: nil},
+		"leads out of a folder": {entry: "\"../../a@1\":\n  version \"1.2.3\"\n  resolved \"https://registry.yarnpkg.com/a/-/a-1.2.3.tgz#" + sum + "\"\n", expected: nil},
+		"nothing":               {entry: "", expected: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -109,19 +109,19 @@ func TestLocators(t *testing.T) {
 		entry    string
 		expected []yarn.Locator
 	}{
-		"of the registry":        {plain, expected},
-		"for this platform":      {plain + "  conditions: os=linux & cpu=x64 & libc=glibc\n", expected},
-		"for another platform":   {plain + "  conditions: os=darwin\n", nil},
-		"compressed":             {strings.ReplaceAll(plain, "10c0/", "10/"), nil},
-		"of an older Yarn":       {strings.ReplaceAll(plain, "10c0/", ""), nil},
-		"without a checksum":     {strings.ReplaceAll(plain, "  checksum: 10c0/"+digest+"\n", ""), nil},
-		"a damaged checksum":     {strings.ReplaceAll(plain, digest, "../.."), nil},
-		"from another address":   {strings.ReplaceAll(plain, "npm:1.2.3", "npm:1.2.3::__archiveUrl=https%3A%2F%2Fx.example"), nil},
-		"a patch":                {strings.ReplaceAll(plain, "npm:1.2.3", "patch:@s/a@npm%3A1.2.3#x"), nil},
-		"a workspace":            {strings.ReplaceAll(plain, "npm:1.2.3", "workspace:a"), nil},
-		"with build metadata":    {strings.ReplaceAll(plain, "1.2.3", "1.2.3+x"), nil},
-		"leads out of a folder":  {strings.ReplaceAll(plain, "@s/a@npm:1.2.3", "../a@npm:1.2.3"), nil},
-		"what is not understood": {"{", nil},
+		"of the registry":        {entry: plain, expected: expected},
+		"for this platform":      {entry: plain + "  conditions: os=linux & cpu=x64 & libc=glibc\n", expected: expected},
+		"for another platform":   {entry: plain + "  conditions: os=darwin\n", expected: nil},
+		"compressed":             {entry: strings.ReplaceAll(plain, "10c0/", "10/"), expected: nil},
+		"of an older Yarn":       {entry: strings.ReplaceAll(plain, "10c0/", ""), expected: nil},
+		"without a checksum":     {entry: strings.ReplaceAll(plain, "  checksum: 10c0/"+digest+"\n", ""), expected: nil},
+		"a damaged checksum":     {entry: strings.ReplaceAll(plain, digest, "../.."), expected: nil},
+		"from another address":   {entry: strings.ReplaceAll(plain, "npm:1.2.3", "npm:1.2.3::__archiveUrl=https%3A%2F%2Fx.example"), expected: nil},
+		"a patch":                {entry: strings.ReplaceAll(plain, "npm:1.2.3", "patch:@s/a@npm%3A1.2.3#x"), expected: nil},
+		"a workspace":            {entry: strings.ReplaceAll(plain, "npm:1.2.3", "workspace:a"), expected: nil},
+		"with build metadata":    {entry: strings.ReplaceAll(plain, "1.2.3", "1.2.3+x"), expected: nil},
+		"leads out of a folder":  {entry: strings.ReplaceAll(plain, "@s/a@npm:1.2.3", "../a@npm:1.2.3"), expected: nil},
+		"what is not understood": {entry: "{", expected: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on := lockfile.Platform{OS: "linux", CPU: "x64", Libc: "glibc"}

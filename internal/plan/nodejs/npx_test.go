@@ -16,12 +16,12 @@ func TestFetchedAtStart(t *testing.T) {
 		start, dependencies, started string
 		warned                       []string
 	}{
-		"files that a framework makes": {"npx serve -s build", `"react-scripts": "5"`, "static files in build", nil},
-		"with a version":               {"npx --yes serve@14 -s ./build -l 3000", `"react-scripts": "5"`, "static files in build", nil},
-		"files of another folder":      {"npx serve out", `"react-scripts": "5"`, "npx serve out", []string{fmt.Sprintf(warning, "serve", "npx")}},
-		"among the packages":           {"npx serve -s build", `"react-scripts": "5", "serve": "14"`, "serve -s build", nil},
-		"another program":              {"pnpm dlx wrangler@4 dev", `"hono": "4"`, "pnpm dlx wrangler@4 dev", []string{fmt.Sprintf(warning, "wrangler", "pnpm")}},
-		"by another package":           {"npx is-odd", `"is-even": "1"`, "npx is-odd", nil},
+		"files that a framework makes": {start: "npx serve -s build", dependencies: `"react-scripts": "5"`, started: "static files in build", warned: nil},
+		"with a version":               {start: "npx --yes serve@14 -s ./build -l 3000", dependencies: `"react-scripts": "5"`, started: "static files in build", warned: nil},
+		"files of another folder":      {start: "npx serve out", dependencies: `"react-scripts": "5"`, started: "npx serve out", warned: []string{fmt.Sprintf(warning, "serve", "npx")}},
+		"among the packages":           {start: "npx serve -s build", dependencies: `"react-scripts": "5", "serve": "14"`, started: "serve -s build", warned: nil},
+		"another program":              {start: "pnpm dlx wrangler@4 dev", dependencies: `"hono": "4"`, started: "pnpm dlx wrangler@4 dev", warned: []string{fmt.Sprintf(warning, "wrangler", "pnpm")}},
+		"by another package":           {start: "npx is-odd", dependencies: `"is-even": "1"`, started: "npx is-odd", warned: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

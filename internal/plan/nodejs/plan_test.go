@@ -165,7 +165,7 @@ func TestNotNode(t *testing.T) {
 }
 
 func FuzzPackageJSON(f *testing.F) {
-	for _, seed := range []string{`{"engines":{"node":">=1"},"scripts":{"start":"npm run a","a":"npm start"}}`, `{"engines":["node"],"workspaces":{"packages":["a"]}}`, `[]`, `{"scripts":{"start":1}}`} {
+	for _, seed := range []string{`{"engines":{"node":">=1"},"scripts":{"start":"npm run a","a":"npm start"}}`, `{"engines":["node"],"workspaces":{"packages":["a"]}}`, `{"scripts":{"start":"npx"}}`, `[]`, `{"scripts":{"start":1}}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -121,26 +121,26 @@ func TestVersions(t *testing.T) {
 		want, origin string
 		warning      string
 	}{
-		"default":              {"", nil, "3.4.10", "the line that is used when nothing asks for another", ""},
-		"variable":             {"BP_RUBY_VERSION=~> 3.3.0", map[string]string{"Gemfile": "ruby '3.4.5'"}, "3.3.8", "from BP_RUBY_VERSION (~> 3.3.0)", "BP_RUBY_VERSION asks for Ruby ~> 3.3.0, and Gemfile:1:1 for 3.4.5: BP_RUBY_VERSION counts."},
-		"another variable":     {"BP_MRI_VERSION=3.2.*", nil, "", "", ""},
-		"older variable":       {"BP_MRI_VERSION=3.2", nil, "3.2.9", "from BP_MRI_VERSION (3.2)", ""},
-		"project.toml":         {"", map[string]string{"project.toml": "[dev.gantry.ruby]\nversion = '3.3.8'\n"}, "3.3.8", "from project.toml:2:1 (3.3.8)", ""},
-		"Gemfile":              {"", map[string]string{"Gemfile": "# comment\nruby '~> 3.3.0'", "Gemfile.lock": lock("3.3.8p144")}, "3.3.8", "from Gemfile:2:1 (~> 3.3.0)", ""},
-		"a range, and a lock":  {"", map[string]string{"Gemfile": "ruby '~> 3.4.0'", "Gemfile.lock": lock("3.4.5p51")}, "3.4.5", "from Gemfile:1:1 (~> 3.4.0) and RUBY VERSION in Gemfile.lock (3.4.5)", ""},
-		"a file it names":      {"", map[string]string{"Gemfile": "ruby file: '.ruby-version'", ".ruby-version": "ruby-3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
-		"lockfile":             {"", map[string]string{"Gemfile.lock": lock("3.4.5p51"), ".ruby-version": "3.3.8"}, "3.4.5", "from RUBY VERSION in Gemfile.lock (3.4.5)", "RUBY VERSION in Gemfile.lock asks for Ruby 3.4.5, and .ruby-version for 3.3.8: RUBY VERSION in Gemfile.lock counts."},
-		"version file":         {"", map[string]string{".ruby-version": "\n# c\n3.3.8\n"}, "3.3.8", "from .ruby-version (3.3.8)", ""},
-		"a short one":          {"", map[string]string{".ruby-version": "3.4"}, "3.4.10", "from .ruby-version (3.4)", ""},
-		"asdf":                 {"", map[string]string{".tool-versions": "nodejs 24\nruby 3.2.9\n"}, "3.2.9", "from .tool-versions (3.2.9)", ""},
-		"mise":                 {"", map[string]string{"mise.toml": "[tools]\nruby = '4.0'\n"}, "4.0.6", "from mise.toml (4.0)", ""},
-		"mise's newest":        {"", map[string]string{"mise.toml": "[tools]\nruby = 'latest'\n"}, "4.0.6", "from mise.toml (latest)", ""},
-		"a file that it reads": {"", map[string]string{"Gemfile": "ruby File.read('.ruby-version').strip", ".ruby-version": "3.3.8\n"}, "3.3.8", "from .ruby-version, which the Gemfile names (3.3.8)", ""},
-		"a preview":            {"", map[string]string{".ruby-version": "4.1.0-preview1"}, "4.1.0-preview1", "from .ruby-version (4.1.0-preview1)", ""},
-		"no preview unasked":   {"BP_RUBY_VERSION=>= 4", nil, "4.0.6", "from BP_RUBY_VERSION (>= 4)", ""},
-		"code":                 {"", map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, "3.3.8", "from .ruby-version (3.3.8)", "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
-		"an own build":         {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), map[string]string{".ruby-version": "3.4.7"}, "3.4.7", "a build of your own, from BP_RUBY_ARCHIVE", ""},
-		"of any line":          {"BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.3.8-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), nil, "3.3.8", "a build of your own, from BP_RUBY_ARCHIVE", ""},
+		"default":              {env: "", files: nil, want: "3.4.10", origin: "the line that is used when nothing asks for another", warning: ""},
+		"variable":             {env: "BP_RUBY_VERSION=~> 3.3.0", files: map[string]string{"Gemfile": "ruby '3.4.5'"}, want: "3.3.8", origin: "from BP_RUBY_VERSION (~> 3.3.0)", warning: "BP_RUBY_VERSION asks for Ruby ~> 3.3.0, and Gemfile:1:1 for 3.4.5: BP_RUBY_VERSION counts."},
+		"another variable":     {env: "BP_MRI_VERSION=3.2.*", files: nil, want: "", origin: "", warning: ""},
+		"older variable":       {env: "BP_MRI_VERSION=3.2", files: nil, want: "3.2.9", origin: "from BP_MRI_VERSION (3.2)", warning: ""},
+		"project.toml":         {env: "", files: map[string]string{"project.toml": "[dev.gantry.ruby]\nversion = '3.3.8'\n"}, want: "3.3.8", origin: "from project.toml:2:1 (3.3.8)", warning: ""},
+		"Gemfile":              {env: "", files: map[string]string{"Gemfile": "# comment\nruby '~> 3.3.0'", "Gemfile.lock": lock("3.3.8p144")}, want: "3.3.8", origin: "from Gemfile:2:1 (~> 3.3.0)", warning: ""},
+		"a range, and a lock":  {env: "", files: map[string]string{"Gemfile": "ruby '~> 3.4.0'", "Gemfile.lock": lock("3.4.5p51")}, want: "3.4.5", origin: "from Gemfile:1:1 (~> 3.4.0) and RUBY VERSION in Gemfile.lock (3.4.5)", warning: ""},
+		"a file it names":      {env: "", files: map[string]string{"Gemfile": "ruby file: '.ruby-version'", ".ruby-version": "ruby-3.3.8\n"}, want: "3.3.8", origin: "from .ruby-version, which the Gemfile names (3.3.8)", warning: ""},
+		"lockfile":             {env: "", files: map[string]string{"Gemfile.lock": lock("3.4.5p51"), ".ruby-version": "3.3.8"}, want: "3.4.5", origin: "from RUBY VERSION in Gemfile.lock (3.4.5)", warning: "RUBY VERSION in Gemfile.lock asks for Ruby 3.4.5, and .ruby-version for 3.3.8: RUBY VERSION in Gemfile.lock counts."},
+		"version file":         {env: "", files: map[string]string{".ruby-version": "\n# c\n3.3.8\n"}, want: "3.3.8", origin: "from .ruby-version (3.3.8)", warning: ""},
+		"a short one":          {env: "", files: map[string]string{".ruby-version": "3.4"}, want: "3.4.10", origin: "from .ruby-version (3.4)", warning: ""},
+		"asdf":                 {env: "", files: map[string]string{".tool-versions": "nodejs 24\nruby 3.2.9\n"}, want: "3.2.9", origin: "from .tool-versions (3.2.9)", warning: ""},
+		"mise":                 {env: "", files: map[string]string{"mise.toml": "[tools]\nruby = '4.0'\n"}, want: "4.0.6", origin: "from mise.toml (4.0)", warning: ""},
+		"mise's newest":        {env: "", files: map[string]string{"mise.toml": "[tools]\nruby = 'latest'\n"}, want: "4.0.6", origin: "from mise.toml (latest)", warning: ""},
+		"a file that it reads": {env: "", files: map[string]string{"Gemfile": "ruby File.read('.ruby-version').strip", ".ruby-version": "3.3.8\n"}, want: "3.3.8", origin: "from .ruby-version, which the Gemfile names (3.3.8)", warning: ""},
+		"a preview":            {env: "", files: map[string]string{".ruby-version": "4.1.0-preview1"}, want: "4.1.0-preview1", origin: "from .ruby-version (4.1.0-preview1)", warning: ""},
+		"no preview unasked":   {env: "BP_RUBY_VERSION=>= 4", files: nil, want: "4.0.6", origin: "from BP_RUBY_VERSION (>= 4)", warning: ""},
+		"code":                 {env: "", files: map[string]string{"Gemfile": "ruby ENV['V'] || '3.2.9'", ".ruby-version": "3.3.8"}, want: "3.3.8", origin: "from .ruby-version (3.3.8)", warning: "The Ruby version in Gemfile:1:1 comes of code that only Ruby can run; what Gemfile.lock and version files say counts instead."},
+		"an own build":         {env: "BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.4.7-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), files: map[string]string{".ruby-version": "3.4.7"}, want: "3.4.7", origin: "a build of your own, from BP_RUBY_ARCHIVE", warning: ""},
+		"of any line":          {env: "BP_RUBY_ARCHIVE=https://ruby.example/ruby-3.3.8-linux-amd64.tar.gz#sha256=" + strings.Repeat("a", 64), files: nil, want: "3.3.8", origin: "a build of your own, from BP_RUBY_ARCHIVE", warning: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -187,17 +187,17 @@ func TestAssets(t *testing.T) {
 		step  string
 		reads []string
 	}{
-		"Propshaft":          {lock("railties", "propshaft"), nil, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/javascript", "config"}},
-		"further folders":    {lock("railties", "sprockets"), map[string]string{"config/initializers/assets.rb": "Rails.application.config.assets.paths << Rails.root.join('client')\n"}, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "client", "config", "config.ru", "vendor/theme"}},
-		"bundled scripts":    {lock("railties", "propshaft", "jsbundling-rails"), map[string]string{"package.json": `{"scripts":{"build":"esbuild client/c.jsx"}}`, "app/views/react/e.tsx": ""}, "rails assets:precompile", []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "app/views", "client", "config", "config.ru", "package.json", "vendor/theme"}},
-		"names of classes":   {lock("railties", "propshaft", "cssbundling-rails"), map[string]string{"package.json": `{"dependencies":{"@tailwindcss/cli":"4"}}`}, "rails assets:precompile", nil},
-		"Ruby in an asset":   {lock("railties", "sprockets"), map[string]string{"lib/assets/a.js.erb": ""}, "rails assets:precompile", nil},
-		"no Rails":           {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  desc 'x'\n  task :precompile do\n  end\nend\n"}, "rake assets:precompile", nil},
-		"a task in a file":   {lock("sinatra"), map[string]string{"Rakefile": "", "rakelib/a.rake": "task 'assets:precompile' => [:css]\n"}, "rake assets:precompile", nil},
-		"Vite without Rails": {lock("sinatra", "vite_ruby"), map[string]string{"Rakefile": "require 'vite_ruby'\nViteRuby.install_tasks\n"}, "rake assets:precompile", nil},
-		"another task":       {lock("sinatra"), map[string]string{"Rakefile": "namespace :assets do\n  task :clean\nend\ntask :precompile\n"}, "", nil},
-		"they are there":     {lock("sinatra"), map[string]string{"Rakefile": "task 'assets:precompile'\n", "public/assets/.manifest.json": "{}"}, "", nil},
-		"Rails without them": {lock("railties"), nil, "", nil},
+		"Propshaft":          {lock: lock("railties", "propshaft"), files: nil, step: "rails assets:precompile", reads: []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/javascript", "config"}},
+		"further folders":    {lock: lock("railties", "sprockets"), files: map[string]string{"config/initializers/assets.rb": "Rails.application.config.assets.paths << Rails.root.join('client')\n"}, step: "rails assets:precompile", reads: []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "client", "config", "config.ru", "vendor/theme"}},
+		"bundled scripts":    {lock: lock("railties", "propshaft", "jsbundling-rails"), files: map[string]string{"package.json": `{"scripts":{"build":"esbuild client/c.jsx"}}`, "app/views/react/e.tsx": ""}, step: "rails assets:precompile", reads: []string{"Gemfile", "Gemfile.lock", "Rakefile", "app/assets", "app/frontend", "app/javascript", "app/views", "client", "config", "config.ru", "package.json", "vendor/theme"}},
+		"names of classes":   {lock: lock("railties", "propshaft", "cssbundling-rails"), files: map[string]string{"package.json": `{"dependencies":{"@tailwindcss/cli":"4"}}`}, step: "rails assets:precompile", reads: nil},
+		"Ruby in an asset":   {lock: lock("railties", "sprockets"), files: map[string]string{"lib/assets/a.js.erb": ""}, step: "rails assets:precompile", reads: nil},
+		"no Rails":           {lock: lock("sinatra"), files: map[string]string{"Rakefile": "namespace :assets do\n  desc 'x'\n  task :precompile do\n  end\nend\n"}, step: "rake assets:precompile", reads: nil},
+		"a task in a file":   {lock: lock("sinatra"), files: map[string]string{"Rakefile": "", "rakelib/a.rake": "task 'assets:precompile' => [:css]\n"}, step: "rake assets:precompile", reads: nil},
+		"Vite without Rails": {lock: lock("sinatra", "vite_ruby"), files: map[string]string{"Rakefile": "require 'vite_ruby'\nViteRuby.install_tasks\n"}, step: "rake assets:precompile", reads: nil},
+		"another task":       {lock: lock("sinatra"), files: map[string]string{"Rakefile": "namespace :assets do\n  task :clean\nend\ntask :precompile\n"}, step: "", reads: nil},
+		"they are there":     {lock: lock("sinatra"), files: map[string]string{"Rakefile": "task 'assets:precompile'\n", "public/assets/.manifest.json": "{}"}, step: "", reads: nil},
+		"Rails without them": {lock: lock("railties"), files: nil, step: "", reads: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -226,12 +226,12 @@ func TestAssets(t *testing.T) {
 // An address without a database is there where the configuration could not be read otherwise.
 func TestNoDatabase(t *testing.T) {
 	for name, c := range map[string]struct{ gem, config, want string }{
-		"it reads the address":    {"pg", "production:\n  url: <%= ENV.fetch('DATABASE_URL') %>\n", "postgresql://none:none@127.0.0.1:1/none"},
-		"there is none":           {"mysql2", "", "mysql2://none:none@127.0.0.1:1/none"},
-		"another adapter":         {"trilogy", "", "trilogy://none:none@127.0.0.1:1/none"},
-		"a file":                  {"sqlite3", "", "sqlite3:/tmp/none.sqlite3"},
-		"it does without":         {"sqlite3", "production:\n  adapter: sqlite3\n", ""},
-		"no adapter that we know": {"activerecord-oracle", "", ""},
+		"it reads the address":    {gem: "pg", config: "production:\n  url: <%= ENV.fetch('DATABASE_URL') %>\n", want: "postgresql://none:none@127.0.0.1:1/none"},
+		"there is none":           {gem: "mysql2", config: "", want: "mysql2://none:none@127.0.0.1:1/none"},
+		"another adapter":         {gem: "trilogy", config: "", want: "trilogy://none:none@127.0.0.1:1/none"},
+		"a file":                  {gem: "sqlite3", config: "", want: "sqlite3:/tmp/none.sqlite3"},
+		"it does without":         {gem: "sqlite3", config: "production:\n  adapter: sqlite3\n", want: ""},
+		"no adapter that we know": {gem: "activerecord-oracle", config: "", want: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -258,15 +258,15 @@ func TestShadowed(t *testing.T) {
 		files map[string]string
 		want  bool
 	}{
-		"Rails":                                {map[string]string{"config/application.rb": "", "config/boot.rb": boot}, true},
-		"no Rails":                             {map[string]string{"config/boot.rb": boot}, false},
-		"Rails without Bundler":                {map[string]string{"config/application.rb": "", "config/boot.rb": "# nothing"}, false},
-		"a Procfile of Rails":                  {map[string]string{"Procfile": "web: bundle exec puma\nworker: ruby bin/jobs\nbeat: script/beat\n", "bin/jobs": "#!/usr/bin/env ruby\nrequire_relative \"../config/environment\"\n", "script/beat": "#!/bin/sh\nexec bin/jobs\n", "config/application.rb": "", "config/boot.rb": boot}, true},
-		"a program without it":                 {map[string]string{"Procfile": "web: bundle exec puma\npoll: ruby -w poll.rb\n", "poll.rb": "require \"rexml/document\"\n", "config/application.rb": "", "config/boot.rb": boot}, false},
-		"one that nobody can read":             {map[string]string{"Procfile": "web: bundle exec puma\npoll: cd /tmp && ruby poll.rb\n", "config/application.rb": "", "config/boot.rb": boot}, false},
-		"with bundle exec":                     {map[string]string{"Procfile": "web: bundle exec ruby app.rb\n", "app.rb": "require \"rails\"\n", "config/application.rb": "", "config/boot.rb": boot}, true},
-		"a script without it":                  {map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\nbin/poll &\nexec bundle exec puma\n", "bin/poll": "#!/usr/bin/env ruby\nrequire \"net/ftp\"\n", "config/application.rb": "", "config/boot.rb": boot}, false},
-		"a script that calls itself, and ends": {map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\n./start\n", "config/application.rb": "", "config/boot.rb": boot}, true},
+		"Rails":                                {files: map[string]string{"config/application.rb": "", "config/boot.rb": boot}, want: true},
+		"no Rails":                             {files: map[string]string{"config/boot.rb": boot}, want: false},
+		"Rails without Bundler":                {files: map[string]string{"config/application.rb": "", "config/boot.rb": "# nothing"}, want: false},
+		"a Procfile of Rails":                  {files: map[string]string{"Procfile": "web: bundle exec puma\nworker: ruby bin/jobs\nbeat: script/beat\n", "bin/jobs": "#!/usr/bin/env ruby\nrequire_relative \"../config/environment\"\n", "script/beat": "#!/bin/sh\nexec bin/jobs\n", "config/application.rb": "", "config/boot.rb": boot}, want: true},
+		"a program without it":                 {files: map[string]string{"Procfile": "web: bundle exec puma\npoll: ruby -w poll.rb\n", "poll.rb": "require \"rexml/document\"\n", "config/application.rb": "", "config/boot.rb": boot}, want: false},
+		"one that nobody can read":             {files: map[string]string{"Procfile": "web: bundle exec puma\npoll: cd /tmp && ruby poll.rb\n", "config/application.rb": "", "config/boot.rb": boot}, want: false},
+		"with bundle exec":                     {files: map[string]string{"Procfile": "web: bundle exec ruby app.rb\n", "app.rb": "require \"rails\"\n", "config/application.rb": "", "config/boot.rb": boot}, want: true},
+		"a script without it":                  {files: map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\nbin/poll &\nexec bundle exec puma\n", "bin/poll": "#!/usr/bin/env ruby\nrequire \"net/ftp\"\n", "config/application.rb": "", "config/boot.rb": boot}, want: false},
+		"a script that calls itself, and ends": {files: map[string]string{"Procfile": "web: ./start\n", "start": "#!/bin/sh\n./start\n", "config/application.rb": "", "config/boot.rb": boot}, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -20,9 +20,9 @@ func TestCompare(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"1.0", "1.0.0", 0}, {"1.0", "1.0.a", 1}, {"1.8.2", "0.0.0", 1}, {"1.8.2", "1.8.2.a", 1}, {"1.8.2.b", "1.8.2.a", 1}, {"1.8.2.a", "1.8.2", -1},
-		{"1.8.2.a10", "1.8.2.a9", 1}, {"0.beta.1", "0.0.beta.1", 0}, {"0.0.beta", "0.0.beta.1", -1}, {"5.a", "5.0.0.rc2", -1}, {"5.x", "5.0.0.rc2", 1},
-		{"3.10.0", "3.9.9", 1}, {"4.0.0-preview2", "4.0.0", -1}, {"4.0.0-preview2", "4.0.0.preview2", -1},
+		{a: "1.0", b: "1.0.0", want: 0}, {a: "1.0", b: "1.0.a", want: 1}, {a: "1.8.2", b: "0.0.0", want: 1}, {a: "1.8.2", b: "1.8.2.a", want: 1}, {a: "1.8.2.b", b: "1.8.2.a", want: 1}, {a: "1.8.2.a", b: "1.8.2", want: -1},
+		{a: "1.8.2.a10", b: "1.8.2.a9", want: 1}, {a: "0.beta.1", b: "0.0.beta.1", want: 0}, {a: "0.0.beta", b: "0.0.beta.1", want: -1}, {a: "5.a", b: "5.0.0.rc2", want: -1}, {a: "5.x", b: "5.0.0.rc2", want: 1},
+		{a: "3.10.0", b: "3.9.9", want: 1}, {a: "4.0.0-preview2", b: "4.0.0", want: -1}, {a: "4.0.0-preview2", b: "4.0.0.preview2", want: -1},
 	} {
 		NewWithT(t).Expect(version(t, c.a).Compare(version(t, c.b))).To(Equal(c.want), c.a+" "+c.b)
 	}
@@ -33,9 +33,9 @@ func TestMatches(t *testing.T) {
 		requirement, version string
 		want                 bool
 	}{
-		{"= 1.2", "1.2.0", true}, {"!= 1.2", "1.3", true}, {"~> 1.2", "1.9", true}, {"~> 1.2", "2.0", false}, {"~> 1.2.3", "1.2.9", true}, {"~> 1.2.3", "1.3", false},
-		{"~> 1", "1.9.9", true}, {"~> 1", "2.0", false}, {">= 3.2, < 3.5", "3.4.5", true}, {">= 3.2, < 3.5", "3.5.0", false}, {"~> 3.3.0", "3.3.8", true},
-		{"3.4.5", "3.4.5", true}, {"~> 3.4", "3.4.0.rc1", false}, {"~> 4.0.0.preview1", "4.0.0", true}, {">1.0,<=2", "2", true},
+		{requirement: "= 1.2", version: "1.2.0", want: true}, {requirement: "!= 1.2", version: "1.3", want: true}, {requirement: "~> 1.2", version: "1.9", want: true}, {requirement: "~> 1.2", version: "2.0", want: false}, {requirement: "~> 1.2.3", version: "1.2.9", want: true}, {requirement: "~> 1.2.3", version: "1.3", want: false},
+		{requirement: "~> 1", version: "1.9.9", want: true}, {requirement: "~> 1", version: "2.0", want: false}, {requirement: ">= 3.2, < 3.5", version: "3.4.5", want: true}, {requirement: ">= 3.2, < 3.5", version: "3.5.0", want: false}, {requirement: "~> 3.3.0", version: "3.3.8", want: true},
+		{requirement: "3.4.5", version: "3.4.5", want: true}, {requirement: "~> 3.4", version: "3.4.0.rc1", want: false}, {requirement: "~> 4.0.0.preview1", version: "4.0.0", want: true}, {requirement: ">1.0,<=2", version: "2", want: true},
 	} {
 		r, err := gemfile.ParseRequirement(c.requirement)
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())

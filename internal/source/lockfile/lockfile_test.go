@@ -79,12 +79,12 @@ func TestManagersAgree(t *testing.T) {
 func TestForms(t *testing.T) {
 	own := []lockfile.Wanted{{Name: "app", Dependencies: map[string]string{"alias": "npm:@s/real@^1", "native": "1"}, Optional: map[string]string{"other": "1"}}}
 	for name, c := range map[string]struct{ file, text string }{
-		"npm": {"package-lock.json", `{"lockfileVersion": 3, "packages": {"": {},
+		"npm": {file: "package-lock.json", text: `{"lockfileVersion": 3, "packages": {"": {},
 			"node_modules/alias": {"name": "@s/real", "version": "1.0.0", "license": "MIT", "peerDependencies": {"peer": "1"}},
 			"node_modules/native": {"version": "1.0.0", "os": ["linux", "darwin"], "cpu": "!arm64"},
 			"node_modules/other": {"version": "1.0.0", "os": ["darwin"]}, "node_modules/peer": {"version": "1.0.0", "libc": ["glibc"]}}}`},
-		"yarn 1": {"yarn.lock", "# yarn lockfile v1\n\n\"alias@npm:@s/real@^1\":\n  version \"1.0.0\"\n  dependencies:\n    peer \"1\"\n\nnative@1:\n  version \"1.0.0\"\n\npeer@1, peer@^1.0.0:\n  version \"1.0.0\"\n"},
-		"yarn 4": {"yarn.lock", `__metadata: {version: 8}
+		"yarn 1": {file: "yarn.lock", text: "# yarn lockfile v1\n\n\"alias@npm:@s/real@^1\":\n  version \"1.0.0\"\n  dependencies:\n    peer \"1\"\n\nnative@1:\n  version \"1.0.0\"\n\npeer@1, peer@^1.0.0:\n  version \"1.0.0\"\n"},
+		"yarn 4": {file: "yarn.lock", text: `__metadata: {version: 8}
 "alias@npm:@s/real@^1":
   version: 1.0.0
   resolution: "@s/real@npm:1.0.0"
@@ -94,16 +94,16 @@ func TestForms(t *testing.T) {
 "peer@npm:1": {version: 1.0.0, resolution: "peer@npm:1.0.0"}
 "app@workspace:.": {version: 0.0.0-use.local, resolution: "app@workspace:.", linkType: soft}
 `},
-		"pnpm 9": {"pnpm-lock.yaml", `importers: {.: {dependencies: {alias: {version: '@s/real@1.0.0(peer@1.0.0)'}, native: {version: 1.0.0}}, optionalDependencies: {other: {version: 1.0.0}}}}
+		"pnpm 9": {file: "pnpm-lock.yaml", text: `importers: {.: {dependencies: {alias: {version: '@s/real@1.0.0(peer@1.0.0)'}, native: {version: 1.0.0}}, optionalDependencies: {other: {version: 1.0.0}}}}
 packages: {'@s/real@1.0.0': {}, native@1.0.0: {os: [linux], cpu: [x64], libc: [glibc]}, other@1.0.0: {os: [darwin]}, peer@1.0.0: {}}
 snapshots: {'@s/real@1.0.0(peer@1.0.0)': {dependencies: {peer: 1.0.0}}, native@1.0.0: {}, other@1.0.0: {}, peer@1.0.0: {}}
 `},
-		"pnpm 6": {"pnpm-lock.yaml", `lockfileVersion: '6.0'
+		"pnpm 6": {file: "pnpm-lock.yaml", text: `lockfileVersion: '6.0'
 dependencies: {alias: {version: /@s/real@1.0.0}, native: {version: 1.0.0}}
 optionalDependencies: {other: {version: 1.0.0}}
 packages: {/@s/real@1.0.0: {dependencies: {peer: 1.0.0}}, /native@1.0.0: {os: [linux]}, /other@1.0.0: {os: [darwin]}, /peer@1.0.0: {}}
 `},
-		"bun": {"bun.lock", `{"packages": {"alias": ["@s/real@1.0.0", "", {"peerDependencies": {"peer": "1"}}, "sha512-a"],
+		"bun": {file: "bun.lock", text: `{"packages": {"alias": ["@s/real@1.0.0", "", {"peerDependencies": {"peer": "1"}}, "sha512-a"],
 			"native": ["native@1.0.0", "", {"os": ["linux"], "cpu": "x64"}, "sha512-b"], "other": ["other@1.0.0", "", {"os": "darwin"}, "sha512-c"], "peer": ["peer@1.0.0", "", {}, "sha512-d"],}}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,14 +31,14 @@ func TestIsScript(t *testing.T) {
 		file, text string
 		want       bool
 	}{
-		"a shell's first line":       {"start", "#!/bin/sh\nnode a\n", true},
-		"found by env":               {"start", "#!/usr/bin/env bash\n", true},
-		"with options":               {"start", "#! /bin/bash -e\r\n", true},
-		"another language":           {"start.sh", "#!/usr/bin/env node\n", false},
-		"a fish is no shell of ours": {"start", "#!/usr/bin/fish\n", false},
-		"by its name":                {"start.sh", "node a\n", true},
-		"another name":               {"start", "node a\n", false},
-		"a program":                  {"start.sh", "\x7fELF\x00", false},
+		"a shell's first line":       {file: "start", text: "#!/bin/sh\nnode a\n", want: true},
+		"found by env":               {file: "start", text: "#!/usr/bin/env bash\n", want: true},
+		"with options":               {file: "start", text: "#! /bin/bash -e\r\n", want: true},
+		"another language":           {file: "start.sh", text: "#!/usr/bin/env node\n", want: false},
+		"a fish is no shell of ours": {file: "start", text: "#!/usr/bin/fish\n", want: false},
+		"by its name":                {file: "start.sh", text: "node a\n", want: true},
+		"another name":               {file: "start", text: "node a\n", want: false},
+		"a program":                  {file: "start.sh", text: "\x7fELF\x00", want: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(shell.IsScript(c.file, []byte(c.text))).To(Equal(c.want))
