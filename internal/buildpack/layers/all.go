@@ -82,7 +82,17 @@ func InstallCaches(s session.Session, p plan.Plan, in plan.Install, t plan.Toolc
 	return list
 }
 
-// Builds reports whether steps of the application need the packages for building.
+// Builds reports whether steps of the application need the packages for building. Packages of another language than the
+// application's, that it does not need at launch, are there for steps that use them alone.
 func Builds(p plan.Plan, in plan.Install) bool {
-	return len(p.Build.Before)+len(p.Build.Steps)+len(in.Commands.Hooks) > 0
+	steps := slices.Concat(p.Build.Before, p.Build.Steps)
+	if in.Launch.None && in.Language != p.Toolchains[0].Language {
+		return slices.ContainsFunc(steps, func(s plan.Step) bool { return slices.Contains(s.Toolchains, in.Language) })
+	}
+	return len(steps)+len(in.Commands.Hooks) > 0
+}
+
+// KeptCaches are the caches of an installation that the last build may have left, however it was installed.
+func KeptCaches(s session.Session, in plan.Install, t plan.Toolchain, i PackageInputs) []Spec {
+	return []Spec{PackageArchives(t), ScriptResults(t, i), BuildPackages(t, i), ManagerStore(s, in, t, i)}
 }

@@ -54,7 +54,10 @@ func (s Store) Path(name string) string { return filepath.Join(s.layers.Path, na
 
 // Last is the layer of the last build. Metadata that cannot be read counts as none.
 func (s Store) Last(name string) libcnb.Layer {
-	l, _ := s.layers.Layer(name)
+	l, err := s.layers.Layer(name)
+	if err != nil {
+		return libcnb.Layer{Name: name, Path: s.Path(name)}
+	}
 	return l
 }
 

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 
 	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sync/errgroup"
@@ -19,34 +18,23 @@ type outcome struct {
 	runtimes []libcnb.Layer
 }
 
-// unsupported is an installation that only its package manager can do, as was found out on the way.
-type unsupported struct{ language, why string }
-
-func (u unsupported) Error() string { return u.why }
-
 // install installs packages and runs the application's steps, or reuses what the last build made of them.
 func (p pipeline) install(ctx context.Context, r restored) (outcome, error) {
 	if out, ok, err := p.reuseOutput(r); ok || err != nil {
 		return out, err
 	}
+	o, err := r.output.recording()
+	if err != nil {
+		return outcome{}, err
+	}
 	if err := p.runBefore(ctx); err != nil {
 		return outcome{}, err
 	}
-	byManager := map[string]string{}
-	for {
-		out, err := p.attempt(ctx, r, byManager)
-		failed, ok := errors.AsType[unsupported](err)
-		if !ok {
-			return out, err
-		}
-		// The package manager starts again from nothing.
-		for _, d := range r.installs {
-			if err := d.trees.Remove(); err != nil {
-				return out, err
-			}
-		}
-		byManager[failed.language] = failed.why
+	choices, err := p.choose(ctx, r)
+	if err != nil {
+		return outcome{}, err
 	}
+	return p.build(ctx, o, choices)
 }
 
 // reuseOutput restores what pure steps made the last time; ok is false when they have to run.
@@ -64,9 +52,7 @@ func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
 		return out, false, nil
 	}
 	p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
-	packages := map[string]layers.PackageInputs{}
 	for _, d := range r.installs {
-		packages[d.Layer] = d.inputs
 		if d.hasLayer() {
 			linked, err := p.link(finished{decided: d, layer: d.last})
 			if err != nil {
@@ -75,8 +61,17 @@ func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
 			out.layers = append(out.layers, linked)
 		}
 	}
-	out.layers = layers.Merge(p.store.Keep(layers.Caches(p.Session, p.Plan, packages)...), append(out.layers, r.output.last)...)
+	out.layers = layers.Merge(p.store.Keep(p.keptCaches(r)...), append(out.layers, r.output.last)...)
 	return out, true, nil
+}
+
+// keptCaches are all caches that the last build may have left.
+func (p pipeline) keptCaches(r restored) []layers.Spec {
+	specs := []layers.Spec{layers.BuildCache{Session: p.Session, Build: p.Plan.Build}.Spec()}
+	for _, d := range r.installs {
+		specs = append(specs, layers.KeptCaches(p.Session, d.Install, d.toolchain, d.inputs)...)
+	}
+	return specs
 }
 
 // runBefore runs the application's steps that come before its packages are installed.
@@ -89,19 +84,13 @@ func (p pipeline) runBefore(ctx context.Context) error {
 	return p.runAll(ctx, p.Plan.Build.Before, headers)
 }
 
-// attempt installs and builds. byManager are the languages whose package managers install, and why. The error is unsupported
-// when another one is to.
-func (p pipeline) attempt(ctx context.Context, r restored, byManager map[string]string) (outcome, error) {
-	choices, err := p.choose(ctx, r, byManager)
-	if err != nil {
-		return outcome{}, err
-	}
+// build installs and builds. What the image needs of toolchains that the build does not use is downloaded meanwhile.
+func (p pipeline) build(ctx context.Context, o output, choices []choice) (outcome, error) {
 	headers, needed := p.needs(choices)
 	var runtimes []libcnb.Layer
 	var out outcome
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		// The build needs nothing of these: what the image needs of them is downloaded meanwhile.
 		for _, t := range p.Toolchains {
 			if t.AtLaunch() && !needed[t.Language] && err == nil {
 				var l libcnb.Layer
@@ -112,7 +101,7 @@ func (p pipeline) attempt(ctx context.Context, r restored, byManager map[string]
 		return err
 	})
 	group.Go(func() (err error) {
-		out, err = p.perform(ctx, r.output, choices, headers)
+		out, err = p.perform(ctx, o, choices, headers)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -131,12 +120,12 @@ type choice struct {
 }
 
 // choose decides how packages are installed, from their lockfiles.
-func (p pipeline) choose(ctx context.Context, r restored, byManager map[string]string) ([]choice, error) {
+func (p pipeline) choose(ctx context.Context, r restored) ([]choice, error) {
 	var list []choice
 	for _, d := range r.installs {
 		c := choice{decided: d, skip: !d.builds && d.unchanged()}
 		if !c.skip {
-			by, err := p.installer(ctx, d, byManager[d.Language])
+			by, err := p.installer(ctx, d)
 			if err != nil {
 				return nil, err
 			}
@@ -168,13 +157,11 @@ type launched struct {
 }
 
 // installer gives the one that installs: the lockfile's, unless there is a reason why the package manager must.
-func (p pipeline) installer(ctx context.Context, d decided, why string) (installer, error) {
+func (p pipeline) installer(ctx context.Context, d decided) (installer, error) {
 	if d.Lockfile.Direct == nil {
 		return byManager{p}, nil
 	}
-	if why == "" {
-		why = d.Lockfile.NotDirect
-	}
+	why := d.Lockfile.NotDirect
 	if why == "" {
 		by, err := p.openDirect(ctx, d)
 		reason, is := direct.Unsupported(err)
@@ -216,7 +203,7 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 	for _, c := range choices {
 		b, err := p.prepare(ctx, c)
 		if err != nil {
-			return out, unsupportedBy(c.Language, err)
+			return out, err
 		}
 		builds = append(builds, b)
 		out.layers = layers.Merge(out.layers, b.caches...)
@@ -230,7 +217,7 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 	for _, b := range builds {
 		f, err := p.finish(ctx, b)
 		if err != nil {
-			return out, unsupportedBy(b.Language, err)
+			return out, err
 		}
 		all = append(all, f)
 	}
@@ -250,12 +237,4 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 		}
 	}
 	return out, nil
-}
-
-// unsupportedBy tells by which language an error says that its package manager must install.
-func unsupportedBy(language string, err error) error {
-	if why, is := direct.Unsupported(err); is {
-		return unsupported{language, why}
-	}
-	return err
 }

@@ -37,7 +37,7 @@ type built struct {
 func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 	none := built{choice: c}
 	if c.skip {
-		none.caches = p.store.Keep(layers.InstallCaches(p.Session, p.Plan, c.Install, c.toolchain, c.inputs)...)
+		none.caches = p.store.Keep(layers.KeptCaches(p.Session, c.Install, c.toolchain, c.inputs)...)
 		return none, nil
 	}
 	if !c.builds && !c.Launch.InPlace {
@@ -51,8 +51,19 @@ func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 		}
 	}
 	b, err := c.by.forBuild(ctx, c.decided, launch.Path)
+	if why, is := direct.Unsupported(err); is {
+		if c.by, err = p.leaveToManager(c.decided, why); err == nil {
+			b, err = c.by.forBuild(ctx, c.decided, "")
+		}
+	}
 	b.choice, b.installed, b.layer = c, true, launch
 	return b, err
+}
+
+// leaveToManager has the package manager install, from nothing, what turned out not to be installed from the lockfile.
+func (p pipeline) leaveToManager(d decided, why string) (installer, error) {
+	p.Log.Line("Packages", d.Manager.Name+" installs them itself: "+why)
+	return byManager{p}, d.trees.Remove()
 }
 
 // finished is an installation whose packages are where they stay.
@@ -103,18 +114,15 @@ func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
 // fill puts the packages for running into a new layer.
 func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, error) {
 	f.layer = b.layer
-	if f.layer.Name == "" {
-		var err error
+	var err error
+	if f.layer.Name == "" || b.installed && !b.launched {
 		if f.layer, err = p.store.Fresh(b.spec()); err != nil {
 			return f, err
 		}
 	}
-	var done launched
-	var err error
-	if b.installed {
-		done.links, err = b.by.fromBuild(ctx, b, f.layer.Path)
-	} else {
-		done, err = b.by.forLaunch(ctx, b.decided, f.layer.Path)
+	done, err := p.place(ctx, b, b.by, f.layer.Path)
+	if why, is := direct.Unsupported(err); is {
+		f, done, err = p.placeByManager(ctx, b, f, why)
 	}
 	if err != nil {
 		return f, err
@@ -129,6 +137,31 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 		f.layer.Metadata[unlistedKey] = list
 	}
 	return f, nil
+}
+
+// placeByManager has the package manager make the layer of packages after all; packages for building that are there are used.
+func (p pipeline) placeByManager(ctx context.Context, b built, f finished, why string) (finished, launched, error) {
+	var manager installer = byManager{p}
+	var err error
+	if !b.installed {
+		if manager, err = p.leaveToManager(b.decided, why); err != nil {
+			return f, launched{}, err
+		}
+	}
+	if f.layer, err = p.store.Fresh(b.spec()); err != nil {
+		return f, launched{}, err
+	}
+	done, err := p.place(ctx, b, manager, f.layer.Path)
+	return f, done, err
+}
+
+// place puts the packages for running into the folder of their layer: from those for building, if these are installed.
+func (p pipeline) place(ctx context.Context, b built, by installer, dir string) (launched, error) {
+	if !b.installed {
+		return by.forLaunch(ctx, b.decided, dir)
+	}
+	links, err := by.fromBuild(ctx, b, dir)
+	return launched{links: links}, err
 }
 
 // linksKey is the name, in a layer's metadata, of the places where the application needs links to it.

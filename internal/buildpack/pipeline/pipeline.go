@@ -92,8 +92,11 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	if p.unpacker == nil {
 		p.unpacker = unpack.Unpacker{Client: s.Client, Log: b.Log, Arch: s.Arch}
 	}
-	result, err := p.build(ctx, c.Layers)
-	return result, errors.Join(err, s.Close())
+	result, err := p.carryOut(ctx, c.Layers)
+	if left := s.Close(); left != nil {
+		b.Log.Warning("The temporary home folder of the build's programs could not be removed: " + left.Error())
+	}
+	return result, err
 }
 
 func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
@@ -105,8 +108,8 @@ func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
 	return make(app.Open(c.ApplicationPath), cnb.Lookup(c.Platform.Environment, b.Environ), target, time.Now())
 }
 
-// build runs the stages. Background writes are waited for, whatever comes of it.
-func (p pipeline) build(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
+// carryOut runs the stages. Background writes are waited for, whatever comes of it.
+func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
 	result, err := p.stages(ctx, l)
 	if failed := p.writes.wait(); err == nil {
 		err = failed

@@ -194,6 +194,84 @@ func TestFallsBackToTheManager(t *testing.T) {
 	}
 }
 
+// An installation from the lockfile that turns out to be the package manager's only when it is under way.
+func TestFallsBackToTheManagerLate(t *testing.T) {
+	for name, steps := range map[string]int{"with a build": 1, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkshop(t)
+			w.plan.Installs[0].Lockfile = plan.Lockfile{Name: "package-lock.json", Direct: &plan.DirectInstall{}}
+			w.plan.Build.Steps = w.plan.Build.Steps[:steps]
+			w.write(w.source, "package.json", `{"optionalDependencies": {"a": "file:a.tgz"}}`)
+			w.write(w.source, "package-lock.json", `{"lockfileVersion": 3, "packages": {"": {"optionalDependencies": {"a": "file:a.tgz"}},
+				"node_modules/a": {"version": "1.0.0", "resolved": "file:a.tgz", "integrity": "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==", "optional": true}}}`)
+			w.Expect(w.build()).To(Succeed(), w.log)
+			w.Expect(w.log).To(ContainSubstring("Packages    toys installs them itself: the optional package a"))
+			w.Expect(w.image).To(HaveKeyWithValue("toybox/toys/robot/toy", "robot"))
+			w.Expect(w.image).NotTo(HaveKey("toybox/toys/ruler/toy"))
+			// What the package manager has fetched is there the next time, and after a build that needed none of it.
+			w.Expect(w.build()).To(Succeed())
+			w.Expect(w.layerNames()).To(ContainElement("packages-cache"))
+		})
+	}
+}
+
+// Without the steps that wrote into them, the packages are those of a clean build.
+func TestStepsThatAreGone(t *testing.T) {
+	w := newWorkshop(t)
+	w.write(w.source, "main.toy", "paint")
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.image).To(HaveKeyWithValue("toybox/toys/ball/toy", "painted"))
+	w.plan.Build.Steps = nil
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.image).To(HaveKeyWithValue("toybox/toys/ball/toy", "ball"), w.log)
+}
+
+// What steps before the installation write is part of what a pure build has made.
+func TestPureStepsBeforeTheInstallation(t *testing.T) {
+	w := newWorkshop(t)
+	w.plan.Build.Pure = true
+	w.plan.Build.Before = plan.Steps([]plan.Command{{Title: "toy prebuild", Args: []string{"toy"}}}, "toy")
+	w.run = func(_ context.Context, r command.Runner, step plan.Command) error {
+		if step.Title == "toy prebuild" {
+			w.write(r.Dir, "generated.toy", "before")
+		}
+		return nil
+	}
+	for range 2 {
+		w.Expect(w.build()).To(Succeed())
+		w.Expect(w.read(w.app, "")).To(HaveKeyWithValue("generated.toy", "before"))
+	}
+	w.Expect(w.ran).To(BeEmpty())
+}
+
+// Metadata that cannot be read counts as none; nothing is written elsewhere.
+func TestUnreadableMetadata(t *testing.T) {
+	w := newWorkshop(t)
+	w.Expect(w.build()).To(Succeed())
+	clean, names := w.image, w.layerNames()
+	for _, name := range names {
+		w.write(w.layers, name+".toml", "not = [TOML")
+	}
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.image).To(Equal(clean))
+	w.Expect(w.layerNames()).To(Equal(names))
+	w.Expect(w.read(w.app, "")).To(And(HaveLen(3), HaveKey("built/main")), "source and output alone")
+}
+
+// Packages of another language that only steps use are not installed where no step does.
+func TestPackagesThatNothingUses(t *testing.T) {
+	w := newWorkshop(t)
+	second, install := w.plan.Toolchains[0], w.plan.Installs[0]
+	second.Language, second.LayerPrefix, second.Runtime.Release.Name = "doll", "doll-", "doll"
+	install.Language, install.Layer, install.Trees.Dirs, install.Launch.None = "doll", "dollhouse", []string{"dolls"}, true
+	install.Commands.All.Title, install.Commands.Hooks = "dolls install", []plan.Command{{Title: "dolls hook", Args: []string{"doll"}}}
+	w.plan.Toolchains, w.plan.Installs = append(w.plan.Toolchains, second), append(w.plan.Installs, install)
+	w.write(w.source, "dolls/committed", "in the source")
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.ran).To(Equal([]string{"toys install", "toy build", "toys prune"}))
+	w.Expect(w.read(w.app, "")).To(HaveKey("dolls/committed"))
+}
+
 // A step that fails, or is interrupted, ends the build; nothing of it is kept, and the next build succeeds.
 func TestFailures(t *testing.T) {
 	broken := &problem.Problem{ID: "run/failed", Title: "toy build failed"}

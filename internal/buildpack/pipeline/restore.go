@@ -4,6 +4,7 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
@@ -20,7 +21,7 @@ type decided struct {
 	toolchain plan.Toolchain
 	trees     trees.Trees
 	inputs    layers.PackageInputs
-	// last is the layer of the last build, and cause why it cannot be reused, apart from what the build writes into it.
+	// last is the layer of the last build, and cause why it cannot be reused; where steps run, apart from what they write into it.
 	last  libcnb.Layer
 	cause string
 	// builds: steps of the application need the packages for building.
@@ -44,6 +45,18 @@ type output struct {
 	// last is what they made the last time, usable whether that can be used again.
 	last   libcnb.Layer
 	usable bool
+	// before are the application's files before any step ran.
+	before files.Snapshot
+}
+
+// recording gives the output while it is made: what is there now is not the steps' making.
+func (o output) recording() (output, error) {
+	if !o.pure {
+		return o, nil
+	}
+	var err error
+	o.before, err = o.Snapshot()
+	return o, err
 }
 
 // restore looks at what the last build has left. What installations have left in the application's folder is removed.
@@ -57,7 +70,16 @@ func (p pipeline) restore() (r restored, err error) {
 			Install: in, trees: trees.Of(p.App, in), inputs: packages[in.Layer], last: p.store.Last(in.Layer), builds: layers.Builds(p.Plan, in),
 		}
 		d.toolchain, _ = p.Toolchain(in.Language)
-		d.cause = p.orRequired(d.Install, d.inputs.All.CauseBut(d.last.Metadata, layers.WrittenInput))
+		cause := d.inputs.All.Cause(d.last.Metadata)
+		if d.builds {
+			cause = d.inputs.All.CauseBut(d.last.Metadata, layers.WrittenInput)
+		}
+		d.cause = p.orRequired(d.Install, cause)
+		if d.Launch.None && !d.builds {
+			// Nothing needs these packages.
+			r.installs = append(r.installs, d)
+			continue
+		}
 		if err := d.trees.Remove(); err != nil {
 			return r, err
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
-	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -26,13 +25,6 @@ func (p pipeline) runSteps(ctx context.Context, o output, builds []built, header
 	if len(steps) == 0 {
 		return nil, nil
 	}
-	var before files.Snapshot
-	if o.pure {
-		var err error
-		if before, err = o.Snapshot(); err != nil {
-			return nil, err
-		}
-	}
 	kept, err := p.runWithCaches(ctx, steps, headers)
 	if err != nil || !o.pure {
 		return kept, err
@@ -41,7 +33,7 @@ func (p pipeline) runSteps(ctx context.Context, o output, builds []built, header
 	if err != nil {
 		return nil, err
 	}
-	made, err := o.Keep(before, into)
+	made, err := o.Keep(o.before, into)
 	return append(kept, made), err
 }
 

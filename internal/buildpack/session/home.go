@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -37,6 +38,16 @@ func (h home) remove() error {
 	if !h.temporary {
 		return nil
 	}
+	if os.RemoveAll(h.dir) == nil {
+		return nil
+	}
+	// Tools leave folders there that cannot be written to, such as Go's module cache.
+	_ = filepath.WalkDir(h.dir, func(file string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(file, 0o700)
+		}
+		return nil
+	})
 	return os.RemoveAll(h.dir)
 }
 
