@@ -4,17 +4,21 @@
 package inventory
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
-// list is written by hand, one release a line. A Node.js release has the SHA-256 (hex) of the official archive, from the
+// list is written by cmd/releases, one release a line. A Node.js release has the SHA-256 (hex) of the official archive, from the
 // SHASUMS256.txt next to it, and the integrity of the same version's package on the npm registry, where there is one. A
 // release of Ruby is a portable build, which needs nothing but a C library.
 //
@@ -24,6 +28,8 @@ var list []byte
 // Catalog is the list of releases, and the line used when an application asks for none.
 type Catalog struct {
 	Releases []plan.Release
+	// Date is that of the list: what is newer is not in it.
+	Date time.Time
 	// Defaults maps a release's name to a range in its language's syntax.
 	Defaults map[string]string
 	// Libc is the C library that the releases run with, as npm names it: "glibc" or "musl".
@@ -37,11 +43,15 @@ type pin struct{ SHA256, Integrity string }
 type line struct {
 	LTS       string `json:"lts"`
 	EndOfLife string `json:"end-of-life"`
+	// LTSStart and Maintenance bound the time in which a line is the active LTS, as dates: https://github.com/nodejs/Release#release-phases.
+	LTSStart    string `json:"lts-start"`
+	Maintenance string `json:"maintenance"`
 	// NPM is the version of npm to add when the archive brings none.
 	NPM string `json:"npm"`
 }
 
 type file struct {
+	Date     string
 	Defaults map[string]string
 	Lines    map[string]line
 	Node     []struct {
@@ -69,7 +79,12 @@ func read(text []byte, arch string) (Catalog, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Catalog{}, fmt.Errorf("read the list of releases: %w", err)
 	}
-	c := Catalog{Defaults: f.Defaults}
+	c := Catalog{Defaults: map[string]string{"node": f.activeLTS() + ".x"}}
+	maps.Copy(c.Defaults, f.Defaults)
+	var err error
+	if c.Date, err = time.Parse(time.DateOnly, f.Date); err != nil {
+		return c, fmt.Errorf("read the list of releases: %w", err)
+	}
 	for _, row := range f.Node {
 		major, _, _ := strings.Cut(row.Version, ".")
 		common, known := f.Lines[major]
@@ -103,6 +118,34 @@ func read(text []byte, arch string) (Catalog, error) {
 		}
 	}
 	return c, nil
+}
+
+// activeLTS is the newest line that is in its active LTS phase at the date of the list, so that one list always gives the same; by
+// its major version. Between two lines, it is the newest that has been one.
+func (f file) activeLTS() string {
+	newest, active := 0, 0
+	for major, l := range f.Lines {
+		n, err := strconv.Atoi(major)
+		if err != nil || l.LTSStart == "" || l.LTSStart > f.Date {
+			continue
+		}
+		newest = max(newest, n)
+		if l.Maintenance == "" || f.Date < l.Maintenance {
+			active = max(active, n)
+		}
+	}
+	return strconv.Itoa(cmp.Or(active, newest))
+}
+
+// old is the age from which on the list may lack security fixes.
+const old = 60 * 24 * time.Hour
+
+// Age warns of a list that is old; it is empty otherwise.
+func (c Catalog) Age(now time.Time) string {
+	if now.Sub(c.Date) < old {
+		return ""
+	}
+	return fmt.Sprintf("This version of Gantry knows the releases up to %s: newer ones with security fixes are not installed. Update Gantry.", c.Date.Format(time.DateOnly))
 }
 
 // rubyArchs maps Go's names of architectures to those of the portable builds.

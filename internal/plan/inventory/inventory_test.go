@@ -3,6 +3,7 @@ package inventory
 import (
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -39,7 +40,33 @@ func TestTheReleases(t *testing.T) {
 	}
 }
 
+// Which line is the active LTS follows from the schedule and the date of the list.
+func TestActiveLTS(t *testing.T) {
+	lines := map[string]line{
+		"20": {LTSStart: "2023-10-24", Maintenance: "2024-10-22"}, "22": {LTSStart: "2024-10-29", Maintenance: "2025-10-21"}, "23": {Maintenance: "2025-04-01"},
+		"24": {LTSStart: "2025-10-28", Maintenance: "2026-10-20"}, "26": {LTSStart: "2026-10-28"},
+	}
+	for date, want := range map[string]string{
+		"2023-12-01": "20", "2024-10-25": "20", "2025-06-01": "22", "2025-10-25": "22", "2026-07-01": "24", "2026-10-25": "24", "2026-11-28": "26",
+	} {
+		NewWithT(t).Expect(file{Date: date, Lines: lines}.activeLTS()).To(Equal(want), date)
+	}
+}
+
+func TestAge(t *testing.T) {
+	g := NewWithT(t)
+	c, err := For("amd64", "glibc")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.Defaults["node"]).To(Equal("26.x"))
+	g.Expect(c.Age(c.Date.AddDate(0, 0, 59))).To(BeEmpty())
+	g.Expect(c.Age(c.Date.AddDate(0, 0, 60))).To(Equal("This version of Gantry knows the releases up to " + c.Date.Format(time.DateOnly) +
+		": newer ones with security fixes are not installed. Update Gantry."))
+	for _, version := range []string{"26.12.1", "24.22.3", "22.23.5"} {
+		g.Expect(c.Releases).To(ContainElement(And(HaveField("Name", "node"), HaveField("Version", version))))
+	}
+}
+
 func TestUnpinnedReleasesAreRefused(t *testing.T) {
-	_, err := read([]byte(`{"tools": [{"name": "yarn", "version": "1.0.0", "package": "yarn"}]}`), "amd64")
+	_, err := read([]byte(`{"date": "2026-01-01", "tools": [{"name": "yarn", "version": "1.0.0", "package": "yarn"}]}`), "amd64")
 	NewWithT(t).Expect(err).To(MatchError("the list of releases: yarn 1.0.0 has no pinned source"))
 }

@@ -1,6 +1,8 @@
 package nodejs
 
 import (
+	"slices"
+
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
@@ -13,7 +15,19 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 	if err != nil {
 		return plan.Release{}, plan.Decision{}, err
 	}
+	releases.Releases = slices.DeleteFunc(slices.Clone(releases.Releases), func(r plan.Release) bool { return r.Name == "node" && !p.comesFrom(r) })
 	return nodeversion.Choose(r, asked, releases, p.settings.NodeUnlisted.Value == "true")
+}
+
+// comesFrom reports whether the place that is set has a release: some are pinned by the npm registry's checksum alone.
+func (p *Project) comesFrom(r plan.Release) bool {
+	switch sources[p.settings.NodeSource.Value] {
+	case plan.SourceOfficial:
+		return r.SHA256 != ""
+	case plan.SourceRegistry:
+		return r.Integrity != ""
+	}
+	return true
 }
 
 // requested gives the version that the application asks for; ok is false when it asks for none. What the application

@@ -117,6 +117,9 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 		return Resolved{}, err
 	}
 	declared = withNeeds(declared, p.Image.Needs)
+	if warning := releases.Age(now); warning != "" {
+		p.Warnings = append(p.Warnings, warning)
+	}
 	for _, t := range p.Toolchains {
 		if warning := t.Runtime.EndOfLife(now); warning != "" {
 			p.Warnings = append(p.Warnings, warning)

@@ -85,9 +85,9 @@ func (r Request) matcher(list []Candidate, preferred semver.Range) (func(semver.
 		return func(v semver.Version) bool { return v.Compare(newest) == 0 }, nil
 	case alias == "lts" || alias == "lts/*" || alias == "--lts":
 		return preferred.Matches, nil
-	case strings.HasPrefix(alias, "lts/") || strings.HasPrefix(alias, "lts-"):
-		name := alias[len("lts/"):]
-		if !slices.ContainsFunc(list, func(c Candidate) bool { return c.LTS == name }) {
+	case strings.HasPrefix(alias, "lts/") || strings.HasPrefix(alias, "lts-") || hasLine(list, alias):
+		name := strings.TrimPrefix(strings.TrimPrefix(alias, "lts/"), "lts-")
+		if !hasLine(list, name) {
 			return nil, fmt.Errorf("no line is called %s", name)
 		}
 		return func(v semver.Version) bool {
@@ -96,6 +96,11 @@ func (r Request) matcher(list []Candidate, preferred semver.Range) (func(semver.
 	}
 	parsed, err := semver.ParseRange(r.Text)
 	return parsed.Matches, err
+}
+
+// hasLine reports whether a line has a code name: "iron" is Node.js 20.
+func hasLine(list []Candidate, name string) bool {
+	return name != "" && slices.ContainsFunc(list, func(c Candidate) bool { return c.LTS == name })
 }
 
 func (r Request) unparsable(list []Candidate) error {
