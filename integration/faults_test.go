@@ -10,7 +10,9 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -195,4 +197,31 @@ func TestInterruptedBuild(t *testing.T) {
 	p.edit("package.json", `"build": "node -e 'setTimeout(() => {}, 60000)'", `, "")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring("Reusing layer 'gantry/app:node'"))
+}
+
+// What an operator changes in buildpack.toml takes effect; what is misspelled there is not passed over.
+func TestChangedBuildpackTOML(t *testing.T) {
+	t.Parallel()
+	p := copySample(t, "plain")
+	changed := filepath.Join(t.TempDir(), "buildpack")
+	out, err := exec.Command("cp", "-R", "../build/buildpack", changed).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	build := func(before, after string) (string, error) {
+		file := filepath.Join(changed, "buildpack.toml")
+		text, err := os.ReadFile(file)
+		p.Expect(err).NotTo(HaveOccurred())
+		p.Expect(string(text)).To(ContainSubstring(before))
+		p.Expect(os.WriteFile(file, []byte(strings.Replace(string(text), before, after, 1)), 0o644)).To(Succeed())
+		o := p.options()
+		o.Buildpack = changed
+		var log bytes.Buffer
+		_, err = localbuild.Build(t.Context(), o, buildlog.New(&log, false), &log, &log)
+		return log.String(), err
+	}
+	log, err := build(`name = "BP_NODE_VERSION"`, `name = "BP_NODE_VERSION"`+"\ndefault = \"22\"")
+	p.Expect(err).NotTo(HaveOccurred(), log)
+	p.Expect(log).To(MatchRegexp(`Node\.js  22\.\d+\.\d+ +from the default in buildpack\.toml \(22\)`))
+	log, err = build(`name = "BP_CACHE_LIMIT"`, `name = "BP_CASH_LIMIT"`)
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring(`buildpack.toml has a configuration "BP_CASH_LIMIT" that Gantry does not know  [settings/unknown-configuration]`))
 }

@@ -18,7 +18,11 @@ import (
 // Detect gives the detect phase; out receives the line that says why an application is not for Gantry.
 func Detect(environ []string, out io.Writer) libcnb.DetectFunc {
 	return func(ctx libcnb.DetectContext) (libcnb.DetectResult, error) {
-		found, err := resolve.Recognize(app.Open(ctx.ApplicationPath), cnb.Lookup(ctx.Platform.Environment, environ))
+		resolver, err := resolve.For(ctx.Buildpack.Metadata)
+		if err != nil {
+			return libcnb.DetectResult{}, err
+		}
+		found, err := resolver.Recognize(app.Open(ctx.ApplicationPath), cnb.Lookup(ctx.Platform.Environment, environ))
 		if errors.Is(err, resolve.ErrNotRecognized) {
 			p := problem.As(err)
 			_, _ = fmt.Fprintf(out, "Not for Gantry: %s. %s\n", p.Why, strings.Join(p.Hints, " "))

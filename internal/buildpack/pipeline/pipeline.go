@@ -102,7 +102,11 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
 	make := b.Resolve
 	if make == nil {
-		make = resolve.Plan
+		resolver, err := resolve.For(c.Buildpack.Metadata)
+		if err != nil {
+			return resolve.Resolved{}, err
+		}
+		make = resolver.Plan
 	}
 	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/")}
 	return make(app.Open(c.ApplicationPath), cnb.Lookup(c.Platform.Environment, b.Environ), target, time.Now())

@@ -43,5 +43,8 @@ func (p *Project) requested() (r nodeversion.Request, ok bool, err error) {
 	if p.root != "" {
 		dirs = append(dirs, "")
 	}
-	return nodeversion.Find(p.app, manifests, dirs)
+	if r, ok, err = nodeversion.Find(p.app, manifests, dirs); ok || err != nil || p.settings.NodeVersion.Value == "" {
+		return r, ok, err
+	}
+	return nodeversion.Request{Text: p.settings.NodeVersion.Value, Origin: p.settings.NodeVersion.Origin}, true, nil
 }

@@ -99,7 +99,7 @@ func (p *Project) buildEnv(npm plan.Release) map[string]string {
 		// Of npm's variables, it hands these to scripts; the first of its version 11 do not, but of the other case.
 		env["npm_config_nodedir"], env["NPM_CONFIG_NODEDIR"] = plan.ToolchainDir, plan.ToolchainDir
 	}
-	if p.settings.NPMRegistry.IsSet() {
+	if s := p.settings.NPMRegistry; s.IsSet() || s.IsOperators() && p.registry == s.Value {
 		for _, name := range []string{"npm_config_registry", "YARN_NPM_REGISTRY_SERVER", "YARN_REGISTRY", "pnpm_config_registry"} {
 			env[name] = p.registry
 		}

@@ -43,7 +43,17 @@ type Application struct {
 func (a Application) Provides() []string { return a.project.Provides() }
 
 // Resolver knows languages; the first that recognises an application builds it.
-type Resolver struct{ Languages []Language }
+type Resolver struct {
+	Languages []Language
+	// Defaults are those of settings in buildpack.toml.
+	Defaults settings.Defaults
+}
+
+// For gives the resolver for a buildpack.toml, whose table metadata is given.
+func For(metadata map[string]any) (Resolver, error) {
+	defaults, err := settings.DefaultsOf(metadata)
+	return Resolver{Languages: Default.Languages, Defaults: defaults}, err
+}
 
 // Default knows all languages of Gantry.
 var Default = Resolver{Languages: []Language{rubyLanguage{}, nodeLanguage{}}}
@@ -60,7 +70,7 @@ func Plan(source app.App, lookup func(string) (string, bool), target Target, now
 
 // Recognize reads the settings, and finds the language.
 func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
-	chosen, err := settings.Read(source, lookup)
+	chosen, err := settings.Read(source, lookup, r.Defaults)
 	if err != nil {
 		return Application{}, err
 	}

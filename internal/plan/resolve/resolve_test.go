@@ -103,6 +103,33 @@ func TestNotRecognized(t *testing.T) {
 	g.Expect(hint()).To(HavePrefix("Name the application's folder; for one of api, 1, 2, 3, set "))
 }
 
+// Defaults of buildpack.toml decide where the application says nothing.
+func TestDefaultsOfBuildpackTOML(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"Node.js":                     {files: map[string]string{"server.js": ""}, want: "22.23.5 from the default in buildpack.toml (22)"},
+		"Node.js, the files say more": {files: map[string]string{"server.js": "", ".nvmrc": "24.18.0\n"}, want: "24.18.0 from .nvmrc (24.18.0)"},
+		"Ruby":                        {files: map[string]string{"Gemfile": "gem 'rackup'\ngem 'webrick'\n", "config.ru": ""}, want: "3.3.8 from the default in buildpack.toml (3.3.8)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			source := fstest.MapFS{}
+			for file, text := range c.files {
+				source[file] = &fstest.MapFile{Data: []byte(text)}
+			}
+			resolver, err := resolve.For(map[string]any{"configurations": []map[string]any{
+				{"name": "BP_NODE_VERSION", "default": "22"}, {"name": "BP_RUBY_VERSION", "default": "3.3.8"},
+			}})
+			g.Expect(err).NotTo(HaveOccurred())
+			r, err := resolver.Plan(app.App{FS: source}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Decisions[0].Value + " " + r.Decisions[0].Origin).To(Equal(c.want))
+		})
+	}
+}
+
 func nothing(string) (string, bool) { return "", false }
 
 func planned(g *WithT, source fstest.MapFS) plan.Plan {

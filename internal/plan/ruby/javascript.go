@@ -28,7 +28,7 @@ var javascriptGems = []string{"react_on_rails", "react-rails", "grover", "mjml-r
 
 // NodeAtLaunch says why the running application needs Node.js, and whether it needs the packages, too; why is empty where it does not.
 func (p *Project) NodeAtLaunch() (why string, packages bool) {
-	if s := p.settings.NodeAtLaunch; s.IsSet() {
+	if s := p.settings.NodeAtLaunch; s.Value != "" {
 		if s.Value == "true" {
 			return s.Origin, true
 		}

@@ -167,6 +167,9 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 	}
 	first := request{releases.Defaults["ruby"], "the line that is used when nothing asks for another", problem.Position{}}
 	origin := first.origin
+	if s := p.settings.RubyVersion; len(asked) == 0 && s.Value != "" {
+		asked = []request{{s.Value, s.Origin, problem.Position{}}}
+	}
 	if len(asked) > 0 {
 		first = asked[0]
 		origin = fmt.Sprintf("from %s (%s)", first.origin, first.text)

@@ -20,16 +20,22 @@ import (
 // Setting is a value and where it came from.
 type Setting struct {
 	Value string
-	// Origin is the variable's name, "project.toml:3:1", or "default".
+	// Origin is the variable's name, "project.toml:3:1", or which default it is.
 	Origin string
 	// Where is the value's place in project.toml; zero for all other origins.
 	Where problem.Position
 }
 
-// IsSet reports whether somebody has chosen the value.
-func (s Setting) IsSet() bool { return s.Origin != defaultOrigin }
+// IsSet reports whether the user has chosen the value.
+func (s Setting) IsSet() bool { return s.Origin != defaultOrigin && s.Origin != operatorOrigin }
 
-const defaultOrigin = "default"
+// IsOperators reports whether the value is a default that buildpack.toml has in place of Gantry's.
+func (s Setting) IsOperators() bool { return s.Origin == operatorOrigin }
+
+const (
+	defaultOrigin  = "default"
+	operatorOrigin = "the default in buildpack.toml"
+)
 
 // Settings are all settings of a build.
 type Settings struct {
@@ -119,11 +125,14 @@ func (d definition) otherwise() string {
 	return " for the default (" + d.fallback + ")"
 }
 
-// Read gives the settings of an application. lookup finds a platform variable.
-func Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
+// Read gives the settings of an application. lookup finds a platform variable; defaults are those of buildpack.toml.
+func Read(a app.App, lookup func(string) (string, bool), defaults Defaults) (Settings, error) {
 	var s Settings
 	for _, d := range definitions {
 		*d.target(&s) = Setting{Value: d.fallback, Origin: defaultOrigin}
+		if value, found := defaults[d.env]; found && value != d.fallback {
+			*d.target(&s) = Setting{Value: value, Origin: operatorOrigin}
+		}
 	}
 	table, err := projecttoml.Read(a)
 	if err != nil {
