@@ -27,7 +27,9 @@ type Options struct {
 	// Lookup finds a variable of the build; Environ are those that are set, as NAME=value.
 	Lookup  func(string) (string, bool)
 	Environ []string
-	JSON    bool
+	// Metadata is the table metadata of a buildpack.toml, whose defaults count; nil for Gantry's.
+	Metadata map[string]any
+	JSON     bool
 	// Color paints the text for a terminal.
 	Color bool
 }
@@ -64,7 +66,11 @@ type process struct {
 
 // Write explains an application.
 func Write(o Options, out io.Writer) error {
-	resolved, err := resolve.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc"}, time.Now())
+	resolver, err := resolve.For(o.Metadata)
+	if err != nil {
+		return err
+	}
+	resolved, err := resolver.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc"}, time.Now())
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,18 @@ func TestJSON(t *testing.T) {
 	g.Expect(e.Contract.Variables[0].Name).To(Equal("DATABASE_URL"))
 }
 
+// A default that an operator has changed in buildpack.toml is what explain tells of.
+func TestDefaultsOfBuildpackTOML(t *testing.T) {
+	g := NewWithT(t)
+	var out bytes.Buffer
+	options := explain.Options{
+		App: application(t, map[string]string{"server.js": ""}), Arch: "amd64", Lookup: func(string) (string, bool) { return "", false },
+		Metadata: map[string]any{"configurations": []any{map[string]any{"name": "BP_NODE_VERSION", "default": "22"}}},
+	}
+	g.Expect(explain.Write(options, &out)).To(Succeed())
+	g.Expect(out.String()).To(MatchRegexp(`Node\.js  22\.\S+ +from the default in buildpack\.toml \(22\)`))
+}
+
 func TestNoApplication(t *testing.T) {
 	err := explain.Write(explain.Options{App: t.TempDir(), Arch: "amd64", Lookup: func(string) (string, bool) { return "", false }}, &bytes.Buffer{})
 	NewWithT(t).Expect(problem.As(err).ID).To(Equal("app/unknown"))
