@@ -1,6 +1,9 @@
 package plan
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // Build is the application's own build.
 type Build struct {
@@ -51,6 +54,9 @@ type Command struct {
 	// Warnings are what the output may reveal of a command that has not failed.
 	Warnings []OutputWarning `json:"-"`
 }
+
+// Run gives the command of a program and its arguments, which is what the log calls it.
+func Run(words ...string) Command { return Command{Title: strings.Join(words, " "), Args: words} }
 
 // OutputWarning is a warning that a command's output reveals.
 type OutputWarning struct {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
@@ -12,7 +13,7 @@ import (
 
 // BuildOnly is an application of which Node.js knows nothing: it only builds something with Node.js.
 func BuildOnly(a app.App, s settings.Settings) *Project {
-	return &Project{app: a, settings: s, manager: manager{kind: kindOf("npm")}, registry: s.NPMRegistry.Value}
+	return &Project{app: a, settings: s, manager: pkgmanager.Manager{Kind: pkgmanager.KindOf("npm")}, registry: s.NPMRegistry.Value}
 }
 
 // Addition is what Node.js adds to an application of another language.
@@ -64,7 +65,7 @@ func (p *Project) Add(releases inventory.Catalog, atLaunch string, withPackages 
 		if a.Install != nil {
 			a.Install = withoutLaunch(*a.Install)
 			// Its folder of programs is on the PATH of the build.
-			a.Toolchain.Path = inDir(p.root, []string{packagesDir + "/.bin"})
+			a.Toolchain.Path = app.InDir(p.root, []string{packagesDir + "/.bin"})
 		}
 	} else if a, err = p.addToProcesses(a, slices.Clone(processes), releases); err != nil {
 		return a, err

@@ -1,5 +1,7 @@
 package nodejs
 
+import "github.com/gantry-buildpack/gantry/internal/source/app"
+
 // browsers are packages that look in the home folder for a browser that they have fetched there: https://pptr.dev/guides/configuration
 // and https://playwright.dev/docs/browsers#managing-browser-binaries.
 var browsers = []struct{ name, inApp, elsewhere string }{
@@ -13,7 +15,7 @@ var browserConfigs = []string{".puppeteerrc", ".puppeteerrc.cjs", ".puppeteerrc.
 // withoutBrowser warns of packages whose browser would not be in the image.
 func (p *Project) withoutBrowser() (warnings []string) {
 	for _, b := range browsers {
-		if _, atLaunch := p.manifest.Uses(b.name); !atLaunch || b.name == "puppeteer" && firstOf(p.app, inDir(p.dir, browserConfigs)) != "" {
+		if _, atLaunch := p.manifest.Uses(b.name); !atLaunch || b.name == "puppeteer" && p.app.FirstOf(app.InDir(p.dir, browserConfigs)) != "" {
 			continue
 		}
 		warnings = append(warnings, b.name+" looks for a browser in the home folder, and what is fetched there while building is not in the image. Fetch it in a build script "+

@@ -10,6 +10,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
@@ -167,7 +168,7 @@ func (p *Project) buildsOnInstall() bool {
 }
 
 func (p *Project) script(name, dir string) plan.Command {
-	step := runs(p.manager.name, "run", name)
+	step := plan.Run(p.manager.Name, "run", name)
 	step.Dir, step.Failures = dir, p.scriptFailures()
 	return step
 }
@@ -188,14 +189,14 @@ func (p *Project) orchestrated(script string) (step plan.Command, origin string,
 			for _, name := range p.names() {
 				words = append(words, "--filter="+name)
 			}
-			step = runs(words...)
+			step = plan.Run(words...)
 			step.Dir, step.Failures = p.root, p.scriptFailures()
 			step.Env = map[string]string{"TURBO_TELEMETRY_DISABLED": "1"}
 			return step, file + " is there", true
 		}
 	}
 	if file := path.Join(p.root, "nx.json"); p.top.Has("nx") && p.manifest.Name != "" && p.app.Has(file) {
-		step = runs("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
+		step = plan.Run("nx", "run-many", "--targets="+script, "--projects="+strings.Join(p.names(), ","))
 		step.Dir, step.Failures = p.root, p.scriptFailures()
 		step.Env = map[string]string{"NX_DAEMON": "false"}
 		return step, file + " is there", true
@@ -216,7 +217,7 @@ func (p *Project) names() []string {
 
 // caches are the places where build tools keep what makes their next run faster, for every framework.
 func (p *Project) caches() []string {
-	list := inDir(p.root, []string{".turbo", ".nx/cache", packagesDir + "/.cache", packagesDir + "/.vite"})
+	list := app.InDir(p.root, []string{".turbo", ".nx/cache", packagesDir + "/.cache", packagesDir + "/.vite"})
 	names := []string{packagesDir + "/.cache", packagesDir + "/.vite", ".turbo", ".parcel-cache", ".eslintcache"}
 	if p.onlyChecksTypes() {
 		names = append(names, "*.tsbuildinfo")
@@ -224,9 +225,9 @@ func (p *Project) caches() []string {
 	if f, known := p.framework(); known {
 		names = append(names, f.caches...)
 	}
-	list = append(list, inDir(p.dir, names)...)
+	list = append(list, app.InDir(p.dir, names)...)
 	for _, m := range p.members {
-		list = append(list, inDir(path.Join(p.root, m.dir), []string{".turbo", packagesDir + "/.cache"})...)
+		list = append(list, app.InDir(path.Join(p.root, m.dir), []string{".turbo", packagesDir + "/.cache"})...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

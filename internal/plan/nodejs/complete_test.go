@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
@@ -54,28 +55,28 @@ func TestPackageManagersAreComplete(t *testing.T) {
 	g := NewWithT(t)
 	docs, err := os.ReadFile("../../../docs/nodejs.md")
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, k := range kinds {
-		file := k.lockfiles[len(k.lockfiles)-1]
-		if k.name == "bun" {
-			file = k.lockfiles[0]
+	for _, k := range pkgmanager.Kinds {
+		file := k.Lockfiles[len(k.Lockfiles)-1]
+		if k.Name == "bun" {
+			file = k.Lockfiles[0]
 		}
-		for _, name := range k.lockfiles {
+		for _, name := range k.Lockfiles {
 			if !strings.Contains(string(docs), "`"+name+"`") {
-				t.Errorf("docs/nodejs.md lacks %s, a lockfile of %s", name, k.title)
+				t.Errorf("docs/nodejs.md lacks %s, a lockfile of %s", name, k.Title)
 			}
 		}
 		if !lockfile.IsKnown(file) {
-			t.Errorf("internal/source/lockfile lacks a reader for %s, the lockfile of %s", file, k.title)
+			t.Errorf("internal/source/lockfile lacks a reader for %s, the lockfile of %s", file, k.Title)
 		}
 		used, err := filepath.Glob("../../../integration/testdata/managers/*/" + file)
 		g.Expect(err).NotTo(HaveOccurred())
 		samples, err := filepath.Glob("../../../samples/*/" + file)
 		g.Expect(err).NotTo(HaveOccurred())
 		if len(used)+len(samples) == 0 {
-			t.Errorf("integration/testdata/managers lacks an application with %s, the lockfile of %s", file, k.title)
+			t.Errorf("integration/testdata/managers lacks an application with %s, the lockfile of %s", file, k.Title)
 		}
-		if example[k.name] == "" {
-			t.Errorf("internal/plan/nodejs/manager.go: example lacks a version of %s for hints", k.title)
+		if pkgmanager.Example[k.Name] == "" {
+			t.Errorf("internal/plan/nodejs/pkgmanager/choose.go: Example lacks a version of %s for hints", k.Title)
 		}
 	}
 }

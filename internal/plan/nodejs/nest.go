@@ -19,7 +19,7 @@ func nestOutput(p *Project) (output, bool) {
 		return output{}, false
 	}
 	if p.manifest.Scripts[production] != "" {
-		return output{command: p.manager.name + " run " + production, why: "scripts." + production}, true
+		return output{command: p.manager.Name + " run " + production, why: "scripts." + production}, true
 	}
 	var cli struct {
 		EntryFile, Root string

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
@@ -36,7 +37,7 @@ type Project struct {
 	onlyMember bool
 	// more are the folders of further applications of the same image.
 	more    []string
-	manager manager
+	manager pkgmanager.Manager
 	// declared are the processes that the Procfile and project.toml declare.
 	declared []procfile.Entry
 	// registry is the npm registry's URL.
@@ -49,7 +50,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if err := p.locate(); err != nil {
 		return nil, err
 	}
-	if !p.selected() && !p.found && firstOf(a, inDir(p.dir, detectFiles)) == "" {
+	if !p.selected() && !p.found && a.FirstOf(app.InDir(p.dir, detectFiles)) == "" {
 		return nil, nil
 	}
 	var err error
@@ -59,7 +60,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if err := p.chooseMember(); err != nil {
 		return nil, err
 	}
-	if p.manager, err = p.chooseManager(); err != nil {
+	if p.manager, err = pkgmanager.Choose(p.packageSource()); err != nil {
 		return nil, err
 	}
 	if p.registry, err = chooseRegistry(a, path.Join(p.root, ".npmrc"), s); err != nil {
@@ -92,15 +93,17 @@ func (p *Project) readProcesses() ([]procfile.Entry, error) {
 	return entries, nil
 }
 
-// firstOf gives the first of some files that there is.
-func firstOf(a app.App, names []string) string {
-	for _, name := range names {
-		if a.Has(name) {
-			return name
-		}
+// packageSource is what decides about the packages.
+func (p *Project) packageSource() pkgmanager.Source {
+	s := pkgmanager.Source{App: p.app, Root: p.root, Top: p.top, Workspaces: len(p.members) > 0, Chosen: p.selected(), Package: p.manifest.Name}
+	if p.settings.NodeInstaller.Value == "npm" {
+		s.OnlyNPM = p.settings.NodeInstaller.Origin
 	}
-	return ""
+	return s
 }
+
+// pnp reports whether Node.js finds packages by Yarn's Plug'n'Play: https://yarnpkg.com/features/pnp.
+func (p *Project) pnp() bool { return p.manager.PnP() && p.hasPackages() }
 
 // in gives the name of a file of the application in the source tree.
 func (p *Project) in(name string) string { return path.Join(p.dir, name) }

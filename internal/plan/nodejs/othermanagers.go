@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
@@ -15,7 +16,7 @@ var managerOf = map[string]string{"yarn": "yarn", "yarnpkg": "yarn", "pnpm": "pn
 
 // otherManagers are those, besides the one that installs, that scripts of the build or the start run: a package-lock.json, and
 // "build": "yarn build:css && yarn build:js", as Rails' generators write it.
-func (p *Project) otherManagers() []kind {
+func (p *Project) otherManagers() []pkgmanager.Kind {
 	found := map[string]bool{}
 	manifests, members := []packagejson.Manifest{p.top, p.manifest}, p.members
 	if p.selected() {
@@ -31,8 +32,8 @@ func (p *Project) otherManagers() []kind {
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool {
+	return slices.DeleteFunc(slices.Clone(pkgmanager.Kinds), func(k pkgmanager.Kind) bool {
 		// A package of that name brings the program.
-		return !found[k.name] || k.name == p.manager.name || p.top.Has(k.name) || p.manifest.Has(k.name)
+		return !found[k.Name] || k.Name == p.manager.Name || p.top.Has(k.Name) || p.manifest.Has(k.Name)
 	})
 }

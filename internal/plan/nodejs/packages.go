@@ -9,6 +9,8 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
@@ -49,50 +51,38 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 		return packages{}, nil
 	}
 	m := p.manager
-	tool, _ := t.Tool(m.name)
+	tool, _ := t.Tool(m.Name)
 	in := plan.Install{
-		Language: Language, Manager: plan.Manager{Name: m.name, Version: tool.Release.Version}, Root: p.root, Layer: "modules", Provides: packagesName,
-		Lockfile: plan.Lockfile{Name: m.lockfile}, Inputs: plan.InstallInputs{Files: p.inputs()}, Native: plan.NativeFiles{Patterns: nativeFiles},
-		Trees: plan.Trees{Dirs: inDir(p.root, []string{packagesDir}), Parents: inDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch)},
+		Language: Language, Manager: plan.Manager{Name: m.Name, Version: tool.Release.Version}, Root: p.root, Layer: "modules", Provides: packagesName,
+		Lockfile: plan.Lockfile{Name: m.Lockfile}, Inputs: plan.InstallInputs{Files: p.inputs()}, Native: plan.NativeFiles{Patterns: nativeFiles},
+		Trees: plan.Trees{Dirs: app.InDir(p.root, []string{packagesDir}), Parents: app.InDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch)},
 		List:  plan.PackageList{Type: "npm"},
 	}
 	for _, member := range p.members {
 		in.Trees.Workspaces = append(in.Trees.Workspaces, member.dir)
 		in.Trees.Dirs = append(in.Trees.Dirs, path.Join(p.root, member.dir, packagesDir))
 	}
-	if p.selected() || m.name != "npm" {
+	if p.selected() || m.Name != "npm" {
 		in.Launch.Production = &plan.Production{Roots: p.roots()}
 	}
-	in = map[string]func(plan.Install) plan.Install{"npm": p.npm, "yarn": p.yarn, "pnpm": p.pnpm, "bun": p.bun}[m.name](in)
-	// Package managers ask no questions then. Scripts do not get it: Create React App takes warnings for errors with it, and
-	// Angular keeps no cache.
-	in.Commands.Env = merge(in.Commands.Env, map[string]string{"CI": "true"})
-	for _, c := range []*plan.Command{&in.Commands.All, &in.Commands.OnlyLaunch, &in.Commands.Prune} {
-		c.Dir = p.root
-	}
-	failures := map[string]func(string) []plan.Failure{"npm": npmFailures, "yarn": yarnFailures, "pnpm": pnpmFailures, "bun": bunFailures}[m.name](m.lockfile)
-	failures = append(append(failures, nativeFailures()...), networkFailure())
-	in.Commands.All.Failures, in.Commands.OnlyLaunch.Failures = failures, failures
-	if in.Lockfile.Direct != nil {
-		in.Lockfile.Direct.RunScripts.Failures = failures
-	}
+	in = m.Install(in, p.packageSource())
 	in.Commands.Hooks = p.hooks()
 	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil
 }
 
 // packageNotes are what there is to say of the installation.
 func (p *Project) packageNotes(in plan.Install) (notes plan.Notes) {
-	if p.keepsDevelopment(in.Manager.Version) {
+	if p.manager.KeepsDevelopment(in.Manager.Version) {
 		notes.Warnings = append(notes.Warnings, "Yarn "+in.Manager.Version+" cannot take development packages out of a Plug'n'Play application: the image holds them. Yarn 4 can.")
 	}
 	if in.Lockfile.Name == "" {
 		notes.Warnings = append(notes.Warnings, p.noLockfile())
 	}
-	value := p.manager.title + " " + in.Manager.Version
-	if p.manager.name == "npm" {
+	value := p.manager.Title + " " + in.Manager.Version
+	if p.manager.Name == "npm" {
 		value = in.Commands.All.Title
 	}
-	notes.Decisions = []plan.Decision{{Subject: "packages", Value: value, Origin: p.manager.origin}}
+	notes.Decisions = []plan.Decision{{Subject: "packages", Value: value, Origin: p.manager.Origin}}
 	return notes
 }
 
@@ -108,12 +98,12 @@ func (p *Project) programFolders() []string {
 }
 
 func (p *Project) noLockfile() string {
-	file := p.manager.lockfiles[len(p.manager.lockfiles)-1]
-	if p.manager.name == "bun" {
-		file = p.manager.lockfiles[0]
+	file := p.manager.Lockfiles[len(p.manager.Lockfiles)-1]
+	if p.manager.Name == "bun" {
+		file = p.manager.Lockfiles[0]
 	}
 	return fmt.Sprintf("There is no %s: the newest versions that package.json allows are installed, and they are kept until package.json "+
-		"changes. Two builds of the same source can differ. Run `%s` and commit %s.", file, p.manager.lock, file)
+		"changes. Two builds of the same source can differ. Run `%s` and commit %s.", file, p.manager.Lock, file)
 }
 
 // roots are the packages that are run, relative to the source tree.
@@ -130,8 +120,8 @@ func (p *Project) roots() []string {
 
 // inputs are the files that decide what is installed, and those that install scripts are known to read.
 func (p *Project) inputs() []string {
-	names := inDir(p.root, []string{packagejson.Name, p.manager.lockfile, ".npmrc", ".pnpmrc", ".yarnrc", yarnrcFile, "bunfig.toml", pnpmWorkspace, ".pnpmfile.cjs", ".pnpmfile.mjs"})
-	if p.manager.lockfile == "" {
+	names := app.InDir(p.root, []string{packagejson.Name, p.manager.Lockfile, ".npmrc", ".pnpmrc", ".yarnrc", pkgmanager.YarnRC, "bunfig.toml", pkgmanager.PNPMWorkspace, ".pnpmfile.cjs", ".pnpmfile.mjs"})
+	if p.manager.Lockfile == "" {
 		names = slices.DeleteFunc(names, func(name string) bool { return name == p.root })
 	}
 	for _, m := range p.members {
@@ -143,7 +133,7 @@ func (p *Project) inputs() []string {
 		dirs = append(dirs, path.Join(p.root, m.dir))
 	}
 	for _, dir := range dirs {
-		for _, folder := range inDir(dir, []string{"prisma", "patches", ".yarn/patches", ".yarn/plugins"}) {
+		for _, folder := range app.InDir(dir, []string{"prisma", "patches", ".yarn/patches", ".yarn/plugins"}) {
 			if p.app.IsDir(folder) {
 				names = append(names, folder)
 			}
@@ -228,21 +218,14 @@ func packageOf(word string, program bool) string {
 	return parts[0]
 }
 
-func runs(args ...string) plan.Command { return titled(strings.Join(args, " "), args) }
-
-// with gives words and one more, in a list of its own.
-func with(words []string, word string) []string { return slices.Concat(words, []string{word}) }
-
-func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
-
 // list gives the packages of the lockfile.
 func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList, error) {
 	var also []string
 	if in.Launch.Production != nil && !in.Launch.None {
 		also = in.Launch.Production.Also
 	}
-	text := p.manager.text
-	if p.manager.name == "npm" && in.Lockfile.Name != "" {
+	text := p.manager.Text
+	if p.manager.Name == "npm" && in.Lockfile.Name != "" {
 		// It may be large, and decides nothing before.
 		var err error
 		if text, _, err = p.app.Read(path.Join(p.root, in.Lockfile.Name)); err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
@@ -68,7 +70,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	image.Labels = p.labels()
 	image.Source.Remove = slices.Concat(secret.remove, p.others(), installed.leftovers(), image.Source.Remove)
 	for _, group := range slicesOf {
-		image.Source.Slices = append(image.Source.Slices, inDir(p.dir, group))
+		image.Source.Slices = append(image.Source.Slices, app.InDir(p.dir, group))
 	}
 	var installs []plan.Install
 	var listed []plan.Package
@@ -161,15 +163,15 @@ func (p *Project) startAlone(s started, made output) started {
 	if made.static != "" {
 		keep = []string{made.static}
 		if path.Clean(made.static) == "." {
-			s.image.Source.Remove = inDir(home, notServed)
+			s.image.Source.Remove = app.InDir(home, notServed)
 		}
 		s.toolchain.Runtime.Files.Launch, s.image.Environment.Variables = nil, nil
 	}
-	s.image.Source.Only = inDir(home, keep)
+	s.image.Source.Only = app.InDir(home, keep)
 	var programs []string
 	if s.install != nil {
 		s.install = withoutLaunch(*s.install)
-		programs = inDir(p.root, []string{packagesDir + "/.bin"})
+		programs = app.InDir(p.root, []string{packagesDir + "/.bin"})
 	}
 	s.toolchain.Path, s.image.Environment.Path = programs, programs
 	return s
@@ -280,7 +282,7 @@ func (p *Project) managersAtLaunch(t plan.Toolchain, processes []plan.Process, r
 		env["PM2_HOME"] = "/tmp/.pm2"
 	}
 	if _, has := t.Tool("bun"); started["bun"] && !has {
-		tool, err := p.managerTool(kindOf("bun"), t.Runtime.Release.Arch, releases)
+		tool, err := p.managerTool(pkgmanager.KindOf("bun"), t.Runtime.Release.Arch, releases)
 		if err != nil {
 			return t, nil, err
 		}
@@ -297,7 +299,7 @@ func (p *Project) managersAtLaunch(t plan.Toolchain, processes []plan.Process, r
 		}
 		launch = append(launch, tool.Dir)
 		if tool.Release.Name == "pnpm" {
-			maps.Copy(env, pnpmEnv)
+			maps.Copy(env, pkgmanager.PNPMEnv)
 		}
 		for name := range tool.Bin {
 			launch = append(launch, "bin/"+name)

@@ -7,52 +7,9 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/source/semver"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
-
-// pnp reports whether Node.js finds packages by Yarn's Plug'n'Play: https://yarnpkg.com/features/pnp.
-func (p *Project) pnp() bool {
-	return p.manager.berry && (p.manager.rc.NodeLinker == "" || p.manager.rc.NodeLinker == "pnp") && p.hasPackages()
-}
-
-// installPnP has Yarn write its map of the packages. Their places are written into it, so that they stay where they are.
-func (p *Project) installPnP(in plan.Install) plan.Install {
-	index := ".pnp.cjs"
-	version, err := semver.Parse(in.Manager.Version)
-	if err == nil && version.Major < 3 {
-		index = ".pnp.js"
-	}
-	archives := path.Join(p.root, ".yarn/cache")
-	in.Launch, in.Trees.Parents = plan.Launch{InPlace: true}, nil
-	in.Trees.Dirs = inDir(p.root, []string{".yarn/unplugged", index, pnpLoader, ".yarn/install-state.gz"})
-	if !p.app.IsDir(archives) {
-		in.Trees.Dirs = append(in.Trees.Dirs, archives)
-	}
-	in.Leftovers = plan.Leftovers{
-		AtLaunch: inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"}), Archives: archives, Index: path.Join(p.root, index),
-	}
-	in.Commands.Env["YARN_ENABLE_GLOBAL_CACHE"] = "false"
-	if p.keepsDevelopment(in.Manager.Version) {
-		return in
-	}
-	in.Commands.Prune = runs("yarn", "workspaces", "focus", "--all", "--production")
-	if p.selected() {
-		in.Commands.Prune = runs("yarn", "workspaces", "focus", "--production", p.manifest.Name)
-	}
-	in.Commands.OnlyLaunch = in.Commands.Prune
-	return in
-}
-
-// keepsDevelopment reports whether a Yarn cannot remove development packages: "workspaces focus" of Yarn 2 and 3 is in a plugin
-// that few have.
-func (p *Project) keepsDevelopment(yarn string) bool {
-	version, err := semver.Parse(yarn)
-	return p.pnp() && err == nil && version.Major < 4
-}
-
-// pnpLoader is what Yarn writes for ES modules, where one of the packages is one: https://yarnpkg.com/configuration/yarnrc#pnpEnableEsmLoader.
-const pnpLoader = ".pnp.loader.mjs"
 
 //go:embed pnploader.cjs
 var registerLoader string
@@ -79,7 +36,7 @@ func (p *Project) startWithPnP(processes []plan.Process, index string) ([]plan.P
 	}
 	options := "--require " + plan.AppDir + "/" + index
 	if !strings.HasSuffix(index, ".js") {
-		files[pnpLoaderFile] = strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pnpLoader))
+		files[pnpLoaderFile] = strings.ReplaceAll(registerLoader, "{loader}", path.Join(plan.AppDir, p.root, pkgmanager.PnPLoader))
 		options += " --require " + plan.FilesDir + "/" + pnpLoaderFile
 	}
 	return list, plan.Environment{

@@ -11,7 +11,7 @@ import (
 // scriptFailures are what is known to go wrong while an application's own scripts build it, in the words of the tools that
 // they run; what is surest first.
 func (p *Project) scriptFailures() []plan.Failure {
-	lockfile := cmp.Or(p.manager.lockfile, "the lockfile")
+	lockfile := cmp.Or(p.manager.Lockfile, "the lockfile")
 	variable := func(shows, quote string, hints ...string) plan.Failure {
 		return plan.Failure{
 			Shows: shows, Quote: regexp.MustCompile(quote), ID: "node/build-needs-variable", Title: "building the application needs variables", Where: p.in(packagejson.Name),
@@ -24,7 +24,7 @@ func (p *Project) scriptFailures() []plan.Failure {
 			Quote: regexp.MustCompile(`(?m)(?:Cannot find (?:module|package)|The package) ["']?([\w@./-]*linux-(?:x64|arm64)[\w-]*(?:\.node)?)`),
 			ID:    "node/lockfile-of-another-system", Title: "the lockfile lacks a package for Linux", Where: lockfile,
 			Hints: []string{
-				"npm leaves it out when it finds packages of another system in place: delete node_modules and " + lockfile + ", run `" + p.manager.lock + "`, and commit the lockfile.",
+				"npm leaves it out when it finds packages of another system in place: delete node_modules and " + lockfile + ", run `" + p.manager.Lock + "`, and commit the lockfile.",
 			},
 		},
 		{

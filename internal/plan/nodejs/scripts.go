@@ -1,7 +1,6 @@
 package nodejs
 
 import (
-	"cmp"
 	"path"
 	"path/filepath"
 	"slices"
@@ -109,18 +108,4 @@ func scriptName(manager string, args []string, m packagejson.Manifest) (name str
 		return "", nil, false
 	}
 	return name, rest, !strings.HasPrefix(name, "-")
-}
-
-// runsBefore reports whether the manager runs "prestart" before "start": Yarn 2 and later do not, nor did pnpm before 9
-// (https://github.com/pnpm/pnpm/releases/tag/v9.0.0).
-func (m manager) runsBefore() bool {
-	switch m.name {
-	case "yarn":
-		return !m.berry
-	case "pnpm":
-		major, _, _ := strings.Cut(strings.TrimLeft(cmp.Or(m.asked.Text, m.usual()), "^~=v"), ".")
-		return !slices.Contains([]string{"6", "7", "8"}, major)
-	default:
-		return true
-	}
 }

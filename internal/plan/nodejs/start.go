@@ -9,6 +9,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
@@ -75,7 +76,7 @@ func (p *Project) startsItself() bool {
 	if known {
 		_, known = f.run(p)
 	}
-	return known || p.manifest.Scripts["start"] != "" || firstOf(p.app, inDir(p.dir, entryFiles[:3])) != "" ||
+	return known || p.manifest.Scripts["start"] != "" || p.app.FirstOf(app.InDir(p.dir, entryFiles[:3])) != "" ||
 		slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
 }
 
@@ -95,7 +96,7 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		made, known = f.run(p)
 	}
 	if script := p.manifest.Scripts["start"]; script != "" {
-		q := p.process("web", p.manager.name+" start", p.dir)
+		q := p.process("web", p.manager.Name+" start", p.dir)
 		where := "from scripts.start in " + p.manifest.Where("scripts", "start").String()
 		if q.Dir != p.dir && develops(q.Args) {
 			if process, origin, of := p.servedIn(q.Dir, q.Args[0]); process != nil {
@@ -212,7 +213,7 @@ func (p *Project) entry() (text, origin string) {
 			return "node " + plan.Quote(clean), "from main in " + p.manifest.Where("main").String() + ", made by the build"
 		}
 	}
-	if file := firstOf(p.app, inDir(p.dir, entryFiles)); file != "" {
+	if file := p.app.FirstOf(app.InDir(p.dir, entryFiles)); file != "" {
 		return "node " + path.Base(file), path.Base(file) + " is there"
 	}
 	return "", ""
@@ -232,7 +233,7 @@ func (p *Project) nothingToStart() error {
 	if hint := p.nxHint(); hint != "" {
 		first = append(first, hint)
 	}
-	if file := firstOf(p.app, inDir(p.dir, []string{"wrangler.toml", "wrangler.json", "wrangler.jsonc"})); file != "" {
+	if file := p.app.FirstOf(app.InDir(p.dir, []string{"wrangler.toml", "wrangler.json", "wrangler.jsonc"})); file != "" {
 		first = append(first, file+" is for Cloudflare Workers, which run nowhere else: add a server for Node.js, such as @hono/node-server for Hono.")
 	}
 	return &problem.Problem{

@@ -170,7 +170,7 @@ func (p *Project) startBuilds() (steps []plan.Command) {
 		}
 	}
 	if !slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) && p.settings.StaticDir.Value == "" {
-		p.unwrap(p.manager.name+" start", p.dir, &w)
+		p.unwrap(p.manager.Name+" start", p.dir, &w)
 	}
 	for _, text := range w.builds {
 		c := shell.Parse(text)

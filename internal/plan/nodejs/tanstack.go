@@ -23,13 +23,13 @@ func tanstackOutput(p *Project) (output, bool) {
 // comesWith reports whether a package is among those of the application, in a place where its programs are found: a
 // dependency of its own, or one of a dependency that the package manager puts next to them.
 func (p *Project) comesWith(name string) bool {
-	if p.manifest.Has(name) || p.manager.name == "" {
+	if p.manifest.Has(name) || p.manager.Name == "" {
 		return true
 	}
-	text := p.manager.text
-	if p.manager.name == "npm" && p.manager.lockfile != "" {
-		text, _, _ = p.app.Read(path.Join(p.root, p.manager.lockfile))
+	text := p.manager.Text
+	if p.manager.Name == "npm" && p.manager.Lockfile != "" {
+		text, _, _ = p.app.Read(path.Join(p.root, p.manager.Lockfile))
 	}
 	marks := map[string][]string{"npm": {`"node_modules/` + name + `"`}, "yarn": {"\n" + name + "@", "\n\"" + name + "@"}, "bun": {`"` + name + `": [`}}
-	return slices.ContainsFunc(marks[p.manager.name], func(mark string) bool { return bytes.Contains(text, []byte(mark)) })
+	return slices.ContainsFunc(marks[p.manager.Name], func(mark string) bool { return bytes.Contains(text, []byte(mark)) })
 }

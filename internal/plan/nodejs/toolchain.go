@@ -2,11 +2,11 @@ package nodejs
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
@@ -17,7 +17,7 @@ type toolchain struct {
 }
 
 // homeFiles are where package managers look for what only the user of a build may know.
-var homeFiles = map[string]string{"npmrc": ".npmrc", "yarnrc": yarnrcFile, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"}
+var homeFiles = map[string]string{"npmrc": ".npmrc", "yarnrc": pkgmanager.YarnRC, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"}
 
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
@@ -25,23 +25,23 @@ var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.Sourc
 // toolchain decides about the package managers that the build needs besides a release of Node.js.
 func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (toolchain, error) {
 	arch := release.Arch
-	npm, chosen, warning, err := p.chooseNPM(release, releases)
+	npm, chosen, warning, err := p.manager.NPM(release, releases)
 	if err != nil {
 		return toolchain{}, err
 	}
-	npmTool, err := npm.tool(chosen, releases, arch)
+	npmTool, err := npm.Tool(chosen, releases, arch)
 	if err != nil {
 		return toolchain{}, err
 	}
-	npmTool.WithRuntime, npmTool.Chosen = true, npm.asked.Text != ""
+	npmTool.WithRuntime, npmTool.Chosen = true, npm.Asked.Text != ""
 	t := toolchain{Toolchain: plan.Toolchain{
 		Language: Language, Runtime: p.runtime(release), Tools: []plan.Tool{npmTool}, Env: p.buildEnv(chosen), HomeFiles: homeFiles,
 	}}
 	if warning != "" {
 		t.notes.Warnings = []string{warning}
 	}
-	if p.manager.name != "npm" && (p.hasPackages() || len(p.scripts()) > 0) {
-		tool, err := p.managerTool(p.manager.kind, arch, releases)
+	if p.manager.Name != "npm" && (p.hasPackages() || len(p.scripts()) > 0) {
+		tool, err := p.managerTool(p.manager.Kind, arch, releases)
 		if err != nil {
 			return t, err
 		}
@@ -53,7 +53,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 			return t, err
 		}
 		t.Tools = append(t.Tools, tool)
-		t.notes.Decisions = append(t.notes.Decisions, plan.Decision{Subject: k.title, Value: tool.Release.Version, Origin: "scripts run it; " + p.manager.title + " installs"})
+		t.notes.Decisions = append(t.notes.Decisions, plan.Decision{Subject: k.Title, Value: tool.Release.Version, Origin: "scripts run it; " + p.manager.Title + " installs"})
 	}
 	return t, nil
 }
@@ -94,8 +94,8 @@ func (p *Project) buildEnv(npm plan.Release) map[string]string {
 		name = "npm_config_nodedir"
 	}
 	env[name] = plan.ToolchainDir
-	if p.manager.name == "pnpm" {
-		maps.Copy(env, pnpmEnv)
+	if p.manager.Name == "pnpm" {
+		maps.Copy(env, pkgmanager.PNPMEnv)
 		// Of npm's variables, it hands these to scripts; the first of its version 11 do not, but of the other case.
 		env["npm_config_nodedir"], env["NPM_CONFIG_NODEDIR"] = plan.ToolchainDir, plan.ToolchainDir
 	}
@@ -108,19 +108,14 @@ func (p *Project) buildEnv(npm plan.Release) map[string]string {
 }
 
 // managerTool is a further package manager as a program of the build.
-func (p *Project) managerTool(k kind, arch string, releases inventory.Catalog) (plan.Tool, error) {
-	m := manager{kind: k}
-	if p.manager.name == k.name {
+func (p *Project) managerTool(k pkgmanager.Kind, arch string, releases inventory.Catalog) (plan.Tool, error) {
+	m := pkgmanager.Manager{Kind: k}
+	if p.manager.Name == k.Name {
 		m = p.manager
 	}
-	release, err := m.release(releases, arch)
+	release, err := m.Release(releases, arch)
 	if err != nil {
 		return plan.Tool{}, err
 	}
-	return m.tool(release, releases, arch)
-}
-
-// kindOf gives a package manager by its name.
-func kindOf(name string) kind {
-	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })]
+	return m.Tool(release, releases, arch)
 }

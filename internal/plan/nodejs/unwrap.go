@@ -95,7 +95,7 @@ func (p *Project) unwrap(text, dir string, w *unwrapState) (string, string) {
 	w.scripts = append(w.scripts, call.dir+" "+call.name)
 	script = withoutInstalls(script)
 	before := ""
-	if p.manager.runsBefore() {
+	if p.manager.RunsBefore() {
 		before = m.Scripts["pre"+call.name]
 	}
 	if call.dir == p.dir && (call.name == "start" || strings.HasPrefix(call.name, "start:")) {

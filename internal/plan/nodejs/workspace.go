@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
@@ -22,11 +23,9 @@ type member struct {
 	dir string
 }
 
-const pnpmWorkspace = "pnpm-workspace.yaml"
-
 // patterns gives the workspaces' patterns of the package.json in a folder, or of pnpm's own file next to it.
 func patterns(a app.App, root string, m packagejson.Manifest) (list []string, where problem.Position, err error) {
-	file := path.Join(root, pnpmWorkspace)
+	file := path.Join(root, pkgmanager.PNPMWorkspace)
 	text, found, err := a.Read(file)
 	if err != nil || !found {
 		return m.Workspaces, m.Where("workspaces"), err
@@ -131,7 +130,7 @@ func (p *Project) locate() error {
 	}
 	p.root, p.dir, p.top, p.manifest = chosen, chosen, m, m
 	p.found = found
-	if !found && chosen != "" && firstOf(p.app, inDir(chosen, detectFiles)) == "" {
+	if !found && chosen != "" && p.app.FirstOf(app.InDir(chosen, detectFiles)) == "" {
 		return p.noApp(chosen)
 	}
 	p.members, err = members(p.app, chosen, m)
@@ -263,14 +262,6 @@ func (p *Project) others() []string {
 		if !slices.ContainsFunc(needed, holds) {
 			list = append(list, path.Join(p.root, m.dir))
 		}
-	}
-	return list
-}
-
-func inDir(dir string, names []string) []string {
-	var list []string
-	for _, name := range names {
-		list = append(list, path.Join(dir, name))
 	}
 	return list
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -46,4 +47,23 @@ func (a App) Has(name string) bool {
 func (a App) IsDir(name string) bool {
 	info, err := fs.Stat(a.FS, name)
 	return err == nil && info.IsDir()
+}
+
+// FirstOf gives the first of some files that exists; empty when none does.
+func (a App) FirstOf(names []string) string {
+	for _, name := range names {
+		if a.Has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// InDir gives the names of files of a folder in the source tree.
+func InDir(dir string, names []string) []string {
+	var list []string
+	for _, name := range names {
+		list = append(list, path.Join(dir, name))
+	}
+	return list
 }

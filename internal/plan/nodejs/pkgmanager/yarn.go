@@ -1,4 +1,4 @@
-package nodejs
+package pkgmanager
 
 import (
 	"bytes"
@@ -13,11 +13,13 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
-const yarnrcFile = ".yarnrc.yml"
+// YarnRC is the file with the settings of later Yarns: https://yarnpkg.com/configuration/yarnrc.
+const YarnRC = ".yarnrc.yml"
 
 // yarnrc is what matters of .yarnrc.yml: https://yarnpkg.com/configuration/yarnrc.
 type yarnrc struct {
@@ -27,13 +29,13 @@ type yarnrc struct {
 }
 
 // readYarn finds out which Yarn it is: 1 ("classic"), or 2 and later ("berry").
-func (p *Project) readYarn(m manager) (manager, error) {
-	file := path.Join(p.root, yarnrcFile)
-	text, found, err := p.app.Read(file)
+func (s Source) readYarn(m Manager) (Manager, error) {
+	file := path.Join(s.Root, YarnRC)
+	text, found, err := s.App.Read(file)
 	if err != nil {
 		return m, err
 	}
-	if err := yaml.Unmarshal(text, &m.rc); err != nil {
+	if err := yaml.Unmarshal(text, &m.RC); err != nil {
 		return m, &problem.Problem{
 			ID:    "node/yarnrc-invalid",
 			Title: file + " is not understood",
@@ -43,28 +45,28 @@ func (p *Project) readYarn(m manager) (manager, error) {
 			Err:   err,
 		}
 	}
-	asked, err := semver.Parse(m.asked.Text)
+	asked, err := semver.Parse(m.Asked.Text)
 	switch {
-	case m.asked.Text != "" && err == nil:
-		m.berry = asked.Major > 1
-	case m.lockfile != "":
-		m.berry = !bytes.Contains(m.text, []byte("# yarn lockfile v1"))
+	case m.Asked.Text != "" && err == nil:
+		m.Berry = asked.Major > 1
+	case m.Lockfile != "":
+		m.Berry = !bytes.Contains(m.Text, []byte("# yarn lockfile v1"))
 	default:
-		m.berry = found
+		m.Berry = found
 	}
-	m.rcText = text
-	if !m.berry {
-		if m.rcText, _, err = p.app.Read(path.Join(p.root, ".yarnrc")); err != nil {
+	m.RCText = text
+	if !m.Berry {
+		if m.RCText, _, err = s.App.Read(path.Join(s.Root, ".yarnrc")); err != nil {
 			return m, err
 		}
 	}
-	if m.asked.Text != "" || m.rc.YarnPath == "" {
+	if m.Asked.Text != "" || m.RC.YarnPath == "" {
 		return m, nil
 	}
-	version := releaseOf(m.rc.YarnPath)
+	version := releaseOf(m.RC.YarnPath)
 	if version == "" {
 		// "yarn-berry.cjs" is what Yarn 2 called itself.
-		program, _, err := p.app.Read(path.Join(p.root, m.rc.YarnPath))
+		program, _, err := s.App.Read(path.Join(s.Root, m.RC.YarnPath))
 		if err != nil {
 			return m, err
 		}
@@ -73,7 +75,7 @@ func (p *Project) readYarn(m manager) (manager, error) {
 		}
 	}
 	if version != "" {
-		m.asked = nodeversion.Request{Text: version, Origin: "yarnPath in " + file, Where: problem.Position{File: file}}
+		m.Asked = nodeversion.Request{Text: version, Origin: "yarnPath in " + file, Where: problem.Position{File: file}}
 	}
 	return m, nil
 }
@@ -98,16 +100,16 @@ func asksForClassic(text string) bool {
 	return err == nil && wanted.Matches(semver.Version{Major: 1, Minor: 22, Patch: 22})
 }
 
-func (m manager) lockfileOfOtherYarn() error {
-	format := map[bool]string{false: "1", true: "2 or later"}[m.berry]
+func (m Manager) lockfileOfOtherYarn() error {
+	format := map[bool]string{false: "1", true: "2 or later"}[m.Berry]
 	return &problem.Problem{
 		ID:    "node/lockfile-of-other-yarn",
-		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.asked.Text, m.lockfile, format),
-		Where: m.asked.Place(),
+		Title: fmt.Sprintf("package.json asks for Yarn %s, and %s was written by Yarn %s", m.Asked.Text, m.Lockfile, format),
+		Where: m.Asked.Place(),
 		Why:   "another Yarn would want to write the lockfile again, which a build must not do",
 		Hints: []string{
-			"Ask for the Yarn that you use, for example \"packageManager\": \"yarn@" + map[bool]string{false: "1.22.22", true: example["yarn"]}[m.berry] + "\".",
-			"Or run `yarn install` with the Yarn that is asked for, and commit " + m.lockfile + ".",
+			"Ask for the Yarn that you use, for example \"packageManager\": \"yarn@" + map[bool]string{false: "1.22.22", true: Example["yarn"]}[m.Berry] + "\".",
+			"Or run `yarn install` with the Yarn that is asked for, and commit " + m.Lockfile + ".",
 		},
 	}
 }
@@ -115,16 +117,16 @@ func (m manager) lockfileOfOtherYarn() error {
 var yarnFormat = lazyregexp.New(`(?m)^__metadata:\r?\n  version: (\d+)`)
 
 // usualYarn: another Yarn would want to change the lockfile's format, which a build must not.
-func (m manager) usualYarn() string {
-	if !m.berry {
+func (m Manager) usualYarn() string {
+	if !m.Berry {
 		return "1.x"
 	}
 	format := 0
-	if match := yarnFormat().FindSubmatch(m.text); match != nil {
+	if match := yarnFormat().FindSubmatch(m.Text); match != nil {
 		format, _ = strconv.Atoi(string(match[1]))
 	}
 	switch {
-	case m.lockfile == "" || format >= 10:
+	case m.Lockfile == "" || format >= 10:
 		return ">=4.16"
 	case format == 9:
 		return "~4.14.1"
@@ -136,54 +138,54 @@ func (m manager) usualYarn() string {
 }
 
 // yarn installs with Yarn 1, or a later one.
-func (p *Project) yarn(in plan.Install) plan.Install {
+func (m Manager) yarn(in plan.Install, s Source) plan.Install {
 	in.Trees.Scratch = append(in.Trees.Scratch, ".yarn-integrity", ".yarn-state.yml", ".yarn_integrity")
-	if p.manager.berry {
-		return p.yarnBerry(in)
+	if m.Berry {
+		return m.yarnBerry(in, s)
 	}
 	in.Commands.Env = map[string]string{"YARN_CACHE_FOLDER": plan.ScratchDir}
-	settings := p.manager.rcText
+	settings := m.RCText
 	if !ownMirror().Match(settings) {
 		in.Commands.Env["YARN_YARN_OFFLINE_MIRROR"] = plan.StoreDir
 	}
 	version, err := semver.Parse(in.Manager.Version)
-	if p.manager.lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings) {
+	if m.Lockfile != "" && err == nil && version.Major == 1 && version.Minor >= 19 && !ownMirror().Match(settings) && !ownNetwork().Match(settings) {
 		in.Lockfile.Prefetch = plan.YarnCache
 	}
 	install := []string{"yarn", "install", "--non-interactive", "--no-progress"}
-	if p.manager.lockfile == "" {
+	if m.Lockfile == "" {
 		install = append(install, "--no-lockfile")
 	} else {
 		install = append(install, "--frozen-lockfile")
 	}
-	in.Commands.All = runs(with(install, "--production=false")...)
-	in.Commands.OnlyLaunch = runs(with(install, "--production=true")...)
+	in.Commands.All = plan.Run(with(install, "--production=false")...)
+	in.Commands.OnlyLaunch = plan.Run(with(install, "--production=true")...)
 	return in
 }
 
-func (p *Project) yarnBerry(in plan.Install) plan.Install {
+func (m Manager) yarnBerry(in plan.Install, s Source) plan.Install {
 	in.Commands.Env = map[string]string{
-		"YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_IMMUTABLE_INSTALLS": strconv.FormatBool(p.manager.lockfile != ""),
+		"YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_IMMUTABLE_INSTALLS": strconv.FormatBool(m.Lockfile != ""),
 		"YARN_GLOBAL_FOLDER": plan.StoreDir,
 	}
-	in.Commands.All = runs("yarn", "install")
-	if p.manager.lockfile != "" {
-		in.Commands.All = runs("yarn", "install", "--immutable")
+	in.Commands.All = plan.Run("yarn", "install")
+	if m.Lockfile != "" {
+		in.Commands.All = plan.Run("yarn", "install", "--immutable")
 	}
 	in.Commands.OnlyLaunch = in.Commands.All
-	if p.manager.lockfile != "" && !ownWays().Match(p.manager.rcText) && !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
+	if m.Lockfile != "" && !ownWays().Match(m.RCText) && !s.App.IsDir(path.Join(s.Root, ".yarn/cache")) {
 		in.Lockfile.Prefetch = plan.YarnCache
 	}
-	if p.pnp() {
-		return p.installPnP(in)
+	if m.PnP() {
+		return m.installPnP(in, s)
 	}
 	// What Yarn remembers of an installation does not belong in the image.
-	in.Leftovers.Always = inDir(p.root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
-	if !p.app.IsDir(path.Join(p.root, ".yarn/cache")) {
+	in.Leftovers.Always = app.InDir(s.Root, []string{".yarn/install-state.gz", ".yarn/build-state.yml"})
+	if !s.App.IsDir(path.Join(s.Root, ".yarn/cache")) {
 		in.Commands.Env["YARN_ENABLE_GLOBAL_CACHE"] = "true"
 	}
-	if !p.app.IsDir(path.Join(p.root, ".yarn")) {
-		in.Leftovers.Always = append(in.Leftovers.Always, path.Join(p.root, ".yarn"))
+	if !s.App.IsDir(path.Join(s.Root, ".yarn")) {
+		in.Leftovers.Always = append(in.Leftovers.Always, path.Join(s.Root, ".yarn"))
 	}
 	return in
 }

@@ -1,9 +1,6 @@
-package nodejs
+package pkgmanager
 
 import (
-	"path"
-	"slices"
-
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
@@ -11,12 +8,12 @@ import (
 var bunFormat = lazyregexp.New(`"lockfileVersion":\s*(\d+)`)
 
 // usualBun: an older Bun does not read a newer lockfile, a newer one wants to rewrite an older.
-func (m manager) usualBun() string {
-	match := bunFormat().FindSubmatch(m.text)
+func (m Manager) usualBun() string {
+	match := bunFormat().FindSubmatch(m.Text)
 	switch {
-	case m.lockfile == "bun.lock" && match != nil && string(match[1]) == "0":
+	case m.Lockfile == "bun.lock" && match != nil && string(match[1]) == "0":
 		return "1.2.x"
-	case m.lockfile == "bun.lock" && match != nil && string(match[1]) == "1":
+	case m.Lockfile == "bun.lock" && match != nil && string(match[1]) == "1":
 		return "1.3.x"
 	default:
 		return ">=1.4"
@@ -24,15 +21,15 @@ func (m manager) usualBun() string {
 }
 
 // bun installs with Bun.
-func (p *Project) bun(in plan.Install) plan.Install {
+func (m Manager) bun(in plan.Install, _ Source) plan.Install {
 	in.Commands.Env = map[string]string{"BUN_INSTALL_CACHE_DIR": plan.StoreDir}
 	install := []string{"bun", "install", "--no-progress"}
-	if p.manager.lockfile == "" {
+	if m.Lockfile == "" {
 		install = append(install, "--no-save")
 	} else {
 		install = append(install, "--frozen-lockfile")
 	}
-	all, onlyLaunch := runs(install...), runs(with(install, "--production")...)
+	all, onlyLaunch := plan.Run(install...), plan.Run(with(install, "--production")...)
 	// https://bun.com/docs/pm/lifecycle.
 	blocked := []plan.OutputWarning{{
 		Quote: blockedScripts(), Title: "Bun has not run install scripts of packages that it does not trust",
@@ -64,25 +61,3 @@ func bunFailures(lockfile string) []plan.Failure {
 }
 
 var bunIntegrity = lazyregexp.New(`(Integrity check failed for tarball: \S+)`)
-
-// bunEntry is the file that "bun ." would run where Node.js could not: what "bun init" names in "module", or leaves to its
-// place. It runs TypeScript as it is.
-func (p *Project) bunEntry() (text, origin string) {
-	if p.manager.name != "bun" {
-		return "", ""
-	}
-	for _, named := range []struct{ key, file string }{{"module", p.manifest.Module}, {"main", p.manifest.Main}} {
-		file := path.Clean(named.file)
-		if named.file != "" && p.has(file) && (named.key == "module" || typescript(file)) {
-			return "bun run " + plan.Quote(file), "from " + named.key + " in " + p.manifest.Where(named.key).String()
-		}
-	}
-	if p.has("index.ts") {
-		return "bun run index.ts", "index.ts is there"
-	}
-	return "", ""
-}
-
-func typescript(file string) bool {
-	return slices.Contains([]string{".ts", ".tsx", ".mts", ".cts"}, path.Ext(file))
-}

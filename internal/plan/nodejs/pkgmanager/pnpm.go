@@ -1,4 +1,4 @@
-package nodejs
+package pkgmanager
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
@@ -15,9 +16,9 @@ import (
 var pnpmFormat = lazyregexp.New(`(?m)^lockfileVersion: '?(\d+)`)
 
 // usualPNPM: versions 9 to 12 share a format; 10 runs on every Node.js that is supported.
-func (m manager) usualPNPM() string {
+func (m Manager) usualPNPM() string {
 	format := 9
-	if match := pnpmFormat().FindSubmatch(m.text); match != nil {
+	if match := pnpmFormat().FindSubmatch(m.Text); match != nil {
 		format, _ = strconv.Atoi(string(match[1]))
 	}
 	switch {
@@ -34,9 +35,9 @@ var pnpmPnP = lazyregexp.New(`(?m)^\s*(?:node-linker\s*=|nodeLinker:)\s*["']?pnp
 
 // checkLinker refuses what would not start: with pnpm's own Plug'n'Play (https://pnpm.io/settings#nodelinker), Node.js finds
 // no packages.
-func (p *Project) checkLinker() error {
-	for _, file := range inDir(p.root, []string{".npmrc", pnpmWorkspace}) {
-		text, _, err := p.app.Read(file)
+func (s Source) checkLinker() error {
+	for _, file := range app.InDir(s.Root, []string{".npmrc", PNPMWorkspace}) {
+		text, _, err := s.App.Read(file)
 		if err != nil {
 			return err
 		}
@@ -53,23 +54,23 @@ func (p *Project) checkLinker() error {
 	return nil
 }
 
-// pnpmEnv keeps pnpm from looking for another version of itself: it is the one that is asked for. And it keeps pnpm from
+// PNPMEnv keeps pnpm from looking for another version of itself: it is the one that is asked for. And it keeps pnpm from
 // looking, before each script, whether it must install again (https://pnpm.io/settings#verifydepsbeforerun), as it would since its
 // store is not at its usual place.
-var pnpmEnv = map[string]string{
+var PNPMEnv = map[string]string{
 	"npm_config_manage_package_manager_versions": "false", "pnpm_config_pm_on_fail": "ignore",
 	"npm_config_verify_deps_before_run": "false", "pnpm_config_verify_deps_before_run": "false",
 }
 
 // pnpm installs with pnpm.
-func (p *Project) pnpm(in plan.Install) plan.Install {
+func (m Manager) pnpm(in plan.Install, s Source) plan.Install {
 	// It is exact, and understood, by now.
 	version, _ := semver.Parse(in.Manager.Version)
 	in.Trees.Scratch = append(in.Trees.Scratch, ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".pnpm/lock.yaml")
-	in.Trees.Parents = append(in.Trees.Parents, path.Join(p.root, packagesDir, ".pnpm"))
+	in.Trees.Parents = append(in.Trees.Parents, path.Join(s.Root, "node_modules", ".pnpm"))
 	in.Trees.HardLinks = true
 	install := []string{"pnpm", "install", "--store-dir=" + plan.StoreDir, "--reporter=append-only", "--config.confirmModulesPurge=false"}
-	if p.manager.lockfile == "" {
+	if m.Lockfile == "" {
 		install = append(install, "--no-frozen-lockfile", "--no-lockfile")
 	} else {
 		install = append(install, "--frozen-lockfile")
@@ -81,7 +82,7 @@ func (p *Project) pnpm(in plan.Install) plan.Install {
 		everything = install
 	}
 	all, onlyLaunch := titled("pnpm install --frozen-lockfile", everything), titled("pnpm install --frozen-lockfile --prod", with(install, "--prod"))
-	if p.manager.lockfile == "" {
+	if m.Lockfile == "" {
 		all.Title, onlyLaunch.Title = "pnpm install", "pnpm install --prod"
 	}
 	ignored := []plan.OutputWarning{{Quote: ignoredBuilds(), Title: "pnpm has not run install scripts that nobody approved", Hint: approveBuilds}}
@@ -124,7 +125,7 @@ func pnpmFailures(lockfile string) []plan.Failure {
 		},
 		{
 			Shows: "ERR_PNPM_IGNORED_BUILDS", Quote: ignoredBuilds(),
-			ID: "node/install-scripts-ignored", Title: "pnpm does not run install scripts that nobody approved", Where: pnpmWorkspace,
+			ID: "node/install-scripts-ignored", Title: "pnpm does not run install scripts that nobody approved", Where: PNPMWorkspace,
 			Hints: []string{approveBuilds},
 		},
 		{
@@ -149,3 +150,6 @@ func pnpmFailures(lockfile string) []plan.Failure {
 		},
 	}
 }
+
+// PNPMWorkspace is the file with pnpm's workspaces and settings: https://pnpm.io/pnpm-workspace_yaml.
+const PNPMWorkspace = "pnpm-workspace.yaml"

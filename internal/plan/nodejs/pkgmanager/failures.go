@@ -1,4 +1,4 @@
-package nodejs
+package pkgmanager
 
 import (
 	"regexp"
@@ -73,9 +73,9 @@ func networkFailure() plan.Failure {
 	}
 }
 
-// nativeFailures are those of node-gyp, which every package manager runs to compile a package; the texts are those of
+// NativeFailures are those of node-gyp, which every package manager runs to compile a package; the texts are those of
 // node-gyp 9 to 12.
-func nativeFailures() []plan.Failure {
+func NativeFailures() []plan.Failure {
 	cwd := regexp.MustCompile(`(?m)gyp ERR! cwd (.+)$`)
 	var list []plan.Failure
 	for _, missing := range []struct{ shows, tool, pkg string }{
