@@ -18,6 +18,7 @@ const (
 	yaml    = "go.yaml.in/yaml/v3"
 	goToml  = "github.com/pelletier/go-toml/v2"
 	imageV1 = "github.com/google/go-containerregistry/pkg/v1"
+	libpak  = "github.com/paketo-buildpacks/libpak/v2/bindings"
 )
 
 // room is a folder of internal, and what its packages may import.
@@ -51,8 +52,8 @@ var rooms = map[string]room{
 // milliseconds.
 var programs = map[string][]string{
 	"build":  {imageV1, module + "internal/platform/sandbox"},
-	"detect": {module + "internal/install/fetch", "net/http", imageV1},
-	"launch": {"net/http", module + "internal/inspect/profile", module + "internal/inspect/htmlreport", yaml, module + "internal/contract/declare", module + "internal/deploy/manifests", libcnb, goToml},
+	"detect": {libpak, module + "internal/install/fetch", "net/http", imageV1},
+	"launch": {libpak, "net/http", module + "internal/inspect/profile", module + "internal/inspect/htmlreport", yaml, module + "internal/contract/declare", module + "internal/deploy/manifests", libcnb, goToml},
 }
 
 // list gives what go list prints of packages.

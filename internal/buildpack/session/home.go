@@ -18,10 +18,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// caBinding is the type of the service bindings that hold certificates to trust, one or more a file:
-// https://paketo.io/docs/howto/configuration/#ca-certificates.
-const caBinding = "ca-certificates"
-
+// caFile is the file, in the home folder, with the certificates to trust.
 const caFile = "ca-certificates.pem"
 
 // home is the home folder of the build's programs.
@@ -52,23 +49,22 @@ func (h home) remove() error {
 }
 
 // makeHome gives the home folder. It is a new one where the build's programs need that: to find in it what service bindings
-// hold (names maps their types to files), or because the user has no home folder that can be written to.
-func makeHome(bindings []libcnb.Binding, names, variables map[string]string, client *fetch.Client) (home, error) {
+// hold, or because the user has no home folder that can be written to.
+func makeHome(given serviceBindings, variables map[string]string, client *fetch.Client) (home, error) {
 	files := map[string][]byte{}
-	var trusted []byte
-	for _, binding := range bindings {
-		kind := strings.ToLower(binding.Type)
-		if name, known := names[kind]; known {
-			content, err := bound(binding, filepath.Base(name))
+	for kind, name := range given.files {
+		if same := given.ofType(kind); len(same) > 0 {
+			content, err := bound(same[0], filepath.Base(name))
 			if err != nil {
 				return home{}, err
 			}
 			files[name] = content
 		}
-		if kind == caBinding {
-			for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
-				trusted = append(append(trusted, binding.Secret[key]...), '\n')
-			}
+	}
+	var trusted []byte
+	for _, binding := range given.ofType(caBinding) {
+		for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
+			trusted = append(append(trusted, binding.Secret[key]...), '\n')
 		}
 	}
 	own := variables["HOME"]

@@ -55,34 +55,32 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 		name, value, _ := strings.Cut(variable, "=")
 		s.own[name] = value
 	}
+	files := map[string]string{}
+	for _, t := range slices.Backward(toolchains) {
+		maps.Copy(files, t.HomeFiles)
+	}
+	given := serviceBindings{cnb.Platform.Bindings, files}
+	given.warn(log)
 	var err error
-	if s.Client, err = newClient(cnb, environ, log); err != nil {
+	if s.Client, err = newClient(cnb, given, environ, log); err != nil {
 		return s, err
 	}
 	registry := *s.Client
 	registry.Mirrors, registry.Offline = fetch.Mirrors{}, ""
 	s.Registry = &registry
-	files := map[string]string{}
-	for _, t := range slices.Backward(toolchains) {
-		maps.Copy(files, t.HomeFiles)
-	}
-	s.home, err = makeHome(cnb.Platform.Bindings, files, s.Variables(), s.Client)
+	s.home, err = makeHome(given, s.Variables(), s.Client)
 	return s, err
 }
 
 // Close removes what the session has made.
 func (s Session) Close() error { return s.home.remove() }
 
-func newClient(cnb libcnb.BuildContext, environ []string, log *buildlog.Log) (*fetch.Client, error) {
+func newClient(cnb libcnb.BuildContext, given serviceBindings, environ []string, log *buildlog.Log) (*fetch.Client, error) {
 	environ = slices.Clone(environ)
 	for name, value := range cnb.Platform.Environment {
 		environ = append(environ, name+"="+value)
 	}
-	var bindings []fetch.Binding
-	for _, binding := range cnb.Platform.Bindings {
-		bindings = append(bindings, fetch.Binding{Name: binding.Name, Type: binding.Type, Secret: binding.Secret})
-	}
-	mirrors, err := fetch.ReadMirrors(environ, bindings)
+	mirrors, err := fetch.ReadMirrors(environ, given.mirrors())
 	if err != nil {
 		return nil, err
 	}
