@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 
+	"github.com/gantry-buildpack/gantry/internal/container/variables"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -34,7 +35,7 @@ const Refused = 82
 func (c Check) Run() (set map[string]string, ok bool) {
 	env := environment(c.Environ)
 	set = map[string]string{}
-	understood, notes, err := readSettings(env.Values)
+	understood, notes, err := variables.Read(env.Values)
 	if err != nil {
 		text := fmt.Sprintf("gantry: %v\ngantry: process %s does not start\n", err, c.Process)
 		_, _ = io.WriteString(c.Log, text)
@@ -86,7 +87,7 @@ func (c Check) Run() (set map[string]string, ok bool) {
 
 // Remark looks at what is worth a warning and keeps nothing from starting: so no start waits for it.
 func (c Check) Remark() {
-	values, facts := variables(c.Environ), c.Machine.Facts()
+	values, facts := Variables(c.Environ), c.Machine.Facts()
 	c.warn(facts.Warnings(values))
 	if values["BPL_LAUNCH_FACTS"] == "true" {
 		_, _ = fmt.Fprintf(c.Log, "%s\n", facts.JSON(c.Process, c.Image))

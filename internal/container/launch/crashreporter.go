@@ -36,7 +36,7 @@ type crashReporter struct {
 }
 
 func newCrashReporter(program int, command []string, environ []string, image Image, log io.Writer) *crashReporter {
-	values := variables(environ)
+	values := Variables(environ)
 	r := &crashReporter{machine: Host(), command: command}
 	r.kills = r.machine.OOMKills()
 	r.collector = &crash.Collector{
@@ -57,7 +57,7 @@ func (i Image) Redactor(environ []string) redact.Redactor {
 			declared = append(declared, v.Name)
 		}
 	}
-	return redact.NewRedactor(environ, declared, bindingSecrets(variables(environ)["SERVICE_BINDING_ROOT"]))
+	return redact.NewRedactor(environ, declared, bindingSecrets(Variables(environ)["SERVICE_BINDING_ROOT"]))
 }
 
 // publicKeys are the keys of a service binding whose values are no secrets:

@@ -16,11 +16,12 @@ const maxFile = 128 << 10
 // environment is what the contract is checked against: the variables of the process, and the files and bindings that
 // they lead to.
 func environment(environ []string) contract.Environment {
-	values := variables(environ)
+	values := Variables(environ)
 	return contract.Environment{Values: values, ReadFile: readValue, Bindings: bindings(values["SERVICE_BINDING_ROOT"])}
 }
 
-func variables(environ []string) map[string]string {
+// Variables gives an environment, NAME=VALUE each, by its names.
+func Variables(environ []string) map[string]string {
 	values := make(map[string]string, len(environ))
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")

@@ -59,6 +59,3 @@ func ReadImage(program string) (Image, error) {
 func (i Image) Check(environ []string) contract.Result {
 	return i.Contract.Check("", environment(environ))
 }
-
-// Variables gives an environment by its names.
-func Variables(environ []string) map[string]string { return variables(environ) }

@@ -72,7 +72,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, common...)
-	tail := newStderrTail(variables(order.env), os.Stderr, os.Getpid())
+	tail := newStderrTail(Variables(order.env), os.Stderr, os.Getpid())
 	child, err := start(program, order, tail)
 	if err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))

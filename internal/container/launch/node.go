@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/container/crash"
+	"github.com/gantry-buildpack/gantry/internal/container/variables"
 )
 
 // nodeOptions puts the flags for Node.js into set["NODE_OPTIONS"], by what its exact version knows: one that it does not
@@ -86,9 +87,6 @@ func (c Check) crashOptions(f Facts, preloads bool, set map[string]string) (opti
 	return options
 }
 
-// inspectorPort is Node.js' own: https://nodejs.org/api/cli.html#--inspecthostport.
-const inspectorPort = 9229
-
 // debugOptions open the inspector from the start, when BPL_DEBUG_ENABLED says so: on the loopback address, unless
 // BPL_DEBUG_HOST says otherwise.
 func debugOptions(values map[string]string) (options, notes []string) {
@@ -108,7 +106,7 @@ func debugOptions(values map[string]string) (options, notes []string) {
 	case values["BPL_CONSOLE_ENABLED"] == "false":
 		return nil, []string{"BPL_DEBUG_ENABLED is ignored: BPL_CONSOLE_ENABLED=false forbids debugging"}
 	}
-	port := inspectorPort
+	port := variables.InspectorPort
 	if number, err := strconv.Atoi(values["BPL_DEBUG_PORT"]); err == nil {
 		port = number
 	}

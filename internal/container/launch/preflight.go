@@ -21,7 +21,7 @@ type preflightReport struct {
 // Preflight checks the contract of all process types against an environment, without starting any. The exit code is 0
 // when all may start, 1 when one may not, 2 when the question was not understood.
 func Preflight(image Image, arguments, environ []string, out io.Writer) int {
-	missing, err := missingLibraries(image.Layers, "/", variables(environ))
+	missing, err := missingLibraries(image.Layers, "/", Variables(environ))
 	if err != nil {
 		return fail(out, 2, err)
 	}

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/container/launch"
+	"github.com/gantry-buildpack/gantry/internal/container/variables"
 )
 
 // Nothing that a user has set is silently ignored, and what changes how safe the application is keeps it from starting.
@@ -56,9 +57,9 @@ func TestSettingsAreDocumented(t *testing.T) {
 	for _, name := range regexp.MustCompile("BPL_[A-Z_]+").FindAllString(string(text), -1) {
 		documented[name] = true
 		_, _, log, _ := check(t, launch.Image{}, machine(t, nil), name+"=?!")
-		g.Expect(log).To(ContainSubstring("expected is"), name+" is in docs/settings.md, and not among the settings in internal/container/launch/settings.go")
+		g.Expect(log).To(ContainSubstring("expected is"), name+" is in docs/settings.md, and not in internal/container/variables")
 	}
-	g.Expect(launch.SettingNames()).To(HaveLen(len(documented)), "docs/settings.md lacks one of "+strings.Join(launch.SettingNames(), ", "))
+	g.Expect(variables.Names()).To(HaveLen(len(documented)), "docs/settings.md lacks one of "+strings.Join(variables.Names(), ", "))
 }
 
 // What is off is off at the door, too: Node.js does not open its inspector at a signal.

@@ -37,6 +37,8 @@ type Application struct {
 	project  Project
 	source   app.App
 	settings settings.Settings
+	// container are defaults of the container's variables.
+	container map[string]string
 }
 
 // Provides are the names under which other buildpacks may require what is installed for it.
@@ -45,14 +47,7 @@ func (a Application) Provides() []string { return a.project.Provides() }
 // Resolver knows languages; the first that recognises an application builds it.
 type Resolver struct {
 	Languages []Language
-	// Defaults are those of settings in buildpack.toml.
-	Defaults settings.Defaults
-}
-
-// For gives the resolver for a buildpack.toml, whose table metadata is given.
-func For(metadata map[string]any) (Resolver, error) {
-	defaults, err := settings.DefaultsOf(metadata)
-	return Resolver{Languages: Default.Languages, Defaults: defaults}, err
+	Defaults
 }
 
 // Default knows all languages of Gantry.
@@ -70,7 +65,7 @@ func Plan(source app.App, lookup func(string) (string, bool), target Target, now
 
 // Recognize reads the settings, and finds the language.
 func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
-	chosen, err := settings.Read(source, lookup, r.Defaults)
+	chosen, err := settings.Read(source, lookup, r.Build)
 	if err != nil {
 		return Application{}, err
 	}
@@ -80,7 +75,7 @@ func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) 
 			return Application{}, err
 		}
 		if project != nil {
-			return Application{project, source, chosen}, nil
+			return Application{project, source, chosen, r.Container}, nil
 		}
 	}
 	return Application{}, notRecognized(source, r.Languages)
@@ -135,6 +130,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 			p.Warnings = append(p.Warnings, warning)
 		}
 	}
+	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.container)
 	p.Image.DrainTimeout = a.settings.DrainTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
 	return Resolved{p, declared}, nil

@@ -130,6 +130,32 @@ func TestDefaultsOfBuildpackTOML(t *testing.T) {
 	}
 }
 
+// Defaults of the container's variables are in the image's environment; what is wrong with them is an error.
+func TestContainerDefaultsOfBuildpackTOML(t *testing.T) {
+	for name, c := range map[string]struct {
+		variable, value string
+		want            string
+	}{
+		"a switch":   {variable: "BPL_CONSOLE_ENABLED", value: "false"},
+		"none":       {variable: "BPL_YJIT"},
+		"bad":        {variable: "BPL_DRAIN_DELAY", value: "5", want: "buildpack.toml: the default of BPL_DRAIN_DELAY is not understood: it must be a time such as 5s or 1m30s [settings/bad-value]"},
+		"misspelled": {variable: "BPL_DIAGNOSTIC", value: "off", want: `buildpack.toml: buildpack.toml has a configuration "BPL_DIAGNOSTIC" that Gantry does not know [settings/unknown-configuration]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			resolver, err := resolve.For(map[string]any{"configurations": []any{map[string]any{"name": c.variable, "default": c.value}}})
+			if c.want != "" {
+				g.Expect(err).To(MatchError(c.want))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			r, err := resolver.Plan(app.App{FS: fstest.MapFS{"server.js": {}}}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Plan.Image.Environment.Variables[c.variable]).To(Equal(c.value))
+		})
+	}
+}
+
 func nothing(string) (string, bool) { return "", false }
 
 func planned(g *WithT, source fstest.MapFS) plan.Plan {

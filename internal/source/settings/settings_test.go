@@ -25,17 +25,9 @@ func read(project string, env map[string]string) (settings.Settings, error) {
 // A default that an operator changes in buildpack.toml takes effect, below what a user sets; what is wrong there is an error.
 func TestDefaults(t *testing.T) {
 	g := NewWithT(t)
-	configuration := func(values ...string) map[string]any {
-		table := map[string]any{}
-		for i := 0; i < len(values); i += 2 {
-			table[values[i]] = values[i+1]
-		}
-		return table
-	}
-	metadata := func(tables ...map[string]any) map[string]any { return map[string]any{"configurations": tables} }
-	defaults, err := settings.DefaultsOf(metadata(
-		configuration("name", "BP_NODE_RUN_SCRIPTS", "default", "compile"), configuration("name", "BP_CACHE_LIMIT", "default", "1GB"), configuration("name", "BP_DEPENDENCY_MIRROR"),
-	))
+	defaults, err := settings.DefaultsOf(settings.Configurations(map[string]any{"configurations": []any{
+		map[string]any{"name": "BP_NODE_RUN_SCRIPTS", "default": "compile"}, map[string]any{"name": "BP_CACHE_LIMIT", "default": "1GB"}, map[string]any{"name": "BP_DEPENDENCY_MIRROR"},
+	}}))
 	g.Expect(err).NotTo(HaveOccurred())
 	read := func(env map[string]string) settings.Settings {
 		s, err := settings.Read(app.App{FS: fstest.MapFS{}}, func(name string) (string, bool) { value, found := env[name]; return value, found }, defaults)
@@ -49,10 +41,10 @@ func TestDefaults(t *testing.T) {
 	g.Expect(s.NodeSource.Value).To(Equal("auto"))
 	g.Expect(read(map[string]string{"BP_NODE_RUN_SCRIPTS": "build"}).NodeRunScripts).To(Equal(settings.Setting{Value: "build", Origin: "BP_NODE_RUN_SCRIPTS"}))
 
-	_, err = settings.DefaultsOf(map[string]any{"configurations": []any{configuration("name", "BP_CACHE_LIMTI", "default", "1GB")}})
+	_, err = settings.DefaultsOf([]settings.Configuration{{Name: "BP_CACHE_LIMTI"}})
 	g.Expect(err).To(MatchError(`buildpack.toml: buildpack.toml has a configuration "BP_CACHE_LIMTI" that Gantry does not know [settings/unknown-configuration]`))
 	g.Expect(problem.As(err).Hints[0]).To(Equal("Did you mean BP_CACHE_LIMIT?"))
-	_, err = settings.DefaultsOf(metadata(configuration("name", "BP_NODE_SOURCE", "default", "everywhere")))
+	_, err = settings.DefaultsOf([]settings.Configuration{{Name: "BP_NODE_SOURCE", Default: "everywhere", HasDefault: true}})
 	g.Expect(err).To(MatchError(`buildpack.toml: the default of BP_NODE_SOURCE is not understood: "everywhere" is none of auto, nodejs.org, npm-registry [settings/bad-value]`))
 }
 

@@ -1,4 +1,5 @@
-package launch
+// Package variables knows the variables BPL_… of a container: what their values may be, and what is said of others.
+package variables
 
 import (
 	"errors"
@@ -12,8 +13,12 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// setting is one of the variables BPL_… of a container. Adding one: a row in settings, and one in docs/settings.md.
-type setting struct {
+// Prefix is what the names of all variables begin with that buildpacks read in a container:
+// https://github.com/paketo-buildpacks/rfcs/blob/main/text/0003-environment-variable-naming.md.
+const Prefix = "BPL_"
+
+// variable is one of them. Adding one: a row in known, one in docs/settings.md, and a configuration in buildpack.toml.
+type variable struct {
 	// read gives a value in the form in which it is passed on, or says what is expected.
 	read func(value string) (string, error)
 	// unsafe says of a value that is not understood what the application would start without; empty: a line in the log is
@@ -21,7 +26,7 @@ type setting struct {
 	unsafe string
 }
 
-var settings = map[string]setting{
+var known = map[string]variable{
 	"BPL_CONFIG_CHECK":    {oneOf("enforce", "warn", "off"), "the check of its configuration as it was meant"},
 	"BPL_LIBRARY_CHECK":   {oneOf("enforce", "warn", "off"), "the check of its libraries as it was meant"},
 	"BPL_DRAIN":           {onOff, "draining as it was meant"},
@@ -40,39 +45,49 @@ var settings = map[string]setting{
 	"BPL_CRASH_DIR":       {folder, ""},
 }
 
-// SettingNames gives the names of all settings of a container, in order.
-func SettingNames() []string { return slices.Sorted(maps.Keys(settings)) }
+// Names gives the names of all that Gantry reads, in order.
+func Names() []string { return slices.Sorted(maps.Keys(known)) }
 
-// readSettings gives the variables BPL_… of an environment in the forms that the program and its scripts understand, and a
-// line for each that it does not know or understand; what is ignored is empty. An error is a setting that changes how safe the application is: with
-// another meaning than the one that was meant, it must not start.
-func readSettings(values map[string]string) (understood map[string]string, notes []string, err error) {
+// Check tells what is expected of a value that the variable cannot have. ok is false where Gantry does not know the variable.
+func Check(name, value string) (expected error, ok bool) {
+	v, ok := known[name]
+	if !ok || value == "" {
+		return nil, ok
+	}
+	_, expected = v.read(value)
+	return expected, true
+}
+
+// Read gives the variables BPL_… of an environment in the forms that the program and its scripts understand, and a line for
+// each that it does not know or understand; what is ignored is empty. An error is a variable that changes how safe the
+// application is: with another meaning than the one that was meant, it must not start.
+func Read(values map[string]string) (understood map[string]string, notes []string, err error) {
 	understood = map[string]string{}
 	var refused []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
-		if !strings.HasPrefix(name, "BPL_") || value == "" {
+		if !strings.HasPrefix(name, Prefix) || value == "" {
 			continue
 		}
-		s, known := settings[name]
-		if !known {
-			near, found := nearestSetting(name)
+		v, found := known[name]
+		if !found {
+			near, found := nearest(name)
 			switch {
 			case !found:
 				notes = append(notes, name+" is not a setting of Gantry; it changes nothing here")
-			case settings[near].unsafe != "":
-				refused = append(refused, fmt.Sprintf("%s is not a setting; did you mean %s? Without it the application would start without %s", name, near, settings[near].unsafe))
+			case known[near].unsafe != "":
+				refused = append(refused, fmt.Sprintf("%s is not a setting; did you mean %s? Without it the application would start without %s", name, near, known[near].unsafe))
 			default:
 				notes = append(notes, fmt.Sprintf("%s is not a setting; did you mean %s?", name, near))
 			}
 			continue
 		}
-		form, wrong := s.read(value)
+		form, wrong := v.read(value)
 		switch {
 		case wrong == nil:
 			understood[name] = form
-		case s.unsafe != "":
-			refused = append(refused, fmt.Sprintf("%s is %q; expected is %v. The application would start without %s", name, value, wrong, s.unsafe))
+		case v.unsafe != "":
+			refused = append(refused, fmt.Sprintf("%s is %q; expected is %v. The application would start without %s", name, value, wrong, v.unsafe))
 		default:
 			understood[name] = ""
 			notes = append(notes, fmt.Sprintf("%s is %q and is ignored; expected is %v", name, value, wrong))
@@ -87,11 +102,11 @@ func readSettings(values map[string]string) (understood map[string]string, notes
 // misspelled is how many letters may differ between a name and the one that was meant.
 const misspelled = 2
 
-func nearestSetting(name string) (near string, found bool) {
+func nearest(name string) (near string, found bool) {
 	best := misspelled + 1
-	for _, known := range SettingNames() {
-		if distance := levenshtein.Distance(name, known, nil); distance < best {
-			near, best, found = known, distance, true
+	for _, candidate := range Names() {
+		if distance := levenshtein.Distance(name, candidate, nil); distance < best {
+			near, best, found = candidate, distance, true
 		}
 	}
 	return near, found
@@ -133,9 +148,12 @@ func duration(value string) (string, error) {
 	return value, nil
 }
 
+// InspectorPort is Node.js' own: https://nodejs.org/api/cli.html#--inspecthostport.
+const InspectorPort = 9229
+
 func port(value string) (string, error) {
 	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
-		return "", fmt.Errorf("a number from 1 to 65535, or nothing for %d", inspectorPort)
+		return "", fmt.Errorf("a number from 1 to 65535, or nothing for %d", InspectorPort)
 	}
 	return value, nil
 }
