@@ -14,6 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
+	"github.com/gantry-buildpack/gantry/internal/container/sharedlib"
 	unpack "github.com/gantry-buildpack/gantry/internal/install/toolchain"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
@@ -108,8 +109,13 @@ func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
 		}
 		make = resolver.Plan
 	}
-	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/")}
-	return make(app.Open(c.ApplicationPath), cnb.Lookup(c.Platform.Environment, b.Environ), target, time.Now())
+	lookup := cnb.Lookup(c.Platform.Environment, b.Environ)
+	has := func(library string) bool {
+		path, _ := lookup("LD_LIBRARY_PATH")
+		return sharedlib.Find("/", path, library) != ""
+	}
+	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/"), HasLibrary: has}
+	return make(app.Open(c.ApplicationPath), lookup, target, time.Now())
 }
 
 // carryOut runs the stages. Background writes are waited for, whatever comes of it.

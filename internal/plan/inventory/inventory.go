@@ -34,6 +34,8 @@ type Catalog struct {
 	Defaults map[string]string
 	// Libc is the C library that the releases run with, as npm names it: "glibc" or "musl".
 	Libc string
+	// HasLibrary reports whether the image in which releases run has a shared library; nil: it has all.
+	HasLibrary func(name string) bool
 }
 
 // pin is what the bytes of one archive must be.

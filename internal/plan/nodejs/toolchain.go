@@ -68,9 +68,8 @@ func (p *Project) runtime(release plan.Release) plan.Runtime {
 			NotForBuild: []string{"share", "CHANGELOG.md", "README.md", "lib/node_modules/npm/docs", "lib/node_modules/npm/man", "lib/node_modules/corepack"},
 			Headers:     []string{"include"},
 		},
-		Programs: []string{"bin/node"},
-		// Since 25: https://github.com/nodejs/node/issues/60790.
-		Libraries: []string{"libatomic.so.1"},
+		Programs:  []string{"bin/node"},
+		Libraries: nodeversion.Libraries,
 	}
 }
 

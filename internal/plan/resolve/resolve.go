@@ -21,6 +21,8 @@ import (
 type Target struct {
 	// Arch is an architecture as Go names it, Libc a C library as npm names it: "glibc" or "musl".
 	Arch, Libc string
+	// HasLibrary reports whether the build image has a shared library; nil: it has all.
+	HasLibrary func(name string) bool
 }
 
 // Resolved is all that is decided.
@@ -113,6 +115,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
+	releases.HasLibrary = target.HasLibrary
 	p, err := a.project.Plan(releases)
 	if err != nil {
 		return Resolved{}, err

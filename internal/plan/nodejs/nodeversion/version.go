@@ -40,9 +40,9 @@ func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted boo
 	if err != nil {
 		return plan.Release{}, none, err
 	}
-	preferred, err := semver.ParseRange(releases.Defaults["node"])
+	preferred, why, err := preferredLine(list, releases)
 	if err != nil {
-		return plan.Release{}, none, fmt.Errorf("read the default Node.js version: %w", err)
+		return plan.Release{}, none, err
 	}
 	fits, text := preferred.Matches, ""
 	if asked {
@@ -54,9 +54,12 @@ func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted boo
 	for _, narrow := range []func(semver.Version) bool{preferred.Matches, func(semver.Version) bool { return true }} {
 		for _, c := range list {
 			if fits(c.Parsed) && narrow(c.Parsed) {
-				origin := "the active LTS; nothing asks for another"
+				origin := cmp.Or(why, "the active LTS; nothing asks for another")
 				if asked {
 					origin = fmt.Sprintf("from %s (%s)", r.Origin, text)
+					if why != "" && preferred.Matches(c.Parsed) {
+						origin += "; " + why
+					}
 				}
 				return c.Release, plan.Decision{Subject: "Node.js", Value: c.Version, Origin: origin}, nil
 			}
@@ -68,6 +71,33 @@ func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted boo
 		return release, plan.Decision{Subject: "Node.js", Value: release.Version, Origin: origin}, nil
 	}
 	return plan.Release{}, none, r.unsatisfiable(list)
+}
+
+// Libraries are the shared libraries that Node.js needs and that small images lack, since 25:
+// https://github.com/nodejs/node/issues/60790.
+var Libraries = []string{"libatomic.so.1"}
+
+// librariesSince is the first major version that needs Libraries.
+const librariesSince = 25
+
+// preferredLine is the line of Node.js that is taken where several may be: the active LTS. Where the build image lacks a library
+// that it needs, the image could not start: then it is the newest LTS that starts, and why says so.
+func preferredLine(list []Candidate, releases inventory.Catalog) (line semver.Range, why string, err error) {
+	if line, err = semver.ParseRange(releases.Defaults["node"]); err != nil {
+		return line, "", fmt.Errorf("read the default Node.js version: %w", err)
+	}
+	i := slices.IndexFunc(list, func(c Candidate) bool { return line.Matches(c.Parsed) })
+	lacking := slices.IndexFunc(Libraries, func(name string) bool { return releases.HasLibrary != nil && !releases.HasLibrary(name) })
+	if i < 0 || lacking < 0 || list[i].Parsed.Major < librariesSince {
+		return line, "", nil
+	}
+	for _, c := range list {
+		if c.LTS != "" && c.Parsed.Major < librariesSince {
+			line, err = semver.ParseRange(Major(c.Release) + ".x")
+			return line, fmt.Sprintf("the newest LTS that starts: %s needs %s, which the build image lacks", Major(list[i].Release), Libraries[lacking]), err
+		}
+	}
+	return line, "", nil
 }
 
 // unlisted is a release that the list does not hold, by the example of one that it holds.
