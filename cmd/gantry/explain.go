@@ -7,13 +7,12 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/explain"
 	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 func runExplain(_ context.Context, arguments []string) (int, error) {
@@ -55,10 +54,10 @@ func readMetadata(file string) (map[string]any, error) {
 	if file == "" {
 		return nil, nil
 	}
-	var buildpack struct{ Metadata map[string]any }
 	text, err := os.ReadFile(file)
+	var metadata map[string]any
 	if err == nil {
-		err = toml.Unmarshal(text, &buildpack)
+		metadata, err = settings.Metadata(text)
 	}
 	if err != nil {
 		return nil, &problem.Problem{
@@ -66,7 +65,7 @@ func readMetadata(file string) (map[string]any, error) {
 			Hints: []string{"Give the buildpack.toml of the buildpack."}, Err: err,
 		}
 	}
-	return buildpack.Metadata, nil
+	return metadata, nil
 }
 
 // environ writes variables as NAME=value.

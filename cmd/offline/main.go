@@ -25,6 +25,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 func main() {
@@ -42,10 +43,15 @@ func run(ctx context.Context, arguments, environ []string) error {
 	output := f.String("output", "dependencies", "the folder to download into")
 	arch := f.String("arch", runtime.GOARCH, "amd64 or arm64")
 	registry := f.String("registry", "https://registry.npmjs.org", "the registry of npm packages")
+	buildpack := f.String("buildpack-toml", "buildpack.toml", "the buildpack.toml of the package, with its [[metadata.dependencies]]")
 	if err := f.Parse(arguments); err != nil {
 		return err
 	}
-	releases, err := inventory.For(*arch, "glibc")
+	dependencies, err := dependenciesOf(*buildpack)
+	if err != nil {
+		return err
+	}
+	releases, err := inventory.For(*arch, "glibc", dependencies)
 	if err != nil {
 		return err
 	}
@@ -60,6 +66,18 @@ func run(ctx context.Context, arguments, environ []string) error {
 		}
 	}
 	return nil
+}
+
+func dependenciesOf(file string) ([]plan.Release, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, problem.Disk("read "+file, err)
+	}
+	metadata, err := settings.Metadata(text)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return inventory.DependenciesOf(metadata)
 }
 
 type downloads struct {

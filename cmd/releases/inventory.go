@@ -203,7 +203,11 @@ func (i inventory) write(file string) error {
 		fmt.Fprintf(&out, "    %s%s\n", spaced(row), comma(n, len(i.Tools)))
 	}
 	out.WriteString("  ]\n}\n")
-	if err := os.WriteFile(file+".partial", out.Bytes(), 0o644); err != nil {
+	return replace(file, out.String())
+}
+
+func replace(file, text string) error {
+	if err := os.WriteFile(file+".partial", []byte(text), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(file+".partial", file)

@@ -1,4 +1,4 @@
-// Command releases brings the inventory (internal/plan/inventory/releases.json) up to date: from the npm registry's packages of
+// Command releases brings the inventory (internal/plan/inventory/releases.json) and the dependencies in buildpack.toml up to date: from the npm registry's packages of
 // Node.js and of package managers, and from the release schedule of Node.js. What it cannot reach it leaves as it is, and says
 // so. scripts/update-releases.sh runs it.
 package main
@@ -25,6 +25,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	flags := flag.NewFlagSet("releases", flag.ContinueOnError)
 	flags.SetOutput(out)
 	file := flags.String("inventory", "internal/plan/inventory/releases.json", "the inventory to update")
+	buildpack := flags.String("buildpack-toml", "buildpack.toml", "the buildpack.toml whose dependencies to write")
 	registry := flags.String("registry", "https://registry.npmjs.org", "the npm registry")
 	schedule := flags.String("schedule", "https://raw.githubusercontent.com/nodejs/Release/main/schedule.json", "the release schedule of Node.js: an address or a file")
 	unsigned := flags.Bool("allow-unsigned", false, "take packages from a mirror that does not hand on the registry's signatures")
@@ -57,6 +58,9 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	}
 	updated.Date = *date
 	if err := updated.write(*file); err != nil {
+		return err
+	}
+	if err := updated.writeDependencies(*buildpack); err != nil {
 		return err
 	}
 	for _, line := range append(changes, added...) {

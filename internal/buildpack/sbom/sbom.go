@@ -27,8 +27,9 @@ type Component struct {
 	Key string
 	// Type is a package URL's type, such as "npm" or "generic".
 	Type, Name, Version string
-	// Integrity is Subresource Integrity; License an SPDX expression; CPE as in CPE 2.3. Each may be empty.
-	Integrity, License, CPE string
+	// Integrity is Subresource Integrity; License an SPDX expression; CPE as in CPE 2.3; PURL a package URL, empty for that of the
+	// type, name and version. Each may be empty.
+	Integrity, License, CPE, PURL string
 	// Runtime marks the language's runtime.
 	Runtime bool
 	// Needs are the keys of what it needs.
@@ -59,6 +60,9 @@ func (d Document) With(p Part) Document {
 }
 
 func (c Component) purl() string {
+	if c.PURL != "" {
+		return c.PURL
+	}
 	namespace, name := "", c.Name
 	if scope, rest, ok := strings.Cut(c.Name, "/"); ok {
 		namespace, name = scope, rest

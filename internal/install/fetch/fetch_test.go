@@ -191,6 +191,11 @@ func TestMirrors(t *testing.T) {
 	}
 	_, err := fetch.ReadMirrors([]string{"BP_DEPENDENCY_MIRROR=mirror.example"}, nil)
 	NewWithT(t).Expect(err).To(MatchError("BP_DEPENDENCY_MIRROR: a dependency mirror is not understood: it is not an http://, https:// or file:/// address [fetch/bad-mirror]"))
+	mirror := func(name, host string) fetch.Binding {
+		return fetch.Binding{Name: name, Type: "dependency-mirror", Secret: map[string]string{host: "https://mirror.example"}}
+	}
+	_, err = fetch.ReadMirrors(nil, []fetch.Binding{mirror("one", "nodejs.org"), mirror("two", "NodeJS.org")})
+	NewWithT(t).Expect(err).To(MatchError("the binding two: two service bindings say where one thing comes from: the binding one of type dependency-mirror has the key NodeJS.org as well [fetch/two-mirrors]"))
 }
 
 func TestOfflinePackage(t *testing.T) {

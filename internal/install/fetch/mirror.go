@@ -35,9 +35,16 @@ type Binding struct {
 // ReadMirrors takes mirrors from bindings (dependency-mirror, dependency-mapping) and the environment, which wins.
 func ReadMirrors(environ []string, bindings []Binding) (Mirrors, error) {
 	m := Mirrors{hosts: map[string]mirror{}, files: map[string]string{}}
+	seen := map[string]string{}
 	for _, binding := range bindings {
 		for key, value := range binding.Secret {
-			switch strings.ToLower(binding.Type) {
+			kind := strings.ToLower(binding.Type)
+			name := kind + " " + strings.ToLower(key)
+			if other, twice := seen[name]; twice && (kind == "dependency-mapping" || kind == "dependency-mirror") {
+				return m, twoBindings(binding, other, key)
+			}
+			seen[name] = binding.Name
+			switch kind {
 			case "dependency-mapping":
 				digits := strings.ToLower(key[strings.IndexByte(key, ':')+1:])
 				m.files[digits] = strings.TrimSpace(value)
@@ -64,6 +71,16 @@ func ReadMirrors(environ []string, bindings []Binding) (Mirrors, error) {
 		}
 	}
 	return m, nil
+}
+
+func twoBindings(b Binding, other, key string) error {
+	return &problem.Problem{
+		ID:    "fetch/two-mirrors",
+		Title: "two service bindings say where one thing comes from",
+		Where: problem.Position{File: "the binding " + b.Name},
+		Why:   fmt.Sprintf("the binding %s of type %s has the key %s as well", other, b.Type, key),
+		Hints: []string{"Remove the key from one of them."},
+	}
 }
 
 // add reads a mirror: a URL, or "mirror=URL,skip-path=PATH".

@@ -37,7 +37,7 @@ func npms(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Skip("not compared with npm, which trees are installed: there is no node on PATH")
 	}
-	releases, err := inventory.For("amd64", "glibc")
+	releases, err := inventory.For("amd64", "glibc", nil)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	found, majors := map[string][]string{}, map[string]bool{"8": true, "12": true}
 	for _, release := range releases.Releases {

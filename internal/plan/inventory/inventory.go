@@ -1,6 +1,7 @@
 // Package inventory is the list of releases: what can be installed, and what its bytes must be. It knows how the list is
-// written; which release an application gets is decided by its language. The list is part of the programs that need it,
-// and not of buildpack.toml, which every detection has to read.
+// written; which release an application gets is decided by its language. The newest releases are in buildpack.toml, where operators
+// can exchange them; all that are known are in a list that is part of the programs that need it, because every detection has to
+// read buildpack.toml.
 package inventory
 
 import (
@@ -69,14 +70,15 @@ type file struct {
 	Tools     []struct{ Name, Version, Arch, Package, Integrity string }
 }
 
-// For gives the releases that run on an architecture, as Go names it, and with a C library.
-func For(arch, libc string) (Catalog, error) {
-	c, err := read(list, arch)
+// For gives the releases that run on an architecture, as Go names it, and with a C library; dependencies are those of buildpack.toml,
+// which win.
+func For(arch, libc string, dependencies []plan.Release) (Catalog, error) {
+	c, err := read(list, arch, dependencies)
 	c.Libc = libc
 	return c, err
 }
 
-func read(text []byte, arch string) (Catalog, error) {
+func read(text []byte, arch string, dependencies []plan.Release) (Catalog, error) {
 	var f file
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Catalog{}, fmt.Errorf("read the list of releases: %w", err)
@@ -88,17 +90,13 @@ func read(text []byte, arch string) (Catalog, error) {
 		return c, fmt.Errorf("read the list of releases: %w", err)
 	}
 	for _, row := range f.Node {
-		major, _, _ := strings.Cut(row.Version, ".")
-		common, known := f.Lines[major]
 		p := map[string]pin{"amd64": row.AMD64, "arm64": row.ARM64}[arch]
-		if !known || (len(p.SHA256) != 64 && p.Integrity == "") {
+		if _, known := f.Lines[major(row.Version)]; !known || (len(p.SHA256) != 64 && p.Integrity == "") {
 			continue
 		}
-		name := "node-linux-" + lockfile.CPU(arch)
-		release := plan.Release{
-			Name: "node", Version: row.Version, Arch: arch, SHA256: p.SHA256,
-			Package: name, Integrity: p.Integrity, Manager: common.NPM, LTS: common.LTS, EndOfLife: common.EndOfLife,
-		}
+		release := f.ofLine(plan.Release{
+			Name: "node", Version: row.Version, Arch: arch, SHA256: p.SHA256, Package: "node-linux-" + lockfile.CPU(arch), Integrity: p.Integrity,
+		})
 		if p.SHA256 != "" {
 			release.URI = fmt.Sprintf("https://nodejs.org/download/release/v%[1]s/node-v%[1]s-linux-%[2]s.tar.gz", row.Version, lockfile.CPU(arch))
 		}
@@ -114,6 +112,7 @@ func read(text []byte, arch string) (Catalog, error) {
 		}
 		c.Releases = append(c.Releases, plan.Release{Name: row.Name, Version: row.Version, Arch: row.Arch, Package: row.Package, Integrity: row.Integrity})
 	}
+	c.Releases = f.with(c.Releases, dependencies, arch)
 	for _, r := range c.Releases {
 		if r.URI == "" && !strings.HasPrefix(r.Integrity, "sha512-") {
 			return c, fmt.Errorf("the list of releases: %s %s has no pinned source", r.Name, r.Version)
@@ -150,6 +149,24 @@ func (c Catalog) Age(now time.Time) string {
 	return fmt.Sprintf("This version of Gantry knows the releases up to %s: newer ones with security fixes are not installed. Update Gantry.", c.Date.Format(time.DateOnly))
 }
 
+// ofLine gives a runtime's release with what is known of its line, and of all releases of the runtime.
+func (f file) ofLine(r plan.Release) plan.Release {
+	switch r.Name {
+	case "node":
+		l := f.Lines[major(r.Version)]
+		r.Manager, r.LTS, r.EndOfLife, r.License, r.CPE = l.NPM, l.LTS, l.EndOfLife, "MIT", "cpe:2.3:a:nodejs:node.js:"+r.Version+":*:*:*:*:*:*:*"
+	case "ruby":
+		line := r.Version[:max(0, strings.LastIndexByte(r.Version, '.'))]
+		r.EndOfLife, r.License, r.CPE = f.RubyLines[line].EndOfLife, "BSD-2-Clause OR Ruby", "cpe:2.3:a:ruby-lang:ruby:"+r.Version+":*:*:*:*:*:*:*"
+	}
+	return r
+}
+
+func major(version string) string {
+	first, _, _ := strings.Cut(version, ".")
+	return first
+}
+
 // rubyArchs maps Go's names of architectures to those of the portable builds.
 var rubyArchs = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
 
@@ -159,12 +176,10 @@ func (f file) rubies(arch string) (list []plan.Release) {
 		if len(p.SHA256) != 64 {
 			continue
 		}
-		major, rest, _ := strings.Cut(row.Version, ".")
-		minor, _, _ := strings.Cut(rest, ".")
-		list = append(list, plan.Release{
-			Name: "ruby", Version: row.Version, Arch: arch, SHA256: p.SHA256, EndOfLife: f.RubyLines[major+"."+minor].EndOfLife,
+		list = append(list, f.ofLine(plan.Release{
+			Name: "ruby", Version: row.Version, Arch: arch, SHA256: p.SHA256,
 			URI: fmt.Sprintf("https://github.com/bazel-contrib/portable-ruby/releases/download/%s/ruby-%s.%s_linux.tar.gz", row.Build, row.Version, rubyArchs[arch]),
-		})
+		}))
 	}
 	return list
 }

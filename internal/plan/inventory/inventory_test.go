@@ -15,7 +15,7 @@ func TestTheReleases(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		ours := lockfile.CPU(arch)
 		g := NewWithT(t)
-		c, err := For(arch, "glibc")
+		c, err := For(arch, "glibc", nil)
 		g.Expect(err).NotTo(HaveOccurred())
 		known := map[string]bool{}
 		for _, r := range c.Releases {
@@ -55,7 +55,7 @@ func TestActiveLTS(t *testing.T) {
 
 func TestAge(t *testing.T) {
 	g := NewWithT(t)
-	c, err := For("amd64", "glibc")
+	c, err := For("amd64", "glibc", nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.Defaults["node"]).To(Equal("26.x"))
 	g.Expect(c.Age(c.Date.AddDate(0, 0, 59))).To(BeEmpty())
@@ -67,6 +67,6 @@ func TestAge(t *testing.T) {
 }
 
 func TestUnpinnedReleasesAreRefused(t *testing.T) {
-	_, err := read([]byte(`{"date": "2026-01-01", "tools": [{"name": "yarn", "version": "1.0.0", "package": "yarn"}]}`), "amd64")
+	_, err := read([]byte(`{"date": "2026-01-01", "tools": [{"name": "yarn", "version": "1.0.0", "package": "yarn"}]}`), "amd64", nil)
 	NewWithT(t).Expect(err).To(MatchError("the list of releases: yarn 1.0.0 has no pinned source"))
 }

@@ -61,7 +61,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 // runtime is a release of Node.js, and what of it is needed for what.
 func (p *Project) runtime(release plan.Release) plan.Runtime {
 	return plan.Runtime{
-		Title: "Node.js", Release: release, ABI: nodeversion.Major(release), License: "MIT", CPE: "nodejs:node.js",
+		Title: "Node.js", Release: release, ABI: nodeversion.Major(release),
 		Source: plan.Source{From: sources[p.settings.NodeSource.Value], Setting: "BP_NODE_SOURCE", Registry: p.registry},
 		Files: plan.RuntimeFiles{
 			Launch:      []string{"LICENSE", "bin/node"},

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/container/variables"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -15,6 +17,8 @@ type Defaults struct {
 	// Container are those of the variables BPL_… of a container, of which only those are given that an operator has added:
 	// Gantry's own are where they take effect.
 	Container map[string]string
+	// Dependencies are the releases in [[metadata.dependencies]].
+	Dependencies []plan.Release
 }
 
 // For gives the resolver for a buildpack.toml, whose table metadata is given.
@@ -37,6 +41,9 @@ func For(metadata map[string]any) (Resolver, error) {
 		}
 	}
 	var err error
+	if d.Dependencies, err = inventory.DependenciesOf(metadata); err != nil {
+		return Resolver{}, err
+	}
 	d.Build, err = settings.DefaultsOf(build)
 	return Resolver{Languages: Default.Languages, Defaults: d}, err
 }

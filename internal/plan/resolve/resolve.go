@@ -39,8 +39,7 @@ type Application struct {
 	project  Project
 	source   app.App
 	settings settings.Settings
-	// container are defaults of the container's variables.
-	container map[string]string
+	defaults Defaults
 }
 
 // Provides are the names under which other buildpacks may require what is installed for it.
@@ -77,7 +76,7 @@ func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) 
 			return Application{}, err
 		}
 		if project != nil {
-			return Application{project, source, chosen, r.Container}, nil
+			return Application{project, source, chosen, r.Defaults}, nil
 		}
 	}
 	return Application{}, notRecognized(source, r.Languages)
@@ -111,7 +110,7 @@ func (r Resolver) Plan(source app.App, lookup func(string) (string, bool), targe
 }
 
 func (a Application) plan(target Target, now time.Time) (Resolved, error) {
-	releases, err := inventory.For(target.Arch, target.Libc)
+	releases, err := inventory.For(target.Arch, target.Libc, a.defaults.Dependencies)
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -133,7 +132,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 			p.Warnings = append(p.Warnings, warning)
 		}
 	}
-	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.container)
+	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.defaults.Container)
 	p.Image.DrainTimeout = a.settings.DrainTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
 	return Resolved{p, declared}, nil

@@ -67,7 +67,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 // runtime is a release of Ruby, and what of it is needed for what.
 func (p *Project) runtime(release plan.Release) plan.Runtime {
 	return plan.Runtime{
-		Title: "Ruby", License: "BSD-2-Clause OR Ruby", CPE: "ruby-lang:ruby", Release: release, ABI: line(release.Version),
+		Title: "Ruby", Release: release, ABI: line(release.Version),
 		Source: plan.Source{From: plan.SourceOfficial, Setting: "BP_RUBY_ARCHIVE", Root: "bin/ruby"},
 		Files:  p.rubyFiles(), Programs: []string{"bin/ruby"},
 		Essential: map[string]string{

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
@@ -25,7 +27,7 @@ type Configuration struct {
 
 // Configurations reads them from a buildpack.toml, whose table metadata is given.
 func Configurations(metadata map[string]any) (list []Configuration) {
-	for _, table := range tables(metadata["configurations"]) {
+	for _, table := range Tables(metadata["configurations"]) {
 		name, _ := table["name"].(string)
 		c := Configuration{Name: name}
 		if value, found := table["default"]; found {
@@ -62,8 +64,15 @@ func DefaultsOf(configurations []Configuration) (Defaults, error) {
 	return defaults, nil
 }
 
-// tables gives an array of tables, as one decoder or another makes it.
-func tables(value any) []map[string]any {
+// Metadata gives the table metadata of a buildpack.toml, as libcnb reads it.
+func Metadata(text []byte) (map[string]any, error) {
+	var buildpack struct{ Metadata map[string]any }
+	err := toml.Unmarshal(text, &buildpack)
+	return buildpack.Metadata, err
+}
+
+// Tables gives an array of tables, as one decoder of TOML or another makes it.
+func Tables(value any) []map[string]any {
 	switch value := value.(type) {
 	case []map[string]any:
 		return value

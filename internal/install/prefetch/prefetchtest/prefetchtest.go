@@ -24,7 +24,7 @@ import (
 // Program gets the newest package manager that is pinned, of those that are wanted, and gives its folder.
 func Program(t *testing.T, wanted func(r plan.Release) bool) string {
 	g := gomega.NewWithT(t)
-	releases, err := inventory.For("amd64", "glibc")
+	releases, err := inventory.For("amd64", "glibc", nil)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	release, dir := releases.Releases[slices.IndexFunc(releases.Releases, wanted)], t.TempDir()
 	saved := filepath.Join(dir, "program.tgz")

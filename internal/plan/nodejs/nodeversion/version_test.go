@@ -24,7 +24,7 @@ func TestBuildImageWithoutLibrary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			releases, err := inventory.For("amd64", "glibc")
+			releases, err := inventory.For("amd64", "glibc", nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			releases.HasLibrary = func(library string) bool { return library != "libatomic.so.1" }
 			release, decision, err := nodeversion.Choose(nodeversion.Request{Text: c.asked, Origin: "package.json"}, c.asked != "", releases, false)
@@ -40,7 +40,7 @@ func TestBuildImageWithLibrary(t *testing.T) {
 	for name, has := range map[string]func(string) bool{"has it": func(string) bool { return true }, "not known": nil} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			releases, err := inventory.For("amd64", "glibc")
+			releases, err := inventory.For("amd64", "glibc", nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			releases.HasLibrary = has
 			release, decision, err := nodeversion.Choose(nodeversion.Request{}, false, releases, false)
