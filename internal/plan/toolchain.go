@@ -109,9 +109,11 @@ type Release struct {
 	URI    string `json:",omitempty"`
 	SHA256 string `json:",omitempty"`
 	// Package and Integrity (Subresource Integrity, "sha512-…") are the same version's package on the npm registry. A
-	// package without integrity is one that is not pinned: its integrity is the one that the registry has published.
+	// package without integrity is one that is not pinned: its integrity is the one that the registry has published, and, with
+	// Signed, has signed.
 	Package   string `json:",omitempty"`
 	Integrity string `json:",omitempty"`
+	Signed    bool   `json:",omitempty"`
 	// Manager is the version of the package manager to add when the archive brings none.
 	Manager string `json:",omitempty"`
 	// LTS is the code name of the long-term support line; empty when it is none.

@@ -30,6 +30,8 @@ type Component struct {
 	// Integrity is Subresource Integrity; License an SPDX expression; CPE as in CPE 2.3; PURL a package URL, empty for that of the
 	// type, name and version. Each may be empty.
 	Integrity, License, CPE, PURL string
+	// Unpinned: Gantry did not know beforehand what its bytes must be.
+	Unpinned bool
 	// Runtime marks the language's runtime.
 	Runtime bool
 	// Needs are the keys of what it needs.
@@ -131,6 +133,9 @@ func (d Document) CycloneDX(out io.Writer) error {
 		if algorithm, value := digest(c.Integrity); algorithm != "" {
 			component.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgorithm(strings.Replace(algorithm, "SHA", "SHA-", 1)), Value: value}}
 		}
+		if c.Unpinned {
+			component.Properties = &[]cdx.Property{{Name: "gantry:pinned", Value: "false"}}
+		}
 		if license := c.license(); license != "" {
 			component.Licenses = &cdx.Licenses{{Expression: license}}
 		}
@@ -187,6 +192,9 @@ func (d Document) SPDX(out io.Writer) error {
 			PackageName: c.Name, PackageVersion: c.Version, PackageSPDXIdentifier: ids[c.Key], PackageDownloadLocation: "NOASSERTION",
 			PackageLicenseConcluded: "NOASSERTION", PackageLicenseDeclared: "NOASSERTION", PackageCopyrightText: "NOASSERTION",
 			PackageExternalReferences: []*spdx.PackageExternalReference{{Category: "PACKAGE-MANAGER", RefType: "purl", Locator: c.purl()}},
+		}
+		if c.Unpinned {
+			p.PackageComment = "not pinned by Gantry"
 		}
 		if license := c.license(); license != "" {
 			p.PackageLicenseDeclared = license

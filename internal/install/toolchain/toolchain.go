@@ -16,6 +16,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/install/elffile"
 	"github.com/gantry-buildpack/gantry/internal/install/fetch"
+	"github.com/gantry-buildpack/gantry/internal/install/signature"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -33,6 +34,8 @@ type Unpacker struct {
 	Log    Log
 	// Arch is the architecture as Go names it.
 	Arch string
+	// Keys are those that a registry signs with; nil: those of registry.npmjs.org.
+	Keys signature.Keys
 }
 
 // Unpack puts the runtime, and tools, into a folder: the files, relative to the runtime's root, that are wanted.

@@ -16,7 +16,7 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 		return plan.Release{}, plan.Decision{}, err
 	}
 	releases.Releases = slices.DeleteFunc(slices.Clone(releases.Releases), func(r plan.Release) bool { return r.Name == "node" && !p.comesFrom(r) })
-	return nodeversion.Choose(r, asked, releases, p.settings.NodeUnlisted.Value == "true")
+	return nodeversion.Choose(r, asked, releases, nodeversion.Unlisted(p.settings.NodeUnlisted.Value))
 }
 
 // comesFrom reports whether the place that is set has a release: some are pinned by the npm registry's checksum alone.

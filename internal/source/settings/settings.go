@@ -94,7 +94,7 @@ var definitions = []definition{
 	{key: "node.version", env: "BP_NODE_VERSION", target: func(s *Settings) *Setting { return &s.NodeVersion }},
 	{key: "node.source", env: "BP_NODE_SOURCE", fallback: "auto", check: oneOf("auto", "nodejs.org", "npm-registry"),
 		target: func(s *Settings) *Setting { return &s.NodeSource }},
-	{key: "node.allow-unlisted", env: "BP_NODE_ALLOW_UNLISTED", fallback: "false", boolean: true, check: oneOf("true", "false"),
+	{key: "node.allow-unlisted", env: "BP_NODE_ALLOW_UNLISTED", fallback: "signed", boolean: true, check: oneOf("true", "false"),
 		target: func(s *Settings) *Setting { return &s.NodeUnlisted }},
 	{key: "node.run-scripts", env: "BP_NODE_RUN_SCRIPTS", fallback: "build", list: true,
 		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},

@@ -33,8 +33,8 @@ func Candidates(releases inventory.Catalog, name string) ([]Candidate, error) {
 }
 
 // Choose picks the release of Node.js: the newest of the default line when the request allows it, else the newest that fits.
-// asked is false when nothing is requested; mayBeUnlisted: an exact version that no list has may be installed.
-func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted bool) (plan.Release, plan.Decision, error) {
+// asked is false when nothing is requested; unlisted says which exact versions may be installed that the list does not have.
+func Choose(r Request, asked bool, releases inventory.Catalog, unlisted Unlisted) (plan.Release, plan.Decision, error) {
 	none := plan.Decision{}
 	list, err := Candidates(releases, "node")
 	if err != nil {
@@ -65,12 +65,11 @@ func Choose(r Request, asked bool, releases inventory.Catalog, mayBeUnlisted boo
 			}
 		}
 	}
-	if exact, err := semver.Parse(r.Text); err == nil && mayBeUnlisted {
-		release := unlisted(exact, list[0].Release)
-		origin := fmt.Sprintf("from %s (%s); not pinned, with the checksum that is published", r.Origin, text)
+	if release, ok := unlisted.release(r.Text, list); ok {
+		origin := fmt.Sprintf("from %s (%s); not pinned by Gantry, %s", r.Origin, text, unlisted)
 		return release, plan.Decision{Subject: "Node.js", Value: release.Version, Origin: origin}, nil
 	}
-	return plan.Release{}, none, r.unsatisfiable(list)
+	return plan.Release{}, none, r.unsatisfiable(list, unlisted)
 }
 
 // Libraries are the shared libraries that Node.js needs and that small images lack, since 25:
@@ -98,12 +97,6 @@ func preferredLine(list []Candidate, releases inventory.Catalog) (line semver.Ra
 		}
 	}
 	return line, "", nil
-}
-
-// unlisted is a release that the list does not hold, by the example of one that it holds.
-func unlisted(v semver.Version, like plan.Release) plan.Release {
-	uri := strings.ReplaceAll(like.URI, like.Version, v.String())
-	return plan.Release{Name: like.Name, Version: v.String(), Arch: like.Arch, URI: uri, Package: like.Package, Manager: like.Manager}
 }
 
 // matcher understands npm's ranges and nvm's aliases: https://github.com/nvm-sh/nvm#nvmrc.
@@ -146,7 +139,7 @@ func (r Request) unparsable(list []Candidate) error {
 	}
 }
 
-func (r Request) unsatisfiable(list []Candidate) error {
+func (r Request) unsatisfiable(list []Candidate, unlisted Unlisted) error {
 	return &problem.Problem{
 		ID:    "node/version-unsatisfiable",
 		Title: fmt.Sprintf("no Node.js release fits %q", r.Text),
@@ -154,7 +147,7 @@ func (r Request) unsatisfiable(list []Candidate) error {
 		Why:   "the nearest that this version of Gantry knows are " + Versions(nearest(list, r.Text)),
 		Hints: []string{
 			"Ask for one of those, or for a range that includes one of them; these lines can be had: " + lines(list) + ".",
-			"For a release that is newer than this version of Gantry, set BP_NODE_ALLOW_UNLISTED=true and ask for it by its exact version.",
+			unlisted.hint(),
 		},
 	}
 }

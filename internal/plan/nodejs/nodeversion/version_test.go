@@ -1,12 +1,14 @@
 package nodeversion_test
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // A default must start: on a build image without libatomic it is the newest LTS that needs none. Who asks for a line gets it.
@@ -27,7 +29,7 @@ func TestBuildImageWithoutLibrary(t *testing.T) {
 			releases, err := inventory.For("amd64", "glibc", nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			releases.HasLibrary = func(library string) bool { return library != "libatomic.so.1" }
-			release, decision, err := nodeversion.Choose(nodeversion.Request{Text: c.asked, Origin: "package.json"}, c.asked != "", releases, false)
+			release, decision, err := nodeversion.Choose(nodeversion.Request{Text: c.asked, Origin: "package.json"}, c.asked != "", releases, nodeversion.Signed)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(nodeversion.Major(release)).To(Equal(c.major))
 			g.Expect(decision.Origin).To(Equal(c.origin))
@@ -43,10 +45,52 @@ func TestBuildImageWithLibrary(t *testing.T) {
 			releases, err := inventory.For("amd64", "glibc", nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			releases.HasLibrary = has
-			release, decision, err := nodeversion.Choose(nodeversion.Request{}, false, releases, false)
+			release, decision, err := nodeversion.Choose(nodeversion.Request{}, false, releases, nodeversion.Signed)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(nodeversion.Major(release)).To(Equal("26"))
 			g.Expect(decision.Origin).To(Equal("the active LTS; nothing asks for another"))
+		})
+	}
+}
+
+// An exact version that is newer than the list is taken with the registry's signature, unless that is forbidden; what is not newer is
+// a mistake.
+func TestUnlisted(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked   string
+		allowed nodeversion.Unlisted
+		signed  bool
+		origin  string
+		hint    string
+	}{
+		"newer":                     {asked: "24.99.1", allowed: nodeversion.Signed, signed: true, origin: "from .nvmrc (24.99.1); not pinned by Gantry, with the npm registry's signature"},
+		"of a new line":             {asked: "v99.0.0", allowed: nodeversion.Signed, signed: true, origin: "from .nvmrc (v99.0.0); not pinned by Gantry, with the npm registry's signature"},
+		"newer, with its checksum":  {asked: "24.99.1", allowed: nodeversion.Published, origin: "from .nvmrc (24.99.1); not pinned by Gantry, with the checksum that the npm registry publishes"},
+		"older, with its checksum":  {asked: "24.0.99", allowed: nodeversion.Published, origin: "from .nvmrc (24.0.99); not pinned by Gantry, with the checksum that the npm registry publishes"},
+		"older":                     {asked: "24.0.99", allowed: nodeversion.Signed, hint: "For a release that is newer than this version of Gantry, ask for it by its exact version."},
+		"of an old line":            {asked: "13.1.0", allowed: nodeversion.Signed, hint: "For a release that is newer than this version of Gantry, ask for it by its exact version."},
+		"newer, which is forbidden": {asked: "24.99.1", allowed: nodeversion.Never, hint: "For a release that is newer than this version of Gantry, ask for it by its exact version, without BP_NODE_ALLOW_UNLISTED=false."},
+		"a newer line":              {asked: "^99", allowed: nodeversion.Signed, hint: "For a release that is newer than this version of Gantry, ask for it by its exact version."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			releases, err := inventory.For("amd64", "glibc", nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			release, decision, err := nodeversion.Choose(nodeversion.Request{Text: c.asked, Origin: ".nvmrc"}, true, releases, c.allowed)
+			if c.hint != "" {
+				g.Expect(problem.As(err).ID).To(Equal("node/version-unsatisfiable"))
+				g.Expect(problem.As(err).Hints).To(ContainElement(c.hint))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(decision.Origin).To(Equal(c.origin))
+			g.Expect([]any{release.Version, release.Integrity, release.SHA256, release.Signed}).To(Equal([]any{strings.TrimPrefix(c.asked, "v"), "", "", c.signed}))
+			g.Expect(release.CPE).To(Equal("cpe:2.3:a:nodejs:node.js:" + release.Version + ":*:*:*:*:*:*:*"))
+			if nodeversion.Major(release) == "24" {
+				g.Expect(release.LTS + " " + release.EndOfLife).To(Equal("krypton 2028-04-30"))
+			} else {
+				g.Expect(release.LTS + release.EndOfLife).To(BeEmpty())
+			}
 		})
 	}
 }
