@@ -30,11 +30,11 @@ type Addition struct {
 // Add decides what Node.js adds to an application of another language: Node.js and the packages are for its build, and where
 // atLaunch says why, Node.js is for its processes, too, with the packages or without.
 func (p *Project) Add(releases inventory.Catalog, atLaunch string, withPackages bool, processes []plan.Process) (Addition, error) {
-	release, version, err := p.chooseRelease(releases)
+	release, notes, err := p.chooseRelease(releases)
 	if err != nil {
 		return Addition{}, err
 	}
-	if atLaunch == "" {
+	if version := &notes.Decisions[0]; atLaunch == "" {
 		version.Origin += "; for building the assets"
 	} else {
 		version.Origin += "; in the image, too: " + atLaunch
@@ -53,7 +53,7 @@ func (p *Project) Add(releases inventory.Catalog, atLaunch string, withPackages 
 	}
 	a := Addition{
 		Toolchain: tools.Toolchain, Install: installed.install, Remove: secret.remove,
-		Notes: plan.Notes{Decisions: []plan.Decision{version}}.And(tools.notes).And(installed.notes).And(secret.notes),
+		Notes: notes.And(tools.notes).And(installed.notes).And(secret.notes),
 	}
 	a.Toolchain.Path = installed.path
 	if atLaunch == "" {

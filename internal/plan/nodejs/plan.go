@@ -29,11 +29,10 @@ var slicesOf = [][]string{
 
 // Plan decides what is to be done.
 func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
-	release, version, err := p.chooseRelease(releases)
+	release, notes, err := p.chooseRelease(releases)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	notes := plan.Notes{Decisions: []plan.Decision{version}}
 	if p.dir != "" {
 		notes.Decisions = append(notes.Decisions, p.appDecision())
 	}

@@ -7,16 +7,29 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 )
 
-// chooseRelease decides which release of Node.js the application gets.
-func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.Decision, error) {
-	r, asked, err := p.requested()
+// chooseRelease decides which release of Node.js the application gets; its decision comes first in the notes.
+func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.Notes, error) {
+	all, err := p.requested()
 	if err != nil {
-		return plan.Release{}, plan.Decision{}, err
+		return plan.Release{}, plan.Notes{}, err
 	}
 	releases.Releases = slices.DeleteFunc(slices.Clone(releases.Releases), func(r plan.Release) bool { return r.Name == "node" && !p.comesFrom(r) })
-	return nodeversion.Choose(r, asked, releases, nodeversion.Unlisted(p.settings.NodeUnlisted.Value))
+	var first nodeversion.Request
+	if len(all) > 0 {
+		first = all[0]
+	}
+	release, decision, err := nodeversion.Choose(first, len(all) > 0, releases, nodeversion.Unlisted(p.settings.NodeUnlisted.Value))
+	if err != nil {
+		return release, plan.Notes{}, err
+	}
+	notes := plan.Notes{Decisions: []plan.Decision{decision}}
+	if warning := nodeversion.Disagreement(all, release, releases); warning != "" {
+		notes.Warnings = []string{warning}
+	}
+	return release, notes, nil
 }
 
 // comesFrom reports whether the place that is set has a release: some are pinned by the npm registry's checksum alone.
@@ -30,11 +43,13 @@ func (p *Project) comesFrom(r plan.Release) bool {
 	return true
 }
 
-// requested gives the version that the application asks for; ok is false when it asks for none. What the application
-// itself says counts before what the root of its workspaces says.
-func (p *Project) requested() (r nodeversion.Request, ok bool, err error) {
+// requested gives the versions that the application asks for, the one that counts first. A setting stands alone. With pnpm, the
+// version that pnpm runs scripts with counts before others; what the application itself says before what the root of its workspaces
+// says.
+func (p *Project) requested() ([]nodeversion.Request, error) {
+	setting := []nodeversion.Request{{Text: p.settings.NodeVersion.Value, Origin: p.settings.NodeVersion.Origin, Where: p.settings.NodeVersion.Where}}
 	if s := p.settings.NodeVersion; s.IsSet() && s.Value != "" {
-		return nodeversion.Request{Text: s.Value, Origin: s.Origin, Where: s.Where}, true, nil
+		return setting, nil
 	}
 	manifests, dirs := []packagejson.Manifest{p.manifest}, []string{p.dir}
 	if p.selected() {
@@ -43,8 +58,17 @@ func (p *Project) requested() (r nodeversion.Request, ok bool, err error) {
 	if p.root != "" {
 		dirs = append(dirs, "")
 	}
-	if r, ok, err = nodeversion.Find(p.app, manifests, dirs); ok || err != nil || p.settings.NodeVersion.Value == "" {
-		return r, ok, err
+	var list []nodeversion.Request
+	if p.manager.Name == "pnpm" {
+		own, err := pkgmanager.PNPMNodeVersion(p.app, manifests, p.root)
+		if err != nil {
+			return nil, err
+		}
+		list = own
 	}
-	return nodeversion.Request{Text: p.settings.NodeVersion.Value, Origin: p.settings.NodeVersion.Origin}, true, nil
+	others, err := nodeversion.All(p.app, manifests, dirs)
+	if list = append(list, others...); len(list) > 0 || err != nil || p.settings.NodeVersion.Value == "" {
+		return list, err
+	}
+	return setting, nil
 }

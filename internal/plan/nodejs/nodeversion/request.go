@@ -3,6 +3,7 @@ package nodeversion
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
@@ -42,47 +43,48 @@ func toolVersions(text string) (string, int) {
 
 func miseTools(text string) (string, int) { return toolversions.Mise(text, "node", "nodejs") }
 
-// Find gives the first version that is asked for: by the package.json files, then by the files of version managers in the
-// folders, each in their order; ok is false when none is.
-func Find(a app.App, manifests []packagejson.Manifest, dirs []string) (r Request, ok bool, err error) {
+// All gives the versions that are asked for, the one that counts first: by the package.json files, then by the files of version
+// managers in the folders, each in their order.
+func All(a app.App, manifests []packagejson.Manifest, dirs []string) (list []Request, err error) {
 	for _, m := range manifests {
-		if r, ok := ofManifest(m); ok {
-			return r, true, nil
-		}
+		list = append(list, ofManifest(m)...)
 	}
 	for _, dir := range dirs {
 		for _, file := range versionFiles {
 			name := path.Join(dir, file.name)
 			content, found, err := a.Read(name)
 			if err != nil {
-				return r, false, err
+				return nil, err
 			}
 			if !found {
 				continue
 			}
 			if version, line := file.read(strings.TrimPrefix(string(content), "\ufeff")); version != "" {
-				return Request{Text: version, Origin: name, Where: problem.Position{File: name, Line: line, Column: 1}}, true, nil
+				list = append(list, Request{Text: version, Origin: name, Where: problem.Position{File: name, Line: line, Column: 1}})
 			}
 		}
 	}
-	return r, false, nil
+	return list, nil
 }
 
-// ofManifest gives the version in a package.json.
-func ofManifest(m packagejson.Manifest) (Request, bool) {
-	if version := m.Engines["node"]; version != "" {
-		where := m.Where("engines", "node")
-		return Request{Text: version, Origin: "engines.node in " + where.String(), Where: where}, true
-	}
-	for _, runtime := range m.DevEngines.Runtime {
-		if runtime.Name == "node" && runtime.Version != "" {
-			where := m.Where("devEngines", "runtime")
-			return Request{Text: runtime.Version, Origin: "devEngines.runtime in " + where.String(), Where: where}, true
+// ofManifest gives the versions in a package.json.
+func ofManifest(m packagejson.Manifest) (list []Request) {
+	add := func(version string, keys ...string) {
+		if version != "" {
+			where := m.Where(keys...)
+			list = append(list, Request{Text: version, Origin: strings.Join(keys, ".") + " in " + where.String(), Where: where})
 		}
 	}
-	if m.Volta.Node != "" {
-		where := m.Where("volta", "node")
-		return Request{Text: m.Volta.Node, Origin: "volta.node in " + where.String(), Where: where}, true
+	first := func(requirements []packagejson.Requirement) string {
+		i := slices.IndexFunc(requirements, func(r packagejson.Requirement) bool { return r.Name == "node" })
+		if i < 0 {
+			return ""
+		}
+		return requirements[i].Version
 	}
-	return Request{}, false
+	add(m.Engines.Versions["node"], "engines", "node")
+	add(first(m.Engines.Runtime), "engines", "runtime")
+	add(first(m.DevEngines.Runtime), "devEngines", "runtime")
+	add(m.Volta.Node, "volta", "node")
+	return list
 }

@@ -34,6 +34,7 @@ type Manifest struct {
 	Volta          struct{ Node string }
 	Prisma         prismaOptions
 	PackageManager string        `json:"packageManager"`
+	PNPM           pnpmOptions   `json:"pnpm"`
 	Config         packageConfig `json:"config"`
 
 	Dependencies         map[string]string `json:"dependencies"`
@@ -54,14 +55,44 @@ func (o *prismaOptions) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// engines is an object; the array of very old packages says nothing to npm either.
-type engines map[string]string
+// pnpmOptions are those in package.json that say which Node.js runs: https://pnpm.io/settings#executionenvnodeversion.
+type pnpmOptions struct {
+	ExecutionEnv struct {
+		NodeVersion string `json:"nodeVersion"`
+	} `json:"executionEnv"`
+}
 
+// UnmarshalJSON passes over what is of another form: it is pnpm's own.
+func (o *pnpmOptions) UnmarshalJSON(text []byte) error {
+	type plain pnpmOptions
+	_ = json.Unmarshal(text, (*plain)(o))
+	return nil
+}
+
+// engines are versions by the names of programs. Runtime is the object of that name, which pnpm knows:
+// https://pnpm.io/package_json#enginesruntime.
+type engines struct {
+	Versions map[string]string
+	Runtime  requirements
+}
+
+// UnmarshalJSON passes over what npm passes over: the array of very old packages, and values that are no text.
 func (e *engines) UnmarshalJSON(text []byte) error {
-	if text[0] == '[' {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(text, &values) != nil {
 		return nil
 	}
-	return json.Unmarshal(text, (*map[string]string)(e))
+	e.Versions = map[string]string{}
+	for name, value := range values {
+		var version string
+		switch {
+		case json.Unmarshal(value, &version) == nil:
+			e.Versions[name] = version
+		case name == "runtime":
+			_ = json.Unmarshal(value, &e.Runtime)
+		}
+	}
+	return nil
 }
 
 // devEngines says what developers must have: https://docs.npmjs.com/cli/configuring-npm/package-json#devengines.
@@ -71,7 +102,14 @@ type devEngines struct {
 }
 
 // requirements is an object, or a list of them, of which the first counts that is known.
-type requirements []struct{ Name, Version string }
+type requirements []Requirement
+
+// Requirement is one of them. OnFail says what happens where something else is there: error (where it is empty), warn, ignore or
+// download.
+type Requirement struct{ Name, Version, OnFail string }
+
+// IsAdvice reports whether something else may be there.
+func (r Requirement) IsAdvice() bool { return r.OnFail == "warn" || r.OnFail == "ignore" }
 
 func (r *requirements) UnmarshalJSON(text []byte) error {
 	if text[0] == '{' {

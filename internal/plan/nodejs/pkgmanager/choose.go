@@ -15,15 +15,15 @@ import (
 
 // Choose decides which package manager installs: what package.json says, else the lockfile.
 func Choose(s Source) (Manager, error) {
-	named, m, err := s.namedManager()
-	if err != nil {
-		return m, err
-	}
 	var there []Kind
 	for _, k := range Kinds {
 		if s.App.FirstOf(app.InDir(s.Root, k.Lockfiles)) != "" {
 			there = append(there, k)
 		}
+	}
+	named, m, err := s.namedManager(there)
+	if err != nil {
+		return m, err
 	}
 	switch {
 	case named:
@@ -61,7 +61,7 @@ func Choose(s Source) (Manager, error) {
 		}
 	}
 	// The Yarn that engines names hands over to the one that yarnPath names.
-	if version := s.Top.Engines[m.Name]; m.Asked.Text == "" && version != "" && m.RC.YarnPath == "" {
+	if version := s.Top.Engines.Versions[m.Name]; m.Asked.Text == "" && version != "" && m.RC.YarnPath == "" {
 		where := s.Top.Where("engines", m.Name)
 		m.Asked = nodeversion.Request{Text: version, Origin: "engines." + m.Name + " in " + where.String(), Where: where}
 		m.Berry = m.Berry || m.Name == "yarn" && m.Lockfile == "" && !asksForClassic(version)
@@ -73,7 +73,7 @@ func Choose(s Source) (Manager, error) {
 func (s Source) namedByEngines() *Kind {
 	var named []Kind
 	for _, k := range Kinds {
-		if k.Name != "npm" && s.Top.Engines[k.Name] != "" {
+		if k.Name != "npm" && s.Top.Engines.Versions[k.Name] != "" {
 			named = append(named, k)
 		}
 	}
@@ -88,8 +88,8 @@ func (s Source) hasPNPMWorkspace() bool {
 }
 
 // namedManager reads "packageManager" (https://nodejs.org/api/packages.html#packagemanager) and
-// devEngines.packageManager.
-func (s Source) namedManager() (named bool, m Manager, err error) {
+// devEngines.packageManager, which is no more than advice with "onFail": "warn" or "ignore": then the lockfile that is there counts.
+func (s Source) namedManager(there []Kind) (named bool, m Manager, err error) {
 	if text := s.Top.PackageManager; text != "" {
 		where := s.Top.Where("packageManager")
 		name, version, _ := strings.Cut(text, "@")
@@ -110,7 +110,8 @@ func (s Source) namedManager() (named bool, m Manager, err error) {
 	}
 	for _, wanted := range s.Top.DevEngines.PackageManager {
 		i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == wanted.Name })
-		if i < 0 {
+		isThere := func(k Kind) bool { return k.Name == wanted.Name }
+		if i < 0 || wanted.IsAdvice() && len(there) > 0 && !slices.ContainsFunc(there, isThere) {
 			continue
 		}
 		where := s.Top.Where("devEngines", "packageManager")
