@@ -37,6 +37,8 @@ type Catalog struct {
 	Libc string
 	// HasLibrary reports whether the image in which releases run has a shared library; nil: it has all.
 	HasLibrary func(name string) bool
+	// Published gives the versions of a package in an npm registry, an address; nil: none can be asked.
+	Published func(registry, name string) ([]string, error)
 }
 
 // pin is what the bytes of one archive must be.

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,7 @@ func TestTheReleases(t *testing.T) {
 			known[key] = true
 			g.Expect(r.Arch).To(BeElementOf("", arch))
 		}
-		lines := map[string]bool{}
+		lines, supported := map[string]bool{}, map[string]bool{}
 		for _, r := range c.Named("node") {
 			g.Expect(known).To(HaveKey("npm "+r.Manager), "npm of Node.js "+r.Version)
 			g.Expect(r.URI).To(Or(BeEmpty(), HaveSuffix("/node-v"+r.Version+"-linux-"+ours+".tar.gz")))
@@ -32,7 +34,12 @@ func TestTheReleases(t *testing.T) {
 			g.Expect(r.EndOfLife).To(MatchRegexp(`^20\d\d-\d\d-\d\d$`))
 			major, _, _ := strings.Cut(r.Version, ".")
 			lines[major] = true
+			if r.EndOfLife > c.Date.Format(time.DateOnly) {
+				supported[major] = true
+			}
 		}
+		// An architecture must not miss a line that others get security fixes for.
+		g.Expect(slices.Sorted(maps.Keys(supported))).To(Equal([]string{"22", "24", "26"}), arch)
 		g.Expect(lines).To(HaveLen(map[string]int{"amd64": 12, "arm64": 10}[arch]))
 		for _, tool := range []string{"npm", "yarn", "pnpm", "pnpm-exe", "bun"} {
 			g.Expect(c.Named(tool)).NotTo(BeEmpty(), tool)
