@@ -35,7 +35,7 @@ func TestCommandsInTheDocs(t *testing.T) {
 		"kustomize build .", "cat deployment.yaml", "kubectl get deploy,cm -o json", "cat deployment.yaml",
 		"docker exec web gantry profile heap", "cat memory.heapprofile")
 	ran := 0
-	for _, page := range []string{"contract.md", "rollouts.md", "explain.md", "look-inside.md", "allocations.md"} {
+	for _, page := range []string{"contract.md", "rollouts.md", "explain.md", "look-inside.md", "allocations.md", "settings.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", page))
 		p.Expect(err).NotTo(HaveOccurred())
 		for line := range strings.Lines(string(text)) {

@@ -221,6 +221,16 @@ func TestChangedBuildpackTOML(t *testing.T) {
 	log, err := build(`name = "BP_NODE_VERSION"`, `name = "BP_NODE_VERSION"`+"\ndefault = \"22\"")
 	p.Expect(err).NotTo(HaveOccurred(), log)
 	p.Expect(log).To(MatchRegexp(`Node\.js  22\.\d+\.\d+ +from the default in buildpack\.toml \(22\)`))
+	explained, err := exec.Command("../build/gantry", "explain", "--buildpack-toml", filepath.Join(changed, "buildpack.toml"), p.dir).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(explained))
+	p.Expect(string(explained)).To(MatchRegexp(`Node\.js +22\.\d+\.\d+ +from the default in buildpack\.toml \(22\)`))
+
+	p.env["BP_NODE_INSTALLER"] = "auto"
+	log, err = build(`values = ["auto", "npm"]`+"\ndefault = \"auto\"", `values = ["npm"]`+"\ndefault = \"npm\"")
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring(`"auto" is none of npm`))
+	delete(p.env, "BP_NODE_INSTALLER")
+
 	log, err = build(`name = "BP_CACHE_LIMIT"`, `name = "BP_CASH_LIMIT"`)
 	p.Expect(err).To(HaveOccurred())
 	p.Expect(log).To(ContainSubstring(`buildpack.toml has a configuration "BP_CASH_LIMIT" that Gantry does not know  [settings/unknown-configuration]`))

@@ -28,6 +28,7 @@ const usage = `Explains builds, checks deployments against what an application d
   gantry contract init [--from .env.example]      writes a first contract from what the code reads
   gantry contract export --format FORMAT          writes the contract for other tools
   gantry deploy-hints [--delay 5s]                prints what a Deployment needs so that requests survive a rollout
+  gantry schema                                   prints a JSON Schema of project.toml, for editors
   gantry report FILE... | -                       shows profiles, heap snapshots and reports as pages and as text
   gantry report --diff OLD NEW                    shows what changed from one capture to another
   gantry compare BEFORE AFTER                     tells whether requests allocate more, or take longer, and where
@@ -49,7 +50,7 @@ func main() {
 func run(ctx context.Context, arguments []string) (int, error) {
 	commands := map[string]func(context.Context, []string) (int, error){
 		"check": runCheck, "contract init": contractInit, "contract export": contractExport, "deploy-hints": deployHints,
-		"explain": runExplain, "report": runReport, "compare": runCompare,
+		"explain": runExplain, "schema": runSchema, "report": runReport, "compare": runCompare,
 	}
 	for _, words := range []int{1, 2} {
 		if len(arguments) >= words {

@@ -126,6 +126,9 @@ type Release struct {
 	PURL    string `json:",omitempty"`
 }
 
+// Pinned reports whether it is known beforehand what its bytes must be.
+func (r Release) Pinned() bool { return r.SHA256 != "" || r.Integrity != "" }
+
 // endSoon is how long before a line's end of life people are warned.
 const endSoon = 90 * 24 * time.Hour
 

@@ -2,6 +2,7 @@
 package explain
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,10 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/buildpacks/libcnb/v2"
+
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
 	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/install/toolchain"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
@@ -70,7 +74,7 @@ func Write(o Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	resolved, err := resolver.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc"}, time.Now())
+	resolved, err := resolver.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc", Published: o.published}, time.Now())
 	if err != nil {
 		return err
 	}
@@ -95,6 +99,16 @@ func Write(o Options, out io.Writer) error {
 		return encoder.Encode(e)
 	}
 	return write(e, p, o.Color, out)
+}
+
+// published asks a registry, as a build does; this one waits for no second try.
+func (o Options) published(registry, name string) ([]string, error) {
+	client, err := session.NewClient(libcnb.BuildContext{}, o.Environ, buildlog.New(io.Discard, false))
+	if err != nil {
+		return nil, err
+	}
+	client.Tries = 1
+	return toolchain.Versions(context.Background(), client, registry, name)
 }
 
 func write(e explanation, p plan.Plan, color bool, out io.Writer) error {

@@ -71,7 +71,7 @@ func (b Builder) Build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 }
 
 func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.BuildResult, error) {
-	resolved, err := b.resolve(c)
+	resolved, err := b.resolve(ctx, c)
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
@@ -100,7 +100,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	return result, err
 }
 
-func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
+func (b Builder) resolve(ctx context.Context, c libcnb.BuildContext) (resolve.Resolved, error) {
 	make := b.Resolve
 	if make == nil {
 		resolver, err := resolve.For(c.Buildpack.Metadata)
@@ -114,7 +114,14 @@ func (b Builder) resolve(c libcnb.BuildContext) (resolve.Resolved, error) {
 		path, _ := lookup("LD_LIBRARY_PATH")
 		return sharedlib.Find("/", path, library) != ""
 	}
-	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/"), HasLibrary: has}
+	published := func(registry, name string) ([]string, error) {
+		client, err := session.NewClient(c, b.Environ, b.Log)
+		if err != nil {
+			return nil, err
+		}
+		return unpack.Versions(ctx, client, registry, name)
+	}
+	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/"), HasLibrary: has, Published: published}
 	return make(app.Open(c.ApplicationPath), lookup, target, time.Now())
 }
 

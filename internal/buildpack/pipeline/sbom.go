@@ -61,7 +61,7 @@ type parts struct{ launch, build sbom.Part }
 func (k keys) toolchain(t plan.Toolchain) (p parts) {
 	r := t.Runtime
 	of := func(r plan.Release) sbom.Component {
-		return sbom.Component{Version: r.Version, Integrity: r.Integrity, License: r.License, CPE: r.CPE, PURL: r.PURL, Unpinned: r.Integrity == "" && r.SHA256 == ""}
+		return sbom.Component{Version: r.Version, Integrity: r.Integrity, License: r.License, CPE: r.CPE, PURL: r.PURL, Unpinned: !r.Pinned()}
 	}
 	runtime := of(r.Release)
 	runtime.Key, runtime.Type, runtime.Name, runtime.Runtime = string(k)+"runtime", "generic", r.Release.Name, true

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -57,11 +58,36 @@ func (s serviceBindings) warn(log *buildlog.Log) {
 			}
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(s.files)) {
-		if same := s.ofType(kind); len(same) > 1 {
-			log.Warning(fmt.Sprintf("There are %d service bindings of type %s: %s is used.", len(same), kind, same[0].Name))
+	for _, file := range s.homeFiles() {
+		if same := s.of(file); len(same) > 1 {
+			log.Warning(fmt.Sprintf("There are %d service bindings that hold %s: %s is used.", len(same), path.Base(file), same[0].Name))
 		}
 	}
+}
+
+// homeFiles are the files in the home folder that bindings may hold.
+func (s serviceBindings) homeFiles() []string {
+	return slices.Compact(slices.Sorted(maps.Values(s.files)))
+}
+
+// of gives the bindings that hold a file of the home folder; the first counts.
+func (s serviceBindings) of(file string) (list libcnb.Bindings) {
+	for _, kind := range slices.Sorted(maps.Keys(s.files)) {
+		if s.files[kind] == file {
+			list = append(list, s.ofType(kind)...)
+		}
+	}
+	return list
+}
+
+// certificates are those that are to be trusted, one below the other.
+func (s serviceBindings) certificates() (text []byte) {
+	for _, b := range s.ofType(caBinding) {
+		for _, key := range slices.Sorted(maps.Keys(b.Secret)) {
+			text = append(append(text, b.Secret[key]...), '\n')
+		}
+	}
+	return text
 }
 
 // mirrors are the bindings that say where downloads come from.

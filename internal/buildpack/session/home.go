@@ -5,16 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sys/unix"
 
-	"github.com/gantry-buildpack/gantry/internal/install/fetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -50,10 +47,10 @@ func (h home) remove() error {
 
 // makeHome gives the home folder. It is a new one where the build's programs need that: to find in it what service bindings
 // hold, or because the user has no home folder that can be written to.
-func makeHome(given serviceBindings, variables map[string]string, client *fetch.Client) (home, error) {
+func makeHome(given serviceBindings, variables map[string]string) (home, error) {
 	files := map[string][]byte{}
-	for kind, name := range given.files {
-		if same := given.ofType(kind); len(same) > 0 {
+	for _, name := range given.homeFiles() {
+		if same := given.of(name); len(same) > 0 {
 			content, err := bound(same[0], filepath.Base(name))
 			if err != nil {
 				return home{}, err
@@ -61,14 +58,9 @@ func makeHome(given serviceBindings, variables map[string]string, client *fetch.
 			files[name] = content
 		}
 	}
-	var trusted []byte
-	for _, binding := range given.ofType(caBinding) {
-		for _, key := range slices.Sorted(maps.Keys(binding.Secret)) {
-			trusted = append(append(trusted, binding.Secret[key]...), '\n')
-		}
-	}
+	more := given.certificates()
 	own := variables["HOME"]
-	if len(files)+len(trusted) == 0 && own != "" && unix.Access(own, unix.W_OK) == nil {
+	if len(files)+len(more) == 0 && own != "" && unix.Access(own, unix.W_OK) == nil {
 		return home{dir: own}, nil
 	}
 	dir, err := os.MkdirTemp("", "gantry-home-")
@@ -76,8 +68,8 @@ func makeHome(given serviceBindings, variables map[string]string, client *fetch.
 		return home{}, problem.Disk("make a home folder", err)
 	}
 	h := home{dir: dir, temporary: true}
-	if len(trusted) > 0 {
-		if files[caFile], err = trust(trusted, variables, client); err != nil {
+	if len(more) > 0 {
+		if files[caFile], err = bundle(more, variables); err != nil {
 			return home{}, errors.Join(err, h.remove())
 		}
 		h.certificates = filepath.Join(dir, caFile)
@@ -120,8 +112,8 @@ func bound(binding libcnb.Binding, name string) ([]byte, error) {
 	}
 }
 
-// trust has the client trust certificates in addition to those that the build image trusts, and gives them all.
-func trust(more []byte, variables map[string]string, client *fetch.Client) (all []byte, err error) {
+// trusted are the certificates that the build image trusts, and more.
+func trusted(more []byte) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
@@ -134,10 +126,14 @@ func trust(more []byte, variables map[string]string, client *fetch.Client) (all 
 			Hints: []string{"Put certificates into it as text that begins with -----BEGIN CERTIFICATE-----."},
 		}
 	}
-	client.Trust(pool)
-	if bundle := certificates(variables["SSL_CERT_FILE"]); bundle != "" {
-		if all, err = os.ReadFile(bundle); err != nil {
-			return nil, problem.Disk("read "+bundle, err)
+	return pool, nil
+}
+
+// bundle is the text of all certificates that the build image trusts, and of more.
+func bundle(more []byte, variables map[string]string) (all []byte, err error) {
+	if file := certificates(variables["SSL_CERT_FILE"]); file != "" {
+		if all, err = os.ReadFile(file); err != nil {
+			return nil, problem.Disk("read "+file, err)
 		}
 	}
 	return bytes.Join([][]byte{all, more}, []byte("\n")), nil

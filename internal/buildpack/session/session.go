@@ -62,20 +62,22 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 	given := serviceBindings{cnb.Platform.Bindings, files}
 	given.warn(log)
 	var err error
-	if s.Client, err = newClient(cnb, given, environ, log); err != nil {
+	if s.Client, err = NewClient(cnb, environ, log); err != nil {
 		return s, err
 	}
 	registry := *s.Client
 	registry.Mirrors, registry.Offline = fetch.Mirrors{}, ""
 	s.Registry = &registry
-	s.home, err = makeHome(given, s.Variables(), s.Client)
+	s.home, err = makeHome(given, s.Variables())
 	return s, err
 }
 
 // Close removes what the session has made.
 func (s Session) Close() error { return s.home.remove() }
 
-func newClient(cnb libcnb.BuildContext, given serviceBindings, environ []string, log *buildlog.Log) (*fetch.Client, error) {
+// NewClient gives a client for a build's downloads, with the mirrors and certificates of its service bindings.
+func NewClient(cnb libcnb.BuildContext, environ []string, log *buildlog.Log) (*fetch.Client, error) {
+	given := serviceBindings{all: cnb.Platform.Bindings}
 	environ = slices.Clone(environ)
 	for name, value := range cnb.Platform.Environment {
 		environ = append(environ, name+"="+value)
@@ -89,6 +91,13 @@ func newClient(cnb libcnb.BuildContext, given serviceBindings, environ []string,
 	client.Offline = cnb.Buildpack.Path + "/dependencies"
 	client.Retrying = func(_, why string, wait time.Duration) {
 		log.Line("", fmt.Sprintf("%s; trying again in %.0f s", why, max(1, wait.Seconds())))
+	}
+	if more := given.certificates(); len(more) > 0 {
+		pool, err := trusted(more)
+		if err != nil {
+			return nil, err
+		}
+		client.Trust(pool)
 	}
 	return client, nil
 }

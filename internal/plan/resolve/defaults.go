@@ -12,8 +12,8 @@ import (
 
 // Defaults are those in [[metadata.configurations]] of a buildpack.toml: an operator changes them there.
 type Defaults struct {
-	// Build are those of the settings of a build, by their variables.
-	Build settings.Defaults
+	// Build are the settings of a build, with their defaults.
+	Build settings.Table
 	// Container are those of the variables BPL_… of a container, of which only those are given that an operator has added:
 	// Gantry's own are where they take effect.
 	Container map[string]string
@@ -44,7 +44,7 @@ func For(metadata map[string]any) (Resolver, error) {
 	if d.Dependencies, err = inventory.DependenciesOf(metadata); err != nil {
 		return Resolver{}, err
 	}
-	d.Build, err = settings.DefaultsOf(build)
+	d.Build, err = settings.Of(build)
 	return Resolver{Languages: Default.Languages, Defaults: d}, err
 }
 

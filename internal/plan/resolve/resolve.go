@@ -23,6 +23,8 @@ type Target struct {
 	Arch, Libc string
 	// HasLibrary reports whether the build image has a shared library; nil: it has all.
 	HasLibrary func(name string) bool
+	// Published gives the versions of a package in an npm registry, an address; nil: none can be asked.
+	Published func(registry, name string) ([]string, error)
 }
 
 // Resolved is all that is decided.
@@ -66,7 +68,7 @@ func Plan(source app.App, lookup func(string) (string, bool), target Target, now
 
 // Recognize reads the settings, and finds the language.
 func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
-	chosen, err := settings.Read(source, lookup, r.Build)
+	chosen, err := r.Build.Read(source, lookup)
 	if err != nil {
 		return Application{}, err
 	}
@@ -114,7 +116,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
-	releases.HasLibrary = target.HasLibrary
+	releases.HasLibrary, releases.Published = target.HasLibrary, target.Published
 	p, err := a.project.Plan(releases)
 	if err != nil {
 		return Resolved{}, err

@@ -50,7 +50,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 		Toolchains: []plan.Toolchain{{
 			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv),
 			// Programs of gems, and gems, are found without Bundler, too.
-			Path: programs, HomeFiles: map[string]string{"bundle": ".bundle/config", "gemrc": ".gemrc"}, Agent: rubyAgent(),
+			Path: programs, HomeFiles: homeFiles, Agent: rubyAgent(),
 		}},
 		Installs: []plan.Install{gems.install},
 		Build:    build,
@@ -133,3 +133,6 @@ func (p *Project) labels() map[string]string {
 	maps.DeleteFunc(list, func(_, value string) bool { return value == "" })
 	return list
 }
+
+// homeFiles are where Bundler and RubyGems look for what only the user of a build may know, by the types of bindings; one has two names.
+var homeFiles = map[string]string{"bundle": ".bundle/config", "bundle-config": ".bundle/config", "gemrc": ".gemrc", "gem-credentials": ".gem/credentials"}

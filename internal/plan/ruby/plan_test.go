@@ -49,7 +49,7 @@ func read(t *testing.T, archive *txtar.Archive) (plan.Plan, error) {
 		}
 	}
 	source := app.Open(dir)
-	s, err := settings.Read(source, func(name string) (string, bool) { value, ok := env[name]; return value, ok }, nil)
+	s, err := settings.Table(nil).Read(source, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
 	if err != nil {
 		return plan.Plan{}, err
 	}

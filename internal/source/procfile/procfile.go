@@ -84,6 +84,21 @@ func Declared(table projecttoml.Table) ([]Entry, error) {
 	return entries, nil
 }
 
+// Schema is the form of [dev.gantry.process] in project.toml, as JSON Schema has it.
+func Schema() map[string]any {
+	word := map[string]any{"type": "string"}
+	return map[string]any{
+		"type": "object", "description": "process types", "propertyNames": map[string]any{"pattern": typePattern().String()},
+		"additionalProperties": map[string]any{
+			"type": "object", "required": []string{"command"}, "additionalProperties": false,
+			"properties": map[string]any{"command": map[string]any{
+				"description": "a text for a shell, or a list of words",
+				"anyOf":       []any{map[string]any{"type": "string", "minLength": 1}, map[string]any{"type": "array", "items": word, "minItems": 1}},
+			}},
+		},
+	}
+}
+
 // Merge adds the entries whose types are not there yet.
 func Merge(entries, more []Entry) []Entry {
 	for _, entry := range more {

@@ -3,14 +3,7 @@
 package settings
 
 import (
-	"fmt"
-	"net/url"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
-
-	units "github.com/docker/go-units"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
@@ -48,7 +41,9 @@ type Settings struct {
 	NodeVersion Setting
 	// NodeSource is auto, nodejs.org or npm-registry.
 	NodeSource Setting
-	// NodeUnlisted is true when a release may be installed that Gantry does not know, with the checksum that is published.
+	// NodeLookup is pinned or online.
+	NodeLookup Setting
+	// NodeUnlisted is signed, true or false: which releases may be installed that Gantry does not know.
 	NodeUnlisted Setting
 	// NodeRunScripts are names of package.json scripts, separated by commas.
 	NodeRunScripts Setting
@@ -78,175 +73,47 @@ type Settings struct {
 	DrainTimeout Setting
 }
 
-// definition is one setting: its names, its default, and what a value must look like.
-type definition struct {
-	key, env, fallback string
-	// alias is another buildpack's name of the variable, which counts where env is not set.
-	alias string
-	// list and boolean are the types that project.toml has besides text.
-	list, boolean bool
-	check         func(value string) (why string)
-	target        func(*Settings) *Setting
-}
-
-var definitions = []definition{
-	{key: "app", env: "BP_NODE_PROJECT_PATH", check: folders, target: func(s *Settings) *Setting { return &s.App }},
-	{key: "node.version", env: "BP_NODE_VERSION", target: func(s *Settings) *Setting { return &s.NodeVersion }},
-	{key: "node.source", env: "BP_NODE_SOURCE", fallback: "auto", check: oneOf("auto", "nodejs.org", "npm-registry"),
-		target: func(s *Settings) *Setting { return &s.NodeSource }},
-	{key: "node.allow-unlisted", env: "BP_NODE_ALLOW_UNLISTED", fallback: "signed", boolean: true, check: oneOf("true", "false"),
-		target: func(s *Settings) *Setting { return &s.NodeUnlisted }},
-	{key: "node.run-scripts", env: "BP_NODE_RUN_SCRIPTS", fallback: "build", list: true,
-		target: func(s *Settings) *Setting { return &s.NodeRunScripts }},
-	{key: "node.installer", env: "BP_NODE_INSTALLER", fallback: "auto", check: oneOf("auto", "npm"),
-		target: func(s *Settings) *Setting { return &s.NodeInstaller }},
-	{key: "node.pure-build", env: "BP_NODE_PURE_BUILD", fallback: "false", boolean: true, check: oneOf("true", "false"),
-		target: func(s *Settings) *Setting { return &s.NodePureBuild }},
-	{key: "node.registry", env: "BP_NPM_REGISTRY", fallback: "https://registry.npmjs.org", check: webAddress,
-		target: func(s *Settings) *Setting { return &s.NPMRegistry }},
-	{key: "ruby.version", env: "BP_RUBY_VERSION", alias: "BP_MRI_VERSION", target: func(s *Settings) *Setting { return &s.RubyVersion }},
-	{key: "ruby.archive", env: "BP_RUBY_ARCHIVE", check: archive, target: func(s *Settings) *Setting { return &s.RubyArchive }},
-	{key: "ruby.without", env: "BP_BUNDLE_WITHOUT", fallback: "development,test", list: true, target: func(s *Settings) *Setting { return &s.BundleWithout }},
-	{key: "ruby.build-groups", env: "BP_BUNDLE_BUILD_GROUPS", fallback: "assets,build", list: true,
-		target: func(s *Settings) *Setting { return &s.BundleBuildGroups }},
-	{key: "ruby.bootsnap-precompile", env: "BP_BOOTSNAP_PRECOMPILE", fallback: "false", boolean: true, check: oneOf("true", "false"),
-		target: func(s *Settings) *Setting { return &s.BootsnapPrecompile }},
-	{key: "ruby.node-at-launch", env: "BP_RUBY_NODE_AT_LAUNCH", boolean: true, check: oneOf("true", "false"), target: func(s *Settings) *Setting { return &s.NodeAtLaunch }},
-	{key: "static.dir", env: "BP_STATIC_DIR", check: folder, target: func(s *Settings) *Setting { return &s.StaticDir }},
-	{key: "cache.limit", env: "BP_CACHE_LIMIT", fallback: "500MB", check: size, target: func(s *Settings) *Setting { return &s.CacheLimit }},
-	{key: "drain.timeout", env: "BP_DRAIN_TIMEOUT", check: duration, target: func(s *Settings) *Setting { return &s.DrainTimeout }},
-}
-
-// otherwise names the default, where there is one.
-func (d definition) otherwise() string {
-	if d.fallback == "" {
-		return ""
-	}
-	return " for the default (" + d.fallback + ")"
-}
-
-// Read gives the settings of an application. lookup finds a platform variable; defaults are those of buildpack.toml.
-func Read(a app.App, lookup func(string) (string, bool), defaults Defaults) (Settings, error) {
+// Read gives the settings of an application. lookup finds a platform variable. Without a table, Gantry's own counts.
+func (t Table) Read(a app.App, lookup func(string) (string, bool)) (Settings, error) {
 	var s Settings
-	for _, d := range definitions {
-		*d.target(&s) = Setting{Value: d.fallback, Origin: defaultOrigin}
-		if value, found := defaults[d.env]; found && value != d.fallback {
-			*d.target(&s) = Setting{Value: value, Origin: operatorOrigin}
+	if t == nil {
+		t = own()
+	}
+	for _, d := range t {
+		*d.target(&s) = Setting{Value: d.Default, Origin: defaultOrigin}
+		if d.Default != d.ours {
+			*d.target(&s) = Setting{Value: d.Default, Origin: operatorOrigin}
 		}
 	}
-	table, err := projecttoml.Read(a)
+	descriptor, err := projecttoml.Read(a)
 	if err != nil {
 		return s, err
 	}
-	s.Descriptor = table
-	if err := apply(&s, table, table.Values, ""); err != nil {
+	s.Descriptor = descriptor
+	if err := t.apply(&s, descriptor, descriptor.Values, ""); err != nil {
 		return s, err
 	}
-	for _, d := range definitions {
-		name := d.env
+	for _, d := range t {
+		name := d.Name
 		value, found := lookup(name)
-		if !found && d.alias != "" {
-			name = d.alias
+		if !found && d.Alias != "" {
+			name = d.Alias
 			value, found = lookup(name)
 		}
 		if !found {
 			continue
 		}
-		if d.check != nil {
-			if why := d.check(value); why != "" {
-				return s, &problem.Problem{
-					ID:    "settings/bad-value",
-					Title: "the variable has a value that is not understood",
-					Where: problem.Position{File: name},
-					Why:   why,
-					Hints: []string{"Correct " + name + ", or leave it unset" + d.otherwise() + "."},
-				}
+		if why := d.check(value); why != "" {
+			return s, &problem.Problem{
+				ID:    "settings/bad-value",
+				Title: "the variable has a value that is not understood",
+				Where: problem.Position{File: name},
+				Why:   why,
+				Hints: []string{"Correct " + name + ", or leave it unset" + d.otherwise() + "."},
 			}
 		}
 		*d.target(&s) = Setting{Value: value, Origin: name}
 	}
 	s.NPMRegistry.Value = strings.TrimRight(s.NPMRegistry.Value, "/")
 	return s, nil
-}
-
-func oneOf(values ...string) func(string) string {
-	return func(value string) string {
-		if slices.Contains(values, value) {
-			return ""
-		}
-		return fmt.Sprintf("%q is none of %s", value, strings.Join(values, ", "))
-	}
-}
-
-// folder accepts a folder of the application.
-func folder(value string) string {
-	if value != "" && !filepath.IsLocal(value) {
-		return fmt.Sprintf("%q is not a folder of the application", value)
-	}
-	return ""
-}
-
-// folders accepts several, separated by commas.
-func folders(value string) string {
-	for part := range strings.SplitSeq(value, ",") {
-		if why := folder(strings.TrimSpace(part)); why != "" {
-			return why
-		}
-	}
-	return ""
-}
-
-// size accepts a number of bytes: 500MB, 2GiB, 0.
-func size(value string) string {
-	if _, err := units.FromHumanSize(value); err != nil {
-		return fmt.Sprintf("%q is not a size such as 500MB", value)
-	}
-	return ""
-}
-
-func duration(value string) string {
-	if d, err := time.ParseDuration(value); value != "" && (err != nil || d <= 0) {
-		return fmt.Sprintf("%q is not a time such as 30s, 5m or 1h", value)
-	}
-	return ""
-}
-
-// archive accepts an address with a checksum: whoever names the file says what its bytes are.
-func archive(value string) string {
-	address, sum, _ := strings.Cut(value, "#sha256=")
-	if value == "" {
-		return ""
-	}
-	if len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
-		return "it has to end with #sha256= and the archive's checksum, 64 digits"
-	}
-	if strings.HasPrefix(address, "file:///") {
-		return ""
-	}
-	return webAddress(address)
-}
-
-// webAddress does not repeat the value: it may hold a password.
-func webAddress(value string) string {
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "it is not an http:// or https:// address"
-	}
-	return ""
-}
-
-// Name is what a setting is called, and what it is when nobody sets it.
-type Name struct {
-	// Key is its path in [dev.gantry] of project.toml, Env the variable; Alias another buildpack's name of that, or empty.
-	Key, Env, Alias string
-	Default         string
-}
-
-// Names gives all settings.
-func Names() []Name {
-	var list []Name
-	for _, d := range definitions {
-		list = append(list, Name{d.key, d.env, d.alias, d.fallback})
-	}
-	return list
 }

@@ -16,21 +16,21 @@ func read(project string, env map[string]string) (settings.Settings, error) {
 	if project != "" {
 		files["project.toml"] = &fstest.MapFile{Data: []byte(project)}
 	}
-	return settings.Read(app.App{FS: files}, func(name string) (string, bool) {
+	return settings.Table(nil).Read(app.App{FS: files}, func(name string) (string, bool) {
 		value, found := env[name]
 		return value, found
-	}, nil)
+	})
 }
 
 // A default that an operator changes in buildpack.toml takes effect, below what a user sets; what is wrong there is an error.
 func TestDefaults(t *testing.T) {
 	g := NewWithT(t)
-	defaults, err := settings.DefaultsOf(settings.Configurations(map[string]any{"configurations": []any{
-		map[string]any{"name": "BP_NODE_RUN_SCRIPTS", "default": "compile"}, map[string]any{"name": "BP_CACHE_LIMIT", "default": "1GB"}, map[string]any{"name": "BP_DEPENDENCY_MIRROR"},
+	table, err := settings.Of(settings.Configurations(map[string]any{"configurations": []any{
+		map[string]any{"name": "BP_NODE_RUN_SCRIPTS", "default": "compile"}, map[string]any{"name": "BP_NODE_INSTALLER", "values": []any{"npm"}, "default": "npm"}, map[string]any{"name": "BP_CACHE_LIMIT", "default": "1GB"}, map[string]any{"name": "BP_DEPENDENCY_MIRROR"},
 	}}))
 	g.Expect(err).NotTo(HaveOccurred())
 	read := func(env map[string]string) settings.Settings {
-		s, err := settings.Read(app.App{FS: fstest.MapFS{}}, func(name string) (string, bool) { value, found := env[name]; return value, found }, defaults)
+		s, err := table.Read(app.App{FS: fstest.MapFS{}}, func(name string) (string, bool) { value, found := env[name]; return value, found })
 		g.Expect(err).NotTo(HaveOccurred())
 		return s
 	}
@@ -39,13 +39,17 @@ func TestDefaults(t *testing.T) {
 	g.Expect(s.NodeRunScripts.IsSet()).To(BeFalse())
 	g.Expect(s.CacheLimit.Value).To(Equal("1GB"))
 	g.Expect(s.NodeSource.Value).To(Equal("auto"))
+	_, err = table.Read(app.App{FS: fstest.MapFS{}}, func(name string) (string, bool) { return "auto", name == "BP_NODE_INSTALLER" })
+	g.Expect(err).To(MatchError(`BP_NODE_INSTALLER: the variable has a value that is not understood: "auto" is none of npm [settings/bad-value]`))
 	g.Expect(read(map[string]string{"BP_NODE_RUN_SCRIPTS": "build"}).NodeRunScripts).To(Equal(settings.Setting{Value: "build", Origin: "BP_NODE_RUN_SCRIPTS"}))
 
-	_, err = settings.DefaultsOf([]settings.Configuration{{Name: "BP_CACHE_LIMTI"}})
+	_, err = settings.Of([]settings.Configuration{{Name: "BP_CACHE_LIMTI"}})
 	g.Expect(err).To(MatchError(`buildpack.toml: buildpack.toml has a configuration "BP_CACHE_LIMTI" that Gantry does not know [settings/unknown-configuration]`))
 	g.Expect(problem.As(err).Hints[0]).To(Equal("Did you mean BP_CACHE_LIMIT?"))
-	_, err = settings.DefaultsOf([]settings.Configuration{{Name: "BP_NODE_SOURCE", Default: "everywhere", HasDefault: true}})
+	_, err = settings.Of([]settings.Configuration{{Name: "BP_NODE_SOURCE", Default: "everywhere", HasDefault: true}})
 	g.Expect(err).To(MatchError(`buildpack.toml: the default of BP_NODE_SOURCE is not understood: "everywhere" is none of auto, nodejs.org, npm-registry [settings/bad-value]`))
+	_, err = settings.Of([]settings.Configuration{{Name: "BP_NODE_SOURCE", Type: "enum"}})
+	g.Expect(err).To(MatchError(`buildpack.toml: the configuration BP_NODE_SOURCE has the type "enum", which Gantry does not know: a type is one of archive, boolean, duration, folder, folders, list, size, text, url [settings/unknown-configuration]`))
 }
 
 func TestPrecedence(t *testing.T) {

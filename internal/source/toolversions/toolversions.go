@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/BurntSushi/toml"
 )
 
 // FirstLine reads a file that holds nothing but a version: https://github.com/nvm-sh/nvm#nvmrc.

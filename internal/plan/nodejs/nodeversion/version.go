@@ -33,44 +33,57 @@ func Candidates(releases inventory.Catalog, name string) ([]Candidate, error) {
 }
 
 // Choose picks the release of Node.js: the newest of the default line when the request allows it, else the newest that fits.
-// asked is false when nothing is requested; unlisted says which exact versions may be installed that the list does not have.
-func Choose(r Request, asked bool, releases inventory.Catalog, unlisted Unlisted) (plan.Release, plan.Decision, error) {
-	none := plan.Decision{}
-	list, err := Candidates(releases, "node")
+// asked is false when nothing is requested; the notes have the decision.
+func Choose(r Request, asked bool, releases inventory.Catalog, lookup Lookup) (plan.Release, plan.Notes, error) {
+	listed, err := Candidates(releases, "node")
 	if err != nil {
-		return plan.Release{}, none, err
+		return plan.Release{}, plan.Notes{}, err
 	}
+	list, warning := lookup.extended(listed)
 	preferred, why, err := preferredLine(list, releases)
 	if err != nil {
-		return plan.Release{}, none, err
+		return plan.Release{}, plan.Notes{}, err
 	}
-	fits, text := preferred.Matches, ""
+	fits := preferred.Matches
 	if asked {
 		if fits, err = r.matcher(list, preferred); err != nil {
-			return plan.Release{}, none, r.unparsable(list)
+			return plan.Release{}, plan.Notes{}, r.unparsable(list)
 		}
-		text = r.Text
+	}
+	chosen := func(c Candidate, origin string) (plan.Release, plan.Notes, error) {
+		notes := plan.Notes{Decisions: []plan.Decision{{Subject: "Node.js", Value: c.Version, Origin: origin}}}
+		if warning != "" {
+			notes.Warnings = []string{warning}
+		}
+		return c.Release, notes, nil
 	}
 	for _, narrow := range []func(semver.Version) bool{preferred.Matches, func(semver.Version) bool { return true }} {
-		for _, c := range list {
-			if fits(c.Parsed) && narrow(c.Parsed) {
-				origin := cmp.Or(why, "the active LTS; nothing asks for another")
-				if asked {
-					origin = fmt.Sprintf("from %s (%s)", r.Origin, text)
-					if why != "" && preferred.Matches(c.Parsed) {
-						origin += "; " + why
-					}
-				}
-				return c.Release, plan.Decision{Subject: "Node.js", Value: c.Version, Origin: origin}, nil
-			}
+		i := slices.IndexFunc(list, func(c Candidate) bool { return fits(c.Parsed) && narrow(c.Parsed) })
+		switch {
+		case i < 0:
+			continue
+		case !list[i].Pinned():
+			return chosen(list[i], lookup.origin(r, asked))
+		case !asked:
+			return chosen(list[i], cmp.Or(why, noneAsked))
+		case why != "" && preferred.Matches(list[i].Parsed):
+			return chosen(list[i], r.from()+"; "+why)
+		default:
+			return chosen(list[i], r.from())
 		}
 	}
-	if release, ok := unlisted.release(r.Text, list); ok {
-		origin := fmt.Sprintf("from %s (%s); not pinned by Gantry, %s", r.Origin, text, unlisted)
-		return release, plan.Decision{Subject: "Node.js", Value: release.Version, Origin: origin}, nil
+	c, found, registry := lookup.find(r, fits, list)
+	if found {
+		return chosen(c, lookup.origin(r, asked))
 	}
-	return plan.Release{}, none, r.unsatisfiable(list, unlisted)
+	return plan.Release{}, plan.Notes{}, r.unsatisfiable(list, lookup.Allowed, registry)
 }
+
+// noneAsked is the origin of the default.
+const noneAsked = "the active LTS; nothing asks for another"
+
+// from tells where a version is asked for.
+func (r Request) from() string { return fmt.Sprintf("from %s (%s)", r.Origin, r.Text) }
 
 // Libraries are the shared libraries that Node.js needs and that small images lack, since 25:
 // https://github.com/nodejs/node/issues/60790.
@@ -139,12 +152,12 @@ func (r Request) unparsable(list []Candidate) error {
 	}
 }
 
-func (r Request) unsatisfiable(list []Candidate, unlisted Unlisted) error {
+func (r Request) unsatisfiable(list []Candidate, unlisted Unlisted, registry string) error {
 	return &problem.Problem{
 		ID:    "node/version-unsatisfiable",
 		Title: fmt.Sprintf("no Node.js release fits %q", r.Text),
 		Where: r.Place(),
-		Why:   "the nearest that this version of Gantry knows are " + Versions(nearest(list, r.Text)),
+		Why:   "the nearest that this version of Gantry knows are " + Versions(nearest(list, r.Text)) + registry,
 		Hints: []string{
 			"Ask for one of those, or for a range that includes one of them; these lines can be had: " + lines(list) + ".",
 			unlisted.hint(),
@@ -152,22 +165,32 @@ func (r Request) unsatisfiable(list []Candidate, unlisted Unlisted) error {
 	}
 }
 
-// nearest gives the three releases closest to the version that a request begins with.
+// nearest gives the three releases closest to the version that a request begins with; the newest of those that are as close.
 func nearest(list []Candidate, text string) []Candidate {
 	var wanted [3]int
+	given := 0
 	if start := strings.IndexAny(text, "0123456789"); start >= 0 {
-		_, _ = fmt.Sscanf(text[start:], "%d.%d.%d", &wanted[0], &wanted[1], &wanted[2])
+		given, _ = fmt.Sscanf(text[start:], "%d.%d.%d", &wanted[0], &wanted[1], &wanted[2])
 	}
-	away := func(a uint64, b int) int { return max(int(a)-b, b-int(a)) }
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b Candidate) int {
-		return cmp.Or(
-			cmp.Compare(away(a.Parsed.Major, wanted[0]), away(b.Parsed.Major, wanted[0])),
-			cmp.Compare(away(a.Parsed.Minor, wanted[1]), away(b.Parsed.Minor, wanted[1])),
-			cmp.Compare(away(a.Parsed.Patch, wanted[2]), away(b.Parsed.Patch, wanted[2])),
-		)
+		for i := range given {
+			one, other := a.numbers()[i], b.numbers()[i]
+			if order := cmp.Compare(max(one-wanted[i], wanted[i]-one), max(other-wanted[i], wanted[i]-other)); order != 0 {
+				return order
+			}
+			// Of another line, its newest is the nearest.
+			if one != wanted[i] {
+				break
+			}
+		}
+		return 0
 	})
 	return sorted[:min(3, len(sorted))]
+}
+
+func (c Candidate) numbers() [3]int {
+	return [3]int{int(c.Parsed.Major), int(c.Parsed.Minor), int(c.Parsed.Patch)}
 }
 
 // Versions lists the versions of candidates, for people.
