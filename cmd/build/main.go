@@ -2,10 +2,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/pprof"
 	"syscall"
 
@@ -14,13 +12,14 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/pipeline"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 func main() {
 	// Files get the modes that their sources give them, whatever the platform's mask: the same source, the same image.
 	syscall.Umask(0o022)
 	defer profile(os.Getenv("GANTRY_CPU_PROFILE"))()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := problem.Interruptible()
 	defer stop()
 	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 	builder := pipeline.Builder{Environ: os.Environ(), Log: out}

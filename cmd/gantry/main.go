@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -36,8 +34,17 @@ const usage = `Explains builds, checks deployments against what an application d
 Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.
 `
 
+// interrupted is the exit code of a program that a signal ended, as shells give it for SIGINT.
+const interrupted = 130
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := problem.Interruptible()
+	// What reads files has no point at which it could be stopped, and nothing to clear away.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(time.Second)
+		fmt.Fprintln(os.Stderr, "gantry: interrupted")
+		os.Exit(interrupted)
+	})
 	code, err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {

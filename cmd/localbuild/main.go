@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/spf13/pflag"
@@ -33,7 +31,7 @@ Options:
 
 func main() {
 	sandbox.Enter()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := problem.Interruptible()
 	code, err := start(ctx, os.Args[1:])
 	stop()
 	if err != nil {

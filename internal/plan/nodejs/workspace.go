@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/nodeversion"
@@ -50,20 +49,16 @@ func members(a app.App, root string, m packagejson.Manifest) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(globs) > maxPatterns {
+		return nil, badPatterns(fmt.Sprintf("there are %d workspace patterns", len(globs)), where, fmt.Errorf("more than %d are not read", maxPatterns))
+	}
 	var dirs []string
+	find := finder(a, root)
 	for _, pattern := range globs {
 		pattern, negated := strings.CutPrefix(pattern, "!")
-		full := path.Join(root, strings.TrimPrefix(pattern, "./"), packagejson.Name)
-		matches, err := doublestar.Glob(a.FS, full, doublestar.WithNoFollow())
+		matches, err := find(path.Join(root, strings.TrimPrefix(pattern, "./"), packagejson.Name))
 		if err != nil {
-			return nil, &problem.Problem{
-				ID:    "node/workspaces-invalid",
-				Title: fmt.Sprintf("the workspace pattern %q is not understood", pattern),
-				Where: where,
-				Why:   err.Error(),
-				Hints: []string{`Write folders or patterns such as "packages/*".`},
-				Err:   err,
-			}
+			return nil, badPatterns(fmt.Sprintf("the workspace pattern %q is not understood", shortened(pattern)), where, err)
 		}
 		for _, match := range matches {
 			dir := path.Dir(match)

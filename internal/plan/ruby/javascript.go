@@ -51,8 +51,8 @@ func (p *Project) loadsExecJS() bool {
 	if !gems.Has("execjs") || slices.ContainsFunc([]string{"mini_racer", "duktape"}, gems.Has) {
 		return false
 	}
-	later := gemfile.NotRequired(p.gemfile)
-	return !p.rails() || slices.ContainsFunc(gems.Dependencies, func(name string) bool { return !later[name] && gems.Has(name) && gems.NeededBy(name)["execjs"] })
+	later, needing := gemfile.NotRequired(p.gemfile), gems.Needing("execjs")
+	return !p.rails() || slices.ContainsFunc(gems.Dependencies, func(name string) bool { return !later[name] && needing[name] })
 }
 
 // packagesAtLaunch says why the running application needs Node.js and the packages; empty where it does not.

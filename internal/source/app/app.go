@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"syscall"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -14,8 +15,15 @@ import (
 // App is a source tree. Names are slash-separated and relative to its root.
 type App struct{ FS fs.FS }
 
-// Open gives the tree below dir.
-func Open(dir string) App { return App{FS: os.DirFS(dir)} }
+// Open gives the tree below dir. Nothing in it leads out of it: whoever sends a change to a repository must not read files of the machine
+// that looks at it.
+func Open(dir string) App {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return App{FS: missing{err}}
+	}
+	return App{FS: tree{root}}
+}
 
 // Read gives a file's content; found is false when there is none. A folder of that name counts as none.
 func (a App) Read(name string) (content []byte, found bool, err error) {
@@ -23,24 +31,34 @@ func (a App) Read(name string) (content []byte, found bool, err error) {
 	switch {
 	case err == nil:
 		return content, true, nil
-	case errors.Is(err, fs.ErrNotExist) || a.IsDir(name):
+	case isMissing(err) || a.IsDir(name):
 		return nil, false, nil
 	default:
+		why := err
+		var failed *fs.PathError
+		if errors.As(err, &failed) {
+			why = failed.Err
+		}
 		return nil, false, &problem.Problem{
 			ID:    "app/unreadable",
 			Title: name + " cannot be read",
 			Where: problem.Position{File: name},
-			Why:   err.Error(),
+			Why:   why.Error(),
 			Hints: []string{"Check the file's permissions, and that it is a file or a link to one inside the application."},
 			Err:   err,
 		}
 	}
 }
 
-// Has reports whether there is a file (not a folder) of that name.
+// isMissing reports whether there is nothing of a name: what should be a folder of it may be a file.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// Has reports whether there is a file (not a folder) of that name. One that cannot be read is there: who reads it is told why.
 func (a App) Has(name string) bool {
 	info, err := fs.Stat(a.FS, name)
-	return err == nil && !info.IsDir()
+	return err == nil && !info.IsDir() || err != nil && !isMissing(err) && !errors.Is(err, fs.ErrInvalid)
 }
 
 // IsDir reports whether there is a folder of that name.

@@ -128,10 +128,12 @@ var brings = map[string][]string{
 // Declared is what a Gemfile alone says of the gems, where there is no lockfile: their names, without versions.
 func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
 	var add func(name string)
+	known := map[string]bool{}
 	add = func(name string) {
-		if l.Has(name) {
+		if known[name] {
 			return
 		}
+		known[name] = true
 		l.Specs = append(l.Specs, Spec{Name: name, Platform: "ruby", Source: "GEM", Needs: brings[name]})
 		for _, other := range brings[name] {
 			add(other)

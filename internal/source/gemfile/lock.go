@@ -46,6 +46,7 @@ func (s Spec) FullName() string {
 func ParseLock(text string) Lock {
 	var l Lock
 	section, remote := "", ""
+	sums := map[string]string{}
 	text = strings.TrimPrefix(text, "\ufeff")
 	number := 0
 	for line := range strings.Lines(text) {
@@ -77,7 +78,9 @@ func ParseLock(text string) Lock {
 			name, _, _ := strings.Cut(trimmed, " ")
 			l.Dependencies = append(l.Dependencies, strings.TrimSuffix(name, "!"))
 		case section == "CHECKSUMS":
-			l.checksum(trimmed)
+			if name, sum, ok := parseChecksum(trimmed); ok {
+				sums[name] = sum
+			}
 		case section == "RUBY VERSION":
 			if words := strings.Fields(trimmed); len(words) > 1 && words[0] == "ruby" {
 				l.Ruby, l.RubyLine = withoutPatchLevel(words[1]), number
@@ -88,6 +91,9 @@ func ParseLock(text string) Lock {
 		case section == "BUNDLED WITH":
 			l.Bundler = trimmed
 		}
+	}
+	for i := range l.Specs {
+		l.Specs[i].SHA256 = sums[l.Specs[i].FullName()]
 	}
 	return l
 }
@@ -119,57 +125,74 @@ func parseSpec(text string) (Spec, bool) {
 	return s, true
 }
 
-// checksum reads "rack (3.1.16) sha256=…".
-func (l *Lock) checksum(text string) {
+// parseChecksum reads "rack (3.1.16) sha256=…" as the gem's full name and its checksum in hex.
+func parseChecksum(text string) (name, sum string, ok bool) {
 	head, sums, _ := strings.Cut(text, ") ")
 	s, ok := parseSpec(head + ")")
 	if !ok {
-		return
+		return "", "", false
 	}
-	for sum := range strings.SplitSeq(sums, ",") {
-		if hex, found := strings.CutPrefix(strings.TrimSpace(sum), "sha256="); found {
-			for i := range l.Specs {
-				if other := &l.Specs[i]; other.Name == s.Name && other.Version == s.Version && other.Platform == s.Platform {
-					other.SHA256 = hex
-				}
-			}
+	for text := range strings.SplitSeq(sums, ",") {
+		if hex, found := strings.CutPrefix(strings.TrimSpace(text), "sha256="); found {
+			sum = hex
 		}
 	}
+	return s.FullName(), sum, sum != ""
 }
 
 // Without gives the lockfile without some dependencies of the Gemfile, and what they alone need.
 func (l Lock) Without(names map[string]bool) Lock {
-	gone, kept := map[string]bool{}, map[string]bool{}
+	var left, others []string
 	for _, name := range l.Dependencies {
 		if names[name] {
-			l.follow(name, gone)
+			left = append(left, name)
 		} else {
-			l.follow(name, kept)
+			others = append(others, name)
 		}
 	}
+	needs := l.needs()
+	gone, kept := reached(left, needs), reached(others, needs)
 	l.Specs = slices.DeleteFunc(slices.Clone(l.Specs), func(s Spec) bool { return gone[s.Name] && !kept[s.Name] })
 	return l
 }
 
 // NeededBy are the gems that one needs, directly or not, and itself.
 func (l Lock) NeededBy(name string) map[string]bool {
-	found := map[string]bool{}
-	l.follow(name, found)
-	return found
+	return reached([]string{name}, l.needs())
 }
 
-func (l Lock) follow(name string, found map[string]bool) {
-	if found[name] {
-		return
-	}
-	found[name] = true
+// Needing are the gems that need one, directly or not, and itself.
+func (l Lock) Needing(name string) map[string]bool {
+	needing := map[string][]string{}
 	for _, s := range l.Specs {
-		if s.Name == name {
-			for _, need := range s.Needs {
-				l.follow(need, found)
-			}
+		for _, need := range s.Needs {
+			needing[need] = append(needing[need], s.Name)
 		}
 	}
+	return reached([]string{name}, needing)
+}
+
+// needs are those of all gems; one that is locked for several platforms has those of all.
+func (l Lock) needs() map[string][]string {
+	needs := map[string][]string{}
+	for _, s := range l.Specs {
+		needs[s.Name] = append(needs[s.Name], s.Needs...)
+	}
+	return needs
+}
+
+// reached gives what leads on from some names, directly or not, and the names.
+func reached(from []string, next map[string][]string) map[string]bool {
+	found := map[string]bool{}
+	for open := slices.Clone(from); len(open) > 0; {
+		name := open[len(open)-1]
+		open = open[:len(open)-1]
+		if !found[name] {
+			found[name] = true
+			open = append(open, next[name]...)
+		}
+	}
+	return found
 }
 
 // Has reports whether a gem is among the locked ones.

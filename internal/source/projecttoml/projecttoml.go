@@ -6,6 +6,7 @@ package projecttoml
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/tomlbounds"
 )
 
 // File is the descriptor's name.
@@ -34,6 +36,9 @@ func Read(a app.App) (Table, error) {
 	text, found, err := a.Read(File)
 	if err != nil || !found {
 		return none, err
+	}
+	if err := tomlbounds.Check(text); err != nil {
+		return none, invalid(err)
 	}
 	values := map[string]any{}
 	if err := toml.Unmarshal(text, &values); err != nil {
@@ -106,7 +111,9 @@ func Nearest(text string, names []string) string {
 
 // indexer notes the places of keys while it walks a valid document.
 type indexer struct {
-	parser    unstable.Parser
+	parser unstable.Parser
+	// lines are where the lines of the document begin, in bytes.
+	lines     []uint32
 	positions map[string]problem.Position
 	arrays    map[string]int
 }
@@ -114,6 +121,11 @@ type indexer struct {
 func index(text []byte) map[string]problem.Position {
 	x := indexer{positions: map[string]problem.Position{}, arrays: map[string]int{}}
 	x.parser.Reset(text)
+	for i := range text {
+		if i == 0 || text[i-1] == '\n' {
+			x.lines = append(x.lines, uint32(i))
+		}
+	}
 	table := ""
 	for x.parser.NextExpression() {
 		switch expression := x.parser.Expression(); expression.Kind {
@@ -125,8 +137,7 @@ func index(text []byte) map[string]problem.Position {
 			x.arrays[name]++
 			key := expression.Key()
 			for key.Next() {
-				start := x.parser.Shape(key.Node().Raw).Start
-				x.positions[table] = problem.Position{Line: start.Line, Column: start.Column}
+				x.positions[table] = x.position(key.Node())
 			}
 		case unstable.KeyValue:
 			x.recordValue(table, expression)
@@ -153,9 +164,18 @@ func (x *indexer) record(prefix string, key unstable.Iterator) string {
 		}
 		path += string(key.Node().Data)
 		if _, seen := x.positions[path]; !seen {
-			start := x.parser.Shape(key.Node().Raw).Start
-			x.positions[path] = problem.Position{Line: start.Line, Column: start.Column}
+			x.positions[path] = x.position(key.Node())
 		}
 	}
 	return path
+}
+
+// position is where a node begins. The parser's own answer would count all lines before it each time.
+func (x *indexer) position(node *unstable.Node) problem.Position {
+	offset := node.Raw.Offset
+	line, found := slices.BinarySearch(x.lines, offset)
+	if !found {
+		line--
+	}
+	return problem.Position{Line: line + 1, Column: int(offset-x.lines[line]) + 1}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/gantry-buildpack/gantry/internal/source/tomlbounds"
 )
 
 // FirstLine reads a file that holds nothing but a version: https://github.com/nvm-sh/nvm#nvmrc.
@@ -37,7 +39,7 @@ func ToolVersions(text string, names ...string) (version string, number int) {
 // nothing; mise itself complains of it.
 func Mise(text string, names ...string) (version string, number int) {
 	var file struct{ Tools map[string]any }
-	if toml.Unmarshal([]byte(text), &file) != nil {
+	if tomlbounds.Check([]byte(text)) != nil || toml.Unmarshal([]byte(text), &file) != nil {
 		return "", 0
 	}
 	for _, name := range names {
