@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/pipeline"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -22,6 +23,9 @@ func main() {
 	ctx, stop := problem.Interruptible()
 	defer stop()
 	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
+	if err := command.AdoptOrphans(); err != nil {
+		out.Warning("What the build's programs leave running cannot be ended: " + err.Error() + ".")
+	}
 	builder := pipeline.Builder{Environ: os.Environ(), Log: out}
 	libcnb.Build(func(c libcnb.BuildContext) (libcnb.BuildResult, error) { return builder.Build(ctx, c) }, libcnb.NewConfig(cnb.Exit(out)))
 }

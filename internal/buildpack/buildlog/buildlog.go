@@ -21,7 +21,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/problem/redact"
 )
 
 // Log writes to a file or a terminal; it may be used by several goroutines.
@@ -129,43 +128,6 @@ func (r *Log) Problem(p *problem.Problem) {
 		b.WriteString(indent(problem.VisibleLines(strings.TrimRight(p.Output, "\n")), "  | ", nil) + "\n")
 	}
 	r.printf("%s\n", b.String())
-}
-
-// Output gives a writer for the output of another program.
-func (r *Log) Output() *Output { return &Output{report: r} }
-
-// Output shows whole lines, each behind a bar, without credentials in addresses.
-type Output struct {
-	report *Log
-	rest   []byte
-}
-
-// Write takes any part of a line.
-func (o *Output) Write(text []byte) (int, error) {
-	o.rest = append(o.rest, text...)
-	for {
-		line, rest, found := strings.Cut(string(o.rest), "\n")
-		if !found {
-			return len(text), nil
-		}
-		o.report.printf("  | %s\n", shown(line))
-		o.rest = []byte(rest)
-	}
-}
-
-// shown gives a line as a terminal shows it: a progress bar that is drawn over itself, as it was last.
-func shown(line string) string {
-	line = strings.TrimRight(line, "\r")
-	return problem.VisibleOutput(redact.Addresses(line[strings.LastIndexByte(line, '\r')+1:]))
-}
-
-// Close shows a last line that has no end.
-func (o *Output) Close() error {
-	if len(o.rest) > 0 {
-		o.report.printf("  | %s\n", shown(string(o.rest)))
-		o.rest = nil
-	}
-	return nil
 }
 
 func indent(text, prefix string, paint func(string) string) string {

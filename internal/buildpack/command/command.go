@@ -52,10 +52,14 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
+	running.Add(1)
 	err = cmd.Run()
 	if cmd.Process != nil {
 		// What the program left behind must not outlive it: it could write into a tree that is being packed.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if running.Add(-1) == 0 {
+		endOrphans()
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,4 +68,18 @@ func TestInterruptEndsWhatWasStarted(t *testing.T) {
 	err := r.Run(ctx, plan.Command{Title: "x", Args: []string{"sh", "-c", "sleep 60 & wait"}})
 	g.Expect(errors.Is(err, context.DeadlineExceeded)).To(BeTrue())
 	g.Expect(time.Since(start)).To(BeNumerically("<", 20*time.Second))
+}
+
+// A program that hides in a session of its own, and ignores signals, ends with the step that left it, and so does what it starts.
+func TestOrphansEnd(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(command.AdoptOrphans()).To(Succeed())
+	r, _ := runner(t)
+	file := filepath.Join(r.Dir, "alive")
+	hidden := `trap "" TERM HUP INT; (setsid sh -c 'trap "" TERM; while :; do date +%s%N > ` + file + `; sleep 0.02; done' & ) ; while :; do sleep 0.05; done`
+	// Its output is closed: else the step would wait for it.
+	g.Expect(r.Run(context.Background(), plan.Command{Title: "x", Args: []string{"sh", "-c", "setsid sh -c '" + strings.ReplaceAll(hidden, "'", `'"'"'`) + "' >/dev/null 2>&1 </dev/null & while ! [ -s " + file + " ]; do sleep 0.02; done"}})).To(Succeed())
+	last, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Consistently(func() string { text, _ := os.ReadFile(file); return string(text) }, "500ms").Should(Equal(string(last)))
 }
