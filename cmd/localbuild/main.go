@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/spf13/pflag"
@@ -31,9 +32,14 @@ Options:
 
 func main() {
 	sandbox.Enter()
+	// Files get the modes that they are made with, whoever builds.
+	syscall.Umask(0o022)
 	ctx, stop := problem.Interruptible()
 	code, err := start(ctx, os.Args[1:])
 	stop()
+	if errors.Is(err, localbuild.ErrReported) {
+		os.Exit(1)
+	}
 	if err != nil {
 		buildlog.New(os.Stderr, buildlog.Colored(os.Stderr)).Problem(problem.As(err))
 		code = 1
@@ -172,10 +178,23 @@ func besideMe() string {
 	return filepath.Dir(program)
 }
 
-// homeFolder follows https://specifications.freedesktop.org/basedir-spec/latest/.
+// homeFolder follows https://specifications.freedesktop.org/basedir-spec/latest/. Without a home folder it is one in the folder for
+// temporary files, where others may have made one of that name: what they put there must not become part of an image.
 func homeFolder() string {
 	if dir, err := os.UserCacheDir(); err == nil {
 		return filepath.Join(dir, "gantry")
 	}
-	return filepath.Join(os.TempDir(), "gantry")
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("gantry-%d", os.Getuid()))
+	_ = os.Mkdir(dir, 0o700)
+	if info, err := os.Lstat(dir); err == nil && info.IsDir() && info.Mode().Perm()&0o022 == 0 {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Getuid() {
+			return dir
+		}
+	}
+	fresh, err := os.MkdirTemp("", "gantry-")
+	if err != nil {
+		return dir
+	}
+	fmt.Fprintf(os.Stderr, "localbuild: %s belongs to somebody else: %s is used instead, and the next build does not find it; set HOME, or --home\n", dir, fresh)
+	return fresh
 }

@@ -37,11 +37,12 @@ type Options struct {
 
 // Gunzip unpacks a gzipped tar archive into a folder, which must exist.
 func Gunzip(r io.Reader, dir string, options Options) error {
-	zipped, err := gzip.NewReader(r)
+	counted := &Counter{From: r}
+	zipped, err := gzip.NewReader(counted)
 	if err != nil {
 		return damaged(err)
 	}
-	return Extract(zipped, dir, options)
+	return Extract(Bounded(zipped, counted.Count), dir, options)
 }
 
 // Unzstd unpacks an archive made by Zstd. A file with nothing in it is damaged, too: an archive of no files has an end.
@@ -81,6 +82,10 @@ func Extract(r io.Reader, dir string, options Options) error {
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
+			// The end of the archive is not that of what it is read from, which may have a checksum at its end.
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return damaged(err)
+			}
 			return nil
 		}
 		if err != nil {
@@ -270,6 +275,9 @@ func escape(name string) error {
 }
 
 func damaged(err error) error {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p
+	}
 	return &problem.Problem{
 		ID:    "archive/damaged",
 		Title: "an archive cannot be read",

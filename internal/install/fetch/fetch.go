@@ -26,6 +26,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/problem/redact"
 )
 
 // File is something to download.
@@ -57,7 +58,7 @@ type Client struct {
 	Tries uint
 	// Pause is the first waiting time between tries; it grows from one to the next.
 	Pause time.Duration
-	// Idle is how long a server may send nothing before the attempt is given up.
+	// Idle is how long a server may take for each part of a file (16 KB) before the attempt is given up.
 	Idle time.Duration
 	// Retrying is told of every fault that is followed by another try.
 	Retrying func(url, why string, wait time.Duration)
@@ -74,8 +75,8 @@ func NewClient(userAgent string) *Client {
 	// The files are compressed; asking for more makes some mirrors change their bytes.
 	transport.DisableCompression = true
 	return &Client{
-		HTTP: &http.Client{Transport: &shared{Transport: transport}}, transport: transport, UserAgent: userAgent,
-		Tries: 4, Pause: 500 * time.Millisecond, Idle: 60 * time.Second,
+		HTTP: &http.Client{Transport: &shared{Transport: transport}, CheckRedirect: follow}, transport: transport, UserAgent: userAgent,
+		Tries: 4, Pause: 500 * time.Millisecond, Idle: 30 * time.Second,
 		Retrying: func(string, string, time.Duration) {},
 	}
 }
@@ -144,7 +145,7 @@ func (c *Client) get(ctx context.Context, file File, use func(io.Reader) error) 
 	if bundled := c.bundled(sum, file); bundled != "" {
 		target = &url.URL{Scheme: "file", Path: bundled}
 	}
-	source = target.Redacted()
+	source = redact.URL(target)
 	authorization := ""
 	if own, err := url.Parse(file.URL); err == nil && own.Host == target.Host {
 		authorization = file.Authorization
@@ -195,57 +196,71 @@ func (c *Client) bundled(sum checksum, file File) string {
 func (c *Client) attempt(ctx context.Context, target *url.URL, authorization string, sum checksum, use func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	body, length, err := c.open(ctx, target, authorization)
+	answer, err := c.open(ctx, target, authorization)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = body.Close() }()
+	defer func() { _ = answer.body.Close() }()
 	idle := time.AfterFunc(c.Idle, cancel)
 	defer idle.Stop()
-	received := &counter{from: body, alive: func() { idle.Reset(c.Idle) }}
+	received := &counter{from: answer.body, alive: func() { idle.Reset(c.Idle) }}
 	hashed := sum.new()
 	err = use(io.TeeReader(received, hashed))
+	actual := hex.EncodeToString(hashed.Sum(nil))
 	switch {
-	case received.err != nil || (err == nil && length >= 0 && received.n < length):
-		return brokenOff(target, received.n, length, received.err)
+	case received.err != nil || (err == nil && answer.length >= 0 && received.n < answer.length):
+		return brokenOff(target, received.n, answer.length, received.err)
+	case answer.page && (err != nil || actual != sum.hex()):
+		return backoff.Permanent(webPage(target))
 	case err != nil:
 		return backoff.Permanent(err)
-	}
-	if actual := hex.EncodeToString(hashed.Sum(nil)); len(sum.digest) > 0 && actual != sum.hex() {
+	case len(sum.digest) > 0 && actual != sum.hex():
 		return backoff.Permanent(mismatch(target, sum, actual))
 	}
 	return nil
 }
 
-// counter counts what arrives, keeps the network's error, and says that the server is alive.
+// answer is what a place gives: length is -1 where it is not known, page says that it is meant for people.
+type answer struct {
+	body   io.ReadCloser
+	length int64
+	page   bool
+}
+
+// step is what a server has to send in the time that it is given, in bytes. One byte a second is not progress.
+const step = 16 << 10
+
+// counter counts what arrives, keeps the network's error, and says at each step that the server is alive.
 type counter struct {
-	from  io.Reader
-	n     int64
-	err   error
-	alive func()
+	from    io.Reader
+	n, told int64
+	err     error
+	alive   func()
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	c.n += int64(n)
-	c.alive()
+	if c.n += int64(n); c.n-c.told >= step {
+		c.told = c.n
+		c.alive()
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.err = err
 	}
 	return n, err
 }
 
-func (c *Client) open(ctx context.Context, target *url.URL, authorization string) (io.ReadCloser, int64, error) {
+func (c *Client) open(ctx context.Context, target *url.URL, authorization string) (answer, error) {
 	if target.Scheme == "file" {
 		file, err := os.Open(target.Path)
 		if err != nil {
-			return nil, 0, backoff.Permanent(notFound(target, err.Error()))
+			return answer{}, backoff.Permanent(notFound(target, err.Error()))
 		}
-		return file, -1, nil
+		return answer{body: file, length: -1}, nil
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
-		return nil, 0, backoff.Permanent(fmt.Errorf("request %s: %w", target.Redacted(), err))
+		return answer{}, backoff.Permanent(fmt.Errorf("request %s: %w", redact.URL(target), err))
 	}
 	request.Header.Set("User-Agent", c.UserAgent)
 	if authorization != "" {
@@ -254,15 +269,15 @@ func (c *Client) open(ctx context.Context, target *url.URL, authorization string
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, 0, backoff.Permanent(ctx.Err())
+			return answer{}, backoff.Permanent(ctx.Err())
 		}
-		return nil, 0, unreachable(target, err)
+		return answer{}, unreachable(target, err)
 	}
 	if response.StatusCode == http.StatusOK {
-		return response.Body, response.ContentLength, nil
+		return answer{response.Body, response.ContentLength, isPage(response)}, nil
 	}
 	_ = response.Body.Close()
-	return nil, 0, refused(target, response)
+	return answer{}, refused(target, response)
 }
 
 // maxRetryAfter bounds the time that a server may ask for, in seconds.

@@ -10,12 +10,15 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sys/unix"
 
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -74,14 +77,15 @@ func Each(tarball io.Reader, use func(header *tar.Header, content io.Reader) err
 }
 
 func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content io.Reader) error) error {
-	u.buffered.Reset(tarball)
+	counted := &archive.Counter{From: tarball}
+	u.buffered.Reset(counted)
 	source := io.Reader(u.buffered)
 	if isGzip(u.buffered) {
 		if err := u.zipped.Reset(u.buffered); err != nil {
 			return damaged(err)
 		}
 		u.zipped.Multistream(false)
-		source = members{u.zipped, u.buffered}
+		source = archive.Bounded(members{u.zipped, u.buffered}, counted.Count)
 	}
 	for reader := tar.NewReader(source); ; {
 		header, err := reader.Next()
@@ -90,6 +94,14 @@ func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content 
 		}
 		if err != nil {
 			return damaged(err)
+		}
+		if why := ambiguous(header); why != "" {
+			return &problem.Problem{
+				ID:    "npm/package-ambiguous",
+				Title: "a package holds something that programs read differently",
+				Why:   why,
+				Hints: []string{"Tell its maintainer. BP_NODE_INSTALLER=npm installs it as npm reads it."},
+			}
 		}
 		if err := use(header, reader); err != nil {
 			return err
@@ -120,6 +132,22 @@ func (m members) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return n, err
+}
+
+// ambiguous says why an entry is another one for npm (node-tar), or for whoever looks at the package with other tools; empty for the
+// usual ones.
+func ambiguous(header *tar.Header) string {
+	sparse := header.Typeflag == tar.TypeGNUSparse
+	for key := range header.PAXRecords {
+		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
+	}
+	switch {
+	case sparse:
+		return fmt.Sprintf("%s is a sparse file, which node-tar does not know", strconv.Quote(header.Name))
+	case !utf8.ValidString(header.Name) || strings.ContainsRune(header.Name, 0):
+		return fmt.Sprintf("the name %s is no text in UTF-8", strconv.Quote(header.Name))
+	}
+	return ""
 }
 
 func isGzip(r *bufio.Reader) bool {
@@ -250,6 +278,9 @@ func writeAll(fd int, content []byte) error {
 }
 
 func damaged(err error) error {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p
+	}
 	return &problem.Problem{
 		ID:    "npm/package-damaged",
 		Title: "a package cannot be unpacked",

@@ -105,6 +105,14 @@ func (b Base) name() string {
 // Image makes the image, once; it is kept below cache.
 func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Image, error) {
 	dir := filepath.Join(cache, "run-images", b.name())
+	damaged, err := blobsOf(dir).heal()
+	if err != nil {
+		return nil, problem.Disk("look at the kept "+string(b.Kind)+" image", err)
+	}
+	if damaged > 0 {
+		r.Line("Cache", "the kept "+string(b.Kind)+" image is damaged, and is made again")
+		removeAll(dir)
+	}
 	if kept, err := oci.Open(ctx, dir); err == nil {
 		return kept, nil
 	}
@@ -159,6 +167,9 @@ func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Imag
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, problem.Disk("keep the image", err)
+	}
+	if err := blobsOf(dir).remember(); err != nil {
+		return nil, problem.Disk("note what was verified", err)
 	}
 	end("assembled from Debian packages, kept in " + dir)
 	return oci.Open(ctx, dir)

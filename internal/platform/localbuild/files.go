@@ -17,7 +17,8 @@ import (
 // notCopied are folders of an application's root that no build needs.
 var notCopied = map[string]bool{".git": true}
 
-// copyApp copies a tree: files, folders and links, with their modes. Sockets, pipes and devices are left out.
+// copyApp copies a tree: files, folders and links, with the modes that Git would give them, so that an image does not show how the tree
+// was checked out, and whoever runs it can read it. Sockets, pipes and devices are left out.
 func copyApp(source, destination string) error {
 	err := filepath.WalkDir(source, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -37,7 +38,7 @@ func copyApp(source, destination string) error {
 		}
 		switch {
 		case entry.IsDir():
-			return os.MkdirAll(target, info.Mode().Perm()|0o700)
+			return makeFolder(target)
 		case entry.Type()&fs.ModeSymlink != 0:
 			link, err := os.Readlink(file)
 			if err != nil {
@@ -45,7 +46,7 @@ func copyApp(source, destination string) error {
 			}
 			return os.Symlink(link, target)
 		case entry.Type().IsRegular():
-			return copyFile(file, target, info.Mode().Perm()|0o400)
+			return copyFile(file, target, gitMode(info.Mode()))
 		default:
 			return nil
 		}
@@ -54,6 +55,22 @@ func copyApp(source, destination string) error {
 		return problem.Disk("copy "+source, err)
 	}
 	return nil
+}
+
+// gitMode is 0755 for what its owner may execute, and 0644 for other files: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
+func gitMode(mode fs.FileMode) fs.FileMode {
+	if mode&0o100 != 0 {
+		return 0o755
+	}
+	return 0o644
+}
+
+// makeFolder makes a folder that everybody can enter, whatever this process's umask.
+func makeFolder(name string) error {
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(name, 0o755)
 }
 
 func copyFile(source, target string, mode fs.FileMode) error {
@@ -67,7 +84,7 @@ func copyFile(source, target string, mode fs.FileMode) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return errors.Join(err, out.Chmod(mode), out.Close())
 }
 
 // linkLifecycle makes the phases' names: the lifecycle is one program that does what it is called.

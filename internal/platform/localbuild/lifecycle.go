@@ -47,16 +47,13 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 			"-insecure-registry", b.store.address, "-log-level", b.options.LogLevel, outputReference,
 		}
 	}
-	env := []string{"CNB_PLATFORM_API=" + platformAPI, "PATH=" + systemPath, "HOME=" + homeDir, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_NO_COLOR=" + strconv.FormatBool(!b.options.Color)}
+	env := []string{"CNB_PLATFORM_API=" + platformAPI, "PATH=" + systemPath, "HOME=" + homeDir, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_NO_COLOR=" + strconv.FormatBool(!b.options.Color), b.store.environment()}
 	spec := sandbox.Spec{Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env}
 	for target, source := range b.folders {
 		readOnly := target == lifecycleDir || target == orderFile || target == platformDir || filepath.Dir(filepath.Dir(target)) == buildpacksDir
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: target, ReadOnly: readOnly})
 	}
-	addSystem(&spec)
-	for name, source := range b.users {
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: name, ReadOnly: true})
-	}
+	addSystem(&spec, b.etc)
 	for _, volume := range b.options.Volumes {
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: volume.Source, Target: volume.Target, ReadOnly: true})
 	}
@@ -69,6 +66,35 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 	if ctx.Err() != nil {
 		return interrupted(ctx.Err())
 	}
+	if full := b.store.uploads.failure(); err != nil && full != nil {
+		return full
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		switch exit.ExitCode() {
+		case failedDetect, failedBuild:
+			return fmt.Errorf("%w: %w", ErrReported, err)
+		case analyzeError, restoreError:
+			return fmt.Errorf("%w: %w", errCache, err)
+		}
+	}
+	return lifecycleFailed(err)
+}
+
+// ErrReported is a failure that the buildpack has told of.
+var ErrReported = errors.New("the buildpack says why")
+
+// errCache is a failure that what was kept of the last build may have caused.
+var errCache = errors.New("the last build's files could not be used")
+
+// The lifecycle's exit codes: https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#outputs-2.
+const (
+	failedDetect = 21
+	analyzeError = 32
+	restoreError = 42
+	failedBuild  = 51
+)
+
+func lifecycleFailed(err error) error {
 	if err != nil {
 		return &problem.Problem{
 			ID:    "localbuild/lifecycle",
@@ -109,7 +135,7 @@ func (b *build) createDirectly(ctx context.Context, arguments, env []string) err
 	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
 	cmd.Env, cmd.Dir = append(env, "HOME="+b.folders[homeDir], "TMPDIR="+b.folders[temporaryDir]), b.folders[workspaceDir]
 	cmd.Stdout, cmd.Stderr = b.stdout, b.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: sandbox.UID, Gid: sandbox.GID}
 		for _, name := range []string{layersDir, workspaceDir, cacheDir, homeDir, temporaryDir} {
@@ -130,22 +156,4 @@ func chownAll(dir string) error {
 		}
 		return os.Lchown(file, sandbox.UID, sandbox.GID)
 	})
-}
-
-// addSystem shows the sandbox this machine's programs, as a build image has them.
-func addSystem(spec *sandbox.Spec) {
-	spec.Links = map[string]string{}
-	for _, name := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/dev", "/run", "/sys"} {
-		info, err := os.Lstat(name)
-		if err != nil {
-			continue
-		}
-		if info.Mode()&os.ModeSymlink != 0 {
-			if target, err := os.Readlink(name); err == nil {
-				spec.Links[name] = target
-			}
-			continue
-		}
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: name, Target: name, ReadOnly: name == "/usr" || name == "/etc"})
-	}
 }

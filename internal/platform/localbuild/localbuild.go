@@ -5,6 +5,7 @@ package localbuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,8 +69,8 @@ type build struct {
 	stdout, stderr io.Writer
 	store          *store
 	folders        folders
-	// users are the files that name the sandbox's user, by their place.
-	users map[string]string
+	// etc are files that the sandbox sees in /etc in the place of the machine's, by their names.
+	etc map[string]string
 }
 
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
@@ -94,9 +95,18 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 	if err := b.prepare(work); err != nil {
 		return Result{}, err
 	}
-	if b.store, err = openStore(filepath.Join(b.options.Cache, "image")); err != nil {
+	damaged, err := cachedLayers(b.folders[cacheDir]).heal()
+	if err != nil {
+		return Result{}, problem.Disk("look at the cache of the last build", err)
+	}
+	store, more, err := openStore(filepath.Join(b.options.Cache, "image"), work)
+	if err != nil {
 		return Result{}, err
 	}
+	if damaged += more; damaged > 0 {
+		b.report.Line("Cache", fmt.Sprintf("%d of the files kept from the last build were damaged, and are made again", damaged))
+	}
+	b.store = store
 	defer b.store.close()
 	return b.run(ctx)
 }
@@ -106,26 +116,26 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := b.store.offer(ctx, "run", base); err != nil {
+	if err := b.store.offer(ctx, runRepository, base); err != nil {
 		return Result{}, err
 	}
 	if last := b.store.last(); last != nil {
-		if err := b.store.offer(ctx, "app", last); err != nil {
+		if err := b.store.offer(ctx, appRepository, last); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := b.create(ctx, b.store.address+"/run", b.store.address+"/app"); err != nil {
+	b.store.sealed.Store(true)
+	if err := b.createHealing(ctx); err != nil {
 		return Result{}, err
 	}
-	reference, err := b.store.reference("app")
+	if err := cachedLayers(b.folders[cacheDir]).remember(); err != nil {
+		return Result{}, problem.Disk("note what was verified", err)
+	}
+	image, err := b.store.built(ctx, b.folders[layersDir])
 	if err != nil {
 		return Result{}, err
 	}
-	image, err := remote.Image(reference, remote.WithContext(ctx))
-	if err != nil {
-		return Result{}, fmt.Errorf("read the image: %w", err)
-	}
-	if image, err = nameRunImage(image, b.store.address+"/run", label); err != nil {
+	if image, err = nameRunImage(image, b.store.address+"/"+runRepository, label); err != nil {
 		return Result{}, err
 	}
 	if err := b.store.keep(image); err != nil {
@@ -141,6 +151,26 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	}
 	result := Result{Image: image, Layout: string(b.store.path), Digest: digest}
 	return result, b.deliver(ctx, image)
+}
+
+// createHealing runs the lifecycle, and again without the cache where it cannot use that.
+func (b *build) createHealing(ctx context.Context) error {
+	run, app := b.store.address+"/"+runRepository, b.store.address+"/"+appRepository
+	err := b.create(ctx, run, app)
+	if !errors.Is(err, errCache) {
+		return err
+	}
+	b.report.Line("Cache", "the lifecycle cannot use what is kept from the last build; once more without it")
+	for _, place := range []string{cacheDir, layersDir} {
+		removeAll(b.folders[place])
+		if err := makeFolder(b.folders[place]); err != nil {
+			return problem.Disk("make "+place, err)
+		}
+	}
+	if err = b.create(ctx, run, app); errors.Is(err, errCache) {
+		return lifecycleFailed(err)
+	}
+	return err
 }
 
 // deliver puts the image where it was asked for.
@@ -243,7 +273,7 @@ func (b *build) prepare(work string) error {
 		if target == orderFile {
 			continue
 		}
-		if err := os.MkdirAll(source, 0o755); err != nil {
+		if err := makeFolder(source); err != nil {
 			return problem.Disk("make "+filepath.Base(source), err)
 		}
 	}
@@ -251,7 +281,7 @@ func (b *build) prepare(work string) error {
 	if err := os.WriteFile(b.folders[orderFile], []byte(order), 0o644); err != nil {
 		return problem.Disk("write order.toml", err)
 	}
-	if err := b.writeUsers(work); err != nil {
+	if b.etc, err = writeUsers(work); err != nil {
 		return err
 	}
 	if err := copyApp(b.options.Buildpack, folder); err != nil {
@@ -283,22 +313,6 @@ func (b *build) placeBindings() error {
 	return nil
 }
 
-// writeUsers makes the sandbox's user known by name, as in a build image.
-func (b *build) writeUsers(work string) error {
-	b.users = map[string]string{}
-	for name, text := range map[string]string{
-		"passwd": "root:x:0:0:root:/root:/bin/sh\ncnb:x:1000:1000::" + homeDir + ":/bin/sh\n",
-		"group":  "root:x:0:\ncnb:x:1000:\n",
-	} {
-		file := filepath.Join(work, name)
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return problem.Disk("write "+name, err)
-		}
-		b.users["/etc/"+name] = file
-	}
-	return nil
-}
-
 // identity reads a buildpack's version and id.
 func identity(buildpack string) (version, id string, err error) {
 	text, err := os.ReadFile(filepath.Join(buildpack, "buildpack.toml"))
@@ -312,17 +326,4 @@ func identity(buildpack string) (version, id string, err error) {
 		return "", "", fmt.Errorf("read the buildpack: %w", err)
 	}
 	return descriptor.Buildpack.Version, descriptor.Buildpack.ID, nil
-}
-
-// writeEnv gives platform variables to the lifecycle: one file each.
-func writeEnv(dir string, env map[string]string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return problem.Disk("write platform variables", err)
-	}
-	for key, value := range env {
-		if err := os.WriteFile(filepath.Join(dir, key), []byte(value), 0o600); err != nil {
-			return problem.Disk("write platform variables", err)
-		}
-	}
-	return nil
 }

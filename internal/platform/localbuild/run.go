@@ -62,7 +62,7 @@ func start(ctx context.Context, image v1.Image, dir, work string, options RunOpt
 	if err != nil {
 		return nil, fmt.Errorf("read the image: %w", err)
 	}
-	spec := sandbox.Spec{Processes: true, ReadOnly: true, Dir: config.Config.WorkingDir, Env: config.Config.Env, Links: map[string]string{}}
+	spec := sandbox.Spec{ReadOnly: true, Dir: config.Config.WorkingDir, Env: config.Config.Env, Links: map[string]string{}}
 	if spec.Dir == "" {
 		spec.Dir = "/"
 	}
@@ -131,7 +131,7 @@ func rootFS(spec *sandbox.Spec, image v1.Image, config *v1.ConfigFile, dir, work
 			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: "/" + entry.Name(), ReadOnly: true})
 		}
 	}
-	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: temporary, Target: "/tmp"}, sandbox.Mount{Source: "/dev", Target: "/dev"})
+	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: temporary, Target: "/tmp"})
 	if _, err := os.Stat(filepath.Join(base, "etc/resolv.conf")); err == nil {
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: "/etc/resolv.conf", Target: "/etc/resolv.conf", ReadOnly: true})
 	}

@@ -2,6 +2,9 @@ package localbuild
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -10,47 +13,106 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 
+	"github.com/BurntSushi/toml"
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // store keeps the application's image between builds, as an OCI layout, and lets the lifecycle at it through a
-// registry on the loopback interface.
+// registry on the loopback interface, which answers nobody who does not know its password.
 type store struct {
-	path   layout.Path
-	server *http.Server
+	path     layout.Path
+	server   *http.Server
+	uploads  *uploads
+	password string
 	// address is HOST:PORT of the registry.
 	address string
+	// sealed: the run image stays as it was offered.
+	sealed atomic.Bool
 }
 
-// openStore opens the layout in a folder, or makes one, and starts the registry.
-func openStore(dir string) (*store, error) {
+// user is the name that goes with the password.
+const user = "gantry"
+
+// The repositories of the registry: the run image, and the application's.
+const (
+	runRepository = "run"
+	appRepository = "app"
+)
+
+// openStore opens the layout in a folder, or makes one, and starts the registry; uploads are written to a folder next to it. damaged is
+// how many files of the layout were not what they should be, and were removed.
+func openStore(dir, temporary string) (s *store, damaged int, err error) {
+	if damaged, err = blobsOf(dir).heal(); err != nil {
+		return nil, damaged, problem.Disk("look at the image of the last build", err)
+	}
 	path, err := layout.FromPath(dir)
+	if err == nil {
+		var index v1.ImageIndex
+		if index, err = path.ImageIndex(); err == nil {
+			_, err = index.IndexManifest()
+		}
+	}
 	if err != nil {
 		if path, err = layout.Write(dir, empty.Index); err != nil {
-			return nil, fmt.Errorf("make the image's folder: %w", err)
+			return nil, damaged, problem.Disk("make the image's folder", err)
 		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("open a port for the registry: %w", err)
+		return nil, damaged, fmt.Errorf("open a port for the registry: %w", err)
 	}
 	folder := filepath.Join(dir, "blobs")
 	handler := &uploads{
-		registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(blobs{folder})),
-		dir:      filepath.Join(folder, "sha256"),
+		registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(blobs{folder, temporary})),
+		dir:      filepath.Join(folder, "sha256"), temporary: temporary,
 	}
-	s := &store{path: path, server: &http.Server{Handler: handler}, address: listener.Addr().String()}
+	s = &store{path: path, uploads: handler, password: rand.Text(), address: listener.Addr().String()}
+	s.server = &http.Server{Handler: s.guarded(handler)}
 	go func() { _ = s.server.Serve(listener) }()
-	return s, nil
+	return s, damaged, nil
+}
+
+// guarded answers those who know the password. Other users of the machine reach the loopback interface, too.
+func (s *store) guarded(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		if subtle.ConstantTimeCompare([]byte(password), []byte(s.password)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="gantry"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if s.sealed.Load() && r.Method != http.MethodGet && r.Method != http.MethodHead && strings.HasPrefix(r.URL.Path, "/v2/"+runRepository+"/") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// environment has the lifecycle know the password:
+// https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#registry-authentication.
+func (s *store) environment() string {
+	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + s.password))
+	return fmt.Sprintf(`CNB_REGISTRY_AUTH={%q: "Basic %s"}`, s.address, basic)
 }
 
 func (s *store) close() { _ = s.server.Close() }
+
+// options are those of requests to the registry.
+func (s *store) options(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: user, Password: s.password})}
+}
 
 // reference is the name of an image in the registry.
 func (s *store) reference(repository string) (name.Reference, error) {
@@ -63,10 +125,42 @@ func (s *store) offer(ctx context.Context, repository string, image v1.Image) er
 	if err != nil {
 		return err
 	}
-	if err := remote.Write(reference, image, remote.WithContext(ctx)); err != nil {
+	if err := remote.Write(reference, image, s.options(ctx)...); err != nil {
+		if full := s.uploads.failure(); full != nil {
+			return full
+		}
 		return fmt.Errorf("offer the image %s: %w", repository, err)
 	}
 	return nil
+}
+
+// built gives the image that the lifecycle has put into the registry, if it is the one that it says it has.
+func (s *store) built(ctx context.Context, layers string) (v1.Image, error) {
+	reference, err := s.reference(appRepository)
+	if err != nil {
+		return nil, err
+	}
+	image, err := remote.Image(reference, s.options(ctx)...)
+	if err != nil {
+		return nil, fmt.Errorf("read the image: %w", err)
+	}
+	var report struct{ Image struct{ Digest string } }
+	if _, err := toml.DecodeFile(filepath.Join(layers, "report.toml"), &report); err != nil {
+		return nil, fmt.Errorf("read the lifecycle's report: %w", err)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("read the image: %w", err)
+	}
+	if report.Image.Digest != digest.String() {
+		return nil, &problem.Problem{
+			ID:    "localbuild/other-image",
+			Title: "the image is not the one that was built",
+			Why:   fmt.Sprintf("the lifecycle has exported %s, and the registry of the build has %s", report.Image.Digest, digest),
+			Hints: []string{"Somebody else has changed it meanwhile: look at what runs on this machine, then build again."},
+		}
+	}
+	return image, nil
 }
 
 // FirstImage gives the first image of a layout.
@@ -123,12 +217,15 @@ func (s *store) keep(image v1.Image) error {
 			return fmt.Errorf("remove an unused layer: %w", err)
 		}
 	}
+	if err := blobsOf(string(s.path)).remember(); err != nil {
+		return problem.Disk("note what was verified", err)
+	}
 	return nil
 }
 
 // blobs is the registry's storage: the layout's own blobs. Files appear whole and under their digest, which the
 // registry has verified.
-type blobs struct{ dir string }
+type blobs struct{ dir, temporary string }
 
 func (b blobs) file(h v1.Hash) string { return filepath.Join(b.dir, h.Algorithm, h.Hex) }
 
@@ -159,7 +256,7 @@ func (b blobs) Put(_ context.Context, _ string, h v1.Hash, content io.ReadCloser
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(folder, "upload-*")
+	file, err := os.CreateTemp(b.temporary, "upload-*")
 	if err != nil {
 		return err
 	}

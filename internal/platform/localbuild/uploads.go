@@ -5,12 +5,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // uploads takes layers in for the registry, which would hold each of them in memory, one after the other. What it is not
@@ -18,10 +22,19 @@ import (
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pushing-a-blob-in-chunks.
 type uploads struct {
 	registry http.Handler
-	// dir is the layout's folder of blobs with SHA-256 digests.
-	dir string
+	// dir is the layout's folder of blobs with SHA-256 digests, temporary one for what is not whole yet.
+	dir, temporary string
 	// digests are those of files that are there whole, by upload.
 	digests sync.Map
+	failed  atomic.Pointer[problem.Problem]
+}
+
+// failure is what went wrong on the disk; nil when nothing did. Who sends a layer is only told that the registry failed.
+func (u *uploads) failure() error {
+	if p := u.failed.Load(); p != nil {
+		return p
+	}
+	return nil
 }
 
 var uploadPath = regexp.MustCompile(`^/v2/.+/blobs/uploads/(\d+)$`)
@@ -40,11 +53,15 @@ func (u *uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		u.registry.ServeHTTP(w, r)
 	}
 	if err != nil {
+		// The other faults are those of who sends.
+		if _, onDisk := errors.AsType[*fs.PathError](err); onDisk {
+			u.failed.CompareAndSwap(nil, problem.Disk("keep a layer", err))
+		}
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
-func (u *uploads) file(id string) string { return filepath.Join(u.dir, "upload-"+id) }
+func (u *uploads) file(id string) string { return filepath.Join(u.temporary, "upload-"+id) }
 
 // receive writes a layer to the disk.
 func (u *uploads) receive(w http.ResponseWriter, r *http.Request, id string) error {

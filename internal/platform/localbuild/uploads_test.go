@@ -20,7 +20,8 @@ import (
 func TestUploads(t *testing.T) {
 	g := NewWithT(t)
 	dir := filepath.Join(t.TempDir(), "image")
-	s, err := openStore(dir)
+	s, damaged, err := openStore(dir, t.TempDir())
+	g.Expect(damaged).To(BeZero())
 	g.Expect(err).NotTo(HaveOccurred())
 	defer s.close()
 	image, err := random.Image(100_000, 3)
@@ -28,7 +29,7 @@ func TestUploads(t *testing.T) {
 	g.Expect(s.offer(t.Context(), "app", image)).To(Succeed())
 	reference, err := name.ParseReference(s.address+"/app", name.Insecure)
 	g.Expect(err).NotTo(HaveOccurred())
-	back, err := remote.Image(reference)
+	back, err := remote.Image(reference, s.options(t.Context())...)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(back.Digest()).To(Equal(digestOf(g, image.Digest)))
 
@@ -42,6 +43,7 @@ func TestUploads(t *testing.T) {
 	request := func(method, url string, body []byte) *http.Response {
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.address+url, bytes.NewReader(body))
 		g.Expect(err).NotTo(HaveOccurred())
+		r.SetBasicAuth(user, s.password)
 		response, err := http.DefaultClient.Do(r)
 		g.Expect(err).NotTo(HaveOccurred())
 		_ = response.Body.Close()

@@ -11,7 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -26,6 +26,7 @@ const (
 
 // Mount is a folder or file that the program sees at a place of its own.
 type Mount struct {
+	// Source is what is seen there; empty for an empty folder in memory.
 	Source, Target string
 	ReadOnly       bool
 }
@@ -38,11 +39,9 @@ type Spec struct {
 	ReadOnly bool
 	// Links are symbolic links to make, by name.
 	Links map[string]string
-	// Processes gives the program a process namespace of its own, in which it is number 1.
-	Processes bool
-	Dir       string
-	Args      []string
-	Env       []string
+	Dir   string
+	Args  []string
+	Env   []string
 }
 
 // argv0 is the name under which this program is started again, inside the namespaces.
@@ -75,19 +74,18 @@ func Start(ctx context.Context, spec Spec, stdout, stderr io.Writer) (*exec.Cmd,
 	cmd.Args = []string{argv0}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{read}
-	flags := uintptr(syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS)
-	if spec.Processes {
-		flags |= syscall.CLONE_NEWPID
-	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  flags,
+		// The program is number 1 of a process namespace: the others end with it, whatever they ignore.
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: UID, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: GID, HostID: os.Getgid(), Size: 1}},
 		// What sets up the mounts needs these; they are dropped before the program starts.
 		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN},
 		Setpgid:     true,
+		// It must not outlive a platform that is killed: the next one would share the cache with it.
+		Pdeathsig: syscall.SIGKILL,
 	}
-	cmd.Cancel = func() error { return signalAll(cmd.Process.Pid, spec.Processes, syscall.SIGTERM) }
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
 		_ = write.Close()
@@ -103,20 +101,14 @@ func Start(ctx context.Context, spec Spec, stdout, stderr io.Writer) (*exec.Cmd,
 	return cmd, nil
 }
 
-// signalAll reaches the whole group where nobody forwards signals, and process 1 alone where it does so itself.
-func signalAll(pid int, single bool, s syscall.Signal) error {
-	if single {
-		return syscall.Kill(pid, s)
-	}
-	return syscall.Kill(-pid, s)
-}
-
 // Enter must be called first in main: inside the namespaces it sets up the file system, becomes the program and does
 // not return; elsewhere it does nothing.
 func Enter() {
 	if os.Args[0] != argv0 {
 		return
 	}
+	// Capabilities and filters are a thread's.
+	runtime.LockOSThread()
 	if err := enter(); err != nil {
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		os.Exit(125)
@@ -139,119 +131,13 @@ func enter() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid new privileges: %w", err)
 	}
+	// Files get the modes that their makers give them, whoever builds.
+	syscall.Umask(0o022)
+	if err := filter(); err != nil {
+		return fmt.Errorf("forbid system calls: %w", err)
+	}
 	if err := os.Chdir(spec.Dir); err != nil {
 		return fmt.Errorf("enter %s: %w", spec.Dir, err)
 	}
 	return fmt.Errorf("start %s: %w", spec.Args[0], syscall.Exec(spec.Args[0], spec.Args, spec.Env))
-}
-
-func mountAll(spec Spec) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
-	}
-	// The new root is mounted over a folder that every system has; nobody else sees it.
-	const root = "/tmp"
-	sources, err := openAll(spec)
-	if err != nil {
-		return err
-	}
-	if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return fmt.Errorf("mount the root: %w", err)
-	}
-	for i, m := range spec.Mounts {
-		if err := bind(fmt.Sprintf("/proc/self/fd/%d", sources[i].Fd()), filepath.Join(root, m.Target), m); err != nil {
-			return err
-		}
-		_ = sources[i].Close()
-	}
-	for name, target := range spec.Links {
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			return fmt.Errorf("link %s: %w", name, err)
-		}
-	}
-	if err := proc(spec, root); err != nil {
-		return err
-	}
-	if spec.ReadOnly {
-		if err := readOnly(root); err != nil {
-			return err
-		}
-	}
-	if err := os.Chdir(root); err != nil {
-		return fmt.Errorf("enter the root: %w", err)
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("change the root: %w", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("leave the old root: %w", err)
-	}
-	return os.Chdir("/")
-}
-
-// openAll opens what is to be mounted before /tmp is covered, since some of it may be there.
-func openAll(spec Spec) ([]*os.File, error) {
-	var files []*os.File
-	for _, m := range spec.Mounts {
-		fd, err := unix.Open(m.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", m.Source, err)
-		}
-		files = append(files, os.NewFile(uintptr(fd), m.Source))
-	}
-	return files, nil
-}
-
-func bind(source, target string, m Mount) error {
-	info, err := os.Stat(source)
-	if err != nil {
-		return fmt.Errorf("look at %s: %w", m.Source, err)
-	}
-	if info.IsDir() {
-		err = os.MkdirAll(target, 0o755)
-	} else if err = os.MkdirAll(filepath.Dir(target), 0o755); err == nil {
-		var file *os.File
-		if file, err = os.OpenFile(target, os.O_CREATE|os.O_RDONLY, 0o644); err == nil {
-			err = file.Close()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("make the place of %s: %w", m.Target, err)
-	}
-	if err := unix.Mount(source, target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("mount %s at %s: %w", m.Source, m.Target, err)
-	}
-	if m.ReadOnly {
-		return readOnly(target)
-	}
-	return nil
-}
-
-// readOnly keeps the flags that the mount has: taking one away is not allowed in a user namespace.
-func readOnly(target string) error {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(target, &stat); err != nil {
-		return fmt.Errorf("look at %s: %w", target, err)
-	}
-	kept := uintptr(stat.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
-	if err := unix.Mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|kept, ""); err != nil {
-		return fmt.Errorf("make %s read-only: %w", target, err)
-	}
-	return nil
-}
-
-// proc shows the sandbox its own processes; where a container hides parts of /proc, the kernel forbids a new one, and
-// the one that is there is shown.
-func proc(spec Spec, root string) error {
-	target := filepath.Join(root, "proc")
-	if err := os.MkdirAll(target, 0o755); err != nil {
-		return fmt.Errorf("make the place of /proc: %w", err)
-	}
-	if spec.Processes && unix.Mount("proc", target, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "") == nil {
-		return nil
-	}
-	if err := unix.Mount("/proc", target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w", err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@
 package redact
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
@@ -27,4 +28,15 @@ func Addresses(text string) string {
 		}
 		return found
 	})
+}
+
+// URL is an address as it may be shown: without user information, query and fragment, each of which may be a token or a signature.
+func URL(u *url.URL) string {
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}
+	text := shown.String()
+	if u.RawQuery != "" {
+		// That there is one may be what is wrong with it.
+		text += "?…"
+	}
+	return text
 }

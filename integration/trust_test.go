@@ -1,0 +1,194 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+// damages are what happens to files on disks.
+var damages = map[string]func(file string) error{
+	"a flipped bit": func(file string) error {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			text[len(text)/2] ^= 4
+			err = os.WriteFile(file, text, 0o644)
+		}
+		return err
+	},
+	"cut to half": func(file string) error {
+		info, err := os.Stat(file)
+		if err == nil {
+			err = os.Truncate(file, info.Size()/2)
+		}
+		return err
+	},
+	"empty": func(file string) error { return os.Truncate(file, 0) },
+}
+
+// Whatever happens to a file that is kept between builds, the next build ends well, with the image of a clean build.
+func TestDamageHeals(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "echo made > made"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    "require('is-number'); setInterval(() => {}, 1000)",
+	})
+	p.lock()
+	p.build()
+	clean := p.last.Digest
+	for kind, pattern := range map[string]string{
+		"the image's index": "image/index.json", "a file of the image": "image/blobs/sha256/*", "the record of what was verified": "image/verified.json",
+		"a layer of the cache": "layers/committed/sha256:*.tar", "the cache's metadata": "layers/committed/io.buildpacks.lifecycle.cache.metadata",
+	} {
+		for name, damage := range damages {
+			files, err := filepath.Glob(filepath.Join(p.cache, pattern))
+			p.Expect(err).NotTo(HaveOccurred())
+			p.Expect(files).NotTo(BeEmpty(), kind)
+			for _, file := range files {
+				p.Expect(damage(file)).To(Succeed(), file)
+			}
+			log, err := p.tryBuild()
+			p.Expect(err).NotTo(HaveOccurred(), "%s, %s:\n%s", kind, name, log)
+			p.Expect(p.last.Digest).To(Equal(clean), "%s, %s", kind, name)
+		}
+	}
+	blobs, err := filepath.Glob(filepath.Join(p.cache, "image/blobs/sha256/*"))
+	p.Expect(err).NotTo(HaveOccurred())
+	for _, blob := range blobs {
+		text, err := os.ReadFile(blob)
+		p.Expect(err).NotTo(HaveOccurred())
+		sum := sha256.Sum256(text)
+		p.Expect(hex.EncodeToString(sum[:])).To(Equal(filepath.Base(blob)))
+	}
+	// What a killed export leaves behind is in nobody's way.
+	p.Expect(os.WriteFile(filepath.Join(p.cache, "image/blobs/sha256/upload-123"), []byte("x"), 0o644)).To(Succeed())
+	p.build()
+	p.Expect(p.last.Digest).To(Equal(clean))
+}
+
+// hostile looks for ways out of the sandbox, and writes what it finds, a line each.
+const hostile = `
+const fs = require('fs'), cp = require('child_process'), found = []
+const tries = (name, f) => { try { const r = f(); if (r !== false) found.push(name + (r === undefined ? '' : ': ' + r)) } catch (e) {} }
+tries('shadow', () => fs.readFileSync('/etc/shadow', 'utf8').length)
+tries('ssh', () => fs.readdirSync('/etc/ssh').join())
+tries('home', () => fs.readdirSync('/root').length + fs.readdirSync('/home').filter(n => n != 'cnb').length || false)
+tries('sockets', () => cp.execSync('find /run /var /tmp -type s 2>/dev/null | head', {encoding: 'utf8'}) || false)
+tries('/run of the machine', () => fs.readdirSync('/run').join() || false)
+tries('devices', () => fs.readdirSync('/dev').filter(n => !['null', 'zero', 'full', 'random', 'urandom', 'tty', 'fd', 'stdin', 'stdout', 'stderr', 'ptmx', 'pts', 'shm'].includes(n)).join() || false)
+tries('etc can be written to', () => fs.writeFileSync('/etc/x', ''))
+tries('usr can be written to', () => fs.writeFileSync('/usr/x', ''))
+tries('sysctl', () => fs.closeSync(fs.openSync('/proc/sys/kernel/core_pattern', 'r+')))
+tries('sysrq', () => fs.closeSync(fs.openSync('/proc/sysrq-trigger', 'w')))
+tries('processes', () => fs.readdirSync('/proc').filter(n => /^\d+$/.test(n)).map(n => { try { return fs.readFileSync('/proc/' + n + '/comm', 'utf8').trim() } catch (e) { return '' } }).filter(n => /^(systemd|init|bash|dockerd|containerd|go|integration)/.test(n)).join() || false)
+tries('mount', () => cp.execSync('unshare -Urm mount -t tmpfs none /tmp 2>/dev/null && echo yes', {encoding: 'utf8'}))
+tries('keys', () => cp.execSync('command -v keyctl >/dev/null && keyctl show 2>/dev/null', {encoding: 'utf8'}))
+tries('buildpack', () => fs.appendFileSync(cp.execSync('ls -d /cnb/buildpacks/*/*/bin/build', {encoding: 'utf8'}).trim(), 'x'))
+tries('lifecycle', () => fs.appendFileSync('/cnb/lifecycle/lifecycle', 'x'))
+fs.writeFileSync('found.json', JSON.stringify(found))
+cp.spawn('setsid', ['sh', '-c', 'trap "" TERM HUP; while :; do date +%s%N >> /workspace/late; sleep 0.05; done'], {detached: true, stdio: 'ignore'}).unref()
+`
+
+// A build script sees the programs of the machine and its own folders, and nothing else of it; what it leaves running ends.
+func TestHostileScript(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "node hostile.js"}}`,
+		"hostile.js":   hostile,
+		"server.js":    `require('http').createServer((q, r) => { const fs = require('fs'), list = []; for (const f of ['/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/dev/mem', '/dev/kmsg']) { try { fs.closeSync(fs.openSync(f, 'r+')); list.push(f) } catch (e) {} } r.end(fs.readFileSync('found.json') + JSON.stringify(list)) }).listen(process.env.PORT)`,
+	})
+	p.build()
+	out, _ := exec.Command("pgrep", "-f", "workspace/late").Output()
+	p.Expect(string(out)).To(BeEmpty())
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("[][]"))
+}
+
+// cli runs the platform's program.
+func (p *project) cli(ctx context.Context, prefix string) *exec.Cmd {
+	arguments := []string{"--cache", p.cache, "--home", homeFolder()}
+	for name, value := range p.options().Env {
+		arguments = append(arguments, "--env", name+"="+value)
+	}
+	tool, err := filepath.Abs("../build/localbuild")
+	p.Expect(err).NotTo(HaveOccurred())
+	return exec.CommandContext(ctx, "sh", append([]string{"-c", prefix + ` exec "$@"`, "sh", tool, p.dir}, arguments...)...)
+}
+
+var digestLine = regexp.MustCompile(`(?m)^  Image +(sha256:[0-9a-f]{64})$`)
+
+// An image does not show where it was built: under which umask, with which modes, and by which clock and language.
+func TestTheImageDoesNotShowWhereItWasBuilt(t *testing.T) {
+	t.Parallel()
+	var first string
+	for i, c := range []struct{ prefix, chmod string }{
+		{"umask 022;", "u=rwX,go=rX"}, {"umask 077;", "u=rwX,go="}, {"umask 002; export TZ=Asia/Tokyo LC_ALL=C;", "a=rwX"}, {"umask 027; export TZ=America/Lima LANG=de_DE.UTF-8;", "u=rwX,g=rX,o="},
+	} {
+		p := newProject(t, map[string]string{
+			"package.json": `{"scripts": {"start": "node server.js", "build": "mkdir -p out && echo made > out/made"}, "dependencies": {"is-number": "7.0.0"}}`,
+			"server.js":    "require('is-number')", "lib/a.js": "", "bin/run.sh": "#!/bin/sh\n",
+		})
+		p.lock()
+		p.Expect(os.Chmod(filepath.Join(p.dir, "bin/run.sh"), 0o700)).To(Succeed())
+		out, err := exec.Command("chmod", "-R", c.chmod, p.dir).CombinedOutput()
+		p.Expect(err).NotTo(HaveOccurred(), string(out))
+		out, err = p.cli(t.Context(), c.prefix).CombinedOutput()
+		p.Expect(err).NotTo(HaveOccurred(), string(out))
+		match := digestLine.FindSubmatch(out)
+		p.Expect(match).NotTo(BeNil(), string(out))
+		if i == 0 {
+			first = string(match[1])
+		}
+		p.Expect(string(match[1])).To(Equal(first), c.prefix+" "+c.chmod)
+	}
+}
+
+// A platform that is killed takes the whole build with it, so that the next one has the cache for itself.
+func TestKilledPlatform(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "touch started; while :; do sleep 0.1; : killed-platform; done"}}`,
+		"server.js":    "setInterval(() => {}, 1000)",
+	})
+	cmd := p.cli(t.Context(), "")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	p.Expect(cmd.Start()).To(Succeed())
+	started := func() []string {
+		files, _ := filepath.Glob(filepath.Join(p.cache, "work-*/workspace/started"))
+		return files
+	}
+	p.Eventually(started, time.Minute, 50*time.Millisecond).ShouldNot(BeEmpty(), out.String)
+	p.Expect(cmd.Process.Kill()).To(Succeed())
+	_ = cmd.Wait()
+	p.Eventually(func() string {
+		out, _ := exec.Command("pgrep", "-f", "killed-platform").Output()
+		return strings.TrimSpace(string(out))
+	}, 5*time.Second).Should(BeEmpty())
+	p.edit("package.json", `, "build": "touch started; while :; do sleep 0.1; : killed-platform; done"`, "")
+	p.build()
+	p.Expect(filepath.Glob(filepath.Join(p.cache, "work-*"))).To(BeEmpty())
+}
+
+// A variable's name is no path.
+func TestVariablesAreNoPaths(t *testing.T) {
+	t.Parallel()
+	p := copySample(t, "plain")
+	for i, name := range []string{"../../x", "a/b", "..", ""} {
+		p.env = map[string]string{name: fmt.Sprint(i)}
+		log, err := p.tryBuild()
+		p.Expect(err).To(HaveOccurred())
+		p.Expect(log).To(ContainSubstring("[localbuild/bad-variable]"))
+	}
+}

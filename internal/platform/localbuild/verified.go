@@ -1,0 +1,163 @@
+package localbuild
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// A folder of files that are named by their SHA-256, each of which is known to be whole as long as it is the same file: what is taken
+// over from an earlier build is verified, and an unchanged one costs a look at each file, and no reading.
+type verified struct {
+	// dir is the folder, record the file that says which of its files were verified.
+	dir, record string
+	// digest gives the digits of the digest in a file's name; ok is false for a file that is named otherwise.
+	digest func(name string) (digits string, ok bool)
+	// only: files that are named otherwise are leftovers.
+	only bool
+}
+
+// fileState is what changes when a file is written to, moved or replaced.
+type fileState struct {
+	Size, Modified, Changed int64
+	Inode                   uint64
+}
+
+func stateOf(info fs.FileInfo) fileState {
+	i := fileState{Size: info.Size(), Modified: info.ModTime().UnixNano()}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		i.Inode, i.Changed = stat.Ino, stat.Ctim.Nano()
+	}
+	return i
+}
+
+// blobsOf are those of an OCI layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#blobs.
+func blobsOf(layout string) verified {
+	return verified{
+		dir: filepath.Join(layout, "blobs", "sha256"), record: filepath.Join(layout, "verified.json"), only: true,
+		digest: func(name string) (string, bool) { return name, isDigest(name) },
+	}
+}
+
+// cachedLayers are those of the lifecycle's cache in a folder.
+func cachedLayers(cache string) verified {
+	return verified{
+		dir: filepath.Join(cache, "committed"), record: filepath.Join(cache, "verified.json"),
+		digest: func(name string) (string, bool) {
+			digits := strings.TrimSuffix(strings.TrimPrefix(name, "sha256:"), ".tar")
+			return digits, isDigest(digits) && name == "sha256:"+digits+".tar"
+		},
+	}
+}
+
+func isDigest(text string) bool {
+	return len(text) == 2*sha256.Size && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// heal removes the files that are not what their names say, and leftovers, and gives how many were damaged.
+func (v verified) heal() (damaged int, err error) {
+	known := v.read()
+	kept := map[string]fileState{}
+	err = v.each(func(name, digits string, info fs.FileInfo) error {
+		file := filepath.Join(v.dir, name)
+		if known[name] == stateOf(info) {
+			kept[name] = known[name]
+			return nil
+		}
+		actual, err := sum(file)
+		if err != nil || actual == digits {
+			kept[name] = stateOf(info)
+			return err
+		}
+		damaged++
+		return os.RemoveAll(file)
+	})
+	if err != nil {
+		return damaged, err
+	}
+	return damaged, v.write(kept)
+}
+
+// remember notes that the files are whole: they were verified when they were written.
+func (v verified) remember() error {
+	kept := map[string]fileState{}
+	err := v.each(func(name, _ string, info fs.FileInfo) error {
+		kept[name] = stateOf(info)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.write(kept)
+}
+
+// each hands over the files that are named by their digests.
+func (v verified) each(look func(name, digits string, info fs.FileInfo) error) error {
+	entries, err := os.ReadDir(v.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		digits, ok := v.digest(entry.Name())
+		if !ok || !entry.Type().IsRegular() {
+			if v.only {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(v.dir, entry.Name())))
+			}
+			continue
+		}
+		info, statErr := entry.Info()
+		if statErr == nil {
+			statErr = look(entry.Name(), digits, info)
+		}
+		err = errors.Join(err, statErr)
+	}
+	return err
+}
+
+func (v verified) read() map[string]fileState {
+	known := map[string]fileState{}
+	// Without the record, all files are read.
+	if text, err := os.ReadFile(v.record); err == nil {
+		_ = json.Unmarshal(text, &known)
+	}
+	return known
+}
+
+func (v verified) write(kept map[string]fileState) error {
+	text, err := json.Marshal(kept)
+	if err != nil || len(kept) == 0 {
+		return errors.Join(err, ignoreMissing(os.Remove(v.record)))
+	}
+	partial := v.record + ".partial"
+	if err := os.WriteFile(partial, text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(partial, v.record)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func sum(file string) (digits string, err error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = in.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, in); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
