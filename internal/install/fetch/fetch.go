@@ -325,6 +325,19 @@ func newChecksum(text string) (checksum, error) {
 	return checksum{}, fmt.Errorf("%q is not a checksum", text)
 }
 
+// Malformed reports whether a checksum names an algorithm of Subresource Integrity, with a digest that it cannot give. No file has it.
+func Malformed(text string) bool {
+	_, err := newChecksum(text)
+	for _, algorithm := range algorithms {
+		for word := range strings.FieldsSeq(text) {
+			if err != nil && strings.HasPrefix(word, algorithm.name+"-") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c checksum) hex() string { return hex.EncodeToString(c.digest) }
 
 // Verifier gives a hash, and the digest in hex digits that a file of the given checksum must come to.

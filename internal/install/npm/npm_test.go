@@ -69,6 +69,19 @@ func TestReasonsToLeaveATreeToNPM(t *testing.T) {
 	}
 }
 
+// A checksum that no file can have is an error at once.
+func TestMalformedIntegrity(t *testing.T) {
+	for name, integrity := range map[string]string{"too short": "sha512-AAAA", "no base64": "sha512-!!!", "cut off": "sha1-2jmj7l5rSw0yVb", "empty": "sha384-"} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := write(t, app(`{"dependencies": {"a": "1"}}`, "-- package-lock.json --",
+				`{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}}, "node_modules/a": {"version": "1.0.0", "resolved": "https://registry.npmjs.org/a/-/a-1.0.0.tgz", "integrity": "`+integrity+`"}}}`))
+			_, err := read(dir, "", "11.17.0")
+			g.Expect(err).To(MatchError(`package-lock.json: the lockfile pins a 1.0.0 with a checksum that no file can have: the integrity "` + integrity + `" is too short, too long, or no base64 [node/integrity-malformed]`))
+		})
+	}
+}
+
 // A lockfile without checksums is completed with those that the registry publishes, once; where it tells none, npm installs.
 func TestComplete(t *testing.T) {
 	r := newRegistry(t, []pack{{manifest: `{"name":"a","version":"1.0.0"}`}, {manifest: `{"name":"@s/b","version":"2.0.0"}`, sha1: true}})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/install/fetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -25,6 +26,9 @@ func (t *Tree) prepare(omitDev bool) (p prepared, err error) {
 		if n.Integrity == "" {
 			// Complete finds it.
 			continue
+		}
+		if fetch.Malformed(n.Integrity) {
+			return p, t.malformed(n)
 		}
 		if _, err := storeName(n.Integrity); err != nil {
 			return p, err

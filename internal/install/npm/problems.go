@@ -30,3 +30,14 @@ func (t *Tree) explain(n *node, err error) error {
 	}
 	return &named
 }
+
+// malformed is a checksum in the lockfile that no file can have: npm would ask for the package again and again.
+func (t *Tree) malformed(n *node) error {
+	return &problem.Problem{
+		ID:    "node/integrity-malformed",
+		Title: fmt.Sprintf("the lockfile pins %s %s with a checksum that no file can have", n.title(), n.Version),
+		Where: problem.Position{File: t.project.Lockfile},
+		Why:   fmt.Sprintf("the integrity %q is too short, too long, or no base64", n.Integrity),
+		Hints: []string{"Take the lockfile's last good version, or remove the package's entry, run `npm install` and commit the lockfile."},
+	}
+}
