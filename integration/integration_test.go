@@ -5,6 +5,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -123,9 +124,10 @@ func (p *project) options() localbuild.Options {
 func (p *project) tryBuild() (log string, err error) {
 	var out bytes.Buffer
 	result, err := localbuild.Build(p.t.Context(), p.options(), buildlog.New(&out, false), &out, &out)
-	if err == nil {
+	switch {
+	case err == nil:
 		p.last = result
-	} else {
+	case !errors.Is(err, localbuild.ErrReported):
 		buildlog.New(&out, false).Problem(problem.As(err))
 	}
 	return out.String(), err

@@ -136,7 +136,7 @@ func TestTheImageDoesNotShowWhereItWasBuilt(t *testing.T) {
 		{"umask 022;", "u=rwX,go=rX"}, {"umask 077;", "u=rwX,go="}, {"umask 002; export TZ=Asia/Tokyo LC_ALL=C;", "a=rwX"}, {"umask 027; export TZ=America/Lima LANG=de_DE.UTF-8;", "u=rwX,g=rX,o="},
 	} {
 		p := newProject(t, map[string]string{
-			"package.json": `{"scripts": {"start": "node server.js", "build": "mkdir -p out && echo made > out/made"}, "dependencies": {"is-number": "7.0.0"}}`,
+			"package.json": `{"name": "shop", "scripts": {"start": "node server.js", "build": "mkdir -p out && echo made > out/made"}, "dependencies": {"is-number": "7.0.0"}}`,
 			"server.js":    "require('is-number')", "lib/a.js": "", "bin/run.sh": "#!/bin/sh\n",
 		})
 		p.lock()
