@@ -17,8 +17,12 @@ import (
 // useNodeVersion finds pnpm's setting in an .npmrc: https://pnpm.io/9.x/npmrc#use-node-version.
 var useNodeVersion = lazyregexp.New(`(?m)^\s*use-node-version\s*=\s*["']?([^\s"'#;]+)`)
 
+// pinnedRuntime finds the version that pnpm's lockfile pins where a package.json has a runtime with onFail "download":
+// https://pnpm.io/package_json#devenginesruntime.
+var pinnedRuntime = lazyregexp.New(`(?m)^ +node:\n +specifier: ['"]?runtime:[^\n]+\n +version: ['"]?runtime:([0-9][^\s'"]*)`)
+
 // PNPMNodeVersion gives the versions of Node.js that pnpm runs scripts with: of the packages
-// (https://pnpm.io/settings#executionenvnodeversion), and of the workspaces' root (https://pnpm.io/settings#usenodeversion).
+// (https://pnpm.io/settings#executionenvnodeversion), of the workspaces' root (https://pnpm.io/settings#usenodeversion), and of its lockfile.
 func PNPMNodeVersion(a app.App, manifests []packagejson.Manifest, root string) (list []nodeversion.Request, err error) {
 	add := func(version, name string, where problem.Position) {
 		if version != "" {
@@ -48,6 +52,13 @@ func PNPMNodeVersion(a app.App, manifests []packagejson.Manifest, root string) (
 	}
 	if at := useNodeVersion().FindSubmatchIndex(text); at != nil {
 		add(string(text[at[2]:at[3]]), "use-node-version", problem.Position{File: file, Line: 1 + bytes.Count(text[:at[2]], []byte("\n")), Column: 1})
+	}
+	file = path.Join(root, "pnpm-lock.yaml")
+	if text, _, err = a.Read(file); err != nil {
+		return nil, err
+	}
+	if at := pinnedRuntime().FindSubmatchIndex(text); at != nil {
+		add(string(text[at[2]:at[3]]), "the runtime", problem.Position{File: file, Line: 1 + bytes.Count(text[:at[2]], []byte("\n")), Column: 1})
 	}
 	return list, nil
 }
