@@ -1,6 +1,9 @@
 package problem
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Count writes a number of things: "1 file", "2 files".
 func Count(n int, noun string) string {
@@ -16,4 +19,16 @@ func Size(bytes int64) string {
 		return fmt.Sprintf("%d kB", (bytes+999)/1000)
 	}
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+// mostNamed is how many names Some gives.
+const mostNamed = 3
+
+// Some names the first of some things, and tells how many more there are.
+func Some(names []string) string {
+	text := strings.Join(names[:min(mostNamed, len(names))], ", ")
+	if more := len(names) - mostNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -33,6 +33,9 @@ func (p pipeline) openDirect(ctx context.Context, d decided) (installer, error) 
 		}
 	}
 	lockfile, err := direct.Read(ctx, d.Install, p.host(d), store.Path)
+	if names := lockfile.Unpinned; err == nil && len(names) > 0 {
+		p.Log.Line("Packages", fmt.Sprintf("%s without a checksum in %s, taken with the one that the registry publishes: %s", problem.Count(len(names), "package"), d.Install.Lockfile.Name, problem.Some(names)))
+	}
 	return fromLockfile{p, lockfile, store}, err
 }
 

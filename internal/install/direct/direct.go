@@ -37,6 +37,8 @@ type Lockfile struct {
 	in     plan.Install
 	app    string
 	client *fetch.Client
+	// Unpinned are the packages that have no checksum in the lockfile.
+	Unpinned []string
 }
 
 // Unsupported gives the reason why the package manager must install, if that is what an error says.
@@ -57,7 +59,8 @@ func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile,
 	}
 	l := Lockfile{tree: tree, in: in, app: h.App, client: h.Client}
 	describe := func(ctx context.Context, file fetch.File) ([]byte, error) { return l.client.Text(ctx, file) }
-	return l, tree.Complete(ctx, store, describe)
+	l.Unpinned, err = tree.Complete(ctx, store, describe)
+	return l, err
 }
 
 // Config is what variables and .npmrc files say of registries.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,8 +26,8 @@ type Describe func(ctx context.Context, file fetch.File) ([]byte, error)
 
 // Complete adds what a lockfile sometimes lacks, since npm has left it out (https://github.com/npm/cli/issues/4263): the
 // checksums of packages. They are those that the registry publishes; what it has once said is kept in the store. npm itself
-// would install such packages unchecked.
-func (t *Tree) Complete(ctx context.Context, store string, describe Describe) error {
+// would install such packages unchecked. It gives the names of these packages.
+func (t *Tree) Complete(ctx context.Context, store string, describe Describe) (unpinned []string, err error) {
 	var lacking []*node
 	for _, n := range (prepared{installed: selected(t.nodes, false)}).tarballs() {
 		if n.Integrity == "" {
@@ -34,8 +35,13 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 		}
 	}
 	if len(lacking) == 0 {
-		return nil
+		return nil, nil
 	}
+	for _, n := range lacking {
+		unpinned = append(unpinned, n.title())
+	}
+	slices.Sort(unpinned)
+	unpinned = slices.Compact(unpinned)
 	file := filepath.Join(store, publishedFile)
 	before, now := map[string]string{}, map[string]string{}
 	if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &before) != nil {
@@ -61,7 +67,7 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return unpinned, err
 	}
 	text, err := json.MarshalIndent(now, "", "  ")
 	if err == nil {
@@ -71,9 +77,9 @@ func (t *Tree) Complete(ctx context.Context, store string, describe Describe) er
 		err = os.WriteFile(file, text, 0o644)
 	}
 	if err != nil {
-		return problem.Disk("keep the checksums of packages", err)
+		return unpinned, problem.Disk("keep the checksums of packages", err)
 	}
-	return nil
+	return unpinned, nil
 }
 
 // withoutCredentials takes the credentials out of an address: a registry may be set with some.
