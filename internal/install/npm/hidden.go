@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
 // hiddenFile is what npm keeps of a tree: https://docs.npmjs.com/cli/configuring-npm/package-lock-json#hidden-lockfiles.
@@ -90,6 +92,10 @@ func hiddenEntry(n *node, manifests map[string]manifest) (map[string]any, error)
 	for _, key := range nodeFields {
 		if value := n.fields[key]; !empty(value) && string(value) != "false" {
 			out[key] = value
+		}
+		if key == "resolved" && lockfile.Credentials([]byte(n.Resolved)) > 0 {
+			// npm keeps them. The image has no use for them, and more readers.
+			out[key] = withoutCredentials(n.Resolved)
 		}
 	}
 	if n.Name != "" && n.Name != nameOf(n.key) {

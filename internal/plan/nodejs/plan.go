@@ -265,11 +265,24 @@ type leftOut struct {
 // leaveOutCredentials keeps files with credentials out of the image.
 func (p *Project) leaveOutCredentials() (leftOut, error) {
 	files, err := p.withCredentials()
-	if err != nil || len(files) == 0 {
+	if err != nil {
 		return leftOut{}, err
 	}
-	return leftOut{files, plan.Notes{Warnings: []string{strings.Join(files, ", ") + " holds credentials. It is left out of the image, but whoever reads the source has them: " +
-		"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}."}}}, nil
+	left := leftOut{remove: files}
+	if len(files) > 0 {
+		left.notes.Warnings = []string{strings.Join(files, ", ") + " holds credentials. It is left out of the image, but whoever reads the source has them: " +
+			"put a variable of the build in their place, for example _authToken=${NPM_TOKEN}."}
+	}
+	for _, name := range app.InDir(p.root, p.manager.Lockfiles) {
+		text, _, err := p.app.Read(name)
+		if err != nil {
+			return left, err
+		}
+		if warning := lockfile.CredentialsWarning(name, text); warning != "" {
+			left.notes.Warnings = append(left.notes.Warnings, warning)
+		}
+	}
+	return left, nil
 }
 
 // managersAtLaunch adds to the toolchain the package managers, and Bun, that a process runs, and gives the variables that they need.

@@ -13,6 +13,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
 
 // Language is the name of the toolchain in plans, and in the build plan.
@@ -37,6 +38,11 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	started, err := p.processes(release.Version)
 	if err != nil {
 		return plan.Plan{}, err
+	}
+	for _, file := range []string{p.files.gemfile, p.files.lock} {
+		if warning := lockfile.CredentialsWarning(p.in(file), []byte(p.read(file))); warning != "" {
+			warnings = append(warnings, warning)
+		}
 	}
 	notes := plan.Notes{Decisions: []plan.Decision{version}, Warnings: warnings}
 	for _, n := range []plan.Notes{gems.notes, assets.notes, needs.notes, started.notes} {
