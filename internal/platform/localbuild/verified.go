@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +80,8 @@ func (v verified) heal() (damaged int, err error) {
 		damaged++
 		return os.RemoveAll(file)
 	})
-	if err != nil {
+	// Builds of other applications may look at the same files at the same time.
+	if err != nil || maps.Equal(kept, known) {
 		return damaged, err
 	}
 	return damaged, v.write(kept)
@@ -135,11 +137,18 @@ func (v verified) write(kept map[string]fileState) error {
 	if err != nil || len(kept) == 0 {
 		return errors.Join(err, ignoreMissing(os.Remove(v.record)))
 	}
-	partial := v.record + ".partial"
-	if err := os.WriteFile(partial, text, 0o644); err != nil {
+	partial, err := os.CreateTemp(filepath.Dir(v.record), "verified-*")
+	if err != nil {
 		return err
 	}
-	return os.Rename(partial, v.record)
+	_, err = partial.Write(text)
+	if err = errors.Join(err, partial.Close()); err == nil {
+		err = os.Rename(partial.Name(), v.record)
+	}
+	if err != nil {
+		_ = os.Remove(partial.Name())
+	}
+	return err
 }
 
 func ignoreMissing(err error) error {

@@ -1,0 +1,61 @@
+package localbuild
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// put writes a blob into a layout, under the digest that it has.
+func put(g *WithT, layout, content string) string {
+	sum := sha256.Sum256([]byte(content))
+	file := filepath.Join(layout, "blobs/sha256", hex.EncodeToString(sum[:]))
+	g.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+	g.Expect(os.WriteFile(file, []byte(content), 0o644)).To(Succeed())
+	return file
+}
+
+// What is not what its name says is removed, and nothing else is; an unchanged file is not read again.
+func TestHeal(t *testing.T) {
+	g := NewWithT(t)
+	layout := t.TempDir()
+	whole, damaged := put(g, layout, "whole"), put(g, layout, "damaged")
+	g.Expect(blobsOf(layout).heal()).To(BeZero())
+	g.Expect(os.WriteFile(damaged, []byte("other"), 0o644)).To(Succeed())
+	leftover := filepath.Join(layout, "blobs/sha256/upload-123")
+	g.Expect(os.WriteFile(leftover, nil, 0o644)).To(Succeed())
+	g.Expect(blobsOf(layout).heal()).To(Equal(1))
+	g.Expect(damaged).NotTo(BeAnExistingFile())
+	g.Expect(leftover).NotTo(BeAnExistingFile())
+	g.Expect(whole).To(BeAnExistingFile())
+	g.Expect(blobsOf(layout).heal()).To(BeZero())
+}
+
+// Builds of several applications look at one run image.
+func TestHealTogether(t *testing.T) {
+	g := NewWithT(t)
+	layout := t.TempDir()
+	for _, content := range []string{"a", "b", "c"} {
+		put(g, layout, content)
+	}
+	var group sync.WaitGroup
+	errs := make(chan error, 400)
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				_ = os.Remove(filepath.Join(layout, "verified.json"))
+				if n, err := blobsOf(layout).heal(); err != nil || n > 0 {
+					errs <- err
+				}
+			}
+		})
+	}
+	group.Wait()
+	g.Expect(errs).To(BeEmpty())
+	g.Expect(filepath.Glob(filepath.Join(layout, "verified-*"))).To(BeEmpty())
+}
