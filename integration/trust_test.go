@@ -192,3 +192,46 @@ func TestVariablesAreNoPaths(t *testing.T) {
 		p.Expect(log).To(ContainSubstring("[localbuild/bad-variable]"))
 	}
 }
+
+// betray writes into all that Gantry has made, and would make the next build with.
+const betray = `
+const fs = require('fs'), path = require('path')
+const walk = dir => { for (const e of fs.readdirSync(dir, {withFileTypes: true})) { const f = path.join(dir, e.name); if (e.isDirectory()) walk(f); else if (e.isFile() && !f.includes('node_modules')) try { fs.appendFileSync(f, '\n# canary-betrayed') } catch (e) {} } }
+walk('/layers')
+for (const name of ['gantry', 'node', 'modules']) { fs.mkdirSync('/layers/gantry_app/' + name + '/bin', {recursive: true}); fs.writeFileSync('/layers/gantry_app/' + name + '/bin/canary-betrayed', '') }
+`
+
+// Whatever a build script wrote, the next build of the clean source is a clean build's image, and what starts containers is Gantry's.
+func TestBetrayedBuild(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"package.json": `{"name": "shop", "scripts": {"start": "node server.js", "build": "true"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    "require('is-number'); setInterval(() => {}, 1000)",
+		"betray.js":    betray,
+	}
+	clean := newProject(t, files)
+	clean.lock()
+	clean.build()
+	p := newProject(t, files)
+	lock, err := os.ReadFile(filepath.Join(clean.dir, "package-lock.json"))
+	p.Expect(err).NotTo(HaveOccurred())
+	p.write("package-lock.json", string(lock))
+	for _, rebuilt := range []bool{false, true} {
+		if rebuilt {
+			p.build()
+			p.Expect(p.last.Digest).To(Equal(clean.last.Digest))
+		}
+		p.edit("package.json", `"build": "true"`, `"build": "node betray.js"`)
+		if log, err := p.tryBuild(); err == nil {
+			ours, theirs := p.layers(), clean.layers()
+			for name, digest := range ours {
+				if strings.Contains(name, "'gantry'") || strings.Contains(name, "'node'") {
+					p.Expect(digest).To(Equal(theirs[name]), name+"\n"+log)
+				}
+			}
+		}
+		p.edit("package.json", `"build": "node betray.js"`, `"build": "true"`)
+		p.build()
+		p.Expect(p.last.Digest).To(Equal(clean.last.Digest))
+	}
+}

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -44,10 +48,54 @@ var (
 )
 
 // Store is the folder of the layers, as the lifecycle has restored it.
-type Store struct{ layers libcnb.Layers }
+type Store struct {
+	layers libcnb.Layers
+	// made has the names of those that this build has made, archives the states of the archives in caches, by their files.
+	made, archives *sync.Map
+}
 
 // Open gives the store of a build.
-func Open(l libcnb.Layers) Store { return Store{l} }
+func Open(l libcnb.Layers) Store {
+	s := Store{l, &sync.Map{}, &sync.Map{}}
+	// The pattern is right, and what cannot be looked at is found when it is read.
+	kept, _ := filepath.Glob(filepath.Join(l.Path, "*", "*"+archiveSuffix))
+	for _, file := range kept {
+		if stamp, err := files.Stamp(file); err == nil {
+			s.archives.Store(file, stamp)
+		}
+	}
+	return s
+}
+
+// archiveSuffix is how the names of archives in caches end.
+const archiveSuffix = ".tar.zst"
+
+// Pack writes an archive of files of a folder into a cache.
+func (s Store) Pack(file, dir string, names ...string) error {
+	if err := archive.Zstd(file, dir, names...); err != nil {
+		return err
+	}
+	stamp, err := files.Stamp(file)
+	if err != nil {
+		return problem.Disk("look at "+filepath.Base(file), err)
+	}
+	s.archives.Store(file, stamp)
+	return nil
+}
+
+// Betrayed gives the names of those of some layers of which somebody else has changed an archive: the next build must not unpack it.
+func (s Store) Betrayed(list []libcnb.Layer) (names []string) {
+	s.archives.Range(func(file, stamp any) bool {
+		name := filepath.Base(filepath.Dir(file.(string)))
+		now, err := files.Stamp(file.(string))
+		if kept := Find(list, name); kept.Name != "" && (err != nil || now != stamp) {
+			names = append(names, name)
+		}
+		return true
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // Path is the folder of a layer.
 func (s Store) Path(name string) string { return filepath.Join(s.layers.Path, name) }
@@ -81,7 +129,28 @@ func (s Store) Fresh(spec Spec) (libcnb.Layer, error) {
 		return l, problem.Disk("make the layer "+spec.Name, err)
 	}
 	l.LayerTypes, l.Metadata = spec.Types, spec.Inputs.Metadata()
+	s.made.Store(spec.Name, true)
+	s.archives.Range(func(file, _ any) bool {
+		if filepath.Dir(file.(string)) == l.Path {
+			s.archives.Delete(file)
+		}
+		return true
+	})
 	return l, nil
+}
+
+// Seal has the layers that are reused from the last image be those: nothing of them is on disk, and what somebody has put into their place
+// would be exported in their stead.
+func (s Store) Seal(list []libcnb.Layer) error {
+	for _, l := range list {
+		if _, made := s.made.Load(l.Name); made || !l.Launch || l.Build || l.Cache {
+			continue
+		}
+		if err := archive.RemoveAll(l.Path); err != nil {
+			return problem.Disk("clear the layer "+l.Name, err)
+		}
+	}
+	return nil
 }
 
 // Make reuses a layer, or makes it; cause says why, and is empty when it was reused.

@@ -82,7 +82,7 @@ func (m byManager) installAll(ctx context.Context, d decided) (built, error) {
 		return b, err
 	}
 	b.caches = append(b.caches, kept)
-	if err := archive.Zstd(filepath.Join(kept.Path, layers.TreeArchive), m.App, names...); err != nil {
+	if err := m.pipeline.store.Pack(filepath.Join(kept.Path, layers.TreeArchive), m.App, names...); err != nil {
 		return b, err
 	}
 	return b, m.waitForArchive(d, writing)

@@ -126,7 +126,7 @@ func (l fromLockfile) runScripts(ctx context.Context, d decided, launch bool) ([
 	if err != nil {
 		return nil, err
 	}
-	return []libcnb.Layer{kept}, archive.Zstd(file, l.App, changes.Written...)
+	return []libcnb.Layer{kept}, l.pipeline.store.Pack(file, l.App, changes.Written...)
 }
 
 // fromBuild adds to the tree for running what was written into the one for building.

@@ -21,6 +21,8 @@ import (
 type gantryLayer struct {
 	layer  libcnb.Layer
 	labels []libcnb.Label
+	// made: it is not the one of the last image.
+	made bool
 }
 
 func (p pipeline) gantry(ctx context.Context) (g gantryLayer, err error) {
@@ -30,7 +32,7 @@ func (p pipeline) gantry(ctx context.Context) (g gantryLayer, err error) {
 		return g, err
 	}
 	if cause != "" {
-		g.layer.LaunchEnvironment = of.Environment()
+		g.layer.LaunchEnvironment, g.made = of.Environment(), true
 	}
 	p.logLayer(g.layer.Name, cause)
 	label, ok, err := of.Label()
@@ -38,6 +40,18 @@ func (p pipeline) gantry(ctx context.Context) (g gantryLayer, err error) {
 		g.labels = []libcnb.Label{label}
 	}
 	return g, err
+}
+
+// again writes the layer once more: programs of the build find files in it, and could have changed the program that starts every container.
+func (g gantryLayer) again(ctx context.Context, p pipeline) error {
+	if !g.made {
+		return nil
+	}
+	of := layers.Gantry{Session: p.Session, Plan: p.Plan, Contract: p.Contract}
+	if _, err := p.store.Fresh(of.Spec()); err != nil {
+		return err
+	}
+	return of.Fill(ctx, g.layer.Path)
 }
 
 // labels are those of the plan, and what was decided.

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/buildpacks/libcnb/v2"
@@ -151,10 +152,13 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	if err := gantry.again(ctx, p); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	if err := p.writeBill(l, built); err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	slices := p.slices()
+	groups := p.slices()
 	if err := p.finishApplication(); err != nil {
 		return libcnb.BuildResult{}, err
 	}
@@ -163,8 +167,15 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	result.Layers = layers.Merge(result.Layers, built.layers...)
 	result.Layers = layers.Merge(result.Layers, runtimes...)
 	result.Layers = layers.Merge(result.Layers, p.toolchains.layers()...)
+	for _, name := range p.store.Betrayed(result.Layers) {
+		p.Log.Line("Cache", name+": not kept (the build's programs have changed it)")
+		result.Layers = slices.DeleteFunc(result.Layers, func(l libcnb.Layer) bool { return l.Name == name })
+	}
+	if err := p.store.Seal(result.Layers); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	result.Labels = append(gantry.labels, p.labels()...)
-	result.Processes, result.Slices = p.processes(), slices
+	result.Processes, result.Slices = p.processes(), groups
 	return result, nil
 }
 

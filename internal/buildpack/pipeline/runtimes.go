@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // runtimes makes the layers of the runtimes and agents. It comes last, because what the build needed of a runtime may already
@@ -41,10 +42,17 @@ func (p pipeline) runtimes(ctx context.Context, b outcome) ([]libcnb.Layer, erro
 
 // runtime makes the layer of one runtime.
 func (p pipeline) runtime(ctx context.Context, t plan.Toolchain) (libcnb.Layer, error) {
-	of := layers.Runtime{Session: p.Session, Toolchain: t, From: p.toolchains.dir(t.Language), Unpacker: p.unpacker}
+	from, changed, err := p.toolchains.forLaunch(t)
+	if err != nil {
+		return libcnb.Layer{}, problem.Disk("look at the toolchain", err)
+	}
+	of := layers.Runtime{Session: p.Session, Toolchain: t, From: from, Unpacker: p.unpacker}
 	l, cause, err := p.store.Make(ctx, of)
 	if err != nil {
 		return l, err
+	}
+	if changed && cause != "" {
+		p.Log.Line("Layer", l.Name+": taken anew, because the build's programs have changed the files of "+t.Runtime.Title+" that they use")
 	}
 	p.logLayer(l.Name, cause)
 	return l, nil

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	unpack "github.com/gantry-buildpack/gantry/internal/install/toolchain"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // openToolchain is a toolchain that is on disk. It does not change; one without headers may be replaced by one with them, where
@@ -23,6 +26,8 @@ type openToolchain struct {
 	layers  []libcnb.Layer
 	// writing is the archive of it.
 	writing *write
+	// launch is the state of what the image gets of it.
+	launch string
 }
 
 // toolchain is what a build has of one language's toolchain: nothing, until it is opened.
@@ -61,6 +66,34 @@ func (all toolchains) dir(language string) string {
 	return t.opened.dir
 }
 
+// forLaunch is the folder of a toolchain, where what the image gets of it is as it was unpacked; else empty, as while it is not open.
+// changed: a program of the build has written to it.
+func (all toolchains) forLaunch(of plan.Toolchain) (dir string, changed bool, err error) {
+	t := all[of.Language]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.opened.dir == "" {
+		return "", false, nil
+	}
+	now, err := stampOfLaunch(of, t.opened.dir)
+	if err != nil || now != t.opened.launch {
+		return "", true, err
+	}
+	return t.opened.dir, false, nil
+}
+
+// stampOfLaunch is the state of the files that the image gets of a toolchain.
+func stampOfLaunch(t plan.Toolchain, dir string) (all string, err error) {
+	for _, name := range t.Runtime.Files.Launch {
+		stamp, err := files.Stamp(filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		all += stamp
+	}
+	return all, nil
+}
+
 // open puts a toolchain on disk, unless it is there; headers: with what packages are compiled against.
 func (p pipeline) open(ctx context.Context, of plan.Toolchain, headers bool) error {
 	t := p.toolchains[of.Language]
@@ -74,6 +107,9 @@ func (p pipeline) open(ctx context.Context, of plan.Toolchain, headers bool) err
 		return err
 	}
 	opened, err := p.restoreToolchain(ctx, of, headers)
+	if err == nil {
+		opened.launch, err = stampOfLaunch(of, opened.dir)
+	}
 	if err == nil {
 		t.opened = opened
 	}
@@ -110,7 +146,7 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 	}
 	file := filepath.Join(kept.Path, layers.ToolchainArchive)
 	if cause == "" && archive.UnzstdFile(file, scratch.Path) == nil {
-		return openToolchain{scratch.Path, headers, []libcnb.Layer{scratch, kept}, nil}, nil
+		return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}}, nil
 	}
 	if cause == "" {
 		// The archive is damaged.
@@ -128,9 +164,21 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 	if err := p.unpacker.Unpack(ctx, t, scratch.Path, t.Tools, func(name string) bool { return !unpack.IsAmong(omit, name) }); err != nil {
 		return openToolchain{}, err
 	}
-	// While the application is being built.
-	writing := p.writes.start(func() error { return archive.Zstd(file, scratch.Path, ".") })
-	return openToolchain{scratch.Path, headers, []libcnb.Layer{scratch, kept}, writing}, nil
+	unpacked, err := files.Stamp(scratch.Path)
+	if err != nil {
+		return openToolchain{}, problem.Disk("look at the toolchain", err)
+	}
+	// While the application is being built: what its programs have changed meanwhile must not be in the next build's toolchain.
+	writing := p.writes.start(func() error {
+		if err := p.store.Pack(file, scratch.Path, "."); err != nil {
+			return err
+		}
+		if now, err := files.Stamp(scratch.Path); err != nil || now != unpacked {
+			return os.Remove(file)
+		}
+		return nil
+	})
+	return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, writing: writing}, nil
 }
 
 // keepToolchains are the archives of toolchains that the last build has left, for those that this one does not open.
