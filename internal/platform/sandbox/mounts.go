@@ -147,6 +147,10 @@ func devices(target string) error {
 		return err
 	}
 	for _, name := range deviceNames {
+		if _, err := os.Stat("/dev/" + name); err != nil {
+			// Some containers do not have them all.
+			continue
+		}
 		if err := bind("/dev/"+name, filepath.Join(target, name), Mount{Source: "/dev/" + name, Target: "/dev/" + name}); err != nil {
 			return err
 		}
