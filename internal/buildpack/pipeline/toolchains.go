@@ -75,6 +75,10 @@ func (all toolchains) forLaunch(of plan.Toolchain) (dir string, changed bool, er
 	if t.opened.dir == "" {
 		return "", false, nil
 	}
+	// The image gets links to the files, and a link changes their state, too: the archive is written first.
+	if err := t.opened.writing.wait(); err != nil {
+		return "", false, err
+	}
 	now, err := stampOfLaunch(of, t.opened.dir)
 	if err != nil || now != t.opened.launch {
 		return "", true, err
