@@ -18,26 +18,31 @@ import (
 // three seconds it is known that it is blocked.
 const opening, answering = 1500 * time.Millisecond, time.Second
 
+// reattaching is how long attach tries again where the inspector is just being closed for another client.
+const reattaching = 3 * time.Second
+
+// errClosing: the inspector is being closed, since the client for which it was opened has left.
+var errClosing = errors.New("the inspector is being closed")
+
 // attach opens a process's inspector, or takes the one that is open. What it has opened is closed again, whatever becomes
-// of this program: detach does it, else the guard in the application, else the closer.
+// of this program: detach does it, else the guard in the application, else the closer. An inspector that another client's
+// guard is just closing is opened again.
 func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) (*inspector, error) {
+	for deadline := time.Now().Add(reattaching); ; time.Sleep(50 * time.Millisecond) {
+		i, err := h.attachOnce(ctx, p, force, log)
+		if !errors.Is(err, errClosing) && !errors.Is(err, errLost) || ctx.Err() != nil || time.Now().After(deadline) || p.born() == "" {
+			return i, err
+		}
+	}
+}
+
+func (h Host) attachOnce(ctx context.Context, p Process, force bool, log io.Writer) (*inspector, error) {
 	closer := &closer{}
 	address, path := findInspector(p)
 	opened := path == ""
 	if opened {
-		if err := p.canOpen(); err != nil {
+		if err := h.mayOpen(p, force); err != nil {
 			return nil, err
-		}
-		if err := h.alone(p); err != nil && !force {
-			return nil, err
-		}
-		if h.Prepared != nil && !h.Prepared(p) && !force {
-			return nil, &problem.Problem{
-				ID:    "capture/unprepared",
-				Title: fmt.Sprintf("it is not known whether process %d handles SIGUSR1 itself", p.PID),
-				Why:   "it was started past the launcher or with an environment of its own, or the folder for temporary files cannot be used: an application with a handler would run it",
-				Hints: []string{"Insist with --force where the application has no handler for SIGUSR1."},
-			}
 		}
 		closer = startCloser(p)
 		var err error
@@ -61,18 +66,43 @@ func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) 
 	return i, nil
 }
 
-// openInspector sends the signal at which Node.js opens its inspector, and waits until it listens.
-func openInspector(ctx context.Context, p Process) (address netip.AddrPort, path string, err error) {
-	if err := syscall.Kill(p.PID, syscall.SIGUSR1); err != nil {
-		return address, "", &problem.Problem{
-			ID:    "capture/not-permitted",
-			Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
-			Why:   err.Error(),
-			Hints: []string{"Run this as the application's user."},
-			Err:   err,
+// mayOpen is an error where a process's inspector cannot, or without force should not, be opened.
+func (h Host) mayOpen(p Process, force bool) error {
+	if err := p.canOpen(); err != nil || force {
+		return err
+	}
+	if err := h.alone(p); err != nil {
+		return err
+	}
+	if h.Prepared != nil && !h.Prepared(p) {
+		return &problem.Problem{
+			ID:    "capture/unprepared",
+			Title: fmt.Sprintf("it is not known whether process %d handles SIGUSR1 itself", p.PID),
+			Why:   "it was started past the launcher or with an environment of its own, or the folder for temporary files cannot be used: an application with a handler would run it",
+			Hints: []string{"Insist with --force where the application has no handler for SIGUSR1."},
 		}
 	}
+	return nil
+}
+
+// signalling is how often the signal is sent until the inspector listens: Node.js ignores one that comes while it is still
+// closing the inspector of another client.
+const signalling = 400 * time.Millisecond
+
+// openInspector sends the signal at which Node.js opens its inspector, and waits until it listens.
+func openInspector(ctx context.Context, p Process) (address netip.AddrPort, path string, err error) {
+	var sent time.Time
 	for deadline := time.Now().Add(opening); time.Now().Before(deadline); {
+		if time.Since(sent) >= signalling {
+			// The application may have taken the signal over meanwhile.
+			if err := p.canOpen(); err != nil {
+				return address, "", err
+			}
+			if err := p.askToOpen(); err != nil {
+				return address, "", err
+			}
+			sent = time.Now()
+		}
 		if ctx.Err() != nil {
 			return address, "", ctx.Err()
 		}
@@ -92,13 +122,31 @@ func openInspector(ctx context.Context, p Process) (address netip.AddrPort, path
 	}
 }
 
+func (p Process) askToOpen() error {
+	err := syscall.Kill(p.PID, syscall.SIGUSR1)
+	if err == nil {
+		return nil
+	}
+	return &problem.Problem{
+		ID:    "capture/not-permitted",
+		Title: fmt.Sprintf("process %d cannot be asked to open its inspector", p.PID),
+		Why:   err.Error(),
+		Hints: []string{"Run this as the application's user."},
+		Err:   err,
+	}
+}
+
 // begin asks for the first answers: an application that is blocked in native code gives none.
 func (i *inspector) begin(ctx context.Context) error {
 	install := guardInstall
 	if !i.opened {
 		install = guardRenew
 	}
-	err := i.evaluate(ctx, answering, install, nil)
+	var stays bool
+	err := i.evaluate(ctx, answering, install, &stays)
+	if err == nil && !stays {
+		return errClosing
+	}
 	if err != nil && ctx.Err() == nil {
 		if blocked := i.process.blocked(); blocked != nil {
 			return blocked

@@ -11,9 +11,12 @@ package capture
 // Node.js' own lists of timers, which must not change there. What changes something is therefore put off to a microtask:
 // those run between callbacks, where the application could do the same. (The inspector's require is there only while the
 // expression runs.) An application that is blocked gets to it later.
+//
+// For the same reason a client may arrive between the guard's look at the sockets and its closing: closing tells it so, and
+// the answer is false.
 const guardInstall = `(() => {
 	const key = Symbol.for('gantry.inspector')
-	if (globalThis[key]) { globalThis[key].until = performance.now() + 1500; return true }
+	if (globalThis[key]) { globalThis[key].until = performance.now() + 1500; return !globalThis[key].closing }
 	const guard = { until: performance.now() + 1500 }, load = require
 	Object.defineProperty(globalThis, key, { value: guard, configurable: true, enumerable: false })
 	Promise.resolve().then(() => {
@@ -34,7 +37,8 @@ const guardInstall = `(() => {
 				try {
 					if (inspector.url() !== undefined) {
 						if (performance.now() < guard.until) return
-						if (connected()) { guard.until = performance.now() + 1000; return }
+						guard.closing = true
+						if (connected()) { guard.until = performance.now() + 1000; guard.closing = false; return }
 						inspector.close()
 					}
 				} catch {}
@@ -47,8 +51,13 @@ const guardInstall = `(() => {
 	return true
 })()`
 
-// guardRenew tells the guard, if there is one, that its client is there; guardRelease that it is leaving.
+// guardRenew tells the guard, if there is one, that its client is there, and answers whether the inspector stays open;
+// guardRelease that it is leaving.
 const (
-	guardRenew   = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = performance.now() + 1500), 0`
+	guardRenew = `(() => {
+		const guard = globalThis[Symbol.for('gantry.inspector')]
+		if (guard) guard.until = performance.now() + 1500
+		return !guard?.closing
+	})()`
 	guardRelease = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = 0), 0`
 )

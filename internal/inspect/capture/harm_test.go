@@ -146,6 +146,26 @@ func TestOverlappingCaptures(t *testing.T) {
 	})
 }
 
+// Two people look again and again: one comes just when the inspector that was opened for the other is being closed.
+func TestSeveralLook(t *testing.T) {
+	everyRelease(t, func(t *testing.T, program string) {
+		a := startApplication(t, program, steady)
+		var group sync.WaitGroup
+		for _, pause := range []time.Duration{0, 130 * time.Millisecond} {
+			group.Go(func() {
+				for range 8 {
+					out, errors, code := run(0, "lag", "--for", "50ms", "--pid", a.pid)
+					a.Expect(code).To(Equal(0), errors)
+					a.Expect(out).NotTo(BeEmpty())
+					time.Sleep(pause)
+				}
+			})
+		}
+		group.Wait()
+		a.closesAgain()
+	})
+}
+
 // Whatever becomes of gantry, the application goes on, and its inspector is closed.
 func TestWhatBecomesOfTheClient(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP, "ended": syscall.SIGTERM} {

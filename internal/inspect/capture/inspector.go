@@ -36,6 +36,9 @@ type inspector struct {
 	log io.Writer
 }
 
+// errLost is part of the error of a connection that broke off.
+var errLost = errors.New("the connection broke off")
+
 func (i *inspector) lost(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = errors.New("the process has ended, or its inspector was closed")
@@ -45,7 +48,7 @@ func (i *inspector) lost(err error) error {
 		Title: fmt.Sprintf("the connection to process %d broke off", i.process.PID),
 		Why:   err.Error(),
 		Hints: []string{"Check with `gantry ps` whether the process still runs, and try again; `gantry crash list` says how others ended."},
-		Err:   err,
+		Err:   errors.Join(errLost, err),
 	}
 }
 

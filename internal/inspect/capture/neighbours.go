@@ -19,6 +19,23 @@ var dockerDNS = netip.AddrFrom4([4]byte{127, 0, 0, 11})
 // host. They could use an inspector that is open there. The names are ports, "port 15001"; those that listen nowhere
 // cannot be seen.
 func Neighbours(p Process) []string {
+	found := neighbours(p)
+	if len(found) == 0 {
+		return nil
+	}
+	// A socket that is closed between the two readings of /proc seems to be nobody's; the second look does not find it.
+	var list []string
+	for _, name := range neighbours(p) {
+		if slices.Contains(found, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// neighbours looks once.
+func neighbours(p Process) []string {
+	sockets := p.tcpSockets()
 	mounts, err := os.Readlink(fmt.Sprintf("%s/%d/ns/mnt", proc, p.PID))
 	own := map[string]bool{}
 	if err == nil {
@@ -37,7 +54,7 @@ func Neighbours(p Process) []string {
 		}
 	}
 	var list []string
-	for _, s := range p.tcpSockets() {
+	for _, s := range sockets {
 		name := fmt.Sprintf("port %d", s.local.Port())
 		if s.state == listening && !own[s.inode] && s.local.Addr() != dockerDNS && !slices.Contains(list, name) {
 			list = append(list, name)
