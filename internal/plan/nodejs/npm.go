@@ -74,6 +74,9 @@ func chooseRegistry(a app.App, npmrc string, s settings.Settings) (string, error
 // https://docs.npmjs.com/cli/using-npm/scripts#npm-ci.
 func (p *Project) hooks() []plan.Command {
 	var steps []plan.Command
+	if p.ignoresScripts() {
+		return nil
+	}
 	add := func(m packagejson.Manifest, dir string) {
 		for _, name := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
 			if name == "install" && dir == p.root && p.compilesItself() {

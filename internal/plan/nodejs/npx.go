@@ -44,8 +44,8 @@ func (p *Project) fetchedAtStart(processes []plan.Process, installed []plan.Pack
 		if !ok || p.installed(program) {
 			continue
 		}
-		name := packageOf(program, true)
-		if slices.ContainsFunc(installed, func(k plan.Package) bool { return k.Name == name }) {
+		names := packagesOf(program)
+		if slices.ContainsFunc(installed, func(k plan.Package) bool { return slices.Contains(names, k.Name) }) {
 			continue
 		}
 		warnings = append(warnings, fmt.Sprintf("Process %s runs %s, which is not among the packages: %s fetches it at every start, which takes the network and a file system "+

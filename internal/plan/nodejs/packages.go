@@ -12,7 +12,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
-	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
 // packagesDir is where Node.js looks for packages.
@@ -141,81 +140,6 @@ func (p *Project) inputs() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// also are the development dependencies that a process is started with: without them it could not start. all names a process
-// for which these are all of them.
-func (p *Project) also(processes []plan.Process) (list []string, all string) {
-	add := func(pkg string) {
-		found, atLaunch := p.manifest.Uses(pkg)
-		if pkg != "" && found && !atLaunch && !slices.Contains(list, pkg) {
-			list = append(list, pkg)
-		}
-	}
-	for _, q := range processes {
-		for _, pkg := range p.importedAtStart(q) {
-			add(pkg)
-		}
-		if text := p.shellText(q); text != "" {
-			scripts, before := map[string]bool{}, len(list)
-			for _, word := range p.shellWords(text, scripts) {
-				add(packageOf(word, true))
-			}
-			if len(scripts) > 0 && len(list) > before {
-				// A step of the build at the start: its tools need others that no command names.
-				all = q.Type
-				for name := range p.manifest.DevDependencies {
-					add(name)
-				}
-			}
-			continue
-		}
-		for i, word := range q.Args {
-			add(packageOf(word, i == 0))
-		}
-	}
-	slices.Sort(list)
-	return list, all
-}
-
-// shellWords gives the words of a shell's script, and of the scripts in package.json that are named in it.
-func (p *Project) shellWords(text string, seen map[string]bool) []string {
-	var list []string
-	for _, word := range shell.Fields(text) {
-		list = append(list, word)
-		if script := p.manifest.Scripts[word]; script != "" && !seen[word] {
-			seen[word] = true
-			list = append(list, p.shellWords(script, seen)...)
-		}
-	}
-	return list
-}
-
-// programs maps commands to the packages that they come in, where the names differ.
-var programs = map[string]string{
-	"nest": "@nestjs/cli", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "dotenv": "dotenv-cli",
-	"tsc": "typescript", "babel-node": "@babel/node", "nuxi": "nuxt", "swc-node": "@swc-node/register", "ts-node-dev": "ts-node-dev",
-	"ts-node-esm": "ts-node", "ts-node-transpile-only": "ts-node", "cross-env-shell": "cross-env", "pm2-runtime": "pm2",
-}
-
-// packageOf gives the package that a word of a command needs: the one that a program comes in, or one that Node.js is
-// told to load ("--import tsx", "-r ts-node/register").
-func packageOf(word string, program bool) string {
-	if program {
-		if name, known := programs[word]; known {
-			return name
-		}
-		return word
-	}
-	word = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(word, "--import="), "--require="), "--loader=")
-	if strings.HasPrefix(word, ".") || strings.HasPrefix(word, "-") {
-		return ""
-	}
-	parts := strings.SplitN(word, "/", 3)
-	if strings.HasPrefix(word, "@") && len(parts) > 1 {
-		return parts[0] + "/" + parts[1]
-	}
-	return parts[0]
 }
 
 // list gives the packages of the lockfile.

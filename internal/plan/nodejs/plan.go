@@ -222,11 +222,22 @@ func (p *Project) packagesAtLaunch(install *plan.Install, processes []plan.Proce
 	if install == nil {
 		return n
 	}
-	if also, all := p.also(processes); len(also) > 0 {
+	also, all := p.also(processes)
+	if len(also) > 0 {
+		n.notes.Warnings = []string{p.keepsDevelopmentPackages(also, all)}
+	}
+	if asked, origin := p.keepsDevelopment(); origin != "" {
+		n.notes = plan.Notes{Decisions: []plan.Decision{{Subject: "packages", Value: "development dependencies stay in the image", Origin: "from " + origin}}}
+		if !slices.Equal(asked, p.development()) {
+			n.notes.Decisions[0].Value = strings.Join(asked, ", ") + " stay in the image"
+		}
+		also = slices.Compact(slices.Sorted(slices.Values(slices.Concat(also, asked))))
+	}
+	if len(also) > 0 {
 		in := *install
 		in.Launch.Production = &plan.Production{Roots: p.roots(), Also: also}
 		in.Commands.OnlyLaunch = in.Commands.All
-		n.install, n.notes.Warnings = &in, []string{p.keepsDevelopmentPackages(also, all)}
+		n.install = &in
 	}
 	if p.pnp() {
 		n.processes, n.environment = p.startWithPnP(processes, n.install.Leftovers.Index)

@@ -9,17 +9,29 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 )
 
-// scriptCall is a call of a package manager, or of Turborepo, that does nothing but run a script.
+// scriptCall is a call of a package manager, of Turborepo or of Node.js that does nothing but run a script.
 type scriptCall struct {
 	// name is the script's, dir the folder of its package.json, rest are the arguments that it is given.
 	name, dir string
 	rest      []string
+	// alone: the scripts before and after it are not run.
+	alone bool
 }
 
 // scriptCall recognises such a call, made in a folder.
 func (p *Project) scriptCall(args []string, dir string) (call scriptCall, ok bool) {
 	if len(args) > 1 && args[0] == "turbo" {
 		return p.turboCall(args)
+	}
+	if len(args) > 2 && args[0] == "node" && args[1] == "--run" {
+		// https://nodejs.org/api/cli.html#--run
+		_, call.dir = p.packageAt(dir)
+		call.name, call.rest, call.alone = args[2], args[3:], true
+		ok = len(call.rest) == 0 || call.rest[0] == "--"
+		if len(call.rest) > 0 {
+			call.rest = call.rest[1:]
+		}
+		return call, ok
 	}
 	if len(args) < 2 || !slices.Contains([]string{"npm", "yarn", "pnpm", "bun"}, args[0]) {
 		return call, false

@@ -1,6 +1,7 @@
 package nodejs
 
 import (
+	"cmp"
 	"path"
 	"strings"
 
@@ -45,7 +46,13 @@ func (p *Project) programs(processes []plan.Process) map[string]bool {
 	for _, q := range processes {
 		names := append(p.startedBy(q), q.Args[0])
 		if text := p.shellText(q); text != "" {
-			names = shell.Fields(text)
+			names = nil
+		}
+		names = append(names, p.shellWords(p.commandText(q), map[string]bool{})...)
+		for _, name := range names {
+			if manager, runs := scriptRunners[name]; runs {
+				names = append(names, cmp.Or(manager, p.manager.Name))
+			}
 		}
 		for _, name := range names {
 			found[name] = true

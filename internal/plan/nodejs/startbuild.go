@@ -35,6 +35,19 @@ func (p *Project) withoutBuilds(w *unwrapState, before, script string) (restBefo
 	return before, script
 }
 
+// withoutRun takes commands off the front of a script that the build runs anyway.
+func (p *Project) withoutRun(script string) string {
+	steps := shell.List(script)
+	n := 0
+	for n < len(steps)-1 && p.isRun(steps[n]) {
+		n++
+	}
+	if n == 0 {
+		return script
+	}
+	return strings.Join(steps[n:], " && ")
+}
+
 // withoutInstalls takes the installation of packages off the front of a script: they are installed.
 func withoutInstalls(script string) string {
 	steps := shell.List(script)

@@ -1,7 +1,6 @@
 package nodejs
 
 import (
-	"fmt"
 	"maps"
 	"path"
 	"path/filepath"
@@ -73,7 +72,7 @@ func inForeground(args []string) []string {
 
 // installed reports whether a program comes with a package of the application, or with Node.js.
 func (p *Project) installed(program string) bool {
-	return program == "node" || p.manifest.Has(packageOf(program, true)) || p.top.Has(packageOf(program, true))
+	return program == "node" || slices.ContainsFunc(packagesOf(program), func(name string) bool { return p.manifest.Has(name) || p.top.Has(name) })
 }
 
 // unwrap replaces "npm start" and "npm run NAME" by the scripts they run, with their "pre" script in front; those of another
@@ -83,42 +82,37 @@ func (p *Project) unwrap(text, dir string, w *unwrapState) (string, string) {
 		return p.unwrap(rest, path.Join(dir, folder), w)
 	}
 	c := shell.Parse(text)
-	call, ok := p.scriptCall(c.Args, dir)
-	m, _ := p.packageAt(call.dir)
-	script := m.Scripts[call.name]
-	if call.name == "start" && script == "" && p.app.Has(path.Join(call.dir, "server.js")) {
-		script = "node server.js"
+	if c.Shell != "" {
+		return p.expand(text, dir, w), dir
 	}
-	if !ok || script == "" || c.Shell != "" || slices.Contains(w.scripts, call.dir+" "+call.name) {
+	setting, words := assignments(c.Args)
+	call, ok := p.scriptCall(words, dir)
+	if !ok {
 		return text, dir
 	}
-	w.scripts = append(w.scripts, call.dir+" "+call.name)
-	script = withoutInstalls(script)
-	before := ""
-	if p.manager.RunsBefore() {
-		before = m.Scripts["pre"+call.name]
+	before, script, ok := p.scriptOf(call, w)
+	if !ok {
+		return text, dir
 	}
-	if call.dir == p.dir && (call.name == "start" || strings.HasPrefix(call.name, "start:")) {
-		before, script = p.withoutBuilds(w, before, script)
-	}
+	w.scripts = append(w.scripts, call.key())
 	script, within := p.unwrap(script, call.dir, w)
 	for _, argument := range call.rest {
 		script += " " + plan.Quote(argument)
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
-		// Variables assigned in front hold for the script as if it stood there; a list of commands needs the export.
-		script = fmt.Sprintf("%s=%s %s", key, plan.Quote(c.Env[key]), script)
-		if shell.Parse(script).Shell != "" {
-			return text, dir
-		}
-	}
 	if before != "" {
-		if within != call.dir {
+		first, there := p.unwrap(before, call.dir, w)
+		if within != there {
 			return text, dir
 		}
-		return before + " && " + script, within
+		script = first + " && " + script
 	}
-	return script, within
+	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
+		setting = append(setting, key+"="+plan.Quote(c.Env[key]))
+	}
+	if len(setting) == 0 {
+		return script, within
+	}
+	return withVariables(setting, script), within
 }
 
 // packageAt gives the package.json that counts in a folder of the application, and its own folder: the nearest above it, as for

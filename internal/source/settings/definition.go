@@ -31,6 +31,7 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_NODE_ALLOW_UNLISTED": func(s *Settings) *Setting { return &s.NodeUnlisted },
 	"BP_NODE_RUN_SCRIPTS":    func(s *Settings) *Setting { return &s.NodeRunScripts },
 	"BP_NODE_INSTALLER":      func(s *Settings) *Setting { return &s.NodeInstaller },
+	"BP_NODE_KEEP_DEV":       func(s *Settings) *Setting { return &s.NodeKeepDev },
 	"BP_NODE_PURE_BUILD":     func(s *Settings) *Setting { return &s.NodePureBuild },
 	"BP_NPM_REGISTRY":        func(s *Settings) *Setting { return &s.NPMRegistry },
 	"BP_RUBY_VERSION":        func(s *Settings) *Setting { return &s.RubyVersion },
@@ -94,6 +95,7 @@ var own = sync.OnceValue(func() Table {
 var checks = map[string]func(value string) (why string){
 	"text":     func(string) string { return "" },
 	"list":     func(string) string { return "" },
+	"packages": func(string) string { return "" },
 	"boolean":  oneOf("true", "false"),
 	"folder":   folder,
 	"folders":  folders,
@@ -115,7 +117,7 @@ func (d definition) check(value string) (why string) {
 
 // boolean reports whether project.toml may have true or false in it.
 func (d definition) boolean() bool {
-	return d.Type == "boolean" || slices.Contains(d.Values, "true")
+	return d.Type == "boolean" || d.Type == "packages" || slices.Contains(d.Values, "true")
 }
 
 // otherwise names the default, where there is one.

@@ -52,8 +52,8 @@ func (d definition) read(raw any, where problem.Position) (Setting, error) {
 		}
 	}
 	value, ok := raw.(string)
-	if d.Type == "list" {
-		items, isList := raw.([]any)
+	items, isList := raw.([]any)
+	if d.Type == "list" || d.Type == "packages" && isList {
 		if !isList {
 			return Setting{}, bad("a list of strings is expected")
 		}

@@ -29,6 +29,8 @@ func (d definition) schema() map[string]any {
 	switch {
 	case d.Type == "list":
 		schema["type"], schema["items"] = "array", map[string]any{"type": "string", "pattern": "^[^,]*$"}
+	case d.Type == "packages":
+		schema["type"], schema["items"] = []any{"boolean", "array"}, map[string]any{"type": "string", "pattern": "^[^,]*$"}
 	case d.Type == "boolean":
 		schema["type"] = "boolean"
 	case len(d.Values) > 0:
@@ -45,7 +47,7 @@ func (d definition) schema() map[string]any {
 	switch {
 	case d.Default != "" && d.Type == "list":
 		schema["default"] = strings.Split(d.Default, ",")
-	case d.Default != "" && d.Type == "boolean":
+	case d.Default != "" && (d.Type == "boolean" || d.Type == "packages"):
 		schema["default"] = d.Default == "true"
 	case d.Default != "":
 		schema["default"] = d.Default

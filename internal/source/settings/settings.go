@@ -49,6 +49,8 @@ type Settings struct {
 	NodeRunScripts Setting
 	// NodeInstaller is auto or npm.
 	NodeInstaller Setting
+	// NodeKeepDev is true, false, or names of development dependencies, separated by commas.
+	NodeKeepDev Setting
 	// NodePureBuild is true or false.
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
@@ -66,6 +68,9 @@ type Settings struct {
 	NodeAtLaunch Setting
 	// StaticDir is the folder of files to serve as they are, without Node.js; empty when not set.
 	StaticDir Setting
+	// ManagerVariables are variables of the build that package managers read, by their names in lower case, as far as they decide
+	// about the image: https://docs.npmjs.com/cli/using-npm/config#environment-variables.
+	ManagerVariables map[string]Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
 	CacheLimit Setting
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: the application
@@ -114,6 +119,7 @@ func (t Table) Read(a app.App, lookup func(string) (string, bool)) (Settings, er
 		}
 		*d.target(&s) = Setting{Value: value, Origin: name}
 	}
+	s.ManagerVariables = managerVariables(lookup)
 	s.NPMRegistry.Value = strings.TrimRight(s.NPMRegistry.Value, "/")
 	return s, nil
 }

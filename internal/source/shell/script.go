@@ -10,9 +10,9 @@ import (
 
 var (
 	shebang = lazyregexp.New(`^#![^\n]*[/ ](?:ba|da|k|z)?sh\b`)
-	// leaving are commands at the beginning of a line, or behind another, with which a shell makes way for a program, or hears
+	// makesWay finds commands at the beginning of a line, or behind another, with which a shell makes way for a program, or hears
 	// signals itself.
-	leaving = lazyregexp.New(`(?m)(?:^|[;&|(])[ \t]*(?:exec|trap)[ \t]`)
+	makesWay = lazyregexp.New(`(?m)(?:^|[;&|(])[ \t]*(?:exec|trap)[ \t]`)
 )
 
 // shells are programs that run a script.
@@ -54,7 +54,7 @@ func IsScript(name string, text []byte) bool {
 }
 
 // scriptStays reports whether the shell that runs a script stays the parent of what it starts, and hears no signal.
-func scriptStays(text string) bool { return !leaving().MatchString(text) }
+func scriptStays(text string) bool { return !makesWay().MatchString(text) }
 
 // StaysBehindScript reports whether a command is a script whose shell stays in front of the program: signals must reach the whole
 // process group. read gives a file of the command's folder.

@@ -25,7 +25,7 @@ type Command struct {
 
 // Parse reads a POSIX shell command.
 func Parse(text string) Command {
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
+	file, err := parse(text)
 	if err != nil {
 		return Command{Shell: text, Stays: true, Err: err}
 	}
@@ -34,13 +34,30 @@ func Parse(text string) Command {
 			return c
 		}
 	}
-	if len(file.Stmts) > 0 && insertExec(file.Stmts[len(file.Stmts)-1]) {
-		var script strings.Builder
-		if syntax.NewPrinter(syntax.SingleLine(true)).Print(&script, file) == nil {
-			return Command{Shell: strings.TrimSpace(script.String())}
-		}
+	if script, ok := leaving(file); ok {
+		return Command{Shell: script}
 	}
 	return Command{Shell: text, Stays: true}
+}
+
+// leaving gives a script whose shell makes way for its last program; ok is false where it cannot.
+func leaving(file *syntax.File) (script string, ok bool) {
+	if len(file.Stmts) == 0 || !insertExec(file.Stmts[len(file.Stmts)-1]) {
+		return "", false
+	}
+	var text strings.Builder
+	err := syntax.NewPrinter(syntax.SingleLine(true)).Print(&text, file)
+	return strings.TrimSpace(text.String()), err == nil
+}
+
+// Leaving gives a script's text so that its shell makes way for its last program, where it can.
+func Leaving(text string) string {
+	if file, err := parse(text); err == nil {
+		if script, ok := leaving(file); ok {
+			return script
+		}
+	}
+	return text
 }
 
 // Words gives the words of a command that is nothing but literal words.
@@ -52,7 +69,7 @@ func Words(text string) ([]string, bool) {
 // List gives the commands of a text that is nothing but commands joined by &&, each of them a program and its words; nil
 // for any other text.
 func List(text string) []string {
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
+	file, err := parse(text)
 	if err != nil || len(file.Stmts) != 1 {
 		return nil
 	}
@@ -65,7 +82,7 @@ func Enter(text string) (folder, rest string, ok bool) {
 	if len(steps) < 2 {
 		return "", "", false
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(steps[0]), "")
+	file, err := parse(steps[0])
 	if err != nil || len(file.Stmts) != 1 {
 		return "", "", false
 	}
@@ -185,6 +202,8 @@ func insertExec(statement *syntax.Stmt) bool {
 	switch cmd := statement.Cmd.(type) {
 	case *syntax.BinaryCmd:
 		return cmd.Op == syntax.AndStmt && insertExec(cmd.Y)
+	case *syntax.Block:
+		return len(statement.Redirs) == 0 && len(cmd.Stmts) > 0 && insertExec(cmd.Stmts[len(cmd.Stmts)-1])
 	case *syntax.CallExpr:
 		if len(cmd.Args) == 0 {
 			return false

@@ -224,3 +224,12 @@ func yarnFailures(lockfile string) []plan.Failure {
 	}
 	return list
 }
+
+// withoutScripts finds the settings with which Yarn runs no scripts of packages: https://yarnpkg.com/configuration/yarnrc#enableScripts,
+// https://classic.yarnpkg.com/en/docs/yarnrc.
+var withoutScripts = lazyregexp.New(`(?m)^\s*"?(?:--install\.)?ignore-scripts"?\s+"?true`)
+
+// IgnoresScripts reports whether Yarn 1 is told to run no scripts. Later Yarns run the application's own in any case.
+func (m Manager) IgnoresScripts() bool {
+	return m.Name == "yarn" && !m.Berry && withoutScripts().Match(m.RCText)
+}
