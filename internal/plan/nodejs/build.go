@@ -77,6 +77,11 @@ func (p *Project) build() (b built, err error) {
 		b.before = []plan.Command{step}
 		b.notes.Decisions = []plan.Decision{stepDecision(step, "from "+p.manifest.Where("scripts", herokuBefore).String()+", before packages are installed")}
 	}
+	if !p.hasPackages() {
+		for _, step := range p.hooks() {
+			b = b.with(step, "an installation runs it, of no packages, too")
+		}
+	}
 	_, _, made := p.web()
 	b.env = made.buildEnv
 	if made.before != nil {

@@ -77,17 +77,28 @@ func (p *Project) hooks() []plan.Command {
 	if p.ignoresScripts() {
 		return nil
 	}
+	run := func(name, dir string) {
+		step := plan.Run(p.manager.Name, "run", name)
+		step.Dir = dir
+		steps = append(steps, step)
+	}
 	add := func(m packagejson.Manifest, dir string) {
-		for _, name := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
-			if name == "install" && dir == p.root && p.compilesItself() {
-				steps = append(steps, plan.Command{Title: "node-gyp rebuild", Args: []string{"npm", "exec", "--call", "node-gyp rebuild"}, Dir: dir, Failures: pkgmanager.NativeFailures()})
+		for _, main := range p.manager.InstallScripts() {
+			if main == "prepare" && m.Scripts["prepublish"] != "" {
+				run("prepublish", dir)
 			}
-			if m.Scripts[name] != "" {
-				args := []string{p.manager.Name, "run", name}
-				if p.manager.Name == "npm" {
-					args = []string{"npm", "run", "--ignore-scripts", name}
+			if m.Scripts[main] != "" && p.manager.RunsBefore() {
+				// The package manager runs those around it.
+				run(main, dir)
+				continue
+			}
+			for _, name := range []string{"pre" + main, main, "post" + main} {
+				if name == "install" && dir == p.root && p.compilesItself() {
+					steps = append(steps, plan.Command{Title: "node-gyp rebuild", Args: []string{"npm", "exec", "--call", "node-gyp rebuild"}, Dir: dir, Failures: pkgmanager.NativeFailures()})
 				}
-				steps = append(steps, plan.Command{Title: p.manager.Name + " run " + name, Args: args, Dir: dir})
+				if m.Scripts[name] != "" {
+					run(name, dir)
+				}
 			}
 		}
 	}

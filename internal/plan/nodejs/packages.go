@@ -21,7 +21,10 @@ const packagesDir = "node_modules"
 var scratch = []string{".cache", ".vite", ".vite-temp"}
 
 // hasPackages reports whether anything is to be installed.
-func (p *Project) hasPackages() bool { return p.top.HasDependencies() || len(p.members) > 0 }
+func (p *Project) hasPackages() bool {
+	// Yarn 2 and later run no script before they have installed.
+	return p.top.HasDependencies() || len(p.members) > 0 || p.manager.Berry && len(p.hooks()) > 0
+}
 
 // nativeFiles are where node-gyp, prebuild-install and node-pre-gyp put native modules. Those that a package brings for
 // several systems are elsewhere.

@@ -43,7 +43,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 	if warning != "" {
 		t.notes.Warnings = []string{warning}
 	}
-	if p.manager.Name != "npm" && (p.hasPackages() || len(p.scripts()) > 0) {
+	if p.manager.Name != "npm" && (p.hasPackages() || len(p.scripts()) > 0 || len(p.hooks()) > 0) {
 		tool, err := p.managerTool(p.manager.Kind, arch, releases)
 		if err != nil {
 			return t, err

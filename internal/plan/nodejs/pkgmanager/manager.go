@@ -101,6 +101,17 @@ func with(words []string, word string) []string { return slices.Concat(words, []
 
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
 
+// InstallScripts are the application's own scripts that an installation runs, in their order, each with those before and after
+// it:
+// https://docs.npmjs.com/cli/using-npm/scripts#npm-ci. Yarn 2 and later keep "prepare" for packages that are published
+// (https://yarnpkg.com/advanced/lifecycle-scripts).
+func (m Manager) InstallScripts() []string {
+	if m.Berry {
+		return []string{"install"}
+	}
+	return []string{"install", "prepare"}
+}
+
 // RunsBefore reports whether the manager runs "prestart" before "start": Yarn 2 and later do not, nor did pnpm before 9
 // (https://github.com/pnpm/pnpm/releases/tag/v9.0.0).
 func (m Manager) RunsBefore() bool {
