@@ -73,4 +73,7 @@ type Process struct {
 	// Entry are the files, relative to the application, of which one must exist when the build is done, since the process
 	// runs it; the first is how it is called. Empty where that is not known.
 	Entry []string `json:",omitempty"`
+	// Imports are names of a file, relative to the application, the first of which that exists is loaded: what it imports must be in
+	// the image. Empty where imports are not known, or are found in other ways.
+	Imports []string `json:",omitempty"`
 }

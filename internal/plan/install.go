@@ -94,6 +94,8 @@ type Trees struct {
 	Workspaces []string `json:",omitempty"`
 	// Scratch are files and folders inside Dirs that hold caches: they are neither kept nor exported.
 	Scratch []string `json:",omitempty"`
+	// Beside: packages look for the application next to the folders that they are in.
+	Beside bool `json:",omitempty"`
 	// HardLinks: the package manager makes hard links into what it keeps, where that is on the application's file system.
 	HardLinks bool `json:",omitempty"`
 }
@@ -153,6 +155,11 @@ type Launch struct {
 	// Production says which it needs, where Gantry removes the others itself; nil where the package manager's OnlyLaunch and
 	// Prune do that.
 	Production *Production `json:",omitempty"`
+	// ByManager is Production for packages that the package manager has installed, where Gantry itself does not; nil where the package
+	// manager's Prune removes the others.
+	ByManager *Production `json:",omitempty"`
+	// ToKeep tells people how to have a development dependency in the image.
+	ToKeep string `json:"-"`
 	// Omit are files in packages that it does not need, relative to each of Trees.Dirs; patterns with **.
 	Omit []string `json:",omitempty"`
 	// Variants are folders of which it needs only one.

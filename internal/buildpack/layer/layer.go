@@ -31,22 +31,26 @@ func (in Inputs) Metadata() map[string]any {
 	return map[string]any{"format": format, "inputs": table}
 }
 
-// But gives the inputs without one of them.
-func (in Inputs) But(name string) Inputs {
+// But gives the inputs without some of them.
+func (in Inputs) But(names ...string) Inputs {
 	rest := maps.Clone(in)
-	delete(rest, name)
+	for _, name := range names {
+		delete(rest, name)
+	}
 	return rest
 }
 
-// CauseBut is Cause without regard to one input.
-func (in Inputs) CauseBut(last map[string]any, name string) string {
+// CauseBut is Cause without regard to some inputs.
+func (in Inputs) CauseBut(last map[string]any, names ...string) string {
 	if old, ok := last["inputs"].(map[string]any); ok {
 		old = maps.Clone(old)
-		delete(old, name)
+		for _, name := range names {
+			delete(old, name)
+		}
 		last = maps.Clone(last)
 		last["inputs"] = old
 	}
-	return in.But(name).Cause(last)
+	return in.But(names...).Cause(last)
 }
 
 // Cause says why a layer with the metadata of the last build cannot be used again; it is empty when it can.

@@ -47,7 +47,7 @@ func (o BuildOutput) Spec() (Spec, error) {
 		inputs[t.Runtime.Title] = t.Runtime.Release.Version
 	}
 	for name, packages := range o.Packages {
-		for input, value := range packages.All.But(WrittenInput) {
+		for input, value := range packages.Installed() {
 			inputs[name+": "+input] = value
 		}
 	}

@@ -20,8 +20,20 @@ type PackageInputs struct {
 	All, Flags layer.Inputs
 }
 
-// WrittenInput is the name of the input that is not known before the application is built.
-const WrittenInput = "what the build wrote into the packages"
+// WrittenInput and BesideInput are the names of the inputs that are not known before the application is built.
+const (
+	WrittenInput = "what the build wrote into the packages"
+	BesideInput  = "the names of the application's files next to the packages"
+)
+
+// Installed are the inputs that decide what is installed, before the application is built.
+func (i PackageInputs) Installed() layer.Inputs { return i.All.But(WrittenInput, BesideInput) }
+
+// Beside gives the input of that name, as the application's folder is now.
+func Beside(t trees.Trees, p plan.Plan) (string, error) {
+	names, err := t.NamesBeside(p.Image.Source.Remove)
+	return layer.Digest([]byte(strings.Join(names, "\n"))), err
+}
 
 // InputsOf gathers them. Files of the application that cannot be read are an error.
 func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInputs, error) {
@@ -37,6 +49,9 @@ func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInpu
 	}
 	if in.Launch.Production != nil {
 		i.All["packages that are run"] = strings.Join(slices.Concat(in.Launch.Production.Roots, in.Launch.Production.Also), " ")
+	}
+	if in.Trees.Beside {
+		i.All[BesideInput] = ""
 	}
 	maps.Copy(i.All, i.Flags)
 	maps.Copy(i.All, setVariables(variables, in.Inputs.Variables))
@@ -98,7 +113,7 @@ const ScriptsArchive = "built.tar.zst"
 // ScriptResults is that layer.
 func ScriptResults(t plan.Toolchain, i PackageInputs) Spec {
 	return Spec{
-		Name: t.LayerPrefix + "modules-built", Types: cacheOnly, Holds: "one archive of what install scripts made", Inputs: i.All.But(WrittenInput),
+		Name: t.LayerPrefix + "modules-built", Types: cacheOnly, Holds: "one archive of what install scripts made", Inputs: i.Installed(),
 		Sometimes: "when packages have install scripts",
 	}
 }
@@ -112,7 +127,7 @@ const TreeArchive = "modules.tar.zst"
 
 // BuildPackages is that layer.
 func BuildPackages(t plan.Toolchain, i PackageInputs) Spec {
-	return Spec{Name: t.LayerPrefix + "modules-cache", Types: cacheOnly, Holds: "one archive of the packages for building", Inputs: i.All.But(WrittenInput)}
+	return Spec{Name: t.LayerPrefix + "modules-cache", Types: cacheOnly, Holds: "one archive of the packages for building", Inputs: i.Installed()}
 }
 
 // Layer: "packages-cache" holds an archive of what the package manager keeps of the packages that it has fetched, so that

@@ -13,6 +13,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/install/direct"
 	"github.com/gantry-buildpack/gantry/internal/install/files"
+	"github.com/gantry-buildpack/gantry/internal/install/trees"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -164,6 +165,9 @@ func (l fromLockfile) apply(c files.Changes, dir string) error {
 		}
 		if err := files.CopyTree(filepath.Join(l.App, name), target); err != nil {
 			return err
+		}
+		if err := trees.LeadBack(filepath.Join(l.App, name), target); err != nil {
+			return problem.Disk("link "+name, err)
 		}
 	}
 	return nil

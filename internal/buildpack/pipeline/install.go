@@ -16,6 +16,8 @@ type outcome struct {
 	layers []libcnb.Layer
 	// runtimes are the layers of runtimes that were made meanwhile.
 	runtimes []libcnb.Layer
+	// programs are those of the packages for building.
+	programs []string
 }
 
 // install installs packages and runs the application's steps, or reuses what the last build made of them.
@@ -50,6 +52,14 @@ func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
 	if r.output.Restore(r.output.last) != nil {
 		// It is damaged.
 		return out, false, nil
+	}
+	for _, d := range r.installs {
+		if d.hasLayer() && d.Trees.Beside {
+			beside := d.inputs.All
+			if beside[layers.BesideInput], err = layers.Beside(d.trees, p.Plan); err != nil || beside.CauseBut(d.last.Metadata, layers.WrittenInput) != "" {
+				return out, false, err
+			}
+		}
 	}
 	p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
 	for _, d := range r.installs {
@@ -213,6 +223,7 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 		return out, err
 	}
 	out.layers = layers.Merge(out.layers, made...)
+	out.programs = programsIn(p.App, p.Image.Environment.Path)
 	var all []finished
 	for _, b := range builds {
 		f, err := p.finish(ctx, b)

@@ -99,6 +99,11 @@ func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
 		if f.inputs.All[layers.WrittenInput], err = b.trees.Digest(changes); err != nil {
 			return f, err
 		}
+		if b.Trees.Beside {
+			if f.inputs.All[layers.BesideInput], err = layers.Beside(b.trees, p.Plan); err != nil {
+				return f, err
+			}
+		}
 		f.cause = p.orRequired(b.Install, f.inputs.All.Cause(b.last.Metadata))
 	}
 	if f.cause == "" {
@@ -128,8 +133,14 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 		return f, err
 	}
 	f.caches = done.caches
+	if b.Trees.Beside {
+		if err := b.trees.LinkBeside(f.layer.Path, done.links, p.Image.Source.Remove); err != nil {
+			return f, err
+		}
+	}
 	f.layer.Metadata = f.inputs.All.Metadata()
 	f.layer.Metadata[linksKey] = done.links
+	f.layer.Metadata[programsKey] = programsIn(f.layer.Path, p.Image.Environment.Path)
 	if missing := p.notInstalled(b.decided, f.layer.Path); len(missing) > 0 {
 		f.layer.Metadata[notInstalledKey] = missing
 	}
@@ -179,6 +190,10 @@ func (p pipeline) prune(ctx context.Context, d decided) error {
 	switch {
 	case d.Launch.Production != nil:
 		return direct.Prune(d.Install, p.App, p.App)
+	case d.Launch.ByManager != nil:
+		in := d.Install
+		in.Launch.Production = in.Launch.ByManager
+		return direct.Prune(in, p.App, p.App)
 	case len(d.Commands.Prune.Args) > 0:
 		folder, err := os.MkdirTemp("", "gantry-packages-")
 		if err != nil {

@@ -162,6 +162,12 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err := p.finishApplication(); err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	if err := p.checkPrograms(built.layers, built.programs); err != nil {
+		return libcnb.BuildResult{}, err
+	}
+	if err := p.checkImports(); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	result := libcnb.NewBuildResult()
 	result.Layers = layers.Merge(p.keepToolchains(), gantry.layer)
 	result.Layers = layers.Merge(result.Layers, built.layers...)

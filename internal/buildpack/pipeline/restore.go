@@ -70,9 +70,14 @@ func (p pipeline) restore() (r restored, err error) {
 			Install: in, trees: trees.Of(p.App, in), inputs: packages[in.Layer], last: p.store.Last(in.Layer), builds: layers.Builds(p.Plan, in),
 		}
 		d.toolchain, _ = p.Toolchain(in.Language)
+		if in.Trees.Beside {
+			if d.inputs.All[layers.BesideInput], err = layers.Beside(d.trees, p.Plan); err != nil {
+				return r, err
+			}
+		}
 		cause := d.inputs.All.Cause(d.last.Metadata)
 		if d.builds {
-			cause = d.inputs.All.CauseBut(d.last.Metadata, layers.WrittenInput)
+			cause = d.inputs.All.CauseBut(d.last.Metadata, layers.WrittenInput, layers.BesideInput)
 		}
 		d.cause = p.orRequired(d.Install, cause)
 		if d.Launch.None && !d.builds {

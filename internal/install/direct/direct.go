@@ -179,5 +179,9 @@ func Prune(in plan.Install, app, base string) error {
 	if in.Launch.Production == nil {
 		return nil
 	}
-	return prune.Tree{App: app, Base: base, Dirs: in.Trees.Dirs, Roots: in.Launch.Production.Roots, Also: in.Launch.Production.Also}.Prune()
+	all := []string{in.Root}
+	for _, dir := range in.Trees.Workspaces {
+		all = append(all, filepath.Join(in.Root, dir))
+	}
+	return prune.Tree{App: app, Base: base, Dirs: in.Trees.Dirs, Roots: in.Launch.Production.Roots, Also: in.Launch.Production.Also, All: all}.Prune()
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,6 +64,9 @@ func (w *walk) removeEmpty(dir string) error {
 
 func (w *walk) cleanPackage(place string) error {
 	if !w.kept[place] {
+		if w.made(place) {
+			return nil
+		}
 		return w.remove(place)
 	}
 	// What a link leads to has a place of its own.
@@ -72,10 +76,43 @@ func (w *walk) cleanPackage(place string) error {
 	return w.clean(filepath.Join(place, modules))
 }
 
+// made reports whether scripts have made what is at a place among the packages: a generated package, a link to the source.
+func (w *walk) made(place string) bool {
+	if len(w.All) == 0 || w.installed[place] {
+		return false
+	}
+	target, err := os.Readlink(filepath.Join(w.Base, place))
+	if err != nil {
+		return true
+	}
+	// Package managers make links into their stores, and to the application's own packages.
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(w.Base, filepath.Dir(place), target)
+	}
+	for _, store := range stores {
+		if strings.Contains(target, "/"+modules+"/"+store+"/") {
+			return false
+		}
+	}
+	for _, base := range []string{w.Base, w.App} {
+		name, err := filepath.Rel(base, target)
+		if name == "." {
+			name = ""
+		}
+		if err == nil && slices.Contains(w.All, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// stores are the folders in which package managers keep packages, below node_modules.
+var stores = []string{".pnpm", ".bun", ".store"}
+
 // cleanStore removes the packages of a store (.pnpm, .bun, .store) of which nothing is kept. Other folders with a dot
 // belong to tools.
 func (w *walk) cleanStore(dir string) error {
-	if name := filepath.Base(dir); name != ".pnpm" && name != ".bun" && name != ".store" {
+	if !slices.Contains(stores, filepath.Base(dir)) {
 		return nil
 	}
 	entries, err := os.ReadDir(filepath.Join(w.Base, dir))

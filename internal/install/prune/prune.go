@@ -7,6 +7,7 @@ package prune
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,8 @@ type Tree struct {
 	Dirs []string
 	// Roots are the packages that are run, relative to App, and Also development dependencies of theirs to keep.
 	Roots, Also []string
+	// All are all packages of the application. What neither these nor others depend on was made by scripts, and is kept.
+	All []string
 }
 
 // manifest is what decides about a package's dependencies.
@@ -35,6 +38,7 @@ type manifest struct {
 	PeerDependencies     map[string]string `json:"peerDependencies"`
 	BundleDependencies   any               `json:"bundleDependencies"`
 	BundledDependencies  any               `json:"bundledDependencies"`
+	DevDependencies      map[string]string `json:"devDependencies"`
 }
 
 // walk is a Tree while it is followed.
@@ -42,6 +46,9 @@ type walk struct {
 	Tree
 	// kept are the places of packages and links to keep, relative to Base.
 	kept map[string]bool
+	// installed are the places of all packages that a package manager installs; nil while these are looked for, with what the
+	// application's own packages need for development.
+	installed map[string]bool
 	// whole are kept packages that bring their own packages.
 	whole   map[string]bool
 	visited map[string]bool
@@ -60,13 +67,16 @@ func (t Tree) Prune() error {
 		}
 		*dir = resolved
 	}
-	w := &walk{Tree: t, kept: map[string]bool{}, whole: map[string]bool{}, visited: map[string]bool{}}
+	installed, err := t.installed()
+	if err != nil {
+		return err
+	}
+	w := t.walk(installed)
 	for _, root := range t.Roots {
 		if err := w.visit(root, t.Also); err != nil {
 			return err
 		}
 	}
-	var err error
 	if w.gone, err = os.MkdirTemp(t.Base, ".gone-"); err != nil {
 		return problem.Disk("take development packages out", err)
 	}
@@ -82,7 +92,31 @@ func (t Tree) Prune() error {
 	if err := archive.RemoveAll(w.gone); err != nil {
 		return problem.Disk("remove development packages", err)
 	}
+	if w.count == 0 {
+		return nil
+	}
+	for _, dir := range t.Dirs {
+		// What npm remembers of the tree; without it, npm looks at the packages themselves.
+		if err := os.Remove(filepath.Join(t.Base, dir, ".package-lock.json")); err != nil && !os.IsNotExist(err) {
+			return problem.Disk("remove .package-lock.json", err)
+		}
+	}
 	return nil
+}
+
+func (t Tree) walk(installed map[string]bool) *walk {
+	return &walk{Tree: t, kept: map[string]bool{}, whole: map[string]bool{}, visited: map[string]bool{}, installed: installed}
+}
+
+// installed gives the places of all packages that the application's own ones depend on, for development, too.
+func (t Tree) installed() (map[string]bool, error) {
+	w := t.walk(nil)
+	for _, root := range t.All {
+		if err := w.visit(root, nil); err != nil {
+			return nil, err
+		}
+	}
+	return w.kept, nil
 }
 
 // visit keeps all that the package in a folder needs; also are names that count as its dependencies.
@@ -101,6 +135,9 @@ func (w *walk) visit(dir string, also []string) error {
 		for name := range list {
 			names = append(names, name)
 		}
+	}
+	if w.installed == nil && slices.Contains(w.All, dir) {
+		names = slices.AppendSeq(names, maps.Keys(m.DevDependencies))
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {

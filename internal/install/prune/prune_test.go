@@ -119,6 +119,29 @@ func TestPrune(t *testing.T) {
 				"node_modules/.pnpm/node_modules/b", "package.json", "packages/lib/node_modules/.bin/a", "packages/lib/node_modules/a", "packages/lib/package.json",
 			},
 		},
+		"what scripts have made": {
+			files: `
+				package.json = {"dependencies": {"a": "1"}, "devDependencies": {"dev": "1", "member": "1"}}
+				packages/member/package.json = {"devDependencies": {"inner": "1"}}
+				src/index.js
+				node_modules/a/package.json = {}
+				node_modules/dev/package.json = {"dependencies": {"deep": "1"}}
+				node_modules/deep/package.json = {}
+				node_modules/inner/package.json = {}
+				node_modules/member -> ../packages/member
+				node_modules/other -> ../packages/other
+				node_modules/~ -> ../src
+				node_modules/@app -> ../src
+				node_modules/@generated/client/package.json = {"name": "@generated/client", "version": "1.0.0"}
+				node_modules/made.js
+				node_modules/gone -> .pnpm/gone@1/node_modules/gone
+				node_modules/alias -> a`,
+			tree: prune.Tree{Roots: []string{""}, All: []string{"", "packages/member", "packages/other"}},
+			want: []string{
+				"node_modules/@app", "node_modules/@generated/client/package.json", "node_modules/a/package.json", "node_modules/alias", "node_modules/made.js",
+				"node_modules/~", "package.json", "packages/member/package.json", "src/index.js",
+			},
+		},
 		"a link that leads nowhere, a name that leads elsewhere, a manifest that is none": {
 			files: `
 				package.json = {"dependencies": {"a": "1", "../../x": "1", "broken": "1", "odd": "1"}}

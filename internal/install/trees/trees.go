@@ -146,6 +146,25 @@ func absolutizeLink(link, root string) error {
 	return os.Symlink(full, link)
 }
 
+// LeadBack makes a link in a layer, which was copied from a tree of the application, lead where it led there, if that is outside of
+// the tree.
+func LeadBack(original, copied string) error {
+	target, err := os.Readlink(copied)
+	if err != nil || filepath.IsAbs(target) {
+		// It is no link, or leads there.
+		return nil
+	}
+	full := filepath.Join(filepath.Dir(original), target)
+	const modules = "/node_modules/"
+	if i := strings.Index(original, modules); i >= 0 && strings.HasPrefix(full+"/", original[:i+len(modules)]) {
+		return nil
+	}
+	if err := os.Remove(copied); err != nil {
+		return err
+	}
+	return os.Symlink(full, copied)
+}
+
 // Link puts links to a layer's trees into the application.
 func (t Trees) Link(layer string, names []string) error {
 	for _, name := range names {

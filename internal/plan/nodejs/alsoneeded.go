@@ -66,6 +66,7 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 	n := &startNeeds{p: p}
 	for _, q := range processes {
 		n.add(p.importedAtStart(q)...)
+		n.add(p.imports(q)...)
 		for word := range strings.FieldsSeq(q.Env["NODE_OPTIONS"]) {
 			n.addWord(word, false)
 		}

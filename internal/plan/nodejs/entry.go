@@ -11,12 +11,38 @@ import (
 )
 
 // runsFile gives the names of the file that a process runs with Node.js, where the source does not have it: a build is to
-// make it. They are those that Node.js tries: https://nodejs.org/api/modules.html#all-together.
+// make it.
 func (p *Project) runsFile(q plan.Process) []string {
-	if len(q.Args) < 2 || q.Args[0] != "node" || strings.HasPrefix(q.Args[1], "-") || strings.Contains(q.Args[1], packagesDir) || path.IsAbs(q.Args[1]) {
+	names := p.loadsFile(q)
+	if slices.ContainsFunc(names, p.app.Has) {
 		return nil
 	}
-	file, folder := path.Join(q.Dir, q.Args[1]), path.Clean(q.Args[1]) == "."
+	return names
+}
+
+// withValues are options of Node.js with a value in the word behind them: https://nodejs.org/api/cli.html#options.
+var withValues = []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--env-file", "--title", "--icu-data-dir", "--max-old-space-size"}
+
+// loadsFile gives the names that Node.js tries for the file that a process runs with it:
+// https://nodejs.org/api/modules.html#all-together.
+func (p *Project) loadsFile(q plan.Process) []string {
+	if len(q.Args) < 2 || q.Args[0] != "node" {
+		return nil
+	}
+	words := q.Args[1:]
+	for len(words) > 1 && strings.HasPrefix(words[0], "-") {
+		switch {
+		case slices.Contains([]string{"-e", "--eval", "-p", "--print", "-i", "--run", "--test", "--check", "-c"}, words[0]):
+			return nil
+		case slices.Contains(withValues, words[0]):
+			words = words[1:]
+		}
+		words = words[1:]
+	}
+	if len(words) == 0 || strings.HasPrefix(words[0], "-") || strings.Contains(words[0], packagesDir) || path.IsAbs(words[0]) {
+		return nil
+	}
+	file, folder := path.Join(q.Dir, words[0]), path.Clean(words[0]) == "."
 	if folder {
 		m, at := p.packageAt(q.Dir)
 		if at != q.Dir {
@@ -32,7 +58,7 @@ func (p *Project) runsFile(q plan.Process) []string {
 		// Node.js passes over a "main" that is not there.
 		names = append(names, path.Join(q.Dir, "index.js"))
 	}
-	if !isBelow(file) || slices.ContainsFunc(names, p.app.Has) {
+	if !isBelow(file) {
 		return nil
 	}
 	return names

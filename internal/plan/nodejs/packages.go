@@ -57,7 +57,7 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 	in := plan.Install{
 		Language: Language, Manager: plan.Manager{Name: m.Name, Version: tool.Release.Version}, Root: p.root, Layer: "modules", Provides: packagesName,
 		Lockfile: plan.Lockfile{Name: m.Lockfile}, Inputs: plan.InstallInputs{Files: p.inputs()}, Native: plan.NativeFiles{Patterns: nativeFiles},
-		Trees: plan.Trees{Dirs: app.InDir(p.root, []string{packagesDir}), Parents: app.InDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch)},
+		Trees: plan.Trees{Dirs: app.InDir(p.root, []string{packagesDir}), Parents: app.InDir(p.root, []string{packagesDir}), Scratch: slices.Clone(scratch), Beside: true},
 		List:  plan.PackageList{Type: "npm"},
 	}
 	for _, member := range p.members {
@@ -67,6 +67,11 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 	if p.selected() || m.Name != "npm" {
 		in.Launch.Production = &plan.Production{Roots: p.roots()}
 	}
+	if m.Name == "npm" {
+		// npm prune would take out what scripts have made, too.
+		in.Launch.ByManager = &plan.Production{Roots: p.roots()}
+	}
+	in.Launch.ToKeep = "Move the package to dependencies in package.json; or keep it with keep-dev in [dev.gantry.node] of project.toml."
 	in = m.Install(in, p.packageSource())
 	in.Commands.Hooks = p.hooks()
 	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil

@@ -79,7 +79,11 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 			return plan.Plan{}, err
 		}
 		installs, listed = []plan.Install{in}, in.List.Packages
-		if slices.ContainsFunc(listed, func(k plan.Package) bool { return k.Name == "node-gyp" }) {
+		if (has(listed, "app-root-path") || in.Lockfile.Name == "") && image.Environment.Variables != nil {
+			// What it finds by itself is the layer of the packages: https://github.com/inxilpro/node-app-root-path#how-it-works.
+			image.Environment.Variables = merge(image.Environment.Variables, map[string]string{"APP_ROOT_PATH": path.Join(plan.AppDir, p.dir)})
+		}
+		if has(listed, "node-gyp") {
 			// One of its own may be too old for the other name.
 			toolchain.Env["npm_config_nodedir"] = plan.ToolchainDir
 		}
@@ -94,6 +98,10 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 		},
 		Image: image,
 	}, nil
+}
+
+func has(list []plan.Package, name string) bool {
+	return slices.ContainsFunc(list, func(k plan.Package) bool { return k.Name == name })
 }
 
 func (p *Project) appDecision() plan.Decision {
@@ -134,6 +142,9 @@ func (p *Project) start(tools plan.Toolchain, installed packages, releases inven
 		image: plan.Image{Processes: processes, Environment: plan.Environment{Variables: merge(productionEnv(), made.launchEnv), Path: installed.path}},
 	}
 	s.toolchain.Path = installed.path
+	if s.notes.Warnings, err = p.checkScripts(processes); err != nil {
+		return started{}, err
+	}
 	if made.warning != "" {
 		s.notes.Warnings = append(s.notes.Warnings, made.warning)
 	}

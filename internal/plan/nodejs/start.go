@@ -47,6 +47,9 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 	}
 	for i := range list {
 		list[i].Default, list[i].Entry = list[i].Type == "web", p.runsFile(list[i])
+		if p.findsPlainly(list[i]) {
+			list[i].Imports = p.importedBy(list[i])
+		}
 		read := func(name string) ([]byte, bool, error) { return p.app.Read(path.Join(list[i].Dir, name)) }
 		list[i].Group = list[i].Group || shell.StaysBehindScript(list[i].Args, read)
 	}

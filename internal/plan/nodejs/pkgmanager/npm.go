@@ -16,7 +16,6 @@ import (
 func (m Manager) npm(in plan.Install, s Source) plan.Install {
 	in.Commands.All = titled("npm ci", []string{"npm", "ci", "--include=dev"})
 	in.Commands.OnlyLaunch = plan.Run("npm", "ci", "--omit=dev")
-	in.Commands.Prune = titled("npm prune --omit=dev", []string{"npm", "prune", "--omit=dev", "--ignore-scripts", "--offline"})
 	in.Commands.Env = map[string]string{"npm_config_cache": plan.StoreDir}
 	in.Lockfile.Direct = &plan.DirectInstall{RunScripts: plan.Command{Title: "npm rebuild", Args: []string{"npm", "rebuild"}, Dir: s.Root}}
 	in.Lockfile.NotDirect = m.notDirect(in.Manager.Version, s)

@@ -1,0 +1,71 @@
+package trees
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// A package that looks for the application from its own place (`__dirname/../..`, find-up, app-root-path, Prisma's client) must
+// find it there. Node.js resolves the application's link to its layer first, so that such a package looks next to the trees in
+// the layer: there are links to the application's files.
+
+// parents are the folders of the application that trees are in, and those above them, relative to it.
+func parents(trees []string) (list []string) {
+	for _, name := range trees {
+		for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
+			list = append(list, dir)
+			if dir == "." {
+				break
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// NamesBeside are the names of the application's files and folders that are next to its trees, in order; but those to remove.
+func (t Trees) NamesBeside(removed []string) ([]string, error) {
+	return t.beside(t.Dirs, removed)
+}
+
+func (t Trees) beside(trees, removed []string) (names []string, err error) {
+	for _, dir := range parents(trees) {
+		entries, err := os.ReadDir(filepath.Join(t.App, dir))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return nil, problem.Disk("read the application", err)
+		}
+		for _, entry := range entries {
+			name := filepath.Join(dir, entry.Name())
+			own := entry.Name() == ".git" || strings.HasPrefix(entry.Name(), ".gantry-") || slices.Contains(t.Dirs, name) || slices.Contains(removed, name)
+			if !own {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// LinkBeside puts links to the application's files next to trees in a layer.
+func (t Trees) LinkBeside(layer string, trees, removed []string) error {
+	names, err := t.beside(trees, removed)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		// A folder that holds a tree itself is there, and so are links to it.
+		if _, err := os.Lstat(filepath.Join(layer, name)); err == nil {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(t.App, name), filepath.Join(layer, name)); err != nil {
+			return problem.Disk("link "+name, err)
+		}
+	}
+	return nil
+}
