@@ -11,7 +11,7 @@ import (
 )
 
 // format is the layout of Gantry's layers. It changes when the same inputs would make other files.
-const format = "1"
+const format = "2"
 
 // Inputs are all things that decide a layer's content: a name that people know, and a value or a digest.
 type Inputs map[string]string

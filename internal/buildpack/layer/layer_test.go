@@ -22,7 +22,7 @@ func throughTOML(t *testing.T, metadata map[string]any) map[string]any {
 func TestMetadataIsPinned(t *testing.T) {
 	in := layer.Inputs{"version": "24.18.0", "package.json": layer.Digest([]byte("{}"))}
 	NewWithT(t).Expect(in.Metadata()).To(Equal(map[string]any{
-		"format": "1",
+		"format": "2",
 		"inputs": map[string]any{
 			"version":      "24.18.0",
 			"package.json": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",

@@ -140,6 +140,9 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 	}
 	f.layer.Metadata = f.inputs.All.Metadata()
 	f.layer.Metadata[linksKey] = done.links
+	if others := otherPackages(b.Install, f.layer.Path); len(others) > 0 {
+		f.layer.Metadata[othersKey] = others
+	}
 	f.layer.Metadata[programsKey] = programsIn(f.layer.Path, p.Image.Environment.Path)
 	if missing := p.notInstalled(b.decided, f.layer.Path); len(missing) > 0 {
 		f.layer.Metadata[notInstalledKey] = missing

@@ -165,7 +165,7 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err := p.checkPrograms(built.layers, built.programs); err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	if err := p.checkImports(); err != nil {
+	if err := p.checkImports(built.layers); err != nil {
 		return libcnb.BuildResult{}, err
 	}
 	result := libcnb.NewBuildResult()

@@ -191,7 +191,7 @@ func (s startPrograms) checkFile(q plan.Process, name, dir string, itself bool) 
 		return fault("it is a folder", "Correct what starts the application: "+q.String()+".")
 	case itself && info.Mode()&0o111 == 0:
 		return fault(fmt.Sprintf("it is not executable: its mode is %#o", info.Mode().Perm()),
-			"Make it executable: `git update-index --chmod=+x "+inside+"`, and commit.", "Or run it by a shell: sh "+name+".")
+			"Make it executable: `git update-index --chmod=+x "+inside+"`, and commit.", "Run it by a shell: sh "+name+".")
 	}
 	text, err := readStart(file)
 	line, _, _ := strings.Cut(text, "\n")

@@ -29,9 +29,8 @@ type Import struct {
 type Application struct {
 	// Dir is its folder.
 	Dir string
-	// Has reports whether the running application has a package, where its folder cannot be seen; known is false where that is not
-	// known either.
-	Has func(name string) (has, known bool)
+	// Has reports whether the running application has a package, where its folder cannot be seen.
+	Has func(name string) bool
 }
 
 // mostBytes is how large a file may be that is read: what is larger was bundled, and imports little.
@@ -162,8 +161,7 @@ func (s *search) resolve(dir, name string) (found bool, target string) {
 	if s.seesPackages(dir) {
 		return false, ""
 	}
-	has, known := s.Has(pkg)
-	return has || !known, ""
+	return s.Has(pkg), ""
 }
 
 // seesPackages reports whether the folder of the packages is there: that of a layer which is reused is not.
