@@ -4,13 +4,13 @@ import (
 	"context"
 	"os"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -45,7 +45,7 @@ func baseImage(ctx context.Context, arguments []string) (int, error) {
 		r.Line("Written to", *output)
 	}
 	if *publish {
-		if err := remote.Write(tag, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+		if err := remote.Write(tag, image, oci.Options(ctx)...); err != nil {
 			return 0, &problem.Problem{
 				ID:    "localbuild/push-failed",
 				Title: "the image could not be pushed to " + tag.String(),

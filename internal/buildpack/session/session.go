@@ -92,6 +92,9 @@ func NewClient(cnb libcnb.BuildContext, environ []string, log *buildlog.Log) (*f
 	client.Retrying = func(_, why string, wait time.Duration) {
 		log.Line("", fmt.Sprintf("%s; trying again in %.0f s", why, max(1, wait.Seconds())))
 	}
+	client.Waiting = func(host string, since time.Duration) {
+		log.Line("", fmt.Sprintf("waiting for %s, which has sent nothing for %.0f s", host, since.Seconds()))
+	}
 	if more := given.certificates(); len(more) > 0 {
 		pool, err := trusted(more)
 		if err != nil {

@@ -143,7 +143,10 @@ func applicationFrames(frames []frame) []frame {
 			list = append(list, f)
 		}
 	}
-	// Node.js' own frames alone are the event loop between two turns.
+	// Node.js' own frames alone are the event loop between two turns, or at its lists of timers and callbacks.
+	if !slices.ContainsFunc(list, func(f frame) bool { return !strings.HasPrefix(f.File, "node:internal/timers") && !strings.HasPrefix(f.File, "node:internal/process/") }) {
+		return nil
+	}
 	if !slices.ContainsFunc(list, func(f frame) bool { return f.File != "" && !strings.HasPrefix(f.File, "node:") }) && len(list) < 2 {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,6 +22,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -62,8 +64,13 @@ type Client struct {
 	Idle time.Duration
 	// Retrying is told of every fault that is followed by another try.
 	Retrying func(url, why string, wait time.Duration)
+	// Slow is after which time without progress Waiting is told of a host, once.
+	Slow    time.Duration
+	Waiting func(host string, since time.Duration)
 
 	transport *http.Transport
+	// slow are the hosts of which Waiting was told.
+	slow *sync.Map
 }
 
 // NewClient gives a client with the usual limits.
@@ -78,6 +85,7 @@ func NewClient(userAgent string) *Client {
 		HTTP: &http.Client{Transport: &shared{Transport: transport}, CheckRedirect: follow}, transport: transport, UserAgent: userAgent,
 		Tries: 4, Pause: 500 * time.Millisecond, Idle: 30 * time.Second,
 		Retrying: func(string, string, time.Duration) {},
+		Slow:     10 * time.Second, Waiting: func(string, time.Duration) {}, slow: &sync.Map{},
 	}
 }
 
@@ -194,23 +202,20 @@ func (c *Client) bundled(sum checksum, file File) string {
 }
 
 func (c *Client) attempt(ctx context.Context, target *url.URL, authorization string, sum checksum, use func(io.Reader) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answer, err := c.open(ctx, target, authorization)
+	received, err := c.start(ctx, target, authorization)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.body.Close() }()
-	idle := time.AfterFunc(c.Idle, cancel)
-	defer idle.Stop()
-	received := &counter{from: answer.body, alive: func() { idle.Reset(c.Idle) }}
+	defer received.close()
 	hashed := sum.new()
 	err = use(io.TeeReader(received, hashed))
 	actual := hex.EncodeToString(hashed.Sum(nil))
 	switch {
-	case received.err != nil || (err == nil && answer.length >= 0 && received.n < answer.length):
-		return brokenOff(target, received.n, answer.length, received.err)
-	case answer.page && (err != nil || actual != sum.hex()):
+	case received.stalled:
+		return tooSlow(target, received.n, received.answer.length, c.Idle)
+	case received.err != nil || (err == nil && received.answer.length >= 0 && received.n < received.answer.length):
+		return brokenOff(target, received.n, received.answer.length, received.err)
+	case received.answer.page && (err != nil || actual != sum.hex()):
 		return backoff.Permanent(webPage(target))
 	case err != nil:
 		return backoff.Permanent(err)
@@ -220,37 +225,16 @@ func (c *Client) attempt(ctx context.Context, target *url.URL, authorization str
 	return nil
 }
 
-// answer is what a place gives: length is -1 where it is not known, page says that it is meant for people.
+// answer is what a place gives: length is -1 where it is not known, page says that it is meant for people, version tells this content
+// from others, and part which bytes of it these are.
 type answer struct {
-	body   io.ReadCloser
-	length int64
-	page   bool
+	body          io.ReadCloser
+	length        int64
+	page          bool
+	version, part string
 }
 
-// step is what a server has to send in the time that it is given, in bytes. One byte a second is not progress.
-const step = 16 << 10
-
-// counter counts what arrives, keeps the network's error, and says at each step that the server is alive.
-type counter struct {
-	from    io.Reader
-	n, told int64
-	err     error
-	alive   func()
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.from.Read(p)
-	if c.n += int64(n); c.n-c.told >= step {
-		c.told = c.n
-		c.alive()
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = err
-	}
-	return n, err
-}
-
-func (c *Client) open(ctx context.Context, target *url.URL, authorization string) (answer, error) {
+func (c *Client) open(ctx context.Context, target *url.URL, authorization string, more http.Header) (answer, error) {
 	if target.Scheme == "file" {
 		file, err := os.Open(target.Path)
 		if err != nil {
@@ -262,6 +246,7 @@ func (c *Client) open(ctx context.Context, target *url.URL, authorization string
 	if err != nil {
 		return answer{}, backoff.Permanent(fmt.Errorf("request %s: %w", redact.URL(target), err))
 	}
+	maps.Copy(request.Header, more)
 	request.Header.Set("User-Agent", c.UserAgent)
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
@@ -273,11 +258,19 @@ func (c *Client) open(ctx context.Context, target *url.URL, authorization string
 		}
 		return answer{}, unreachable(target, err)
 	}
-	if response.StatusCode == http.StatusOK {
-		return answer{response.Body, response.ContentLength, isPage(response)}, nil
+	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusPartialContent && more != nil {
+		return answer{response.Body, response.ContentLength, isPage(response), version(response), response.Header.Get("Content-Range")}, nil
 	}
 	_ = response.Body.Close()
 	return answer{}, refused(target, response)
+}
+
+// version gives the strong validator of an answer: RFC 9110, 8.8.
+func version(response *http.Response) string {
+	if tag := response.Header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		return tag
+	}
+	return response.Header.Get("Last-Modified")
 }
 
 // maxRetryAfter bounds the time that a server may ask for, in seconds.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -96,6 +97,19 @@ func brokenOff(target *url.URL, received, expected int64, err error) error {
 		Why:   why,
 		Hints: []string{"Build again; if it happens often, use a mirror that is nearer.", mirrorHint},
 		Err:   err,
+	}
+}
+
+func tooSlow(target *url.URL, received, expected int64, limit time.Duration) error {
+	why := fmt.Sprintf("less than 16 KB arrived in %s, after %d bytes of %s", limit, received, redact.URL(target))
+	if expected >= 0 {
+		why = fmt.Sprintf("less than 16 KB arrived in %s, after %d of %d bytes of %s", limit, received, expected, redact.URL(target))
+	}
+	return &problem.Problem{
+		ID:    "fetch/broken-off",
+		Title: target.Host + " sends too slowly",
+		Why:   why,
+		Hints: []string{"Build again; if it happens often, use a mirror that is nearer.", mirrorHint},
 	}
 }
 

@@ -86,9 +86,11 @@ func (p *Project) buildEnv(npm plan.Release) map[string]string {
 		"npm_config_update_notifier": "false",
 		"npm_config_progress":        "false",
 		"NEXT_TELEMETRY_DISABLED":    "1",
-		"NG_CLI_ANALYTICS":           "false",
-		"ASTRO_TELEMETRY_DISABLED":   "1",
-		"NUXT_TELEMETRY_DISABLED":    "1",
+		// node-gyp's Python would write next to its programs in the toolchain, which then counts as changed by the build.
+		"PYTHONDONTWRITEBYTECODE":  "1",
+		"NG_CLI_ANALYTICS":         "false",
+		"ASTRO_TELEMETRY_DISABLED": "1",
+		"NUXT_TELEMETRY_DISABLED":  "1",
 	}
 	// npm 11 warns of the older name, and the node-gyp in npm 10 does not know the newer one.
 	name := "npm_package_config_node_gyp_nodedir"

@@ -14,12 +14,12 @@ import (
 	"syscall"
 
 	"github.com/BurntSushi/toml"
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -185,7 +185,7 @@ func (b *build) deliver(ctx context.Context, image v1.Image) error {
 	}
 	reference, err := name.ParseReference(b.options.Publish)
 	if err == nil {
-		err = remote.Write(reference, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+		err = remote.Write(reference, image, oci.Options(ctx)...)
 	}
 	if err != nil {
 		return &problem.Problem{

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -29,8 +28,7 @@ func Open(ctx context.Context, given string) (v1.Image, error) {
 	if err != nil {
 		return nil, errors.New("it is neither a folder, nor a file, nor an image reference")
 	}
-	return remote.Image(reference, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
+	return remote.Image(reference, append(Options(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))...)
 }
 
 func fromLayout(dir string) (v1.Image, error) {
