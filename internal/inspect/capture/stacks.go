@@ -144,7 +144,9 @@ func applicationFrames(frames []frame) []frame {
 		}
 	}
 	// Node.js' own frames alone are the event loop between two turns, or at its lists of timers and callbacks.
-	if !slices.ContainsFunc(list, func(f frame) bool { return !strings.HasPrefix(f.File, "node:internal/timers") && !strings.HasPrefix(f.File, "node:internal/process/") }) {
+	if !slices.ContainsFunc(list, func(f frame) bool {
+		return !strings.HasPrefix(f.File, "node:internal/timers") && !strings.HasPrefix(f.File, "node:internal/process/")
+	}) {
 		return nil
 	}
 	if !slices.ContainsFunc(list, func(f frame) bool { return f.File != "" && !strings.HasPrefix(f.File, "node:") }) && len(list) < 2 {

@@ -74,8 +74,9 @@ func (p *Project) Add(releases inventory.Catalog, atLaunch string, withPackages 
 		return a, nil
 	}
 	in := *a.Install
-	in.List, err = p.list(in, lockfile.Linux(release.Arch, releases.Libc))
-	a.Install = &in
+	var lacks []string
+	in.List, lacks, err = p.list(in, lockfile.Linux(release.Arch, releases.Libc))
+	a.Install, a.Notes.Warnings = &in, append(a.Notes.Warnings, lacks...)
 	return a, err
 }
 

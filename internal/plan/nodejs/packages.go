@@ -10,6 +10,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
@@ -150,8 +151,8 @@ func (p *Project) inputs() []string {
 	return slices.Compact(names)
 }
 
-// list gives the packages of the lockfile.
-func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList, error) {
+// list gives the packages of the lockfile, and warnings of those that it lacks.
+func (p *Project) list(in plan.Install, on lockfile.Platform) (list plan.PackageList, warnings []string, err error) {
 	var also []string
 	if in.Launch.Production != nil && !in.Launch.None {
 		also = in.Launch.Production.Also
@@ -159,9 +160,8 @@ func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList,
 	text := p.manager.Text
 	if p.manager.Name == "npm" && in.Lockfile.Name != "" {
 		// It may be large, and decides nothing before.
-		var err error
 		if text, _, err = p.app.Read(path.Join(p.root, in.Lockfile.Name)); err != nil {
-			return plan.PackageList{}, err
+			return list, nil, err
 		}
 	}
 	own := []lockfile.Wanted{p.wanted(p.top, "", also)}
@@ -170,21 +170,46 @@ func (p *Project) list(in plan.Install, on lockfile.Platform) (plan.PackageList,
 		own, all = append(own, p.wanted(m.Manifest, m.dir, also)), append(all, m.dir)
 	}
 	graph := lockfile.Read(in.Lockfile.Name, text, own, on)
-	list := plan.PackageList{Type: in.List.Type}
+	list.Type = in.List.Type
 	for _, key := range graph.Needed(all, true) {
 		q := graph.Packages[key]
 		slices.Sort(q.Needs)
 		list.Packages = append(list.Packages, plan.Package{Key: key, Name: q.Name, Version: q.Version, Integrity: q.Integrity, License: q.License, Tarball: q.Tarball, Needs: slices.Compact(q.Needs)})
 	}
 	if in.Launch.None {
-		return list, nil
+		return list, nil, nil
 	}
 	var roots []string
 	for _, root := range p.roots() {
 		roots = append(roots, strings.TrimPrefix(strings.TrimPrefix(root, p.root), "/"))
 	}
 	list.AtLaunch, list.DependsOn = graph.Needed(roots, false), graph.Direct(roots)
-	return list, nil
+	warnings, err = p.checkVariants(graph, list.AtLaunch)
+	return list, warnings, err
+}
+
+// checkVariants refuses a lockfile that lacks the variant of a package for this platform, where the running application needs
+// that; where the application may do without, it warns.
+func (p *Project) checkVariants(graph lockfile.Graph, atLaunch []string) (warnings []string, err error) {
+	file := p.manager.Lockfile
+	for _, l := range graph.Lacks {
+		if !slices.Contains(atLaunch, l.By) {
+			continue
+		}
+		by := graph.Packages[l.By].Name
+		if l.Optional {
+			warnings = append(warnings, fmt.Sprintf("%s lacks %s, which %s loads on Linux: delete node_modules and %s, run `%s`, and commit the lockfile.", file, l.Name, by, file, p.manager.Lock))
+			continue
+		}
+		return nil, &problem.Problem{
+			ID:    "node/lockfile-of-another-system",
+			Title: "the lockfile lacks a package for Linux: " + l.Name,
+			Where: problem.Position{File: path.Join(p.root, file)},
+			Why:   by + " loads it when the application starts, and the lockfile has it for another system alone",
+			Hints: []string{"npm leaves it out when it finds packages of another system in place: delete node_modules and " + file + ", run `" + p.manager.Lock + "`, and commit the lockfile."},
+		}
+	}
+	return warnings, nil
 }
 
 // wanted is what a package.json in a folder wants; also are development dependencies that the application needs at launch.

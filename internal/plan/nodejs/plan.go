@@ -75,9 +75,11 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	var listed []plan.Package
 	if install != nil {
 		in := *install
-		if in.List, err = p.list(in, lockfile.Linux(release.Arch, releases.Libc)); err != nil {
+		var lacks []string
+		if in.List, lacks, err = p.list(in, lockfile.Linux(release.Arch, releases.Libc)); err != nil {
 			return plan.Plan{}, err
 		}
+		notes.Warnings = append(notes.Warnings, lacks...)
 		installs, listed = []plan.Install{in}, in.List.Packages
 		if (has(listed, "app-root-path") || in.Lockfile.Name == "") && image.Environment.Variables != nil {
 			// What it finds by itself is the layer of the packages: https://github.com/inxilpro/node-app-root-path#how-it-works.

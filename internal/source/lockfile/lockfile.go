@@ -126,6 +126,8 @@ func (r requires) fits(p Platform) bool {
 // Graph is all packages of a lockfile by a key of their own, which no two share.
 type Graph struct {
 	Packages map[string]Package
+	// Lacks are packages for this platform that the lockfile does not have; only npm's may lack some.
+	Lacks []Lacking
 	// find gives the key of what a package.json's dependency is; ok is false when it is not installed, or is one of the
 	// application's own packages.
 	find func(from Wanted, name, wanted string) (key string, ok bool)

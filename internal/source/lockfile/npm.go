@@ -3,6 +3,7 @@ package lockfile
 import (
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (g *Graph) readNPM(text []byte) {
 		Packages map[string]struct {
 			Name, Version, Resolved, Integrity string
 			License                            any
-			Link                               bool
+			Link, Optional, DevOptional        bool
 			requires
 			Dependencies, OptionalDependencies, PeerDependencies map[string]string
 		}
@@ -54,6 +55,10 @@ func (g *Graph) readNPM(text []byte) {
 			}
 		}
 		g.Packages[key] = p
+		if name := g.on.lacking(e.OptionalDependencies, func(name string) bool { _, has := resolve(key, name); return has }); name != "" {
+			g.Lacks = append(g.Lacks, Lacking{By: key, Name: name, Optional: e.Optional || e.DevOptional})
+		}
 	}
+	slices.SortFunc(g.Lacks, func(a, b Lacking) int { return strings.Compare(a.By, b.By) })
 	g.find = func(from Wanted, name, _ string) (string, bool) { return resolve(from.Dir, name) }
 }
