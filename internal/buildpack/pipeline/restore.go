@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"strings"
+
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
@@ -84,6 +86,9 @@ func (p pipeline) restore() (r restored, err error) {
 			// Nothing needs these packages.
 			r.installs = append(r.installs, d)
 			continue
+		}
+		if found, err := d.trees.Find(); err == nil && len(found) > 0 {
+			p.Log.Line("Packages", strings.Join(found, ", ")+" of the source: replaced by an installation")
 		}
 		if err := d.trees.Remove(); err != nil {
 			return r, err

@@ -21,6 +21,10 @@ type startNeeds struct {
 func (n *startNeeds) add(names ...string) {
 	for _, name := range names {
 		found, atLaunch := n.p.manifest.Uses(name)
+		if !found && n.p.selected() {
+			// Package managers that hoist let a workspace use what the root depends on.
+			found = n.p.top.Has(name)
+		}
 		if name != "" && found && !atLaunch && !slices.Contains(n.list, name) {
 			n.list = append(n.list, name)
 		}
@@ -43,7 +47,7 @@ func (n *startNeeds) addWord(word string, program bool) {
 // bringing gives the development dependency that brings a program, where the lockfile tells it.
 func (n *startNeeds) bringing(program string) string {
 	p := n.p
-	if strings.Contains(program, "/") || strings.HasPrefix(program, "-") || len(p.manifest.DevDependencies) == 0 || p.manager.Lockfile == "" {
+	if strings.Contains(program, "/") || strings.HasPrefix(program, "-") || len(p.development()) == 0 || p.manager.Lockfile == "" {
 		return ""
 	}
 	if n.programs == nil {
@@ -52,7 +56,7 @@ func (n *startNeeds) bringing(program string) string {
 			// What cannot be read is an error where packages are listed.
 			text, _, _ = p.app.Read(path.Join(p.root, p.manager.Lockfile))
 		}
-		n.programs = lockfile.Programs(p.manager.Lockfile, text, func(pkg string) bool { _, is := p.manifest.DevDependencies[pkg]; return is })
+		n.programs = lockfile.Programs(p.manager.Lockfile, text, func(pkg string) bool { return slices.Contains(p.development(), pkg) })
 		if n.programs == nil {
 			n.programs = map[string]string{}
 		}

@@ -218,8 +218,13 @@ func (p *Project) wanted(m packagejson.Manifest, dir string, also []string) lock
 		Dir: dir, Name: m.Name, Dependencies: maps.Clone(m.Dependencies), Optional: m.OptionalDependencies, Dev: m.DevDependencies, Peer: m.PeerDependencies,
 	}
 	for _, name := range also {
-		if version, found := m.DevDependencies[name]; found && path.Join(p.root, dir) == p.dir {
-			w.Dependencies = merge(w.Dependencies, map[string]string{name: version})
+		if path.Join(p.root, dir) != p.dir {
+			continue
+		}
+		for _, wanted := range []map[string]string{m.DevDependencies, p.top.DevDependencies, p.top.OptionalDependencies, p.top.Dependencies} {
+			if version, found := wanted[name]; found && w.Dependencies[name] == "" {
+				w.Dependencies = merge(w.Dependencies, map[string]string{name: version})
+			}
 		}
 	}
 	return w

@@ -267,6 +267,10 @@ func (p *Project) packagesAtLaunch(install *plan.Install, processes []plan.Proce
 // keepsDevelopmentPackages warns of development dependencies that are needed at launch; all names a process that needs all of
 // them.
 func (p *Project) keepsDevelopmentPackages(also []string, all string) string {
+	if ofRoot := slices.DeleteFunc(slices.Clone(also), p.manifest.Has); len(ofRoot) > 0 && all == "" {
+		return fmt.Sprintf("The application uses %s, which only the root of the workspaces depends on: they are kept in the image. Add them to dependencies in %s.",
+			strings.Join(ofRoot, ", "), p.manifest.File)
+	}
 	switch {
 	case all != "":
 		return fmt.Sprintf("Process %s runs scripts that need development dependencies: all of these are kept in the image. "+

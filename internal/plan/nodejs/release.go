@@ -1,6 +1,7 @@
 package nodejs
 
 import (
+	"path"
 	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -51,6 +52,21 @@ func (p *Project) comesFrom(r plan.Release) bool {
 	return true
 }
 
+// voltaManifests are the files that Volta's settings of the application build upon, with nothing but these.
+func (p *Project) voltaManifests() (list []packagejson.Manifest) {
+	dir := p.dir
+	for next := p.manifest.Volta.Extends; next != "" && len(list) < deepest; {
+		dir = path.Join(dir, path.Dir(next))
+		// A file that is not there, or is broken, says nothing: Volta itself complains of it.
+		m, found, err := packagejson.Read(p.app, dir)
+		if !found || err != nil {
+			break
+		}
+		list, next = append(list, packagejson.Manifest{File: m.File, Text: m.Text, Volta: m.Volta}), m.Volta.Extends
+	}
+	return list
+}
+
 // requested gives the versions that the application asks for, the one that counts first. A setting stands alone. With pnpm, the
 // version that pnpm runs scripts with counts before others; what the application itself says before what the root of its workspaces
 // says.
@@ -59,7 +75,7 @@ func (p *Project) requested() ([]nodeversion.Request, error) {
 	if s := p.settings.NodeVersion; s.IsSet() && s.Value != "" {
 		return setting, nil
 	}
-	manifests, dirs := []packagejson.Manifest{p.manifest}, []string{p.dir}
+	manifests, dirs := append([]packagejson.Manifest{p.manifest}, p.voltaManifests()...), []string{p.dir}
 	if p.selected() {
 		manifests, dirs = append(manifests, p.top), append(dirs, p.root)
 	}

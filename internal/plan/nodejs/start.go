@@ -73,14 +73,22 @@ func (p *Project) startable() bool {
 	return process != nil
 }
 
-// startsItself reports whether a workspace is an application: a library has a main file, too.
-func (p *Project) startsItself() bool {
-	f, known := p.framework()
-	if known {
-		_, known = f.run(p)
+// startsItself reports whether a workspace is an application, and why: a library has a main file, too.
+func (p *Project) startsItself() (why string, ok bool) {
+	for _, name := range append([]string{"start"}, productionScripts...) {
+		if p.manifest.Scripts[name] != "" {
+			return "script " + name, true
+		}
 	}
-	return known || p.manifest.Scripts["start"] != "" || p.app.FirstOf(app.InDir(p.dir, entryFiles[:3])) != "" ||
-		slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
+	if f, known := p.framework(); known {
+		if _, known = f.run(p); known {
+			return f.name, true
+		}
+	}
+	if file := p.app.FirstOf(app.InDir(p.dir, entryFiles[:3])); file != "" {
+		return path.Base(file), true
+	}
+	return "", slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
 }
 
 // web is the process that answers requests: what the start script runs, unless that only serves for development; what a
@@ -130,6 +138,11 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		}
 		return p.fromOutput(made), origin, made
 	}
+	for _, name := range productionScripts {
+		if p.manifest.Scripts[name] != "" {
+			return started(p.manager.Name+" run "+name, "from scripts."+name+" in "+p.manifest.Where("scripts", name).String()+"; there is no script start")
+		}
+	}
 	if text, origin := p.entry(); text != "" {
 		return started(text, origin)
 	}
@@ -139,6 +152,9 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 	}
 	return nil, "", output{}
 }
+
+// productionScripts are the names of scripts that start an application for its users, where none is called start.
+var productionScripts = []string{"start:prod", "start:production", "prod", "production"}
 
 // servedIn is what the build makes of a workspace in which the start script of the repository runs a program that only
 // serves for development; its package may be the repository's.

@@ -175,38 +175,52 @@ func (p *Project) noApp(chosen string) error {
 // selected reports whether the application is one of several workspaces.
 func (p *Project) selected() bool { return p.dir != p.root }
 
-// choose takes the one workspace that can be started, where the root itself cannot be.
+// chooseMember takes the one workspace that can be started, where the root itself cannot be.
 func (p *Project) chooseMember() error {
-	if p.selected() || len(p.members) == 0 || p.startable() {
+	if p.selected() || len(p.members) == 0 {
 		return nil
 	}
-	var candidates []string
+	if dirs := p.startedTogether(); len(dirs) > 1 {
+		return p.severalAtOnce(dirs)
+	} else if len(dirs) == 1 {
+		p.choose(dirs[0])
+		return nil
+	}
+	if p.startable() {
+		return nil
+	}
+	var candidates, reasons []string
 	for _, m := range p.members {
 		other := *p
 		other.dir, other.manifest = path.Join(p.root, m.dir), m.Manifest
-		if other.declared = nil; other.startsItself() {
-			candidates = append(candidates, other.dir)
+		other.declared = nil
+		if why, ok := other.startsItself(); ok {
+			candidates, reasons = append(candidates, other.dir), append(reasons, other.dir+" ("+why+")")
 		}
 	}
 	switch len(candidates) {
 	case 0:
 		return nil
 	case 1:
-		i := slices.IndexFunc(p.members, func(m member) bool { return path.Join(p.root, m.dir) == candidates[0] })
-		p.dir, p.manifest = candidates[0], p.members[i].Manifest
-		p.onlyMember = true
+		p.choose(candidates[0])
 		return nil
 	}
 	return &problem.Problem{
 		ID:    "node/several-apps",
 		Title: "this repository holds several applications, and nothing says which one to build",
 		Where: p.top.Where("workspaces"),
-		Why:   "these workspaces can be started: " + strings.Join(candidates, ", "),
+		Why:   "these workspaces can be started: " + strings.Join(reasons, ", "),
 		Hints: []string{
 			"Choose one for this image: BP_NODE_PROJECT_PATH=" + candidates[0] + ", or app = \"" + candidates[0] + "\" in [dev.gantry] of project.toml.",
 			"For an image that starts several, write a Procfile at the root.",
 		},
 	}
+}
+
+// choose takes a workspace for the application.
+func (p *Project) choose(dir string) {
+	m, _ := p.member(dir)
+	p.dir, p.manifest, p.onlyMember = dir, m.Manifest, true
 }
 
 // needs gives the workspaces that some of them need, each after those that it needs itself. With

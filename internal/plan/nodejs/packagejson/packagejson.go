@@ -31,7 +31,7 @@ type Manifest struct {
 	Scripts        map[string]string `json:"scripts"`
 	Engines        engines           `json:"engines"`
 	DevEngines     devEngines        `json:"devEngines"`
-	Volta          struct{ Node string }
+	Volta          volta             `json:"volta"`
 	Prisma         prismaOptions
 	PackageManager string        `json:"packageManager"`
 	PNPM           pnpmOptions   `json:"pnpm"`
@@ -46,6 +46,9 @@ type Manifest struct {
 }
 
 // prismaOptions are those in package.json: https://www.prisma.io/docs/orm/reference/prisma-config-reference.
+// volta: https://docs.volta.sh/advanced/workspaces.
+type volta struct{ Node, Extends string }
+
 type prismaOptions struct{ Schema string }
 
 // UnmarshalJSON passes over what is of another form: it is Prisma's own.

@@ -1,0 +1,90 @@
+package nodejs
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/procfile"
+	"github.com/gantry-buildpack/gantry/internal/source/shell"
+)
+
+// startedTogether gives the workspaces that the root's start script starts all at once with a task runner. A container runs one
+// application, and gives it one PORT. Where a Procfile says what web is, that is what people want.
+func (p *Project) startedTogether() (dirs []string) {
+	if slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" }) {
+		return nil
+	}
+	c := shell.Parse(p.manifest.Scripts["start"])
+	_, args := p.withoutWrappers(c.Env, c.Args)
+	if i := slices.Index(args, "--"); i > 0 && slices.Contains([]string{"dotenv", "dotenvx", "env-cmd", "doppler", "infisical"}, args[0]) {
+		// They set variables for the command behind it.
+		args = args[i+1:]
+	}
+	script, chosen := inAll(args)
+	if script == "" {
+		return nil
+	}
+	for _, m := range p.members {
+		if m.Scripts[script] != "" && (len(chosen) == 0 || slices.Contains(chosen, m.Name) || slices.Contains(chosen, m.dir)) {
+			dirs = append(dirs, path.Join(p.root, m.dir))
+		}
+	}
+	if len(dirs) == 1 && args[0] == "turbo" {
+		// Turborepo's own rules about it are known where commands are taken apart.
+		return nil
+	}
+	return dirs
+}
+
+// inAll recognises a command that runs a script in all workspaces, or in those that it names.
+func inAll(args []string) (script string, chosen []string) {
+	var words []string
+	all := len(args) > 0 && slices.Contains([]string{"turbo", "lerna", "nx"}, args[0])
+	for i := 1; i < len(args); i++ {
+		flag, value, joined := strings.Cut(args[i], "=")
+		if !joined && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch {
+		case slices.Contains([]string{"-r", "--recursive", "-ws", "--workspaces"}, flag):
+			all = true
+		case slices.Contains([]string{"--filter", "-F", "--scope", "--projects", "-p", "-t", "--target", "--targets"}, flag):
+			if strings.HasPrefix(flag, "-t") || strings.HasPrefix(flag, "--target") {
+				words = append(words, value)
+			} else {
+				chosen = append(chosen, strings.Split(strings.TrimPrefix(value, "./"), ",")...)
+			}
+			if !joined {
+				i++
+			}
+		case strings.HasPrefix(args[i], "-"):
+		default:
+			words = append(words, args[i])
+		}
+	}
+	if len(args) > 2 && args[0] == "yarn" && args[1] == "workspaces" {
+		all, words = true, slices.DeleteFunc(words, func(word string) bool { return word == "workspaces" || word == "foreach" })
+	}
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "run" || word == "run-script" || word == "run-many" })
+	if !all || len(words) != 1 {
+		return "", nil
+	}
+	return words[0], chosen
+}
+
+func (p *Project) severalAtOnce(dirs []string) error {
+	script := p.manifest.Scripts["start"]
+	return &problem.Problem{
+		ID:    "node/several-apps",
+		Title: "the start script at the root starts several applications",
+		Where: p.manifest.Where("scripts", "start"),
+		Why:   script + " starts " + strings.Join(dirs, ", ") + "; a container runs one application, and gives it one PORT",
+		Hints: []string{
+			"Choose one for this image: BP_NODE_PROJECT_PATH=" + dirs[0] + ", or app = \"" + dirs[0] + "\" in [dev.gantry] of project.toml.",
+			"For an image with a process type for each, name them all; the first is web: app = \"" + strings.Join(dirs, ",") + "\".",
+			"To run all of them in one container, write a Procfile: web: " + script,
+		},
+	}
+}
