@@ -102,7 +102,7 @@ func TestSchemaSaysWhatABuildSays(t *testing.T) {
 	s := compiled(g)
 	for _, text := range []string{
 		"node.version = \"24\"", "node.allow-unlisted = \"signed\"", "node.allow-unlisted = false", "node.run-scripts = []", "node.run-scripts = [\"a\", \"b\"]",
-		"app = \"apps/web\"", "node.pure-build = true", "config.A.type = \"port\"", "config.A.default = 3", "config.A.values = [1, 2]", "process.web.command = \"x\"",
+		"app = \"apps/web\"", "node.pure-build = true", "node.keep-dev = true", "node.keep-dev = [\"tsx\"]", "config.A.type = \"port\"", "config.A.default = 3", "config.A.values = [1, 2]", "process.web.command = \"x\"",
 		"process.web.command = [\"x\", \"y\"]", "config-group = [{exactly-one-of = [\"A\", \"B\"]}]\nconfig.A.required = false\nconfig.B.required = false",
 	} {
 		g.Expect(valid(g, s, "[dev.gantry]\n"+text)).To(Succeed(), text)

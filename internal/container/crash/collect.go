@@ -226,6 +226,10 @@ func (c *Collector) collectKills() {
 	}
 }
 
+// outOfMemory is part of what Node.js writes when it ends since its heap is full: "FATAL ERROR: Reached heap limit Allocation failed -
+// JavaScript heap out of memory".
+const outOfMemory = "JavaScript heap out of memory"
+
 // Killed makes a record of a process that a signal ended, unless it left one itself. output is what the program wrote last
 // to its standard error.
 func (c *Collector) Killed(pid int, command string, kind Kind, message, output string) {
@@ -235,6 +239,10 @@ func (c *Collector) Killed(pid int, command string, kind Kind, message, output s
 	}
 	r := Record{Time: time.Now(), Kind: kind, PID: pid, Command: command, Message: message}
 	r.addOutput(c.redact().Text(output))
+	if kind == Signal && strings.Contains(output, outOfMemory) {
+		// Its report was not written, or not to the end: the memory for that may have been missing.
+		r.Kind, r.Message = HeapLimit, "the application's heap was full"
+	}
 	c.keep(r)
 }
 

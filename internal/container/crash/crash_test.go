@@ -337,4 +337,8 @@ func TestOutputBeforeAnAbort(t *testing.T) {
 	g.Expect(r.Output[0]).To(Equal("free(): double free, ***"))
 	c.Killed(8, "node a.js", crash.Signal, "the application ended by signal 6 (aborted)", "corrupted size vs. prev_size\n")
 	g.Expect(c.Last().Summary()).To(Equal("gantry: the application ended by signal 6 (aborted)\n  it wrote last\n    corrupted size vs. prev_size\n"))
+	// A heap that is full is one without a report, too.
+	c.Killed(9, "node a.js", crash.Signal, "the application ended by signal 6 (aborted)", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xdfa node::OOMErrorHandler\n")
+	g.Expect(c.Last().Kind).To(Equal(crash.HeapLimit))
+	g.Expect(c.Last().Summary()).To(HavePrefix("gantry: the application's heap was full\n"))
 }

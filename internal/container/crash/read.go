@@ -231,7 +231,7 @@ func (r *Record) addMemory(text []byte) {
 	r.Memory.RSS = cmp.Or(r.Memory.RSS, m.RSS)
 	r.Memory.HeapUsed = cmp.Or(r.Memory.HeapUsed, m.HeapUsed)
 	// Node.js counts the space for young objects to its limit, up to 192 MiB, which is never full when the heap is.
-	if r.Memory.HeapLimit = cmp.Or(m.HeapLimit, r.Memory.HeapLimit); r.Kind == HeapLimit {
+	if r.Memory.HeapLimit = cmp.Or(m.HeapLimit, r.Memory.HeapLimit); r.Kind == HeapLimit && r.Memory.HeapLimit > 0 {
 		r.Message = heapFull(r.Memory.HeapLimit)
 	}
 	maps := sourceMaps{}

@@ -75,7 +75,7 @@ type build struct {
 
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
 func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr io.Writer) (Result, error) {
-	b := &build{options: options, report: r, stdout: stdout, stderr: stderr}
+	b := &build{options: options, report: r, stdout: withoutEcho{stdout}, stderr: withoutEcho{stderr}}
 	if err := b.check(); err != nil {
 		return Result{}, err
 	}

@@ -1,0 +1,88 @@
+package integration
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// What scripts make among the packages belongs to the application, and a package finds the application from its own place, with every
+// package manager: in the first image, and where the layer of the packages is reused.
+func TestMadeAmongPackages(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(t *testing.T) *project{
+		"npm": func(t *testing.T) *project {
+			p := newProject(t, map[string]string{"package.json": `{"name": "app", "version": "1.0.0", "scripts": {"build": "node build.js", "start": "node server.js"}, "dependencies": {"is-odd": "3.0.1"}}`})
+			p.lock()
+			return p
+		},
+		"npm without a lockfile": func(t *testing.T) *project {
+			return newProject(t, map[string]string{"package.json": `{"name": "app", "version": "1.0.0", "scripts": {"build": "node build.js", "start": "node server.js"}, "dependencies": {"is-odd": "3.0.1"}, "devDependencies": {"is-number": "7.0.0"}}`})
+		},
+		"Yarn 1": func(t *testing.T) *project { return copyApp(t, "managers/yarn") },
+		"Yarn 4": func(t *testing.T) *project { return copyApp(t, "managers/yarn-node-modules") },
+		"pnpm":   func(t *testing.T) *project { return copyApp(t, "managers/pnpm") },
+		"Bun":    func(t *testing.T) *project { return copyApp(t, "managers/bun") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := make(t)
+			p.edit("package.json", `"scripts": {`, `"scripts": {"postinstall": "ln -snf ../src node_modules/~ && mkdir -p node_modules/@generated/client && echo 'module.exports = 42' > node_modules/@generated/client/index.js",`)
+			p.write("build.js", `require('fs').writeFileSync('node_modules/made.js', 'module.exports = 43')`)
+			p.write("src/linked.js", `module.exports = 'linked'`)
+			p.write("conf/found.json", `"found"`)
+			p.write("server.js", `const fs = require('fs'), path = require('path')
+let dir = path.dirname(fs.realpathSync(require.resolve('is-odd')))
+while (path.basename(dir) !== 'node_modules' || dir.includes('.pnpm')) dir = path.dirname(dir)
+const answer = () => [require('~/linked'), require('@generated/client'), require('made'), JSON.parse(fs.readFileSync(path.join(dir, '../conf/found.json')))].join(' ')
+require('http').createServer((q, r) => r.end(answer())).listen(process.env.PORT)`)
+			for range 2 {
+				p.build()
+				c := p.start(runDefault)
+				_, body := c.get("/")
+				p.Expect(body).To(Equal("linked 42 43 found"))
+			}
+		})
+	}
+}
+
+// An installation of no packages runs the application's scripts, too.
+func TestScriptsWithoutPackages(t *testing.T) {
+	t.Parallel()
+	for name, manager := range map[string]string{"npm": "", "Yarn 1": `, "packageManager": "yarn@1.22.22"`, "pnpm": `, "packageManager": "pnpm@10.34.9"`} {
+		t.Run(name, func(t *testing.T) {
+			p := newProject(t, map[string]string{
+				"package.json": `{"name": "app", "version": "1.0.0", "scripts": {"postinstall": "echo 'module.exports = 7' > made.js", "start": "node server.js"}` + manager + `}`,
+				"server.js":    `require('http').createServer((q, r) => r.end(String(require('./made')))).listen(process.env.PORT)`,
+			})
+			p.build()
+			_, body := p.start(runDefault).get("/")
+			p.Expect(body).To(Equal("7"))
+		})
+	}
+}
+
+// What cannot start fails the build, with the reason: the first time, and when nothing but the source has changed.
+func TestGreenMeansItStarts(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"name": "app", "version": "1.0.0", "scripts": {"build": "mkdir -p dist && cp main.js dist/", "start": "node dist/main.js"}, "dependencies": {"is-odd": "3.0.1"}, "devDependencies": {"is-negative": "2.1.0"}}`,
+		"main.js":      "const odd = require('is-odd')\nrequire('http').createServer((q, r) => r.end(String(odd(3)))).listen(process.env.PORT)\n",
+	})
+	p.lock()
+	p.build()
+	_, body := p.start(runDefault).get("/")
+	p.Expect(body).To(Equal("true"))
+	p.edit("main.js", "const odd", "const negative = require('is-negative')\nconst odd")
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring(`Failed: process web cannot find is-negative  [build/import-missing]
+  where  dist/main.js:1
+`))
+	p.write("project.toml", "[dev.gantry.node]\nkeep-dev = [\"is-negative\"]\n")
+	p.build()
+	p.Expect(p.start(runDefault)).NotTo(BeNil())
+	p.edit("package.json", "node dist/main.js", "nothing-here dist/main.js")
+	log, err = p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("Failed: there is no program nothing-here in the image  [build/program-missing]"))
+}
