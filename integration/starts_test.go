@@ -1,9 +1,15 @@
 package integration
 
 import (
+	"bytes"
+	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // What scripts make among the packages belongs to the application, and a package finds the application from its own place, with every
@@ -85,4 +91,29 @@ func TestGreenMeansItStarts(t *testing.T) {
 	log, err = p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
 	p.Expect(log).To(ContainSubstring("Failed: there is no program nothing-here in the image  [build/program-missing]"))
+}
+
+// With --verify, an image that does not start is not written, and the build says why.
+func TestVerifiedStart(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"name": "app", "version": "1.0.0", "scripts": {"start": "node server.js"}}`,
+		"server.js":    `if (!process.env.SECRET_KEY) throw new Error('no key'); require('http').createServer((q, r) => r.end('ok')).listen(process.env.PORT)`,
+	})
+	output := filepath.Join(t.TempDir(), "image.tar")
+	verified := func(env map[string]string) (string, error) {
+		var out bytes.Buffer
+		o := p.options()
+		o.Verify, o.RunEnv, o.Output = true, env, output
+		_, err := localbuild.Build(t.Context(), o, buildlog.New(&out, false), &out, &out)
+		return out.String(), err
+	}
+	_, err := verified(nil)
+	p.Expect(err).To(MatchError(MatchRegexp(`^the image was built, and does not start: its default process ended with exit code 1 after [\d.]+m?s; its last lines are shown \[localbuild/does-not-start\]`)))
+	p.Expect(problem.As(err).Output).To(ContainSubstring("Error: no key"))
+	p.Expect(output).NotTo(BeAnExistingFile())
+	log, err := verified(map[string]string{"SECRET_KEY": "x"})
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(log).To(MatchRegexp(`Verify +the image starts, and listens at PORT`))
+	p.Expect(output).To(BeAnExistingFile())
 }

@@ -83,6 +83,8 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	flags.StringVar(&o.Lifecycle, "lifecycle", filepath.Join(tools, "tools"), "the folder of the lifecycle's programs")
 	verbose := flags.BoolP("verbose", "v", false, "show what the lifecycle says, too")
 	env := flags.StringArrayP("env", "e", nil, "a variable for the build: NAME=VALUE, or NAME to pass on this shell's")
+	flags.BoolVar(&o.Verify, "verify", false, "start the image for a moment, and fail where its process ends")
+	runEnv := flags.StringArray("run-env", nil, "a variable for that start: NAME=VALUE, or NAME to pass on this shell's")
 	volumes := flags.StringArray("volume", nil, "a folder or file that the build sees, read-only: SOURCE:TARGET")
 	if err := flags.Parse(arguments); err != nil {
 		return helpOrUsage(err)
@@ -91,7 +93,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 		flags.Usage()
 		return 2, nil
 	}
-	o.App, o.Env = flags.Arg(0), variables(*env)
+	o.App, o.Env, o.RunEnv = flags.Arg(0), variables(*env), variables(*runEnv)
 	o.Color, o.LogLevel = buildlog.Colored(os.Stdout), "error"
 	if *verbose {
 		o.LogLevel = "info"

@@ -52,6 +52,9 @@ type Options struct {
 	Env map[string]string
 	// Volumes are shown to the build.
 	Volumes []Volume
+	// Verify starts the image for a moment before it is delivered, with RunEnv in addition to the image's variables.
+	Verify bool
+	RunEnv map[string]string
 }
 
 // Result is the image that was built.
@@ -150,6 +153,11 @@ func (b *build) run(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("read the image: %w", err)
 	}
 	result := Result{Image: image, Layout: string(b.store.path), Digest: digest}
+	if b.options.Verify {
+		if err := b.verify(ctx, image); err != nil {
+			return result, err
+		}
+	}
 	return result, b.deliver(ctx, image)
 }
 
