@@ -39,9 +39,20 @@ type Lockfile struct {
 	Direct *DirectInstall `json:",omitempty"`
 	// NotDirect is why it cannot be installed without the package manager; empty when that may be tried.
 	NotDirect string `json:",omitempty"`
+	// Verify is how packages are verified beyond their checksums in it; empty for not at all. The package manager cannot do that.
+	Verify Verification `json:",omitempty"`
 	// Prefetch is the package manager's cache that can be filled from it before the package manager starts; empty for none.
 	Prefetch Prefetch `json:",omitempty"`
 }
+
+// Verification is what is asked of packages.
+type Verification string
+
+const (
+	// Pinned wants a checksum of each in the lockfile, Signed a signature of its registry, too.
+	Pinned Verification = "pinned"
+	Signed Verification = "signatures"
+)
 
 // DirectInstall is an installation from the lockfile without the package manager, which runs the install scripts alone.
 type DirectInstall struct {

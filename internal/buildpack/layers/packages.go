@@ -50,6 +50,9 @@ func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInpu
 	if in.Launch.Production != nil {
 		i.All["packages that are run"] = strings.Join(slices.Concat(in.Launch.Production.Roots, in.Launch.Production.Also), " ")
 	}
+	if in.Lockfile.Verify != "" {
+		i.All["how packages are verified"] = string(in.Lockfile.Verify)
+	}
 	if in.Trees.Beside {
 		i.All[BesideInput] = ""
 	}

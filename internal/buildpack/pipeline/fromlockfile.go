@@ -14,6 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/install/direct"
 	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
+	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -36,6 +37,13 @@ func (p pipeline) openDirect(ctx context.Context, d decided) (installer, error) 
 	lockfile, err := direct.Read(ctx, d.Install, p.host(d), store.Path)
 	if names := lockfile.Unpinned; err == nil && len(names) > 0 {
 		p.Log.Line("Packages", fmt.Sprintf("%s without a checksum in %s, taken with the one that the registry publishes: %s", problem.Count(len(names), "package"), d.Install.Lockfile.Name, problem.Some(names)))
+	}
+	if err == nil && d.Install.Lockfile.Verify == plan.Signed {
+		said := "the npm registry has signed each package"
+		if names := lockfile.Elsewhere; len(names) > 0 {
+			said += fmt.Sprintf(", but for %s from elsewhere: %s", problem.Count(len(names), "package"), problem.Some(names))
+		}
+		p.Log.Line("Packages", said)
 	}
 	return fromLockfile{p, lockfile, store}, err
 }

@@ -180,6 +180,9 @@ func (p pipeline) installer(ctx context.Context, d decided) (installer, error) {
 		}
 		why = reason
 	}
+	if d.Lockfile.Verify != "" {
+		return nil, notVerified(d, why)
+	}
 	p.Log.Line("Packages", d.Manager.Name+" installs them itself: "+why)
 	return byManager{p}, nil
 }

@@ -62,8 +62,22 @@ func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 
 // leaveToManager has the package manager install, from nothing, what turned out not to be installed from the lockfile.
 func (p pipeline) leaveToManager(d decided, why string) (installer, error) {
+	if d.Lockfile.Verify != "" {
+		return nil, notVerified(d, why)
+	}
 	p.Log.Line("Packages", d.Manager.Name+" installs them itself: "+why)
 	return byManager{p}, d.trees.Remove()
+}
+
+// notVerified is the error of packages that only the package manager can install, where it is asked to do what it cannot.
+func notVerified(d decided, why string) error {
+	return &problem.Problem{
+		ID:    "node/verify-unsupported",
+		Title: "packages cannot be verified as the settings want it",
+		Where: problem.Position{File: d.Lockfile.Name},
+		Why:   "only " + d.Manager.Name + " can install them: " + why,
+		Hints: []string{"Correct what the reason says, or leave the setting BP_NPM_VERIFY out."},
+	}
 }
 
 // finished is an installation whose packages are where they stay.

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/install/fetch"
 	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/install/npm"
 	"github.com/gantry-buildpack/gantry/internal/install/prune"
+	"github.com/gantry-buildpack/gantry/internal/install/signature"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -29,6 +31,8 @@ type Host struct {
 	Arch, Libc, Runtime string
 	// Client fetches packages.
 	Client *fetch.Client
+	// Keys are those of the npm registry's signatures; nil for the ones that are known.
+	Keys signature.Keys
 }
 
 // Lockfile is one that packages are installed from.
@@ -37,8 +41,9 @@ type Lockfile struct {
 	in     plan.Install
 	app    string
 	client *fetch.Client
-	// Unpinned are the packages that have no checksum in the lockfile.
-	Unpinned []string
+	// Unpinned are the packages that have no checksum in the lockfile, Elsewhere, where signatures are wanted, those that do not come
+	// from the npm registry.
+	Unpinned, Elsewhere []string
 }
 
 // Unsupported gives the reason why the package manager must install, if that is what an error says.
@@ -59,7 +64,21 @@ func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile,
 	}
 	l := Lockfile{tree: tree, in: in, app: h.App, client: h.Client}
 	describe := func(ctx context.Context, file fetch.File) ([]byte, error) { return l.client.Text(ctx, file) }
-	l.Unpinned, err = tree.Complete(ctx, store, describe)
+	if l.Unpinned, err = tree.Complete(ctx, store, describe); err != nil || in.Lockfile.Verify == "" {
+		return l, err
+	}
+	if len(l.Unpinned) > 0 {
+		return l, tree.Unpinned(l.Unpinned)
+	}
+	if in.Lockfile.Verify == plan.Signed {
+		keys := h.Keys
+		if keys == nil {
+			if keys, err = signature.NPM(time.Now()); err != nil {
+				return l, err
+			}
+		}
+		l.Elsewhere, err = tree.Signatures(ctx, store, keys, describe)
+	}
 	return l, err
 }
 

@@ -234,7 +234,7 @@ func (t *Tree) Prune(store string) error {
 		return problem.Disk("read the store of packages", err)
 	}
 	for _, e := range entries {
-		if !needed[e.Name()] && e.Name() != publishedFile {
+		if !needed[e.Name()] && e.Name() != publishedFile && e.Name() != signedFile {
 			if err := os.RemoveAll(filepath.Join(store, e.Name())); err != nil {
 				return problem.Disk("prune the store of packages", err)
 			}

@@ -74,8 +74,29 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 	}
 	in.Launch.ToKeep = "Move the package to dependencies in package.json; or keep it with keep-dev in [dev.gantry.node] of project.toml."
 	in = m.Install(in, p.packageSource())
+	if v := p.settings.NPMVerify; v.Value != "lockfile" {
+		if in.Lockfile.Direct == nil || in.Lockfile.NotDirect != "" {
+			return packages{}, p.notVerified(in.Lockfile.NotDirect)
+		}
+		in.Lockfile.Verify = plan.Verification(v.Value)
+	}
 	in.Commands.Hooks = p.hooks()
 	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil
+}
+
+// notVerified is the error of a setting that cannot be honoured.
+func (p *Project) notVerified(why string) error {
+	v := p.settings.NPMVerify
+	if why == "" {
+		why = p.manager.Title + " installs the packages"
+	}
+	return &problem.Problem{
+		ID:    "node/verify-unsupported",
+		Title: "packages cannot be verified as " + v.Origin + " wants it",
+		Where: v.Where,
+		Why:   "Gantry does that where it installs from npm's lockfile itself, and here " + why,
+		Hints: []string{"Leave the setting out: package managers verify the checksums in their lockfiles. Or install with npm and a package-lock.json."},
+	}
 }
 
 // packageNotes are what there is to say of the installation.

@@ -55,6 +55,8 @@ type Settings struct {
 	NodePureBuild Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
+	// NPMVerify is lockfile, pinned or signatures.
+	NPMVerify Setting
 	// RubyVersion is a requirement of RubyGems; empty when not set.
 	RubyVersion Setting
 	// RubyArchive is the address of a Ruby that the user has built, with "#sha256=" and its checksum; empty for a pinned one.
