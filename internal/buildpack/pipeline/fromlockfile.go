@@ -39,7 +39,7 @@ func (p pipeline) openDirect(ctx context.Context, d decided) (installer, error) 
 		p.Log.Line("Packages", fmt.Sprintf("%s without a checksum in %s, taken with the one that the registry publishes: %s", problem.Count(len(names), "package"), d.Install.Lockfile.Name, problem.Some(names)))
 	}
 	if err == nil && d.Install.Lockfile.Verify == plan.Signed {
-		said := "the npm registry has signed each package"
+		said := "the registry has signed each package"
 		if names := lockfile.Elsewhere; len(names) > 0 {
 			said += fmt.Sprintf(", but for %s from elsewhere: %s", problem.Count(len(names), "package"), problem.Some(names))
 		}
