@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/spf13/pflag"
@@ -24,6 +25,7 @@ const usage = `Builds an application into an OCI image, without a container engi
 
   localbuild APP_DIR [options]      build
   localbuild run LAYOUT [options]   start an image that was built, with a read-only root file system
+  localbuild gc [--verify]          remove what nobody has used for 30 days, and with --verify what is damaged
   localbuild prepare                make the run image of Debian packages now, so that the first build finds it
   localbuild base run|build TAG     make an image for builders (scripts/builder.sh); --output FILE.tar, --publish, --shell
 
@@ -55,6 +57,9 @@ func start(ctx context.Context, arguments []string) (int, error) {
 		r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 		_, _, err := localbuild.RunImage(ctx, "", homeFolder(), r)
 		return 0, err
+	}
+	if len(arguments) > 0 && arguments[0] == "gc" {
+		return collectGarbage(arguments[1:])
 	}
 	if len(arguments) > 0 && arguments[0] == "base" {
 		return baseImage(ctx, arguments[1:])
@@ -149,6 +154,22 @@ func runImage(ctx context.Context, arguments []string) (int, error) {
 		return 0, err
 	}
 	return container.Wait()
+}
+
+func collectGarbage(arguments []string) (int, error) {
+	flags := newFlags()
+	var c localbuild.Collect
+	flags.StringVar(&c.Home, "home", homeFolder(), "where run images and caches are kept")
+	flags.DurationVar(&c.Unused, "unused", 30*24*time.Hour, "for how long nobody may have used what is removed")
+	flags.BoolVar(&c.Verify, "verify", false, "read every file that is kept, and remove those that are damaged")
+	if err := flags.Parse(arguments); err != nil {
+		return helpOrUsage(err)
+	}
+	if flags.NArg() > 0 {
+		flags.Usage()
+		return 2, nil
+	}
+	return 0, localbuild.GC(c, buildlog.New(os.Stdout, buildlog.Colored(os.Stdout)), time.Now())
 }
 
 func helpOrUsage(err error) (int, error) {

@@ -1,0 +1,67 @@
+package localbuild
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+)
+
+func TestGC(t *testing.T) {
+	g, home := NewWithT(t), t.TempDir()
+	now := time.Now()
+	touch := func(name string, age time.Duration) string {
+		file := filepath.Join(home, name)
+		g.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+		g.Expect(os.WriteFile(file, make([]byte, 1000), 0o644)).To(Succeed())
+		for dir := file; dir != home; dir = filepath.Dir(dir) {
+			g.Expect(os.Chtimes(dir, now.Add(-age), now.Add(-age))).To(Succeed())
+		}
+		return file
+	}
+	const day = 24 * time.Hour
+	old := touch("apps/old-1/image/index.json", 40*day)
+	used := touch("apps/used-1/image/index.json", 3*day)
+	left := touch("apps/used-1/work-7/layers/x", 3*day)
+	root := touch("run/root-abc/bin/sh", 3*day)
+	killed := touch("run/run-12/root/x", 3*day)
+	running := touch("run/run-13/root/x", time.Minute)
+	locked := touch("apps/busy-1/image/index.json", 40*day)
+	unlock, free, err := tryLock(filepath.Join(home, "apps/busy-1"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(free).To(BeTrue())
+	defer unlock()
+	whole := put(g, filepath.Join(home, "run-images/debian"), "whole")
+	damaged := put(g, filepath.Join(home, "apps/used-1/image"), "damaged")
+	_, err = blobsOf(filepath.Join(home, "apps/used-1/image")).heal()
+	g.Expect(err).NotTo(HaveOccurred())
+	// The clock of a file system can hide a change; --verify reads the file all the same.
+	info, err := os.Stat(damaged)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(damaged, []byte("DAMAGED"), 0o644)).To(Succeed())
+	g.Expect(os.Chtimes(damaged, info.ModTime(), info.ModTime())).To(Succeed())
+
+	var out bytes.Buffer
+	c := Collect{Home: home, Unused: 30 * day}
+	g.Expect(GC(c, buildlog.New(&out, false), now)).To(Succeed())
+	for _, file := range []string{old, left, killed} {
+		g.Expect(file).NotTo(BeAnExistingFile())
+	}
+	for _, file := range []string{used, root, running, locked, whole, damaged} {
+		g.Expect(file).To(BeAnExistingFile())
+	}
+	g.Expect(out.String()).To(Equal("  Removed     3 folders, 3 kB\n"))
+
+	out.Reset()
+	c.Verify = true
+	g.Expect(GC(c, buildlog.New(&out, false), now)).To(Succeed())
+	g.Expect(damaged).NotTo(BeAnExistingFile())
+	g.Expect(root).NotTo(BeAnExistingFile())
+	g.Expect(whole).To(BeAnExistingFile())
+	g.Expect(out.String()).To(ContainSubstring("Verified    1 file damaged, which the next build makes again\n"))
+}
