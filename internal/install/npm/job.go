@@ -2,6 +2,7 @@ package npm
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,7 +66,11 @@ func (j *job) unpack(file string) error {
 		return problem.Disk("read the store of packages", err)
 	}
 	defer func() { _ = in.Close() }()
-	return j.tree.explain(j.node, npmtar.Unpack(in, npmtar.NPM, j.folders...))
+	err = npmtar.Unpack(in, npmtar.NPM, j.folders...)
+	if errors.Is(err, npmtar.ErrUnusual) {
+		return unsupported("the archive of %s is not what npm publishes (%s)", j.node.title(), strings.TrimPrefix(err.Error(), npmtar.ErrUnusual.Error()+": "))
+	}
+	return j.tree.explain(j.node, err)
 }
 
 // storeName gives the name of a package's tarball in the store.

@@ -45,7 +45,7 @@ const (
 )
 
 // ErrUnusual says that a package holds what a package manager alone knows to unpack, such as links, and names that stand twice
-// or lead away.
+// or lead away, or that are not plain.
 var ErrUnusual = errors.New("the package holds more than files")
 
 // Unpack writes a package's files into folders, which need not exist. The first part of a name, whatever it is, goes.
@@ -55,7 +55,7 @@ var ErrUnusual = errors.New("the package holds more than files")
 func Unpack(tarball io.Reader, rules Rules, folders ...string) error {
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
-	w := writer{rules: rules, folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, buffer: u.content}
+	w := writer{rules: rules, folders: folders, made: map[string]bool{}, modes: map[string]uint32{}, ignores: map[string]bool{}, buffer: u.content}
 	return u.each(tarball, func(header *tar.Header, content io.Reader) error {
 		name, ok := placeOf(header)
 		switch {
@@ -87,7 +87,8 @@ func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content 
 		u.zipped.Multistream(false)
 		source = archive.Bounded(members{u.zipped, u.buffered}, counted.Count)
 	}
-	for reader := tar.NewReader(source); ; {
+	watched := &plain{from: source}
+	for reader := tar.NewReader(watched); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -103,20 +104,49 @@ func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content 
 				Hints: []string{"Tell its maintainer. BP_NODE_INSTALLER=npm installs it as npm reads it."},
 			}
 		}
+		if watched.why == "" && isDrive(header.Name) {
+			watched.why = "a name begins as a drive of Windows"
+		}
+		if watched.why != "" {
+			return fmt.Errorf("%w: %s", ErrUnusual, watched.why)
+		}
 		if err := use(header, reader); err != nil {
 			return err
 		}
 	}
 	// What is left of the stream is read, so that its checksum is of the whole file.
-	if _, err := io.Copy(io.Discard, source); err != nil {
+	if _, err := io.Copy(io.Discard, watched); err != nil {
 		return damaged(err)
 	}
-	_, err := io.Copy(io.Discard, u.buffered)
-	return err
+	if why := watched.end(); why != "" {
+		return fmt.Errorf("%w: %s", ErrUnusual, why)
+	}
+	return onlyZeros(u.buffered)
 }
 
-// members reads the compressed streams that follow each other. Anything else behind them is passed over, as Node.js does:
-// some old packages are padded with zeros.
+// onlyZeros reads the rest of a file: some old packages are padded with zeros, and Node.js refuses anything else.
+func onlyZeros(rest *bufio.Reader) error {
+	for {
+		part, err := rest.Peek(1)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		part, _ = rest.Peek(rest.Buffered())
+		for _, b := range part {
+			if b != 0 {
+				return fmt.Errorf("%w: there is something behind it", ErrUnusual)
+			}
+		}
+		if _, err := rest.Discard(len(part)); err != nil {
+			return err
+		}
+	}
+}
+
+// members reads the compressed streams that follow each other.
 type members struct {
 	zipped *gzip.Reader
 	source *bufio.Reader
@@ -126,7 +156,8 @@ func (m members) Read(p []byte) (int, error) {
 	n, err := m.zipped.Read(p)
 	if errors.Is(err, io.EOF) && isGzip(m.source) {
 		if err := m.zipped.Reset(m.source); err != nil {
-			return n, err
+			// io.EOF would be the end of the archive.
+			return n, fmt.Errorf("what follows the archive is damaged: %w", io.ErrUnexpectedEOF)
 		}
 		m.zipped.Multistream(false)
 		return n, nil
@@ -197,8 +228,10 @@ type writer struct {
 	folders []string
 	made    map[string]bool
 	// modes are those of the files that are there: of a file that stands twice, the first mode stays.
-	modes  map[string]uint32
-	buffer []byte
+	modes map[string]uint32
+	// ignores are the files .npmignore that the archive has itself: a .gitignore takes the place of none of them.
+	ignores map[string]bool
+	buffer  []byte
 }
 
 func (w *writer) write(name string, mode uint32, size int64, content io.Reader) error {
@@ -206,9 +239,12 @@ func (w *writer) write(name string, mode uint32, size int64, content io.Reader) 
 	if w.rules == Yarn1 && twice {
 		return ErrUnusual
 	}
+	if w.rules == NPM && path.Base(name) == ".npmignore" {
+		w.ignores[name] = true
+	}
 	if w.rules == NPM && path.Base(name) == ".gitignore" {
 		name = path.Join(path.Dir(name), ".npmignore")
-		if _, there := w.modes[name]; there {
+		if w.ignores[name] {
 			return nil
 		}
 	}
