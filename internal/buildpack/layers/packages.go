@@ -31,8 +31,20 @@ func (i PackageInputs) Installed() layer.Inputs { return i.All.But(WrittenInput,
 
 // Beside gives the input of that name, as the application's folder is now.
 func Beside(t trees.Trees, p plan.Plan) (string, error) {
-	names, err := t.NamesBeside(p.Image.Source.Remove)
+	names, err := t.NamesBeside(NotBeside(p))
 	return layer.Digest([]byte(strings.Join(names, "\n"))), err
+}
+
+// NotBeside are files and folders that packages do not find next to them: what the image does not have, and the folders that only
+// hold packages of another language, which are there at some times of a build.
+func NotBeside(p plan.Plan) []string {
+	list := slices.Clone(p.Image.Source.Remove)
+	for _, in := range p.Installs {
+		if !in.Trees.Beside {
+			list = append(list, trees.Parents(in.Trees.Dirs)...)
+		}
+	}
+	return list
 }
 
 // InputsOf gathers them. Files of the application that cannot be read are an error.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -43,7 +44,7 @@ func toyPlan() plan.Plan {
 				Prune:      plan.Command{Title: "toys prune", Args: []string{"toys", "prune"}},
 			},
 			Inputs: plan.InstallInputs{Files: []string{"toys.lock"}, Variables: []string{"TOYS_*"}, Flags: []string{"TOYFLAGS"}},
-			Trees:  plan.Trees{Dirs: []string{"toys"}, Scratch: []string{".cache"}},
+			Trees:  plan.Trees{Dirs: []string{"toys"}, Scratch: []string{".cache"}, Beside: true},
 			List:   plan.PackageList{Type: "generic"},
 		}},
 		Build: plan.Build{
@@ -208,18 +209,24 @@ func (w *workshop) export(result libcnb.BuildResult) {
 	}
 }
 
-// read gives the files below a folder, by their names behind a prefix.
+// appFolder is the folder of the application, which is another one for each build here.
+var appFolder = regexp.MustCompile(`.*/app-\d+`)
+
+// read gives the files and links below a folder, by their names behind a prefix.
 func (w *workshop) read(dir, prefix string) map[string]string {
 	files := map[string]string{}
 	if _, err := os.Stat(dir); err != nil {
 		return files
 	}
 	w.Expect(filepath.WalkDir(dir, func(file string, entry os.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, file)
+		if target, linkErr := os.Readlink(file); linkErr == nil {
+			files[prefix+name] = "-> " + appFolder.ReplaceAllString(target, "app")
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		content, err := os.ReadFile(file)
-		name, _ := filepath.Rel(dir, file)
 		files[prefix+name] = string(content)
 		return err
 	})).To(Succeed())

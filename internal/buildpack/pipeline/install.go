@@ -45,21 +45,15 @@ func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
 		return out, false, nil
 	}
 	for _, d := range r.installs {
-		if !d.unchanged() {
+		// The steps add the same files to the same source.
+		beside := d.hasLayer() && d.Trees.Beside && d.last.Metadata[besideKey] != d.inputs.All[layers.BesideInput]
+		if !d.unchanged() || beside {
 			return out, false, nil
 		}
 	}
 	if r.output.Restore(r.output.last) != nil {
 		// It is damaged.
 		return out, false, nil
-	}
-	for _, d := range r.installs {
-		if d.hasLayer() && d.Trees.Beside {
-			beside := d.inputs.All
-			if beside[layers.BesideInput], err = layers.Beside(d.trees, p.Plan); err != nil || beside.CauseBut(d.last.Metadata, layers.WrittenInput) != "" {
-				return out, false, err
-			}
-		}
 	}
 	p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
 	for _, d := range r.installs {

@@ -148,12 +148,15 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 	}
 	f.caches = done.caches
 	if b.Trees.Beside {
-		if err := b.trees.LinkBeside(f.layer.Path, done.links, p.Image.Source.Remove); err != nil {
+		if err := b.trees.LinkBeside(f.layer.Path, done.links, layers.NotBeside(p.Plan)); err != nil {
 			return f, err
 		}
 	}
 	f.layer.Metadata = f.inputs.All.Metadata()
 	f.layer.Metadata[linksKey] = done.links
+	if b.Trees.Beside {
+		f.layer.Metadata[besideKey] = b.inputs.All[layers.BesideInput]
+	}
 	if others := otherPackages(b.Install, f.layer.Path); len(others) > 0 {
 		f.layer.Metadata[othersKey] = others
 	}
@@ -191,6 +194,9 @@ func (p pipeline) place(ctx context.Context, b built, by installer, dir string) 
 	links, err := by.fromBuild(ctx, b, dir)
 	return launched{links: links}, err
 }
+
+// besideKey is the name, in a layer's metadata, of what layers.BesideInput was before the application was built.
+const besideKey = "names in the source"
 
 // linksKey is the name, in a layer's metadata, of the places where the application needs links to it.
 const linksKey = "links"

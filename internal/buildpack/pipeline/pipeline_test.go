@@ -74,6 +74,10 @@ func TestCauses(t *testing.T) {
 			change: func(w *workshop) { w.distribution = "14" }, log: "Layer       toybox: created (distribution changed from debian 13 to debian 14)",
 			ran: []string{"toys install", "toy build", "toys prune"},
 		},
+		"a file next to the packages": {
+			change: func(w *workshop) { w.write(w.source, "rules.toy", "") }, log: "Layer       toybox: created (the names of the application's files next to the packages changed)",
+			ran: []string{"toy build", "toys prune"},
+		},
 		"a variable": {
 			change: func(w *workshop) { w.env["TOYS_COLOR"] = "red" }, log: "Layer       toybox: created (the variable TOYS_COLOR is new)",
 			ran: []string{"toys install", "toy build", "toys prune"},
@@ -255,7 +259,7 @@ func TestUnreadableMetadata(t *testing.T) {
 	w.Expect(w.build()).To(Succeed())
 	w.Expect(w.image).To(Equal(clean))
 	w.Expect(w.layerNames()).To(Equal(names))
-	w.Expect(w.read(w.app, "")).To(And(HaveLen(3), HaveKey("built/main")), "source and output alone")
+	w.Expect(w.read(w.app, "")).To(And(HaveLen(4), HaveKey("built/main")), "source and output alone")
 }
 
 // Packages of another language that only steps use are not installed where no step does.
@@ -344,6 +348,7 @@ func TestReusedIsWhatACleanBuildMakes(t *testing.T) {
 			w.write(w.source, "toys.lock", []string{"robot", "robot ball", "ball !ruler"}[n%3])
 		},
 		func(w *workshop, n int) { w.plan.Build.Pure = n%2 == 0 },
+		func(w *workshop, n int) { w.write(w.source, []string{"more", "conf/file", "main.toy~"}[n%3], "") },
 		func(w *workshop, n int) { w.distribution = []string{"13", "14"}[n%2] },
 		func(w *workshop, n int) {
 			w.plan.Toolchains[0].Runtime.Release.Version = []string{"1.2.3", "1.2.4"}[n%2]

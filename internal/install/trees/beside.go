@@ -13,8 +13,8 @@ import (
 // find it there. Node.js resolves the application's link to its layer first, so that such a package looks next to the trees in
 // the layer: there are links to the application's files.
 
-// parents are the folders of the application that trees are in, and those above them, relative to it.
-func parents(trees []string) (list []string) {
+// Parents are the folders of the application that trees are in, and those above them, relative to it.
+func Parents(trees []string) (list []string) {
 	for _, name := range trees {
 		for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
 			list = append(list, dir)
@@ -33,7 +33,7 @@ func (t Trees) NamesBeside(removed []string) ([]string, error) {
 }
 
 func (t Trees) beside(trees, removed []string) (names []string, err error) {
-	for _, dir := range parents(trees) {
+	for _, dir := range Parents(trees) {
 		entries, err := os.ReadDir(filepath.Join(t.App, dir))
 		if os.IsNotExist(err) {
 			continue
