@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building run images needs (mmdebstrap), with --docker an engine, with --browser what pages are tested
-# in, with --redis a server that jobs are tested with, with --jemalloc an allocator, and with --arm64 an emulator, from the
-# distribution's packages.
+# in, with --redis a server that jobs are tested with, with --jemalloc an allocator, with --arm64 an emulator, and with --faults what
+# makes system calls fail, from the distribution's packages.
 # What is there already is left alone. Without root it says what is missing.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ for wish in "$@"; do
     --browser) command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium) ;;
     --arm64) command -v qemu-aarch64-static >/dev/null || missing+=(qemu-user-static) ;;
     --jemalloc) compgen -G '/usr/lib/*/libjemalloc.so.2' >/dev/null || missing+=(libjemalloc2) ;;
+    --faults) command -v strace >/dev/null || missing+=(strace) ;;
     --redis) command -v redis-server >/dev/null || missing+=(redis-server) ;;
   esac
 done

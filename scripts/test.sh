@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh --docker --browser --redis --jemalloc --arm64 || echo "Going on without; the tests that need it say so"
+scripts/setup.sh --docker --browser --redis --jemalloc --arm64 --faults || echo "Going on without; the tests that need it say so"
 scripts/build.sh
 scripts/tools.sh
 
