@@ -14,5 +14,7 @@ if [ -n "$unformatted" ]; then
 fi
 go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+# Where most goroutines are; the night runs the race detector everywhere.
+go test -race -count=1 ./internal/buildpack/... ./internal/install/{fetch,imports,npmtar} ./internal/platform/oci ./internal/problem/... | grep -v 'no test files'
 # A line for each package, then the tests that failed, with all they said, and those that were skipped, with their reasons.
 go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --format-icons text -- -count=1 -timeout 80m ./... "$@"

@@ -51,7 +51,8 @@ type limited struct {
 func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
 	p := &progress{limit: l.perStep}
-	p.timer = time.AfterFunc(l.untilAnswers, func() { cancel(errStalls{request.URL.Host, l.perStep}) })
+	stalls := errStalls{request.URL.Host, l.perStep}
+	p.timer = time.AfterFunc(l.untilAnswers, func() { cancel(stalls) })
 	request = request.Clone(ctx)
 	if request.Body != nil && request.Body != http.NoBody {
 		p.timer.Reset(l.perStep)
