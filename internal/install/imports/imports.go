@@ -120,7 +120,7 @@ func (s *search) certain(args api.OnResolveArgs) (line int, certain bool) {
 	pattern := `(?m)^[ \t]*(?:import|export|\})[^\n]*["']` + name + `["']`
 	if args.Kind == api.ResolveJSRequireCall {
 		// Compilers write "const x = __importStar(require("x"))".
-		pattern = `(?m)^(?:(?:const|let|var)\s[^=\n]*=\s*|(?:module\.)?exports[\w.]*\s*=\s*)?(?:[\w.]+\()*require\(\s*["'\x60]` + name + `["'\x60]\s*\)`
+		pattern = `(?m)^(?:(?:const|let|var)\s+(?:[\w$]+|\{[^{}=;()\n]*\}|\[[^\[\]=;()\n]*\])\s*=\s*|(?:module\.)?exports[\w.]*\s*=\s*)?(?:[\w.]+\()*require\(\s*["'\x60]` + name + `["'\x60]\s*\)`
 	}
 	at := regexp.MustCompile(pattern).FindStringIndex(text)
 	if at == nil {
@@ -136,7 +136,7 @@ func (s *search) certain(args api.OnResolveArgs) (line int, certain bool) {
 // resolve finds an import from a folder; target is the file, if the search goes on in it.
 func (s *search) resolve(dir, name string) (found bool, target string) {
 	switch {
-	case strings.HasPrefix(name, "."), path.IsAbs(name):
+	case isFile(name):
 		file := name
 		if !path.IsAbs(name) {
 			file = filepath.Join(dir, name)
@@ -190,9 +190,14 @@ func (s *search) resolveFile(file string) (found bool, target string) {
 	return false, ""
 }
 
+// isFile reports whether an import names a file, and not a package: there are packages whose names begin with a dot.
+func isFile(name string) bool {
+	return name == "." || name == ".." || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../") || path.IsAbs(name)
+}
+
 // packageName is the name of the package in what is imported; empty for a file.
 func packageName(name string) string {
-	if strings.HasPrefix(name, ".") || path.IsAbs(name) {
+	if isFile(name) {
 		return ""
 	}
 	parts := strings.SplitN(name, "/", 3)

@@ -84,6 +84,7 @@ func withVariables(setting []string, script string) string {
 
 // assignments takes "env A=b" and "cross-env A=b" off the front of a command, and gives what they set.
 func assignments(words []string) (setting, rest []string) {
+	words = byName(words)
 	if len(words) == 0 || words[0] != "env" && words[0] != "cross-env" {
 		return nil, words
 	}
@@ -96,6 +97,15 @@ func assignments(words []string) (setting, rest []string) {
 		return nil, words
 	}
 	return setting, rest
+}
+
+// byName gives a command with the name of its program where that is named by its place among the programs of packages, which are on
+// PATH.
+func byName(words []string) []string {
+	if len(words) > 0 && strings.HasSuffix(path.Dir(words[0]), packagesDir+"/.bin") && !path.IsAbs(words[0]) {
+		return append([]string{path.Base(words[0])}, words[1:]...)
+	}
+	return words
 }
 
 // takesRest reports whether a package manager hands words that are not known yet to the script: npm reads those in front of

@@ -39,6 +39,8 @@ func TestScriptsInShellText(t *testing.T) {
 		"one that ends with a comment":   {scripts: scripts{"start": "node a.js # fast"}, procfile: "echo $A; npm start", started: "sh -c 'echo $A; exec node a.js'"},
 		"one that needs its name":        {scripts: scripts{"start": "wireit"}, procfile: "npm start", started: "npm start"},
 		"scripts that are ignored":       {scripts: scripts{"prestart": "node before.js", "start": "node a.js"}, more: "\n.npmrc", procfile: "npm start", started: "node a.js"},
+		"a wrapper by its place":         {procfile: "./node_modules/.bin/cross-env A=1 npm run serve", started: "A=1 node serve.js"},
+		"a function":                     {procfile: "f() { node \"$@\"; }; f server.js", started: "sh -c 'f() { node \"$@\"; }; f server.js'"},
 		"a redirection":                  {procfile: "npm start > log", started: "sh -c 'exec node server.js >log'"},
 	} {
 		t.Run(name, func(t *testing.T) {

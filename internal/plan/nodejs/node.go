@@ -33,8 +33,8 @@ type Project struct {
 	// found: there is a package.json.
 	found   bool
 	members []member
-	// onlyMember: dir was chosen because it alone can be started.
-	onlyMember bool
+	// chosen is why dir was chosen among the workspaces, where no setting says it.
+	chosen string
 	// more are the folders of further applications of the same image.
 	more    []string
 	manager pkgmanager.Manager

@@ -18,6 +18,9 @@ func runner(args []string) (program string, rest []string, ok bool) {
 		rest = args[2:]
 	}
 	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
+		if slices.Contains([]string{"-w", "--workspace", "-p", "--package", "--prefix", "-C"}, rest[0]) && len(rest) > 1 {
+			rest = rest[1:]
+		}
 		rest = rest[1:]
 	}
 	if len(rest) == 0 {

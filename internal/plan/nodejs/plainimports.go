@@ -39,7 +39,7 @@ func (p *Project) importedBy(q plan.Process) []string {
 }
 
 // statically finds what a file imports for certain when it is loaded: static imports, and calls of require at the beginning of a line.
-var statically = lazyregexp.New(`(?m)^(?:import\s+(?:[^"';]*?\sfrom\s*)?|export\s[^"';]*?\sfrom\s*|(?:(?:const|let|var)\s[^=\n]*=\s*)?(?:[\w.]+\()*require\(\s*)["']([^"'\n]+)["']`)
+var statically = lazyregexp.New(`(?m)^(?:import\s+(?:[^"';]*?\sfrom\s*)?|export\s[^"';]*?\sfrom\s*|(?:(?:const|let|var)\s+(?:[\w$]+|\{[^{}=;()\n]*\}|\[[^\[\]=;()\n]*\])\s*=\s*)?(?:[\w.]+\()*require\(\s*)["']([^"'\n]+)["']`)
 
 // mostFiles is how many files of an application are followed.
 const mostFiles = 500

@@ -108,8 +108,8 @@ func has(list []plan.Package, name string) bool {
 
 func (p *Project) appDecision() plan.Decision {
 	switch {
-	case p.onlyMember:
-		return plan.Decision{Subject: "app", Value: p.dir, Origin: "the one workspace that can be started"}
+	case p.chosen != "":
+		return plan.Decision{Subject: "app", Value: p.dir, Origin: p.chosen}
 	case p.selected():
 		return plan.Decision{Subject: "app", Value: p.dir, Origin: "from " + p.settings.App.Origin + "; a workspace of " + cmp.Or(p.root, "the source")}
 	default:

@@ -73,20 +73,48 @@ func (p *Project) startable() bool {
 	return process != nil
 }
 
+// callsFramework reports whether a script of a workspace runs the framework: a library of components depends on it, too.
+func (p *Project) callsFramework(f framework) bool {
+	programs := slices.Clone(f.packages)
+	for _, command := range append(slices.Clone(f.develop), f.build) {
+		first, _, _ := strings.Cut(command, " ")
+		programs = append(programs, first)
+	}
+	for _, script := range p.manifest.Scripts {
+		for _, word := range shell.Fields(script) {
+			if word != "" && slices.Contains(programs, word) {
+				return true
+			}
+		}
+	}
+	// Without scripts, a task runner may know what to do.
+	name := strings.TrimPrefix(f.packages[0], "@")
+	return p.has("project.json") || p.has("index.html") || p.config(name+".config") != "" || p.hasFolder("app", "pages", "src/app", "src/pages", "src/routes")
+}
+
+// startsNothing reports whether a start script only serves for the development of a library, or does nothing.
+func startsNothing(script string) bool {
+	args := shell.Parse(script).Args
+	if len(args) == 0 {
+		return false
+	}
+	return slices.Contains([]string{"echo", "true", "exit", ":", "storybook", "start-storybook"}, args[0]) || leads(args, compilers) && staying().MatchString(script)
+}
+
 // startsItself reports whether a workspace is an application, and why: a library has a main file, too.
 func (p *Project) startsItself() (why string, ok bool) {
 	for _, name := range append([]string{"start"}, productionScripts...) {
-		if p.manifest.Scripts[name] != "" {
+		if script := p.manifest.Scripts[name]; script != "" && !startsNothing(script) {
 			return "script " + name, true
 		}
 	}
-	if f, known := p.framework(); known {
+	if f, known := p.framework(); known && p.callsFramework(f) {
 		if _, known = f.run(p); known {
 			return f.name, true
 		}
 	}
 	if file := p.app.FirstOf(app.InDir(p.dir, entryFiles[:3])); file != "" {
-		return path.Base(file), true
+		return "file " + path.Base(file), true
 	}
 	return "", slices.ContainsFunc(p.declared, func(e procfile.Entry) bool { return e.Type == "web" })
 }
@@ -114,6 +142,9 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 				return process, origin + ", since " + q.String() + " only serves for development", of
 			}
 		}
+		if name := p.productionScript(); name != "" && (develops(q.Args) && !known || q.Args[0] == "nodemon") {
+			return started(p.manager.Name+" run "+name, "from scripts."+name+" in "+p.manifest.Where("scripts", name).String()+", since "+q.String()+" only serves for development")
+		}
 		switch {
 		case develops(q.Args) && known:
 			return p.fromOutput(made), f.name + ", since " + q.String() + " only serves for development", made
@@ -138,10 +169,8 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 		}
 		return p.fromOutput(made), origin, made
 	}
-	for _, name := range productionScripts {
-		if p.manifest.Scripts[name] != "" {
-			return started(p.manager.Name+" run "+name, "from scripts."+name+" in "+p.manifest.Where("scripts", name).String()+"; there is no script start")
-		}
+	if name := p.productionScript(); name != "" {
+		return started(p.manager.Name+" run "+name, "from scripts."+name+" in "+p.manifest.Where("scripts", name).String()+"; there is no script start")
 	}
 	if text, origin := p.entry(); text != "" {
 		return started(text, origin)
@@ -155,6 +184,16 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 
 // productionScripts are the names of scripts that start an application for its users, where none is called start.
 var productionScripts = []string{"start:prod", "start:production", "prod", "production"}
+
+// productionScript is the first of these that there is.
+func (p *Project) productionScript() string {
+	for _, name := range productionScripts {
+		if p.manifest.Scripts[name] != "" {
+			return name
+		}
+	}
+	return ""
+}
 
 // servedIn is what the build makes of a workspace in which the start script of the repository runs a program that only
 // serves for development; its package may be the repository's.

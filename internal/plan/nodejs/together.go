@@ -22,12 +22,15 @@ func (p *Project) startedTogether() (dirs []string) {
 		// They set variables for the command behind it.
 		args = args[i+1:]
 	}
-	script, chosen := inAll(args)
+	script, chosen, excluded := inAll(args)
 	if script == "" {
 		return nil
 	}
 	for _, m := range p.members {
-		if m.Scripts[script] != "" && (len(chosen) == 0 || slices.Contains(chosen, m.Name) || slices.Contains(chosen, m.dir)) {
+		named := func(list []string) bool {
+			return slices.Contains(list, m.Name) || slices.Contains(list, m.dir) || slices.Contains(list, path.Base(m.dir))
+		}
+		if text := m.Scripts[script]; text != "" && !startsNothing(text) && (len(chosen) == 0 || named(chosen)) && !named(excluded) {
 			dirs = append(dirs, path.Join(p.root, m.dir))
 		}
 	}
@@ -38,8 +41,8 @@ func (p *Project) startedTogether() (dirs []string) {
 	return dirs
 }
 
-// inAll recognises a command that runs a script in all workspaces, or in those that it names.
-func inAll(args []string) (script string, chosen []string) {
+// inAll recognises a command that runs a script in all workspaces, in those that it names, or in all but some.
+func inAll(args []string) (script string, chosen, excluded []string) {
 	var words []string
 	all := len(args) > 0 && slices.Contains([]string{"turbo", "lerna", "nx"}, args[0])
 	for i := 1; i < len(args); i++ {
@@ -50,11 +53,16 @@ func inAll(args []string) (script string, chosen []string) {
 		switch {
 		case slices.Contains([]string{"-r", "--recursive", "-ws", "--workspaces"}, flag):
 			all = true
-		case slices.Contains([]string{"--filter", "-F", "--scope", "--projects", "-p", "-t", "--target", "--targets"}, flag):
-			if strings.HasPrefix(flag, "-t") || strings.HasPrefix(flag, "--target") {
+		case slices.Contains([]string{"--filter", "-F", "--scope", "--projects", "-p", "-t", "--target", "--targets", "--exclude", "--ignore"}, flag):
+			without, negated := strings.CutPrefix(value, "!")
+			names := strings.Split(strings.TrimPrefix(without, "./"), ",")
+			switch {
+			case strings.HasPrefix(flag, "-t") || strings.HasPrefix(flag, "--target"):
 				words = append(words, value)
-			} else {
-				chosen = append(chosen, strings.Split(strings.TrimPrefix(value, "./"), ",")...)
+			case negated || flag == "--exclude" || flag == "--ignore":
+				excluded = append(excluded, names...)
+			default:
+				chosen = append(chosen, names...)
 			}
 			if !joined {
 				i++
@@ -69,9 +77,9 @@ func inAll(args []string) (script string, chosen []string) {
 	}
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "run" || word == "run-script" || word == "run-many" })
 	if !all || len(words) != 1 {
-		return "", nil
+		return "", nil, nil
 	}
-	return words[0], chosen
+	return words[0], chosen, excluded
 }
 
 func (p *Project) severalAtOnce(dirs []string) error {

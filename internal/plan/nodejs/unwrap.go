@@ -29,6 +29,9 @@ func (p *Project) process(kind, text, dir string) plan.Process {
 func (p *Project) withoutWrappers(env map[string]string, args []string) (map[string]string, []string) {
 	env = maps.Clone(env)
 	for len(args) > 1 {
+		if name := byName(args); name[0] == "cross-env" || name[0] == "env" {
+			args = name
+		}
 		args = inForeground(args)
 		rest := args[1:]
 		switch {

@@ -183,26 +183,34 @@ func (p *Project) chooseMember() error {
 	if dirs := p.startedTogether(); len(dirs) > 1 {
 		return p.severalAtOnce(dirs)
 	} else if len(dirs) == 1 {
-		p.choose(dirs[0])
+		p.choose(dirs[0], "the one workspace that the root's start script starts")
 		return nil
 	}
 	if p.startable() {
 		return nil
 	}
-	var candidates, reasons []string
+	var candidates, reasons, files []string
 	for _, m := range p.members {
 		other := *p
 		other.dir, other.manifest = path.Join(p.root, m.dir), m.Manifest
 		other.declared = nil
-		if why, ok := other.startsItself(); ok {
+		why, ok := other.startsItself()
+		switch {
+		case ok && strings.HasPrefix(why, "file "):
+			// A library may have such a file, too.
+			files = append(files, other.dir)
+		case ok:
 			candidates, reasons = append(candidates, other.dir), append(reasons, other.dir+" ("+why+")")
 		}
+	}
+	if len(candidates) == 0 {
+		candidates, reasons = files, files
 	}
 	switch len(candidates) {
 	case 0:
 		return nil
 	case 1:
-		p.choose(candidates[0])
+		p.choose(candidates[0], "the one workspace that can be started")
 		return nil
 	}
 	return &problem.Problem{
@@ -217,10 +225,10 @@ func (p *Project) chooseMember() error {
 	}
 }
 
-// choose takes a workspace for the application.
-func (p *Project) choose(dir string) {
+// choose takes a workspace for the application, and says why.
+func (p *Project) choose(dir, why string) {
 	m, _ := p.member(dir)
-	p.dir, p.manifest, p.onlyMember = dir, m.Manifest, true
+	p.dir, p.manifest, p.chosen = dir, m.Manifest, why
 }
 
 // needs gives the workspaces that some of them need, each after those that it needs itself. With

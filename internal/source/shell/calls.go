@@ -28,13 +28,7 @@ func Calls(text string) []Call {
 	if err != nil {
 		return nil
 	}
-	functions := map[string]bool{}
-	syntax.Walk(file, func(node syntax.Node) bool {
-		if f, is := node.(*syntax.FuncDecl); is {
-			functions[f.Name.Value] = true
-		}
-		return true
-	})
+	functions := functions(file)
 	var list []Call
 	w := walk{text: text, visit: func(c Call, _ *syntax.CallExpr) {
 		if !functions[c.Words[0]] && !shellOnly[c.Words[0]] {
@@ -43,6 +37,18 @@ func Calls(text string) []Call {
 	}}
 	w.statements(file.Stmts, true)
 	return list
+}
+
+// functions are the names of those that a text declares.
+func functions(file *syntax.File) map[string]bool {
+	found := map[string]bool{}
+	syntax.Walk(file, func(node syntax.Node) bool {
+		if f, is := node.(*syntax.FuncDecl); is {
+			found[f.Name.Value] = true
+		}
+		return true
+	})
+	return found
 }
 
 // Rewrite replaces commands of a text; replace gives the text in the place of one from its program on. Commands behind || are

@@ -42,7 +42,7 @@ func Parse(text string) Command {
 
 // leaving gives a script whose shell makes way for its last program; ok is false where it cannot.
 func leaving(file *syntax.File) (script string, ok bool) {
-	if len(file.Stmts) == 0 || !insertExec(file.Stmts[len(file.Stmts)-1]) {
+	if len(file.Stmts) == 0 || !insertExec(file.Stmts[len(file.Stmts)-1], functions(file)) {
 		return "", false
 	}
 	var text strings.Builder
@@ -195,15 +195,15 @@ func unescape(text, special string) string {
 }
 
 // insertExec puts "exec" in front of the last command, where that changes nothing but the process it runs in.
-func insertExec(statement *syntax.Stmt) bool {
+func insertExec(statement *syntax.Stmt, functions map[string]bool) bool {
 	if statement.Negated || statement.Background || statement.Coprocess {
 		return false
 	}
 	switch cmd := statement.Cmd.(type) {
 	case *syntax.BinaryCmd:
-		return cmd.Op == syntax.AndStmt && insertExec(cmd.Y)
+		return cmd.Op == syntax.AndStmt && insertExec(cmd.Y, functions)
 	case *syntax.Block:
-		return len(statement.Redirs) == 0 && len(cmd.Stmts) > 0 && insertExec(cmd.Stmts[len(cmd.Stmts)-1])
+		return len(statement.Redirs) == 0 && len(cmd.Stmts) > 0 && insertExec(cmd.Stmts[len(cmd.Stmts)-1], functions)
 	case *syntax.CallExpr:
 		if len(cmd.Args) == 0 {
 			return false
@@ -212,7 +212,7 @@ func insertExec(statement *syntax.Stmt) bool {
 		if name == "exec" {
 			return true
 		}
-		if !ok || builtin[name] {
+		if !ok || builtin[name] || functions[name] {
 			return false
 		}
 		word := &syntax.Word{Parts: []syntax.WordPart{&syntax.Lit{Value: "exec"}}}

@@ -26,6 +26,7 @@ func TestParse(t *testing.T) {
 		"node a.js | pino-pretty":                 {Shell: "node a.js | pino-pretty", Stays: true},
 		"node a.js &":                             {Shell: "node a.js &", Stays: true},
 		"node a.js || node b.js":                  {Shell: "node a.js || node b.js", Stays: true},
+		"f() { node a; }; f":                      {Shell: "f() { node a; }; f", Stays: true},
 		"if true; then node a; fi":                {Shell: "if true; then node a; fi", Stays: true},
 		"":                                        {Stays: true},
 	} {
