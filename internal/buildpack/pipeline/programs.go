@@ -123,12 +123,8 @@ func (s startPrograms) checkName(q plan.Process, program string) *problem.Proble
 			return nil
 		}
 	}
-	places := s.InApp(s.Image.Environment.Path)
-	places = append(places, strings.Split(s.Variables()["PATH"]+":"+usualPath, ":")...)
-	for _, dir := range places {
-		if info, err := os.Stat(filepath.Join(dir, program)); err == nil && !info.IsDir() {
-			return nil
-		}
+	if hasProgram(s.InApp(s.Image.Environment.Path), program) {
+		return nil
 	}
 	if s.unknown || slices.ContainsFunc(s.Image.Environment.Path, func(dir string) bool { return slices.Contains(s.packages, dir+"/"+program) }) {
 		return nil
@@ -136,8 +132,26 @@ func (s startPrograms) checkName(q plan.Process, program string) *problem.Proble
 	if found, _ := filepath.Glob(filepath.Join(s.Layers, "*", "bin", program)); len(found) > 0 {
 		return nil
 	}
-	return s.missing(q, program)
+	if !hasProgram(strings.Split(s.Variables()["PATH"]+":"+usualPath, ":"), program) {
+		return s.missing(q, program)
+	}
+	if !slices.Contains(everywhere, program) {
+		s.Log.Warning(fmt.Sprintf("Process %s runs %s, which the build image has: where the run image lacks it, the process does not start.", q.Type, program))
+	}
+	return nil
 }
+
+func hasProgram(dirs []string, program string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		info, err := os.Stat(filepath.Join(dir, program))
+		return err == nil && !info.IsDir()
+	})
+}
+
+// everywhere are programs that images have which have a shell: those of the essential packages of Debian and Ubuntu.
+var everywhere = strings.Fields(`sh bash dash basename cat chmod chown cp cut date dd df dirname du env expr find grep head hostname id install ln ls mkdir mktemp
+	mv nice nohup nproc od printenv readlink realpath rm rmdir sed seq sha256sum sleep sort split stat stdbuf stty sync tail tar tee timeout touch tr tty
+	uname uniq wc which whoami xargs yes awk gzip gunzip base64`)
 
 // usualPath is the PATH of images that set none.
 const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -103,3 +103,15 @@ func TestProgramsOfOtherBuildpacks(t *testing.T) {
 	w.Expect(w.build()).To(Succeed())
 	w.Expect(w.log).To(ContainSubstring("Process web does not start: there is no program gunicorn in the image"))
 }
+
+// What only the build image has is warned of.
+func TestProgramsOfTheBuildImage(t *testing.T) {
+	w := newWorkshop(t)
+	dir := t.TempDir()
+	w.write(dir, "make", "")
+	w.env["PATH"] = dir
+	w.plan.Image.Processes[0].Args = []string{"sh", "-c", "sleep 1 && make serve"}
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.log).To(ContainSubstring("Process web runs make, which the build image has: where the run image lacks it, the process does"))
+	w.Expect(w.log).NotTo(ContainSubstring("runs sleep"))
+}

@@ -14,6 +14,8 @@ import (
 type startNeeds struct {
 	p    *Project
 	list []string
+	// configs are the files in the place of tsconfig.json that commands name.
+	configs []string
 	// programs are the packages of development that bring programs, by these; nil until it is needed.
 	programs map[string]string
 }
@@ -68,12 +70,22 @@ func (n *startNeeds) bringing(program string) string {
 // for which these are all of them.
 func (p *Project) also(processes []plan.Process) (list []string, all string) {
 	n := &startNeeds{p: p}
+	if options, _ := p.npmrc("node-options"); p.manager.Name == "npm" {
+		for word := range strings.FieldsSeq(strings.Join(options, " ")) {
+			n.addWord(word, false)
+		}
+	}
 	for _, q := range processes {
 		n.add(p.importedAtStart(q)...)
-		n.add(p.imports(q)...)
+		packages, words := p.imports(q)
+		n.add(packages...)
+		for _, word := range words {
+			n.addWord(word, true)
+		}
 		for word := range strings.FieldsSeq(q.Env["NODE_OPTIONS"]) {
 			n.addWord(word, false)
 		}
+		n.configs = append(n.configs, p.namedConfigs(q)...)
 		text := p.commandText(q)
 		if text == "" {
 			for i, word := range q.Args {
@@ -98,6 +110,26 @@ func (p *Project) also(processes []plan.Process) (list []string, all string) {
 	return n.list, all
 }
 
+// namedConfigs are the files that a process names for the compiler: https://tsx.is/dev-api/node-cli, https://typestrong.org/ts-node/docs/options.
+func (p *Project) namedConfigs(q plan.Process) (files []string) {
+	words := append(slices.Clone(q.Args), shell.Fields(p.shellText(q))...)
+	for i, word := range words {
+		flag, value, joined := strings.Cut(word, "=")
+		if !joined && i+1 < len(words) {
+			value = words[i+1]
+		}
+		if slices.Contains([]string{"--tsconfig", "--project", "-P"}, flag) && value != "" {
+			files = append(files, path.Join(q.Dir, value))
+		}
+	}
+	for _, name := range []string{"TS_NODE_PROJECT", "TSX_TSCONFIG_PATH"} {
+		if value := q.Env[name]; value != "" {
+			files = append(files, path.Join(q.Dir, value))
+		}
+	}
+	return files
+}
+
 // scriptRunners are programs that run scripts of package.json, and with which package manager; empty: the application's.
 var scriptRunners = map[string]string{
 	"npm-run-all": "npm", "npm-run-all2": "npm", "run-p": "npm", "run-s": "npm", "nps": "npm", "turbo": "", "nx": "", "lerna": "", "wireit": "", "wsrun": "",
@@ -106,7 +138,7 @@ var scriptRunners = map[string]string{
 // runsText reports whether a program takes commands as arguments, "npm:start:*" among them, or run scripts by their names.
 func runsText(program string) bool {
 	_, scripts := scriptRunners[program]
-	return scripts || slices.Contains([]string{"concurrently", "conc", "npm", "yarn", "pnpm", "bun", "nodemon", "zx"}, program)
+	return scripts || slices.Contains(settingVariables, program) || slices.Contains([]string{"cross-env-shell", "concurrently", "conc", "npm", "yarn", "pnpm", "bun", "nodemon", "zx"}, program)
 }
 
 // commandText is all that a process has a shell do, and what it hands to a program that runs commands or scripts; empty for

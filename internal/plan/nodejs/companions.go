@@ -22,7 +22,9 @@ var (
 func (p *Project) addCompanions(n *startNeeds, name string) {
 	switch {
 	case slices.Contains(readTSConfig, name):
-		p.addFromTSConfig(n, p.in("tsconfig.json"), 0)
+		for _, file := range append([]string{p.in("tsconfig.json")}, n.configs...) {
+			p.addFromTSConfig(n, file, 0)
+		}
 		if slices.Contains(checkTypes, name) {
 			n.add("typescript", "@swc/core", "tsconfig-paths")
 			for dependency := range p.manifest.DevDependencies {

@@ -128,7 +128,7 @@ func (p *Project) scriptOf(call scriptCall, w *unwrapState) (before, script stri
 	if script == "" || slices.Contains(w.scripts, call.key()) || readsItsName(script) {
 		return "", "", false
 	}
-	script = withoutInstalls(script)
+	script = withoutInstalls(p.withNPMsPrograms(script))
 	if p.manager.RunsBefore() && !call.alone && !p.ignoresScripts() {
 		before = m.Scripts["pre"+call.name]
 	}
@@ -138,6 +138,12 @@ func (p *Project) scriptOf(call scriptCall, w *unwrapState) (before, script stri
 		script = p.withoutRun(script)
 	}
 	return before, script, true
+}
+
+// withNPMsPrograms puts names in the place of the variables that package managers set to their own places: they are not in the
+// image. https://docs.npmjs.com/cli/using-npm/scripts#environment.
+func (p *Project) withNPMsPrograms(script string) string {
+	return strings.NewReplacer("${npm_execpath}", p.manager.Name, "$npm_execpath", p.manager.Name, "${npm_node_execpath}", "node", "$npm_node_execpath", "node").Replace(script)
 }
 
 // readsItsName reports whether a script is one of Wireit, which finds out from the package manager which script it is:

@@ -40,6 +40,10 @@ func TestScriptsInShellText(t *testing.T) {
 		"one that needs its name":        {scripts: scripts{"start": "wireit"}, procfile: "npm start", started: "npm start"},
 		"scripts that are ignored":       {scripts: scripts{"prestart": "node before.js", "start": "node a.js"}, more: "\n.npmrc", procfile: "npm start", started: "node a.js"},
 		"a wrapper by its place":         {procfile: "./node_modules/.bin/cross-env A=1 npm run serve", started: "A=1 node serve.js"},
+		"another shell":                  {procfile: `bash -c "npm run migrate && npm run serve"`, started: "bash -c 'node migrate.js && node seed.js && exec node serve.js'"},
+		"behind two dashes":              {procfile: "dotenv -e .env -- npm run serve", started: "dotenv -e .env -- node serve.js"},
+		"the shell of .npmrc":            {scripts: scripts{"start": "source ./env && node a.js"}, more: "\n.npmrc bash", procfile: "npm start", started: "bash -c 'source ./env && exec node a.js'"},
+		"npm's own variables":            {scripts: scripts{"start": "$npm_execpath run serve", "serve": "$npm_node_execpath a.js"}, procfile: "npm start", started: "node a.js"},
 		"a function":                     {procfile: "f() { node \"$@\"; }; f server.js", started: "sh -c 'f() { node \"$@\"; }; f server.js'"},
 		"a redirection":                  {procfile: "npm start > log", started: "sh -c 'exec node server.js >log'"},
 	} {
@@ -49,6 +53,9 @@ func TestScriptsInShellText(t *testing.T) {
 				c.scripts = serve
 			}
 			files := []txtar.File{{Name: "Procfile", Data: []byte("web: " + c.procfile + "\n")}, {Name: "lib/package.json", Data: []byte(`{"scripts": {"start": "node lib.js"}}`)}}
+			if c.more == "\n.npmrc bash" {
+				files, c.more = append(files, txtar.File{Name: ".npmrc", Data: []byte("script-shell=/bin/bash\n")}), ""
+			}
 			if c.more == "\n.npmrc" {
 				files, c.more = append(files, txtar.File{Name: ".npmrc", Data: []byte("ignore-scripts = true\n")}), ""
 			}

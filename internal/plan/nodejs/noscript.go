@@ -31,7 +31,7 @@ func (p *Project) checkScripts(processes []plan.Process) (warnings []string, err
 // too: theirs are not looked at.
 func (p *Project) noScript(q plan.Process) *problem.Problem {
 	calls := []shell.Call{{Words: q.Args}}
-	if q.Args[0] == "sh" && len(q.Args) > 2 && q.Args[1] == "-c" {
+	if shell.IsShell(q.Args[0]) && len(q.Args) > 2 && q.Args[1] == "-c" {
 		calls = shell.Calls(q.Args[2])
 	}
 	for _, c := range calls {

@@ -84,7 +84,7 @@ func (p *Project) hooks() []plan.Command {
 	}
 	add := func(m packagejson.Manifest, dir string) {
 		for _, main := range p.manager.InstallScripts() {
-			if main == "prepare" && m.Scripts["prepublish"] != "" {
+			if main == "prepare" && m.Scripts["prepublish"] != "" && p.manager.Name != "pnpm" {
 				run("prepublish", dir)
 			}
 			if m.Scripts[main] != "" && p.manager.RunsBefore() {

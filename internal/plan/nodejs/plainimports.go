@@ -38,37 +38,69 @@ func (p *Project) importedBy(q plan.Process) []string {
 	return names
 }
 
-// statically finds what a file imports for certain when it is loaded: static imports, and calls of require at the beginning of a line.
-var statically = lazyregexp.New(`(?m)^(?:import\s+(?:[^"';]*?\sfrom\s*)?|export\s[^"';]*?\sfrom\s*|(?:(?:const|let|var)\s+(?:[\w$]+|\{[^{}=;()\n]*\}|\[[^\[\]=;()\n]*\])\s*=\s*)?(?:[\w.]+\()*require\(\s*)["']([^"'\n]+)["']`)
+// What the files of an application name: packages that they import anywhere, files next to them, and commands that they start.
+var (
+	anywhere = lazyregexp.New(`(?:\bfrom\s*|\bimport\s*|\b(?:require(?:\.resolve)?|import)\s*\(\s*)["']([^"'\n]+)["']`)
+	aFile    = lazyregexp.New(`["']((?:\.{1,2}/)[^"'\n]+|[\w./-]+\.[cm]?[jt]s)["']`)
+	// byAnother finds what a function is called with that createRequire has made: https://nodejs.org/api/module.html#modulecreaterequirefilename.
+	byAnother = lazyregexp.New(`\b\w+\(\s*["']([^"'\n]+)["']\s*\)`)
+	// unguarded are the beginnings of lines on which an import is part of no condition.
+	unguarded = lazyregexp.New(`^(?:(?:import|export)\b[^;]*|\}\s*|(?:const|let|var)\s+[\w$\s{},:]+=\s*)?$`)
+	aCommand  = lazyregexp.New(`\b(?:exec|execSync|execa|execaCommand|spawn|spawnSync|execFile|execFileSync)\s*\(\s*["'\x60]([^"'\x60\n]+)["'\x60]`)
+	// forDevelopment is what stands in front of an import that production does without.
+	forDevelopment = lazyregexp.New(`NODE_ENV|development|__DEV__|isDev\b`)
+)
 
-// mostFiles is how many files of an application are followed.
-const mostFiles = 500
+// mostFiles is how many files of an application are followed, mostBefore how much of the text in front of an import is looked at.
+const mostFiles, mostBefore = 500, 160
 
-// imports gives the packages that the file which a process runs imports for certain, with its files.
-func (p *Project) imports(q plan.Process) (list []string) {
-	if !slices.Contains([]string{"node", "bun", "tsx", "ts-node"}, q.Args[0]) {
-		return nil
+// imports gives the packages that the files which a process runs import, wherever they do, and the words of the commands that they start. Installed by its
+// package manager, an application has its development dependencies.
+func (p *Project) imports(q plan.Process) (packages, words []string) {
+	if len(p.development()) == 0 && !p.selected() || !slices.Contains([]string{"node", "bun", "tsx", "ts-node"}, q.Args[0]) {
+		return nil, nil
 	}
-	q.Args = append([]string{"node"}, q.Args[1:]...)
-	queue := p.loadsFile(q)
+	queue := p.loadsFile(plan.Process{Args: append([]string{"node"}, q.Args[1:]...), Dir: q.Dir})
+	for _, word := range append(slices.Clone(q.Args[1:]), strings.Fields(q.Env["NODE_OPTIONS"])...) {
+		_, value, joined := strings.Cut(word, "=")
+		if !joined {
+			value = word
+		}
+		if strings.HasPrefix(value, "./") || strings.HasPrefix(value, "../") {
+			queue = append(queue, path.Join(q.Dir, value))
+		}
+	}
 	seen := map[string]bool{}
 	for i := 0; i < len(queue) && len(seen) < mostFiles; i++ {
-		text, found, err := p.app.Read(queue[i])
-		if seen[queue[i]] || !found || err != nil || len(text) > mostWritten {
+		file := queue[i]
+		if seen[file] || strings.Contains(file, packagesDir+"/") {
 			continue
 		}
-		seen[queue[i]] = true
+		text, found, err := p.app.Read(file)
+		if !found || err != nil || len(text) > mostWritten {
+			continue
+		}
+		seen[file] = true
 		plain := typesOnly().ReplaceAllString(comments().ReplaceAllString(string(text), ""), "")
-		for _, match := range statically().FindAllStringSubmatch(plain, -1) {
-			name := match[1]
-			if !strings.HasPrefix(name, ".") {
-				list = append(list, loaded(name))
-				continue
+		for _, at := range anywhere().FindAllStringSubmatchIndex(plain, -1) {
+			line := plain[strings.LastIndexByte(plain[:at[0]], '\n')+1 : at[0]]
+			if unguarded().MatchString(line) || !forDevelopment().MatchString(plain[max(0, at[0]-mostBefore):at[0]]) {
+				packages = append(packages, loaded(plain[at[2]:at[3]]))
 			}
-			file := path.Join(path.Dir(queue[i]), name)
-			without := strings.TrimSuffix(file, path.Ext(file))
-			queue = append(queue, file, file+".js", file+".cjs", file+".mjs", file+".ts", file+"/index.js", file+"/index.ts", without+".ts")
+		}
+		if strings.Contains(plain, "createRequire(") {
+			for _, match := range byAnother().FindAllStringSubmatch(plain, -1) {
+				packages = append(packages, loaded(match[1]))
+			}
+		}
+		for _, match := range aCommand().FindAllStringSubmatch(plain, -1) {
+			words = append(words, strings.Fields(match[1])...)
+		}
+		for _, match := range aFile().FindAllStringSubmatch(plain, -1) {
+			name := path.Join(path.Dir(file), match[1])
+			without := strings.TrimSuffix(name, path.Ext(name))
+			queue = append(queue, name, name+".js", name+".cjs", name+".mjs", name+".ts", name+"/index.js", name+"/index.ts", without+".ts")
 		}
 	}
-	return list
+	return packages, words
 }

@@ -208,6 +208,10 @@ func (p *Project) startWithPackages(s started, releases inventory.Catalog) (star
 	s.image.Processes = needed.processes
 	s.toolchain.Path = needed.environment.Path
 	s.image.Environment = withEnvironment(s.image.Environment, needed.environment)
+	if options, _ := p.npmrc("node-options"); len(options) > 0 && p.manager.Name == "npm" {
+		// npm sets the variable for scripts.
+		s.image.Environment.Options = merge(s.image.Environment.Options, map[string]string{"NODE_OPTIONS": strings.TrimSpace(s.image.Environment.Options["NODE_OPTIONS"] + " " + options[len(options)-1])})
+	}
 	tools, env, err := p.managersAtLaunch(s.toolchain, s.image.Processes, releases)
 	if err != nil {
 		return s, err

@@ -13,7 +13,7 @@ import (
 // shellText is all that a process has a shell do, with the application's own scripts that it runs; empty where there is no shell.
 func (p *Project) shellText(q plan.Process) string {
 	text := ""
-	if q.Args[0] == "sh" && len(q.Args) > 2 && q.Args[1] == "-c" {
+	if shell.IsShell(q.Args[0]) && len(q.Args) > 2 && q.Args[1] == "-c" {
 		text = q.Args[2]
 	}
 	if file := shell.ScriptFile(q.Args); file != "" {

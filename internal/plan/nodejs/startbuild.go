@@ -165,6 +165,10 @@ func (p *Project) compiles(step string) bool {
 	if c.Shell != "" || staying().MatchString(step) {
 		return false
 	}
+	if all, _, _ := inAll(c.Args); all != "" {
+		name, _, _ := strings.Cut(all, ":")
+		return slices.Contains(building, name)
+	}
 	if call, ok := p.scriptCall(c.Args, p.dir); ok {
 		script := p.manifest.Scripts[call.name]
 		name, _, _ := strings.Cut(call.name, ":")

@@ -36,7 +36,8 @@ func TestBuildsInStartScripts(t *testing.T) {
 		"prestart that compiles and calls": {scripts: scripts{"clean": "rimraf dist", "tsc": "npm run clean && tsc", "prestart": "npm run tsc", "start": "node dist"}, built: []string{"npm run tsc"}, started: "node dist"},
 		"a script that does more": {scripts: scripts{"build": "tsc", "prepare:db": "npm run build && node migrate.js", "start": "npm run prepare:db && node dist"},
 			built: []string{"npm run build"}, started: "sh -c 'node migrate.js && exec node dist'"},
-		"named by a Procfile": {scripts: scripts{"start": "tsc && node dist"}, procfile: "web: npm start\nworker: npm run start\n", built: []string{"tsc"}, started: "node dist"},
+		"prestart of all workspaces": {scripts: scripts{"prestart": "npm run build --workspaces --if-present", "start": "node apps/api/dist/main.js"}, built: []string{"npm run build --workspaces --if-present"}, started: "node apps/api/dist/main.js"},
+		"named by a Procfile":        {scripts: scripts{"start": "tsc && node dist"}, procfile: "web: npm start\nworker: npm run start\n", built: []string{"tsc"}, started: "node dist"},
 
 		"a migration":            {scripts: scripts{"build": "tsc", "start": "prisma migrate deploy && node dist"}, built: []string{"npm run build"}, started: "sh -c 'prisma migrate deploy && exec node dist'"},
 		"a migration in between": {scripts: scripts{"start": "tsc && node migrate.js && node dist"}, built: []string{"tsc"}, started: "sh -c 'node migrate.js && exec node dist'"},

@@ -18,7 +18,7 @@ func (p *Project) startedTogether() (dirs []string) {
 	}
 	c := shell.Parse(p.manifest.Scripts["start"])
 	_, args := p.withoutWrappers(c.Env, c.Args)
-	if i := slices.Index(args, "--"); i > 0 && slices.Contains([]string{"dotenv", "dotenvx", "env-cmd", "doppler", "infisical"}, args[0]) {
+	if i := slices.Index(args, "--"); i > 0 && slices.Contains(settingVariables, args[0]) {
 		// They set variables for the command behind it.
 		args = args[i+1:]
 	}

@@ -15,13 +15,56 @@ import (
 // process turns a command's text into the program to execute: package managers that only run a script are replaced by
 // what the script runs, since they neither forward signals nor leave.
 func (p *Project) process(kind, text, dir string) plan.Process {
+	given := text
 	text, dir = p.unwrap(text, dir, &unwrapState{})
 	c := shell.Parse(text)
 	if c.Shell == "" {
 		env, args := p.withoutWrappers(c.Env, c.Args)
-		return plan.Process{Type: kind, Env: env, Args: args, Dir: dir}
+		return plan.Process{Type: kind, Env: env, Args: p.inside(args, dir), Dir: dir}
 	}
-	return plan.Process{Type: kind, Args: []string{"sh", "-c", c.Shell}, Group: c.Stays, Dir: dir}
+	program := "sh"
+	if own := p.scriptShell(); text != given && own != "" {
+		program = own
+	}
+	return plan.Process{Type: kind, Args: []string{program, "-c", c.Shell}, Group: c.Stays, Dir: dir}
+}
+
+// scriptShell is the shell that npm runs scripts with, where .npmrc names one that images have:
+// https://docs.npmjs.com/cli/using-npm/config#script-shell.
+func (p *Project) scriptShell() string {
+	values, _ := p.npmrc("script-shell")
+	if len(values) == 0 || p.manager.Name != "npm" && p.manager.Name != "pnpm" {
+		return ""
+	}
+	name := path.Base(values[len(values)-1])
+	if !shell.IsShell(name) {
+		return ""
+	}
+	return name
+}
+
+// settingVariables are programs that set variables for the command behind "--".
+var settingVariables = []string{"dotenv", "dotenvx", "env-cmd", "doppler", "infisical"}
+
+// inside puts scripts in the place of package managers also in a command that another program runs: that of another shell, or
+// behind "--".
+func (p *Project) inside(args []string, dir string) []string {
+	if len(args) == 3 && shell.IsShell(args[0]) && args[1] == "-c" {
+		return []string{args[0], "-c", shell.Leaving(p.expand(args[2], dir, &unwrapState{}))}
+	}
+	i := slices.Index(args, "--")
+	if i < 1 || !slices.Contains(settingVariables, args[0]) {
+		return args
+	}
+	var words []string
+	for _, word := range args[i+1:] {
+		words = append(words, plan.Quote(word))
+	}
+	text, within := p.unwrap(strings.Join(words, " "), dir, &unwrapState{})
+	if c := shell.Parse(text); c.Shell == "" && len(c.Env) == 0 && len(c.Args) > 0 && within == dir {
+		return slices.Concat(args[:i+1], c.Args)
+	}
+	return args
 }
 
 // withoutWrappers takes off what only sets variables, or only finds a program that is on PATH anyway, and would stay in
