@@ -112,6 +112,6 @@ func TestProgramsOfTheBuildImage(t *testing.T) {
 	w.env["PATH"] = dir
 	w.plan.Image.Processes[0].Args = []string{"sh", "-c", "sleep 1 && make serve"}
 	w.Expect(w.build()).To(Succeed())
-	w.Expect(w.log).To(ContainSubstring("Process web runs make, which the build image has: where the run image lacks it, the process does"))
+	w.Expect(w.log).To(ContainSubstring("Process web runs make, which the build image has: where the run image lacks it, the process"))
 	w.Expect(w.log).NotTo(ContainSubstring("runs sleep"))
 }
