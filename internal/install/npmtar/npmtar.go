@@ -127,14 +127,13 @@ func (u *unpacker) each(tarball io.Reader, use func(header *tar.Header, content 
 // onlyZeros reads the rest of a file: some old packages are padded with zeros, and Node.js refuses anything else.
 func onlyZeros(rest *bufio.Reader) error {
 	for {
-		part, err := rest.Peek(1)
-		if errors.Is(err, io.EOF) {
+		if _, err := rest.Peek(1); errors.Is(err, io.EOF) {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
-		part, _ = rest.Peek(rest.Buffered())
+		// What is buffered can be looked at.
+		part, _ := rest.Peek(rest.Buffered())
 		for _, b := range part {
 			if b != 0 {
 				return fmt.Errorf("%w: there is something behind it", ErrUnusual)
