@@ -40,7 +40,7 @@ const mostBytes = 4 << 20
 // imports. Only what is certain is looked at: static imports, and calls of require at the beginning of a line, which stand
 // in no function and no condition. A file that cannot be parsed, or that changes how modules are found, ends the search with nothing.
 func (a Application) Missing(entry string) []Import {
-	s := search{Application: a, texts: map[string]string{}}
+	s := search{Application: a, files: map[string]lines{}}
 	result := api.Build(api.BuildOptions{
 		EntryPoints: []string{filepath.Join(a.Dir, entry)}, AbsWorkingDir: a.Dir, Bundle: true, Write: false, Platform: api.PlatformNode, LogLevel: api.LogLevelSilent,
 		Outdir: filepath.Join(a.Dir, ".none"), PreserveSymlinks: true, TsconfigRaw: "{}", Plugins: []api.Plugin{{Name: "gantry", Setup: s.setup}},
@@ -59,7 +59,7 @@ type search struct {
 	Application
 	mu      sync.Mutex
 	missing []Import
-	texts   map[string]string
+	files   map[string]lines
 	// otherWays: a file changes how modules are found.
 	otherWays bool
 }
@@ -97,8 +97,9 @@ func (s *search) setup(build api.PluginBuild) {
 			return api.OnLoadResult{Contents: &nothing}, nil
 		}
 		text := string(content)
+		found := linesOf(text)
 		s.mu.Lock()
-		s.texts[args.Path] = text
+		s.files[args.Path] = found
 		s.otherWays = s.otherWays || findsOtherwise.MatchString(text)
 		s.mu.Unlock()
 		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
@@ -114,23 +115,44 @@ func (s *search) certain(args api.OnResolveArgs) (line int, certain bool) {
 		return 0, false
 	}
 	s.mu.Lock()
-	text := s.texts[args.Importer]
+	of := s.files[args.Importer]
 	s.mu.Unlock()
-	name := regexp.QuoteMeta(args.Path)
-	pattern := `(?m)^[ \t]*(?:import|export|\})[^\n]*["']` + name + `["']`
-	if args.Kind == api.ResolveJSRequireCall {
-		// Compilers write "const x = __importStar(require("x"))".
-		pattern = `(?m)^(?:(?:const|let|var)\s+(?:[\w$]+|\{[^{}=;()\n]*\}|\[[^\[\]=;()\n]*\])\s*=\s*|(?:module\.)?exports[\w.]*\s*=\s*)?(?:[\w.]+\()*require\(\s*["'\x60]` + name + `["'\x60]\s*\)`
+	if args.Kind == api.ResolveJSImportStatement {
+		return of.imported[args.Path], true
 	}
-	at := regexp.MustCompile(pattern).FindStringIndex(text)
-	if at == nil {
-		return 0, args.Kind == api.ResolveJSImportStatement
+	line, certain = of.required[args.Path]
+	return line, certain
+}
+
+// lines are those in which a file imports modules, by their names: by statements, and by calls of require that stand in no function
+// and no condition.
+type lines struct{ imported, required map[string]int }
+
+var (
+	statement = regexp.MustCompile(`(?m)^[ \t]*(?:import|export|\})[^\n]*?["']([^"'\n]+)["']`)
+	// Compilers write "const x = __importStar(require("x"))".
+	call = regexp.MustCompile(`(?m)^(?:(?:const|let|var)\s+(?:[\w$]+|\{[^{}=;()\n]*\}|\[[^\[\]=;()\n]*\])\s*=\s*|(?:module\.)?exports[\w.]*\s*=\s*)?(?:[\w.]+\()*require\(\s*["'\x60]([^"'\x60\n]+)["'\x60]\s*\)`)
+)
+
+func linesOf(text string) lines {
+	found := lines{map[string]int{}, map[string]int{}}
+	for _, each := range []struct {
+		pattern *regexp.Regexp
+		into    map[string]int
+	}{{statement, found.imported}, {call, found.required}} {
+		line, last := 1, 0
+		for _, at := range each.pattern.FindAllStringSubmatchIndex(text, -1) {
+			line += strings.Count(text[last:at[2]], "\n")
+			last = at[2]
+			name := text[at[2]:at[3]]
+			// A block without indentation is a condition, or a function.
+			inBlock := each.pattern == call && strings.HasSuffix(strings.TrimSpace(text[:at[0]]), "{")
+			if _, known := each.into[name]; !known && !inBlock {
+				each.into[name] = line
+			}
+		}
 	}
-	if args.Kind == api.ResolveJSRequireCall && strings.HasSuffix(strings.TrimSpace(text[:at[0]]), "{") {
-		// A block without indentation.
-		return 0, false
-	}
-	return 1 + strings.Count(text[:at[0]], "\n"), true
+	return found
 }
 
 // resolve finds an import from a folder; target is the file, if the search goes on in it.
