@@ -123,17 +123,31 @@ func (v verified) each(look func(name, digits string, info fs.FileInfo) error) e
 	return err
 }
 
+// record is what is noted of verified files. It holds as long as the machine runs: after a power cut, a file of the right size may lack
+// its content, whatever was noted.
+type record struct {
+	Boot  string
+	Files map[string]fileState
+}
+
+// bootID is that of this run of the machine: random(4).
+func bootID() string {
+	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(text))
+}
+
 func (v verified) read() map[string]fileState {
-	known := map[string]fileState{}
-	// Without the record, all files are read.
-	if text, err := os.ReadFile(v.record); err == nil {
-		_ = json.Unmarshal(text, &known)
+	var known record
+	text, err := os.ReadFile(v.record)
+	if err != nil || json.Unmarshal(text, &known) != nil || known.Boot != bootID() || known.Files == nil {
+		// All files are read.
+		return map[string]fileState{}
 	}
-	return known
+	return known.Files
 }
 
 func (v verified) write(kept map[string]fileState) error {
-	text, err := json.Marshal(kept)
+	text, err := json.Marshal(record{bootID(), kept})
 	if err != nil || len(kept) == 0 {
 		return errors.Join(err, ignoreMissing(os.Remove(v.record)))
 	}
