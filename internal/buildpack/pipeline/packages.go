@@ -157,6 +157,9 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 	if b.Trees.Beside {
 		f.layer.Metadata[besideKey] = b.inputs.All[layers.BesideInput]
 	}
+	if l, ok := b.by.(fromLockfile); ok && len(l.lockfile.Elsewhere) > 0 {
+		f.layer.Metadata[elsewhereKey] = l.lockfile.Elsewhere
+	}
 	if others := otherPackages(b.Install, f.layer.Path); len(others) > 0 {
 		f.layer.Metadata[othersKey] = others
 	}
@@ -197,6 +200,9 @@ func (p pipeline) place(ctx context.Context, b built, by installer, dir string) 
 
 // besideKey is the name, in a layer's metadata, of what layers.BesideInput was before the application was built.
 const besideKey = "names in the source"
+
+// elsewhereKey is the name, in a layer's metadata, of the packages that the registry cannot sign, where signatures were verified.
+const elsewhereKey = "not of the registry"
 
 // linksKey is the name, in a layer's metadata, of the places where the application needs links to it.
 const linksKey = "links"

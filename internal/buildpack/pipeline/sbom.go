@@ -89,10 +89,11 @@ func (k keys) packages(in plan.Install, atLaunch bool, layer libcnb.Layer) (p pa
 	if atLaunch {
 		p.launch.Roots = p.build.Roots
 	}
-	missing := layers.Strings(layer.Metadata[notInstalledKey])
+	missing, elsewhere := layers.Strings(layer.Metadata[notInstalledKey]), layers.Strings(layer.Metadata[elsewhereKey])
 	for _, pkg := range in.List.Packages {
 		c := sbom.Component{
 			Key: string(k) + pkg.Key, Type: in.List.Type, Name: pkg.Name, Version: pkg.Version, Integrity: pkg.Integrity, License: pkg.License, Needs: k.all(pkg.Needs),
+			Signed: in.Lockfile.Verify == plan.Signed && layer.Name != "" && !slices.Contains(elsewhere, pkg.Name),
 		}
 		p.build.Components = append(p.build.Components, c)
 		if _, listed := slices.BinarySearch(in.List.AtLaunch, pkg.Key); listed && atLaunch && !slices.Contains(missing, pkg.Key) {

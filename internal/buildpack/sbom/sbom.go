@@ -32,6 +32,8 @@ type Component struct {
 	Integrity, License, CPE, PURL string
 	// Unpinned: Gantry did not know beforehand what its bytes must be.
 	Unpinned bool
+	// Signed: the registry's signature was verified.
+	Signed bool
 	// Runtime marks the language's runtime.
 	Runtime bool
 	// Needs are the keys of what it needs.
@@ -136,6 +138,9 @@ func (d Document) CycloneDX(out io.Writer) error {
 		if c.Unpinned {
 			component.Properties = &[]cdx.Property{{Name: "gantry:pinned", Value: "false"}}
 		}
+		if c.Signed {
+			component.Properties = &[]cdx.Property{{Name: "gantry:registry-signature", Value: "verified"}}
+		}
 		if license := c.license(); license != "" {
 			component.Licenses = &cdx.Licenses{{Expression: license}}
 		}
@@ -195,6 +200,9 @@ func (d Document) SPDX(out io.Writer) error {
 		}
 		if c.Unpinned {
 			p.PackageComment = "not pinned by Gantry"
+		}
+		if c.Signed {
+			p.PackageComment = "the registry's signature was verified"
 		}
 		if license := c.license(); license != "" {
 			p.PackageLicenseDeclared = license

@@ -84,3 +84,16 @@ func TestContent(t *testing.T) {
 	g.Expect(document.SPDX(&again)).To(Succeed())
 	g.Expect(again.String()).To(Equal(spdx.String()), "the same content gives the same bytes")
 }
+
+// Both formats say whose signature was verified, and of nothing else.
+func TestSignedPackages(t *testing.T) {
+	g := NewWithT(t)
+	d := sbom.Document{Name: "app", Components: []sbom.Component{
+		{Key: "a", Type: "npm", Name: "a", Version: "1.0.0", Signed: true}, {Key: "b", Type: "npm", Name: "b", Version: "1.0.0"},
+	}}
+	var cyclonedx, spdx bytes.Buffer
+	g.Expect(d.CycloneDX(&cyclonedx)).To(Succeed())
+	g.Expect(d.SPDX(&spdx)).To(Succeed())
+	g.Expect(strings.Count(cyclonedx.String(), "gantry:registry-signature")).To(Equal(1))
+	g.Expect(strings.Count(spdx.String(), "the registry's signature was verified")).To(Equal(1))
+}
