@@ -2,6 +2,8 @@ package localbuild
 
 import (
 	"bytes"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -16,9 +18,11 @@ func TestOneFailureIsOneMessage(t *testing.T) {
 		"my script says: ERROR: failed to build: exit status 1\n":  "my script says: ERROR: failed to build: exit status 1\n",
 	} {
 		var out bytes.Buffer
-		n, err := withoutEcho{&out}.Write([]byte(text))
+		var said atomic.Bool
+		n, err := withoutEcho{&out, &said}.Write([]byte(text))
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		NewWithT(t).Expect(n).To(Equal(len(text)))
 		NewWithT(t).Expect(out.String()).To(Equal(want))
+		NewWithT(t).Expect(said.Load()).To(Equal(strings.Contains(text, "Failed:")))
 	}
 }

@@ -71,8 +71,12 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		switch exit.ExitCode() {
-		case failedDetect, failedBuild:
+		case failedDetect:
 			return fmt.Errorf("%w: %w", ErrReported, err)
+		case failedBuild:
+			if b.said.Load() {
+				return fmt.Errorf("%w: %w", ErrReported, err)
+			}
 		case analyzeError, restoreError:
 			return fmt.Errorf("%w: %w", errCache, err)
 		}

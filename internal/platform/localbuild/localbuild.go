@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/BurntSushi/toml"
@@ -70,15 +71,18 @@ type build struct {
 	options        Options
 	report         *buildlog.Log
 	stdout, stderr io.Writer
-	store          *store
-	folders        folders
+	// said: the buildpack has said why it failed.
+	said    *atomic.Bool
+	store   *store
+	folders folders
 	// etc are files that the sandbox sees in /etc in the place of the machine's, by their names.
 	etc map[string]string
 }
 
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
 func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr io.Writer) (Result, error) {
-	b := &build{options: options, report: r, stdout: withoutEcho{stdout}, stderr: withoutEcho{stderr}}
+	b := &build{options: options, report: r, said: &atomic.Bool{}}
+	b.stdout, b.stderr = withoutEcho{stdout, b.said}, withoutEcho{stderr, b.said}
 	if err := b.check(); err != nil {
 		return Result{}, err
 	}
