@@ -51,6 +51,7 @@ func TestNeededAtStart(t *testing.T) {
 		"a file in NODE_OPTIONS":      {start: "NODE_OPTIONS='--import=./reg.mjs' node a.js", dev: "ms", files: "-- a.js --\n-- reg.mjs --\nimport 'ms'\n", kept: []string{"ms"}},
 		"a program that is started":   {start: "node a.js", dev: "tsx", files: "-- a.js --\nexecSync('npx tsx w.ts')\n", kept: []string{"tsx"}, managers: []string{"npm"}},
 		"for development":             {start: "node a.js", dev: "ms", files: "-- a.js --\nif (process.env.NODE_ENV !== 'production') {\n  app.use(require('ms'))\n}\n"},
+		"one that may be missing":     {start: "node a.js", dev: "ms", files: "-- a.js --\nlet ms\ntry { ms = require('ms') } catch {}\n"},
 		"a test that nobody imports":  {start: "node a.js", dev: "jest", files: "-- a.js --\n-- a.test.js --\nimport 'jest'\n"},
 		"another tsconfig.json":       {start: "tsx --tsconfig run.json a.ts", dev: "tsx @tsconfig/node20", files: "-- run.json --\n{\"extends\": \"@tsconfig/node20/tsconfig.json\"}\n", kept: []string{"@tsconfig/node20", "tsx"}},
 		"node-options of .npmrc":      {start: "node a.js", dev: "dotenv", files: "-- .npmrc --\nnode-options=--require dotenv/config\n", kept: []string{"dotenv"}},
