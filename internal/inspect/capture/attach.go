@@ -18,25 +18,22 @@ import (
 // three seconds it is known that it is blocked.
 const opening, answering = 1500 * time.Millisecond, time.Second
 
-// reattaching is how long attach tries again where the inspector is just being closed for another client.
+// reattaching is how long attach tries again where the connection is lost at once.
 const reattaching = 3 * time.Second
 
-// errClosing: the inspector is being closed, since the client for which it was opened has left.
-var errClosing = errors.New("the inspector is being closed")
-
 // attach opens a process's inspector, or takes the one that is open. What it has opened is closed again, whatever becomes
-// of this program: detach does it, else the guard in the application, else the closer. An inspector that another client's
-// guard is just closing is opened again.
+// of this program: detach does it, else the guard in the application, else the closer.
 func (h Host) attach(ctx context.Context, p Process, force bool, log io.Writer) (*inspector, error) {
 	for deadline := time.Now().Add(reattaching); ; time.Sleep(50 * time.Millisecond) {
 		i, err := h.attachOnce(ctx, p, force, log)
-		if !errors.Is(err, errClosing) && !errors.Is(err, errLost) || ctx.Err() != nil || time.Now().After(deadline) || p.born() == "" {
+		if !errors.Is(err, errLost) || ctx.Err() != nil || time.Now().After(deadline) || p.born() == "" {
 			return i, err
 		}
 	}
 }
 
 func (h Host) attachOnce(ctx context.Context, p Process, force bool, log io.Writer) (*inspector, error) {
+	defer p.lock(ctx)()
 	closer := &closer{}
 	address, path := findInspector(p)
 	opened := path == ""
@@ -138,15 +135,11 @@ func (p Process) askToOpen() error {
 
 // begin asks for the first answers: an application that is blocked in native code gives none.
 func (i *inspector) begin(ctx context.Context) error {
-	install := guardInstall
+	install := guardInstall(i.process.lockFile())
 	if !i.opened {
 		install = guardRenew
 	}
-	var stays bool
-	err := i.evaluate(ctx, answering, install, &stays)
-	if err == nil && !stays {
-		return errClosing
-	}
+	err := i.evaluate(ctx, answering, install, nil)
 	if err != nil && ctx.Err() == nil {
 		if blocked := i.process.blocked(); blocked != nil {
 			return blocked

@@ -130,13 +130,16 @@ func closeInspector(p Process, opened bool) {
 			continue
 		}
 		asked = time.Now()
+		release := p.lock(context.Background())
 		i := &inspector{process: p, address: address, event: ignore, log: io.Discard, closer: &closer{}}
 		socket, err := open(address, path)
 		if err != nil {
+			release()
 			continue
 		}
 		i.socket = socket
-		err = i.evaluate(context.Background(), patience, guardInstall, nil)
+		err = i.evaluate(context.Background(), patience, guardInstall(p.lockFile()), nil)
+		release()
 		_ = errors.Join(err, i.detach())
 	}
 }

@@ -1,5 +1,10 @@
 package capture
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
 // The guard is a script in the application that closes an inspector which gantry has opened, once nobody uses it any more:
 // gantry may have been killed or stopped, or its connection may be gone. It looks only while the inspector is open. It
 // never closes one that somebody is connected to: inspector.close() blocks the application until the other end answers.
@@ -12,11 +17,16 @@ package capture
 // those run between callbacks, where the application could do the same. (The inspector's require is there only while the
 // expression runs.) An application that is blocked gets to it later.
 //
-// For the same reason a client may arrive between the guard's look at the sockets and its closing: closing tells it so, and
-// the answer is false.
-const guardInstall = `(() => {
+// It closes the inspector only with the lock of those that connect, a file that is named to it.
+func guardInstall(lock string) string {
+	// A text of JSON is one of JavaScript.
+	text, _ := json.Marshal(lock)
+	return fmt.Sprintf(guardScript, text)
+}
+
+const guardScript = `(() => {
 	const key = Symbol.for('gantry.inspector')
-	if (globalThis[key]) { globalThis[key].until = performance.now() + 1500; return !globalThis[key].closing }
+	if (globalThis[key]) { globalThis[key].until = performance.now() + 1500; return true }
 	const guard = { until: performance.now() + 1500 }, load = require
 	Object.defineProperty(globalThis, key, { value: guard, configurable: true, enumerable: false })
 	Promise.resolve().then(() => {
@@ -33,13 +43,24 @@ const guardInstall = `(() => {
 					})
 				} catch { return false }
 			})
+			const lock = %s
+			const take = () => {
+				try { fs.closeSync(fs.openSync(lock, 'wx', 0o600)) } catch (e) {
+					if (e.code !== 'EEXIST') return true
+					try { if (Date.now() - fs.lstatSync(lock).mtimeMs > 5000) return true } catch {}
+					return false
+				}
+				return true
+			}
 			const timer = setInterval(() => {
 				try {
 					if (inspector.url() !== undefined) {
 						if (performance.now() < guard.until) return
-						guard.closing = true
-						if (connected()) { guard.until = performance.now() + 1000; guard.closing = false; return }
-						inspector.close()
+						if (!take()) return
+						try {
+							if (connected()) { guard.until = performance.now() + 1000; return }
+							inspector.close()
+						} finally { try { fs.unlinkSync(lock) } catch {} }
 					}
 				} catch {}
 				clearInterval(timer)
@@ -51,13 +72,8 @@ const guardInstall = `(() => {
 	return true
 })()`
 
-// guardRenew tells the guard, if there is one, that its client is there, and answers whether the inspector stays open;
-// guardRelease that it is leaving.
+// guardRenew tells the guard, if there is one, that its client is there; guardRelease that it is leaving.
 const (
-	guardRenew = `(() => {
-		const guard = globalThis[Symbol.for('gantry.inspector')]
-		if (guard) guard.until = performance.now() + 1500
-		return !guard?.closing
-	})()`
+	guardRenew   = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = performance.now() + 1500), 0`
 	guardRelease = `globalThis[Symbol.for('gantry.inspector')] && (globalThis[Symbol.for('gantry.inspector')].until = 0), 0`
 )
