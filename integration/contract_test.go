@@ -193,10 +193,16 @@ func TestTheIncident(t *testing.T) {
 	p.Expect(code).To(Equal(1))
 	p.Expect(out.String()).To(ContainSubstring("Missing              AUTH_KEY is not set, and it is required; expected is a text"))
 	out.Reset()
-	code, err = check.Diff(t.Context(), first, p.last.Layout, false, &out)
+	code, err = check.Diff(t.Context(), check.Options{Out: &out}, first, p.last.Layout)
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(1))
-	p.Expect(out.String()).To(Equal("  Newly required       AUTH_KEY  a text\n"))
+	p.Expect(out.String()).To(Equal("  Newly required       AUTH_KEY  is not set, and it is required; expected is a text\n" +
+		"                       the old image starts without AUTH_KEY\n"))
+	out.Reset()
+	code, err = check.Diff(t.Context(), check.Options{Files: []string{manifest}, Out: &out}, first, p.last.Layout)
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(1))
+	p.Expect(out.String()).To(MatchRegexp(`(?s)With the new image.*would not start.*After a rollback.*Nothing keeps this deployment from starting`))
 
 	// The variable is set.
 	slow := make(chan string, 1)
@@ -269,6 +275,60 @@ func TestPreflightAndShells(t *testing.T) {
 	p.Expect(code).To(Equal(0))
 	p.Expect(web.out.String()).To(ContainSubstring(`"process":"web"`))
 	p.Expect(web.out.String()).NotTo(ContainSubstring("canary"))
+}
+
+// Defaults, older names and files are the environment: custom commands have them, too, and so has an application whose check is off.
+func TestCustomCommandsHaveTheEnvironment(t *testing.T) {
+	t.Parallel()
+	const server = `console.log(JSON.stringify([process.env.LEVEL, process.env.KEY, process.env.NAME, process.env.QUEUE]))`
+	p := newProject(t, map[string]string{
+		"server.js": server, "key.txt": "from a file\n", "Procfile": "web: node server.js\nworker: node server.js\n",
+		"project.toml": "[dev.gantry.config]\nLEVEL = {default = \"a \\\"b\\\" \\\\ \\n c\"}\nKEY = {secret = true}\nNAME = {renamed-from = [\"OLD\"]}\nQUEUE = {default = \"q\", processes = [\"worker\"]}\n",
+	})
+	p.build()
+	env := map[string]string{"KEY_FILE": "/workspace/key.txt", "OLD": "x", "BPL_CONFIG_CHECK": "off"}
+	for name, c := range map[string]struct {
+		options localbuild.RunOptions
+		want    string
+	}{
+		"a process type":   {options: localbuild.RunOptions{Env: env}, want: `["a \"b\" \\ \n c","from a file","x",null]` + "\n"},
+		"a custom command": {options: localbuild.RunOptions{Env: env, Process: "launcher", Args: []string{"node", "server.js"}}, want: `["a \"b\" \\ \n c","from a file","x","q"]` + "\n"},
+	} {
+		started := p.start(c.options)
+		code, err := started.Wait()
+		p.Expect(err).NotTo(HaveOccurred(), name)
+		p.Expect(code).To(Equal(0), name+started.out.String())
+		p.Expect(started.out.String()).To(Equal(c.want), name)
+	}
+}
+
+// What bundlers write into pages is checked by the build; the image knows what it was built with, and a secret only by its digest.
+func TestVariablesOfTheBuild(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"server.js":    "",
+		"project.toml": "[dev.gantry.config]\nVITE_API = {type = \"url\", phase = \"build\"}\nVITE_KEY = {secret = true, phase = \"build\"}\n",
+	})
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("2 variables of the build are not what they must be  [build/variables]"))
+	p.Expect(log).To(ContainSubstring("VITE_API is not set, and it is required"))
+	p.env = map[string]string{"VITE_API": "https://api", "VITE_KEY": "canary"}
+	log = p.build()
+	p.Expect(log).To(MatchRegexp(`built with +VITE_API, VITE_KEY`))
+	config, err := p.last.Image.ConfigFile()
+	p.Expect(err).NotTo(HaveOccurred())
+	label := config.Config.Labels[contract.Label]
+	p.Expect(label).To(ContainSubstring(`"VITE_API":"https://api"`))
+	p.Expect(log + label).NotTo(ContainSubstring("canary"))
+
+	file := filepath.Join(t.TempDir(), "production.env")
+	p.Expect(os.WriteFile(file, []byte("VITE_API=https://other\n"), 0o644)).To(Succeed())
+	var out bytes.Buffer
+	code, err := check.Run(t.Context(), check.Options{Image: p.last.Layout, Files: []string{file}, Out: &out})
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(0))
+	p.Expect(out.String()).To(ContainSubstring("Without effect       VITE_API has another value than the image was built with; setting it here changes nothing"))
 }
 
 // A contract that contradicts itself fails the build, with its place.

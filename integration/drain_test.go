@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -63,4 +65,118 @@ func slowRequest(port int) (string, error) {
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	return string(body), err
+}
+
+// A connection that a client keeps alive does not hold the container: it ends with the last response.
+func TestDrainingEndsWithTheLastResponse(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"project.toml": "[dev.gantry.drain]\ntimeout = \"20s\"\nwebsocket-timeout = \"1s\"\n",
+		"package.json": `{"scripts": {"start": "node $SERVER.js"}}`,
+		"kept.js": `const server = require('http').createServer((q, r) => {
+			if (q.url === '/early') { r.write('d'); return setTimeout(() => r.end('one'), 1500) }
+			setTimeout(() => r.end('done'), q.url === '/slow' ? 1500 : 0)
+		})
+		server.keepAliveTimeout = 65000
+		server.listen(process.env.PORT)`,
+		// A primary that replaces workers that have ended, as people write it.
+		"cluster.js": `const cluster = require('cluster')
+		if (cluster.isPrimary) {
+			for (let i = 0; i < 2; i++) cluster.fork()
+			cluster.on('exit', () => cluster.fork())
+		} else require('./kept.js')`,
+		"socket.js": `const server = require('http').createServer((q, r) => setTimeout(() => r.end('done'), q.url === '/slow' ? 300 : 0))
+		server.on('upgrade', (q, s) => s.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'))
+		server.listen(process.env.PORT)`,
+		"http2.js": `const server = require('http2').createServer()
+		server.on('stream', (s, h) => setTimeout(() => { s.respond({ ':status': 200 }); s.end('done') }, h[':path'] === '/slow' ? 1500 : 0))
+		server.listen(process.env.PORT)`,
+	})
+	p.build()
+	for name, c := range map[string]struct {
+		server string
+		use    func(g *WithT, port int, asked chan<- struct{}) (ended func())
+		code   int
+		most   time.Duration
+	}{
+		"kept alive":               {server: "kept", use: keptAlive("/slow"), code: 0, most: 3500 * time.Millisecond},
+		"kept alive, headers sent": {server: "kept", use: keptAlive("/early"), code: 0, most: 3500 * time.Millisecond},
+		"a cluster":                {server: "cluster", use: keptAlive("/slow"), code: 0, most: 4500 * time.Millisecond},
+		"a WebSocket":              {server: "socket", use: webSocket, code: 0, most: 4500 * time.Millisecond},
+		"HTTP/2":                   {server: "http2", use: http2Client, code: 0, most: 3500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			started := p.start(localbuild.RunOptions{Env: map[string]string{"SERVER": c.server}})
+			g.Eventually(func() error {
+				connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", started.port))
+				if err == nil {
+					err = connection.Close()
+				}
+				return err
+			}, "20s", "50ms").Should(Succeed(), started.out.String)
+			asked := make(chan struct{})
+			ended := make(chan struct{})
+			go func() { defer close(ended); c.use(g, started.port, asked)() }()
+			<-asked
+			time.Sleep(300 * time.Millisecond)
+			code, took := started.stop()
+			g.Expect(code).To(Equal(c.code), started.out.String())
+			g.Expect(took).To(BeNumerically("<", c.most))
+			<-ended
+		})
+	}
+}
+
+// keptAlive has a client whose connections stay open: one is idle, one waits for a response.
+func keptAlive(path string) func(g *WithT, port int, asked chan<- struct{}) func() {
+	return func(g *WithT, port int, asked chan<- struct{}) func() {
+		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10, IdleConnTimeout: time.Minute}}
+		get := func(path string) string {
+			response, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+			g.Expect(err).NotTo(HaveOccurred())
+			defer func() { _ = response.Body.Close() }()
+			body, err := io.ReadAll(response.Body)
+			g.Expect(err).NotTo(HaveOccurred())
+			return string(body)
+		}
+		g.Expect(get("/")).To(Equal("done"))
+		close(asked)
+		return func() { g.Expect(get(path)).To(HavePrefix("d")) }
+	}
+}
+
+// webSocket has a client that does not go by itself: it is told that the server goes.
+func webSocket(g *WithT, port int, asked chan<- struct{}) func() {
+	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = io.WriteString(connection, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	g.Expect(err).NotTo(HaveOccurred())
+	in := bufio.NewReader(connection)
+	g.Expect(in.ReadString('\n')).To(HavePrefix("HTTP/1.1 101"))
+	close(asked)
+	return func() {
+		defer func() { _ = connection.Close() }()
+		rest, err := io.ReadAll(in)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(rest).To(HaveSuffix("\x88\x02\x03\xe9"), "a close frame with the code 1001")
+	}
+}
+
+// http2Client keeps one connection for all requests.
+func http2Client(g *WithT, port int, asked chan<- struct{}) func() {
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
+	get := func(path string) (string, error) {
+		response, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		return string(body), err
+	}
+	g.Expect(get("/")).To(Equal("done"))
+	close(asked)
+	return func() { g.Expect(get("/slow")).To(Equal("done")) }
 }

@@ -7,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
-	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/contract/export"
 	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -22,10 +23,10 @@ const usage = `Explains builds, checks deployments against what an application d
 
   gantry explain [APP_DIR] [--json]               tells what a build would do, and why
   gantry check [--image IMAGE] [FILE... | -]      compares manifests, compose and env files, or this environment
-  gantry check --diff OLD NEW                     tells what a deploy of a newer image newly requires
-  gantry contract init [--from .env.example]      writes a first contract from what the code reads
-  gantry contract export --format FORMAT          writes the contract for other tools
-  gantry deploy-hints [--delay 5s]                prints what a Deployment needs so that requests survive a rollout
+  gantry check --diff OLD NEW [FILE...]           tells what a deploy of a newer image newly requires
+  gantry contract init [APP_DIR] [--from FILE]    writes a first contract from what the code reads
+  gantry contract export [APP_DIR] --format NAME  writes the contract for other tools
+  gantry deploy-hints [APP_DIR] [--delay 5s]      prints what a Deployment needs so that requests survive a rollout
   gantry schema                                   prints a JSON Schema of project.toml, for editors
   gantry report FILE... | -                       shows profiles, heap snapshots and reports as pages and as text
   gantry report --diff OLD NEW                    shows what changed from one capture to another
@@ -78,11 +79,15 @@ func run(ctx context.Context, arguments []string) (int, error) {
 func flags(name string) *pflag.FlagSet {
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	f.SortFlags = false
-	f.Usage = func() { fmt.Fprint(os.Stderr, usage, "\nOptions of gantry ", name, ":\n", f.FlagUsages()) }
+	f.Usage = func() { fmt.Fprint(f.Output(), usage, "\nOptions of gantry ", name, ":\n", f.FlagUsages()) }
 	return f
 }
 
 func parse(f *pflag.FlagSet, arguments []string) (code int, goOn bool) {
+	if slices.Contains(arguments, "--help") || slices.Contains(arguments, "-h") {
+		// Who asks for help gets an answer, and no error.
+		f.SetOutput(os.Stdout)
+	}
 	err := f.Parse(arguments)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -103,19 +108,41 @@ func runCheck(ctx context.Context, arguments []string) (int, error) {
 	f.BoolVar(&o.JSON, "json", false, "print the findings as JSON")
 	f.BoolVar(&o.GitHub, "github", false, "print the findings as annotations for GitHub Actions")
 	f.BoolVar(&o.Strict, "strict", false, "count variables that are not declared or cannot be seen as errors")
+	f.StringVar(&o.EnvFormat, "env-format", "dotenv", "who reads files of variables: dotenv (and compose), or docker (docker run --env-file)")
 	diff := f.Bool("diff", false, "compare two images: gantry check --diff OLD NEW")
 	if code, goOn := parse(f, arguments); !goOn {
 		return code, nil
 	}
+	if !slices.Contains(check.EnvFormats, o.EnvFormat) {
+		return check.CannotSay, &problem.Problem{ID: "check/format", Title: "the format is not known", Why: fmt.Sprintf("%q is none of %s", o.EnvFormat, strings.Join(check.EnvFormats, ", ")),
+			Hints: []string{"Choose one of them: --env-format NAME."}}
+	}
+	o.Files = f.Args()
 	if !*diff {
-		o.Files = f.Args()
+		// A folder is the application, as for "gantry explain".
+		if info, err := os.Stat(f.Arg(0)); err == nil && info.IsDir() && o.Image == "" && !f.Changed("app") {
+			o.App, o.Files = f.Arg(0), f.Args()[1:]
+		}
 		return check.Run(ctx, o)
 	}
-	if f.NArg() != 2 {
+	if f.NArg() < 2 {
 		f.Usage()
 		return check.CannotSay, nil
 	}
-	return check.Diff(ctx, f.Arg(0), f.Arg(1), o.JSON, os.Stdout)
+	o.Files = f.Args()[2:]
+	return check.Diff(ctx, o, f.Arg(0), f.Arg(1))
+}
+
+// folder is the application's: an argument, or the flag --app.
+func folder(f *pflag.FlagSet, app string) (string, bool) {
+	if f.NArg() > 1 || f.NArg() == 1 && f.Changed("app") {
+		f.Usage()
+		return "", false
+	}
+	if f.NArg() == 1 {
+		return f.Arg(0), true
+	}
+	return app, true
 }
 
 func contractInit(_ context.Context, arguments []string) (int, error) {
@@ -125,19 +152,27 @@ func contractInit(_ context.Context, arguments []string) (int, error) {
 	if code, goOn := parse(f, arguments); !goOn {
 		return code, nil
 	}
-	return check.Fits, check.Init(*app, *from, os.Stdout)
+	dir, ok := folder(f, *app)
+	if !ok {
+		return check.CannotSay, nil
+	}
+	return check.Fits, check.Init(dir, *from, os.Environ(), os.Stdout)
 }
 
 func contractExport(ctx context.Context, arguments []string) (int, error) {
 	f := flags("contract export")
 	image := f.String("image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
 	app := f.String("app", ".", "the application's folder, where there is no image yet")
-	format := f.String("format", "markdown", strings.Join(contract.Formats, ", "))
+	format := f.String("format", "markdown", strings.Join(export.Formats, ", "))
 	name := f.String("name", "app", "the name of the ConfigMap and the Secret")
 	if code, goOn := parse(f, arguments); !goOn {
 		return code, nil
 	}
-	return check.Fits, check.Export(ctx, *image, *app, *format, *name, os.Stdout)
+	dir, ok := folder(f, *app)
+	if !ok {
+		return check.CannotSay, nil
+	}
+	return check.Fits, check.Export(ctx, *image, dir, *format, *name, os.Environ(), os.Stdout)
 }
 
 func deployHints(_ context.Context, arguments []string) (int, error) {
@@ -147,5 +182,9 @@ func deployHints(_ context.Context, arguments []string) (int, error) {
 	if code, goOn := parse(f, arguments); !goOn {
 		return code, nil
 	}
-	return check.Fits, check.DeployHints(*app, *delay, os.Stdout)
+	dir, ok := folder(f, *app)
+	if !ok {
+		return check.CannotSay, nil
+	}
+	return check.Fits, check.DeployHints(dir, *delay, os.Environ(), os.Stdout)
 }

@@ -15,7 +15,8 @@ import (
 )
 
 const usage = `usage:
-  gantry preflight [--json]    checks the configuration of all process types against this environment
+  gantry preflight [--json] [TYPE...]
+                               checks the configuration of these process types, or of all, against this environment
   gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
                                starts a program as its only child: forwards signals, reaps orphans
                                with --check, only where the configuration of that process type is complete
@@ -31,6 +32,9 @@ var revision string
 func main() { os.Exit(run()) }
 
 func run() int {
+	if launch.IsExecD(os.Args[0]) {
+		return launch.ExecD(os.NewFile(launch.ExecDOutput, "exec.d"), os.Environ(), os.Stderr)
+	}
 	if len(os.Args) > 1 {
 		if commit, ok := strings.CutPrefix(os.Args[1], launch.RevisionFlag); ok {
 			revision, os.Args = commit, append(os.Args[:1], os.Args[2:]...)

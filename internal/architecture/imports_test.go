@@ -45,7 +45,7 @@ var rooms = map[string]room{
 	"container": {may: []string{"problem", "source/lazyregexp", "contract"}, never: []string{libcnb}},
 	"inspect":   {may: []string{"problem", "source/lazyregexp", "contract", "container"}, never: []string{libcnb}},
 	"platform":  {may: []string{"problem", "install/archive", "buildpack/buildlog"}, never: []string{libcnb}},
-	"deploy":    {may: []string{"problem", "source", "contract", "platform/oci"}, never: []string{libcnb}},
+	"deploy":    {may: []string{"problem", "source", "contract", "plan", "platform/oci"}, never: []string{libcnb}},
 }
 
 // programs are those of cmd, and what they must not be linked with: a container's start and a build's detection take

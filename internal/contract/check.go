@@ -11,9 +11,9 @@ import (
 
 // Finding is something that is wrong with an environment, or worth knowing. It never holds a secret.
 type Finding struct {
-	// Name is the variable's name, or the names of a group.
+	// Name is the variable's name, or the names of a group or rule.
 	Name string `json:"name"`
-	// Kind is one of missing, malformed, group, unreadable and renamed; the last is a warning.
+	// Kind is one of missing, malformed, group, rule and unreadable, or of the warnings renamed, deprecated and white-space.
 	Kind string `json:"kind"`
 	// What happened, Expected what the contract says, Description what the variable is for, Advice what to do.
 	What        string `json:"what"`
@@ -22,22 +22,16 @@ type Finding struct {
 	Advice      string `json:"advice,omitempty"`
 }
 
-// Warning reports whether the application can start anyway.
-func (f Finding) Warning() bool { return f.Kind == "renamed" }
+// Warnings are the kinds of findings with which an application can start.
+var Warnings = []string{"renamed", "deprecated", "white-space"}
 
-// Environment is what is checked.
-type Environment struct {
-	Values map[string]string
-	// ReadFile reads what NAME_FILE names; nil where files cannot be seen.
-	ReadFile func(name string) (string, error)
-	// Bindings are the values of service bindings, by TYPE/KEY.
-	Bindings map[string]string
-}
+// Warning reports whether the application can start anyway.
+func (f Finding) Warning() bool { return slices.Contains(Warnings, f.Kind) }
 
 // Result is what a check found.
 type Result struct {
 	Findings []Finding
-	// Set are variables to set for the process: defaults, values from files and bindings, and those of older names.
+	// Set are variables to set for the process.
 	Set map[string]string
 }
 
@@ -48,110 +42,117 @@ func (r Result) Failed() bool {
 
 // Check compares an environment with the contract of one process type.
 func (c Contract) Check(process string, env Environment) Result {
-	c = c.For(process)
-	r := Result{Set: map[string]string{}}
-	for _, v := range c.Variables {
-		r.find(v, env)
+	resolved := c.Resolve(process, env)
+	j := judge{whole: c, asked: c.For(process), env: env, Resolved: resolved}
+	findings := slices.Clone(resolved.Findings)
+	for _, v := range j.asked.Variables {
+		findings = append(findings, j.variable(v)...)
 	}
-	value := func(name string) string {
-		if set := env.Values[name]; set != "" {
-			return set
-		}
-		return r.Set[name]
+	for _, g := range j.asked.Groups {
+		findings = append(findings, j.group(g)...)
 	}
-	for _, v := range c.Variables {
-		r.judge(v, value, c, env)
+	for _, r := range j.asked.Rules {
+		findings = append(findings, j.rule(r)...)
 	}
-	for _, g := range c.Groups {
-		r.judgeGroup(g, value)
-	}
-	return r
+	return Result{Findings: findings, Set: resolved.Set}
 }
 
-// find takes a variable's value from where it may be when it is not set itself.
-func (r *Result) find(v Variable, env Environment) {
-	if env.Values[v.Name] != "" {
-		return
-	}
-	for _, older := range v.RenamedFrom {
-		if env.Values[older] == "" {
-			continue
-		}
-		r.Set[v.Name] = env.Values[older]
-		r.Findings = append(r.Findings, Finding{
-			Name: v.Name, Kind: "renamed", What: "is called " + older + " here, its old name",
-			Advice: fmt.Sprintf("Rename %s to %s in the deployment; the old name is accepted, and passed on.", older, v.Name),
-		})
-		return
-	}
-	if file := env.Values[v.Name+"_FILE"]; file != "" && env.ReadFile != nil {
-		content, err := env.ReadFile(file)
-		if err != nil {
-			r.Findings = append(r.Findings, Finding{
-				Name: v.Name, Kind: "unreadable", What: fmt.Sprintf("is to be read from %s (%s_FILE), which cannot be read", file, v.Name),
-				Description: v.Description, Advice: "Check that the file is mounted, and that user 1000 may read it.",
-			})
-			return
-		}
-		r.Set[v.Name] = strings.TrimRight(content, "\r\n")
-		return
-	}
-	if v.Binding != "" && env.Bindings[v.Binding] != "" {
-		r.Set[v.Name] = strings.TrimRight(env.Bindings[v.Binding], "\r\n")
-		return
-	}
-	if v.Default != nil {
-		r.Set[v.Name] = *v.Default
-	}
+// judge has all that a verdict depends on.
+type judge struct {
+	// whole is all that is declared, asked what concerns the process type.
+	whole, asked Contract
+	env          Environment
+	Resolved
 }
 
-func (r *Result) judge(v Variable, value func(string) string, c Contract, env Environment) {
-	if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Name == v.Name && f.Kind == "unreadable" }) {
-		return
+func (j judge) get(name string) (text string, set bool) { return j.value(j.whole.Variable(name), name) }
+
+func (j judge) variable(v Variable) []Finding {
+	if slices.ContainsFunc(j.Findings, func(f Finding) bool { return f.Name == v.Name && f.Kind == "unreadable" }) {
+		return nil
 	}
-	text := value(v.Name)
+	text, set := j.get(v.Name)
+	if !set {
+		return j.missing(v)
+	}
+	var findings []Finding
+	if v.Deprecated != "" && j.env.Values[v.Name] != "" {
+		findings = append(findings, Finding{Name: v.Name, Kind: "deprecated", What: "is deprecated: " + v.Deprecated, Advice: "Change the deployment; it is still accepted."})
+	}
 	if text == "" {
-		why := v.wanted(value)
-		if why == "" {
-			return
-		}
-		what := "is not set"
-		if _, empty := env.Values[v.Name]; empty {
-			what = "is set, but empty"
-		}
-		r.Findings = append(r.Findings, Finding{
-			Name: v.Name, Kind: "missing", What: what + why, Expected: v.Expected(), Description: v.Description,
-			Advice: advice(v, likelyTypo(v.Name, c, env.Values)),
-		})
-		return
+		return findings
 	}
-	if v.Accepts(text) {
-		return
+	why, accepted := v.accepts(text)
+	if accepted && v.MustExist && j.env.Exists != nil && !j.env.Exists(text) {
+		why, accepted = "there is no such file or folder", false
 	}
-	what := "is not what it must be"
+	if !accepted {
+		return append(findings, j.malformed(v, text, why))
+	}
+	if strings.TrimSpace(text) != text && !slices.Contains(v.Values, text) {
+		findings = append(findings, Finding{Name: v.Name, Kind: "white-space", What: "begins or ends with white space", Advice: "Remove it in the deployment, unless it is meant."})
+	}
+	return findings
+}
+
+func (j judge) missing(v Variable) []Finding {
+	why := j.wanted(v)
+	if why == "" {
+		return nil
+	}
+	what := "is not set"
+	if _, empty := j.env.Values[v.Name]; empty {
+		what = "is set, but empty"
+	}
+	return []Finding{{
+		Name: v.Name, Kind: "missing", What: what + why, Expected: v.Expected(), Description: v.Description,
+		Advice: advice(v, likelyTypo(v.Name, j.whole, j.env.Values)),
+	}}
+}
+
+// longestShown is how long a wrong value may be that is shown, in bytes.
+const longestShown = 60
+
+func (j judge) malformed(v Variable, text, why string) Finding {
+	f := Finding{
+		Name: v.Name, Kind: "malformed", What: "is not what it must be", Expected: v.Expected(), Description: v.Description,
+		Advice: first(v.Message, "Correct its value in the deployment."),
+	}
 	// What comes from a file or a binding is kept there because it is a secret, whatever the contract says.
-	direct := env.Values[v.Name] == text
-	if direct && !v.Secret && v.Type != "url" && v.Type != "json" && len(text) <= 60 {
-		what = fmt.Sprintf("is %q", text)
+	direct := j.env.Values[v.Name] == text
+	if direct && v.shown() && len(text) <= longestShown && !holdsSecret(text, j.whole, j.values) {
+		f.What = fmt.Sprintf("is %q", text)
 	}
-	r.Findings = append(r.Findings, Finding{
-		Name: v.Name, Kind: "malformed", What: what, Expected: v.Expected(), Description: v.Description, Advice: "Correct its value in the deployment.",
-	})
+	if why != "" {
+		f.What += ": " + why
+	}
+	return f
+}
+
+// shown reports whether a wrong value may be printed: addresses and JSON hold passwords.
+func (v Variable) shown() bool {
+	return !v.Secret && !SecretName(v.Name) && v.Type != "url" && v.Type != "json" && v.Of != "url" && v.Of != "json"
+}
+
+func first(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // wanted says why a variable that is not set is needed: "" when it is not, " " and a reason when that depends on others.
-func (v Variable) wanted(value func(string) string) string {
+func (j judge) wanted(v Variable) string {
 	if v.Required {
 		return ", and it is required"
 	}
-	name, equals, compared := strings.Cut(v.RequiredIf, "=")
-	switch {
-	case name == "":
-		return ""
-	case compared && value(name) == equals:
-		return fmt.Sprintf(", and it is required while %s is %s", name, equals)
-	case !compared && value(name) != "":
-		return fmt.Sprintf(", and it is required while %s is set", name)
+	for _, text := range v.RequiredIf {
+		condition := ParseCondition(text)
+		if value, set := j.get(condition.Name); condition.holds(value, set) {
+			return ", and it is required while " + condition.String()
+		}
 	}
 	return ""
 }
@@ -159,6 +160,8 @@ func (v Variable) wanted(value func(string) string) string {
 func advice(v Variable, typo string) string {
 	text := "Set it in the deployment"
 	switch {
+	case v.Message != "":
+		return v.Message
 	case typo != "":
 		text = fmt.Sprintf("%s is set: is that a misspelling? If not, set %s in the deployment", typo, v.Name)
 	case v.Example != "" && !v.Secret:
@@ -183,10 +186,10 @@ func likelyTypo(name string, c Contract, values map[string]string) string {
 	return best
 }
 
-func (r *Result) judgeGroup(g Group, value func(string) string) {
+func (j judge) group(g Group) []Finding {
 	var set []string
 	for _, name := range g.Names {
-		if value(name) != "" {
+		if _, there := j.get(name); there {
 			set = append(set, name)
 		}
 	}
@@ -204,7 +207,35 @@ func (r *Result) judgeGroup(g Group, value func(string) string) {
 		f.What, f.Expected = "only "+strings.Join(set, ", ")+" of them is set", "all of them, or none"
 		f.Advice = "Set the others, too, or remove " + strings.Join(set, ", ") + " from the deployment."
 	default:
-		return
+		return nil
 	}
-	r.Findings = append(r.Findings, f)
+	return []Finding{f}
+}
+
+// rule compares two variables that are both set, and both what they must be.
+func (j judge) rule(r Rule) []Finding {
+	left, right := j.whole.Variable(r.Left), j.whole.Variable(r.Right)
+	a, hasLeft := j.get(r.Left)
+	b, hasRight := j.get(r.Right)
+	if !hasLeft || !hasRight || left == nil || right == nil || !left.Accepts(a) || !right.Accepts(b) || r.holds(*left, a, *right, b) {
+		return nil
+	}
+	return []Finding{{
+		Name: r.Left + ", " + r.Right, Kind: "rule", What: "do not fit together", Expected: r.String(),
+		Advice: first(r.Message, "Change one of the two in the deployment."),
+	}}
+}
+
+func (r Rule) holds(left Variable, a string, right Variable, b string) bool {
+	order := strings.Compare(a, b)
+	x, y := left.number(a), right.number(b)
+	if x != nil && y != nil {
+		order = 0
+		if *x < *y {
+			order = -1
+		} else if *x > *y {
+			order = 1
+		}
+	}
+	return map[string]bool{"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0, "==": order == 0, "!=": order != 0}[r.Operator]
 }

@@ -11,6 +11,7 @@ import (
 
 func number(f float64) *float64 { return &f }
 func text(s string) *string     { return &s }
+func length(n int) *int         { return &n }
 
 func TestTypes(t *testing.T) {
 	for _, c := range []struct {
@@ -21,15 +22,23 @@ func TestTypes(t *testing.T) {
 	}{
 		{variable: contract.Variable{}, good: []string{"x", " "}, bad: []string{""}, expected: "a text"},
 		{variable: contract.Variable{Type: "int", Min: number(1), Max: number(10)}, good: []string{"1", "10", "+3"}, bad: []string{"0", "11", "1.5", "x", "1e3"}, expected: "a whole number from 1 to 10"},
-		{variable: contract.Variable{Type: "float", Min: number(0.5)}, good: []string{"0.5", "1e3"}, bad: []string{"0.4", "x"}, expected: "a number of at least 0.5"},
+		{variable: contract.Variable{Type: "float", Min: number(0.5)}, good: []string{"0.5", "1e3"}, bad: []string{"0.4", "x", "NaN", "Inf", "0x1p2", "1_0"}, expected: "a number of at least 0.5"},
 		{variable: contract.Variable{Type: "bool"}, good: []string{"true", "False", "1", "off"}, bad: []string{"maybe", "2"}, expected: "true or false"},
 		{variable: contract.Variable{Type: "port"}, good: []string{"1", "65535"}, bad: []string{"0", "65536", "-1", "http"}, expected: "a port from 1 to 65535"},
 		{variable: contract.Variable{Type: "url", Schemes: []string{"postgres", "postgresql"}}, good: []string{"postgres://u:p@h/db", "postgresql://h"},
 			bad: []string{"mysql://h/db", "h/db", "postgres"}, expected: "a URL that begins with postgres:// or postgresql://"},
 		{variable: contract.Variable{Type: "url"}, good: []string{"https://x", "sqlite:data.db", "file:///x"}, bad: []string{"x", "://", ""}, expected: "a URL"},
 		{variable: contract.Variable{Type: "email"}, good: []string{"a@b.c"}, bad: []string{"a@b", "a b@c.d"}, expected: "an e-mail address"},
-		{variable: contract.Variable{Type: "duration", Max: number(60)}, good: []string{"30s", "1m", "500ms"}, bad: []string{"2m", "30", "x"}, expected: "a time such as 30s or 5m of at most 60"},
-		{variable: contract.Variable{Type: "size", Min: number(1024)}, good: []string{"1Ki", "2k", "1.5G", "4096", "4096B"}, bad: []string{"1k", "x", "1Q"}, expected: "a size such as 512Mi or 2G of at least 1024"},
+		{variable: contract.Variable{Type: "float", NonFinite: true}, good: []string{"NaN", "-inf", "Infinity", ".5", "5."}, bad: []string{"nano", "."}, expected: "a number"},
+		{variable: contract.Variable{Type: "duration", Max: number(60)}, good: []string{"30s", "1m", "500ms", "0"}, bad: []string{"2m", "30", "x", "-1s", "1d", "s"}, expected: "a time such as 30s, 5m or 1d12h of at most 60"},
+		{variable: contract.Variable{Type: "duration"}, good: []string{"1d12h", "2w", "1.5h", "1h30m"}, bad: []string{"-5m", "1y", "1 h", ""}, expected: "a time such as 30s, 5m or 1d12h"},
+		{variable: contract.Variable{Type: "size", Min: number(1024)}, good: []string{"1Ki", "2k", "1.5G", "4096", "4096B", "1mb", "512m", "2Gi", "2GB", "10 MB", "1kib"}, bad: []string{"1k", "x", "1Q", "-1k", "1mm"}, expected: "a size such as 512Mi, 2G or 10mb of at least 1024"},
+		{variable: contract.Variable{Type: "list", Of: "int", Max: number(9), MinLength: length(2)}, good: []string{"1,2", " 1 , 9 ,3"}, bad: []string{"1", "1,", "1,x", "1,10", ""},
+			expected: "a list of at least 2 entries, separated by commas, of whole numbers, each a whole number of at most 9"},
+		{variable: contract.Variable{Type: "list", Of: "url", Separator: " "}, good: []string{"https://a https://b"}, bad: []string{"https://a | https://b", "x"}, expected: "a list, separated by spaces, of URLs"},
+		{variable: contract.Variable{Type: "list", Values: []string{"a", "b"}}, good: []string{"a", "b,a"}, bad: []string{"c", "a,c"}, expected: "a list, separated by commas, of some of a, b"},
+		{variable: contract.Variable{EmptyAllowed: true, Values: []string{"x"}}, good: []string{"", "x"}, bad: []string{"y"}, expected: "one of x"},
+		{variable: contract.Variable{Type: "json", Schema: []byte(`{"type":"object","required":["a"],"properties":{"a":{"type":"integer"}}}`)}, good: []string{`{"a":1}`}, bad: []string{`{}`, `{"a":"x"}`, `[]`, `{`}, expected: "JSON that fits its schema"},
 		{variable: contract.Variable{Type: "json"}, good: []string{"{}", "[1]", "1"}, bad: []string{"{", "x"}, expected: "JSON"},
 		{variable: contract.Variable{Values: []string{"a", "b"}}, good: []string{"a"}, bad: []string{"c", "A"}, expected: "one of a, b"},
 		{variable: contract.Variable{Pattern: "[a-z]+|[0-9]"}, good: []string{"abc", "1"}, bad: []string{"abc1", "12"}, expected: "a text that matches [a-z]+|[0-9]"},
@@ -51,7 +60,8 @@ var shop = contract.Contract{
 		{Name: "LOG_LEVEL", Values: []string{"debug", "info"}, Default: text("info")},
 		{Name: "QUEUE", Required: true, Processes: []string{"worker"}, Example: "orders"},
 		{Name: "SMTP_URL", Type: "url"}, {Name: "SENDGRID_KEY", Secret: true},
-		{Name: "SMTP_USER", RequiredIf: "SMTP_URL"}, {Name: "MODE"}, {Name: "LICENCE", RequiredIf: "MODE=paid"},
+		{Name: "LOG"}, {Name: "LOG_FILE"},
+		{Name: "SMTP_USER", RequiredIf: contract.Conditions{"SMTP_URL"}}, {Name: "MODE"}, {Name: "LICENCE", RequiredIf: contract.Conditions{"MODE=paid"}},
 	},
 	Groups: []contract.Group{{Kind: "exactly-one-of", Names: []string{"SMTP_URL", "SENDGRID_KEY"}}},
 }
@@ -90,7 +100,7 @@ func TestCheckWordForWord(t *testing.T) {
 			Name: "DATABASE_URL", Kind: "missing", What: "is not set, and it is required", Expected: "a URL that begins with postgres://",
 			Description: "Where orders are kept", Advice: "DATABSE_URL is set: is that a misspelling? If not, set DATABASE_URL in the deployment."}}, set: nil},
 		"malformed secret": {process: "web", values: with(good(), "DATABASE_URL", "canary"), want: []contract.Finding{{
-			Name: "DATABASE_URL", Kind: "malformed", What: "is not what it must be", Expected: "a URL that begins with postgres://",
+			Name: "DATABASE_URL", Kind: "malformed", What: "is not what it must be: it has no scheme, such as https://", Expected: "a URL that begins with postgres://",
 			Description: "Where orders are kept", Advice: "Correct its value in the deployment."}}, set: nil},
 		"malformed": {process: "web", values: with(good(), "LOG_LEVEL", "loud"), want: []contract.Finding{{
 			Name: "LOG_LEVEL", Kind: "malformed", What: `is "loud"`, Expected: "one of debug, info", Advice: "Correct its value in the deployment."}}, set: nil},
@@ -112,8 +122,9 @@ func TestCheckWordForWord(t *testing.T) {
 		"required if another has a value": {process: "web", values: with(good(), "MODE", "paid"), want: []contract.Finding{{
 			Name: "LICENCE", Kind: "missing", What: "is not set, and it is required while MODE is paid", Expected: "a text", Advice: "Set it in the deployment."}}, set: nil},
 		"a file that is not there": {process: "web", values: with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/gone"), want: []contract.Finding{{
-			Name: "DATABASE_URL", Kind: "unreadable", What: "is to be read from /gone (DATABASE_URL_FILE), which cannot be read", Description: "Where orders are kept",
+			Name: "DATABASE_URL", Kind: "unreadable", What: "is to be read from /gone (DATABASE_URL_FILE), which cannot be read: no such file", Description: "Where orders are kept",
 			Advice: "Check that the file is mounted, and that user 1000 may read it."}}, set: nil},
+		"a file of a variable that is declared itself": {process: "logs", values: map[string]string{"LOG_FILE": "/there", "DATABASE_URL": "postgres://h", "SENDGRID_KEY": "k"}, want: nil, set: map[string]string{"LOG_LEVEL": "info"}},
 		"a file": {process: "web", values: with(good(), "DATABASE_URL", "-", "DATABASE_URL_FILE", "/there"), want: nil, set: map[string]string{"DATABASE_URL": "postgres://file/db", "LOG_LEVEL": "info"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,39 +147,6 @@ func TestCheckWordForWord(t *testing.T) {
 	r := shop.Check("web", contract.Environment{Values: with(good(), "DATABASE_URL", "-"), Bindings: map[string]string{"postgresql/uri": "postgres://bound/db\n"}})
 	NewWithT(t).Expect(r.Findings).To(BeEmpty())
 	NewWithT(t).Expect(r.Set["DATABASE_URL"]).To(Equal("postgres://bound/db"))
-}
-
-func TestExports(t *testing.T) {
-	g := NewWithT(t)
-	c := contract.Contract{Variables: []contract.Variable{
-		{Name: "A", Required: true, Description: "What for", Example: "x y"}, {Name: "B", Secret: true, Example: "canary"}, {Name: "C", Default: text("1"), Type: "int"},
-	}}
-	env, err := c.Export("env", "")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(env).To(Equal("# What for\n# required; a text\nA=\"x y\"\n\n# optional; a text\nB=\n\n# default \"1\"; a whole number\nC=1\n"))
-	objects, err := c.Export("configmap", "shop")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(objects).To(Equal("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\ndata:\n  A: \"x y\" # required; a text\n  C: \"1\" # default \"1\"; a whole number\n" +
-		"---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: shop\nstringData:\n  B: \"\" # optional; a text\n"))
-	table, err := c.Export("markdown", "")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(table).To(ContainSubstring("| `B` | optional | a text | all | (secret) |"))
-	schema, err := c.Export("json-schema", "")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(schema).To(ContainSubstring(`"required": [`))
-	_, err = c.Export("xml", "")
-	g.Expect(err).To(MatchError(`"xml" is none of json-schema, env, configmap, markdown`))
-}
-
-func TestDiff(t *testing.T) {
-	older := contract.Contract{Variables: []contract.Variable{{Name: "A", Required: true}, {Name: "OLD", Required: true}, {Name: "S", Required: true}, {Name: "GONE"}}}
-	newer := contract.Contract{Variables: []contract.Variable{
-		{Name: "A", Required: true}, {Name: "NEW", Required: true, RenamedFrom: []string{"OLD"}}, {Name: "S", Required: true, Type: "int"}, {Name: "KEY", Required: true}, {Name: "O"},
-	}}
-	NewWithT(t).Expect(contract.Diff(older, newer)).To(Equal([]contract.Change{
-		{Name: "NEW", Kind: "optional", Expected: "the new name; the old one is still accepted"}, {Name: "S", Kind: "stricter", Expected: "a whole number"},
-		{Name: "KEY", Kind: "required", Expected: "a text"}, {Name: "O", Kind: "optional", Expected: "a text"}, {Name: "GONE", Kind: "removed"},
-	}))
 }
 
 func FuzzParse(f *testing.F) {

@@ -1,43 +1,116 @@
 package contract
 
-import "reflect"
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+)
 
-// Change is what a newer contract asks for that an older one did not.
+// Change is a difference between two contracts that a deployment feels.
 type Change struct {
+	// Name is a variable's, or the names of a group or rule.
 	Name string `json:"name"`
-	// Kind is one of required (the deployment must set it), stricter, optional and removed.
-	Kind     string `json:"kind"`
+	// Kind is one of ChangeKinds.
+	Kind string `json:"kind"`
+	// What is wrong with the example.
+	What     string `json:"what,omitempty"`
 	Expected string `json:"expected,omitempty"`
+	// Example is what a deployment may set today, and must change: "LOG_LEVEL=debug", "MODE=paid, without LICENCE". Secrets' values are
+	// made up.
+	Example string `json:"example,omitempty"`
+	// Processes are the process types that it concerns; empty means all, and an asterisk those that no contract names.
+	Processes []string `json:"processes,omitempty"`
 }
 
-// Diff lists what changes for a deployment from an older contract to a newer one.
+// ChangeKinds are the kinds of changes. The first four keep a deployment of the older image from starting the newer one: something must
+// be set, a value is refused, variables do not fit together, it cannot be told. The others are told only.
+var ChangeKinds = []string{"required", "stricter", "together", "undecided", "optional", "removed"}
+
+// Breaks reports whether a deployment of the older image may not start the newer one.
+func (c Change) Breaks() bool { return slices.Index(ChangeKinds, c.Kind) < 4 }
+
+// Diff lists what changes for deployments from an older contract to a newer one. Each change that breaks is found by an
+// environment that the older contract accepts and the newer one refuses, as Check judges: so what is listed is true, and what only
+// loosens a rule is not listed.
 func Diff(older, newer Contract) []Change {
+	var changes []Change
+	for _, process := range processTypes(older, newer) {
+		s := search{older: older, newer: newer, process: process}
+		for _, found := range s.breaks() {
+			changes = add(changes, found, process)
+		}
+	}
+	all := len(processTypes(older, newer))
+	for i, c := range changes {
+		if len(c.Processes) == all {
+			changes[i].Processes = nil
+		}
+	}
+	return append(changes, told(older, newer, changes)...)
+}
+
+// otherProcess stands for the process types that no contract names.
+const otherProcess = "*"
+
+// processTypes are those that one of the contracts names, and one that stands for all others.
+func processTypes(contracts ...Contract) []string {
+	names := map[string]bool{otherProcess: true}
+	for _, c := range contracts {
+		var lists [][]string
+		for _, v := range c.Variables {
+			lists = append(lists, v.Processes)
+		}
+		for _, g := range c.Groups {
+			lists = append(lists, g.Processes)
+		}
+		for _, r := range c.Rules {
+			lists = append(lists, r.Processes)
+		}
+		for _, name := range slices.Concat(lists...) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// add notes a change of a process type, once for each name and kind.
+func add(changes []Change, found Change, process string) []Change {
+	for i, c := range changes {
+		if c.Name == found.Name && c.Kind == found.Kind {
+			if !slices.Contains(c.Processes, process) {
+				changes[i].Processes = append(c.Processes, process)
+			}
+			return changes
+		}
+	}
+	found.Processes = []string{process}
+	return append(changes, found)
+}
+
+// told are the differences that break nothing, but are worth knowing, and those of which nobody can tell.
+func told(older, newer Contract, breaking []Change) []Change {
 	var list []Change
+	mentioned := func(name string) bool {
+		return slices.ContainsFunc(breaking, func(c Change) bool { return slices.Contains(strings.Split(c.Name, ", "), name) })
+	}
 	for _, v := range newer.Variables {
 		before := older.Variable(v.Name)
-		renamed := false
-		for _, name := range v.RenamedFrom {
-			renamed = renamed || older.Variable(name) != nil
-		}
+		renamed := slices.ContainsFunc(v.RenamedFrom, func(name string) bool { return older.Variable(name) != nil })
 		switch {
+		case !v.AtLaunch() || mentioned(v.Name):
 		case before == nil && renamed:
-			list = append(list, Change{v.Name, "optional", "the new name; the old one is still accepted"})
-		case before == nil && v.Required, before != nil && !before.Required && v.Required:
-			list = append(list, Change{v.Name, "required", v.Expected()})
+			list = append(list, Change{Name: v.Name, Kind: "optional", Expected: "the new name; the old one is still accepted"})
 		case before == nil:
-			list = append(list, Change{v.Name, "optional", v.Expected()})
-		case v.Expected() != before.Expected() || !reflect.DeepEqual(v.Values, before.Values):
-			list = append(list, Change{v.Name, "stricter", v.Expected()})
+			list = append(list, Change{Name: v.Name, Kind: "optional", Expected: v.Expected()})
+		case v.Schema != nil && !bytes.Equal(v.Schema, before.Schema), v.Pattern != before.Pattern && !comparable(before.Pattern, v.Pattern):
+			list = append(list, Change{Name: v.Name, Kind: "undecided", Expected: v.Expected()})
 		}
 	}
 	for _, v := range older.Variables {
-		stillNamed := newer.Variable(v.Name) != nil
-		for _, other := range newer.Variables {
-			for _, name := range other.RenamedFrom {
-				stillNamed = stillNamed || name == v.Name
-			}
-		}
-		if !stillNamed {
+		stillNamed := newer.Variable(v.Name) != nil ||
+			slices.ContainsFunc(newer.Variables, func(other Variable) bool { return slices.Contains(other.RenamedFrom, v.Name) })
+		if v.AtLaunch() && !stillNamed && !mentioned(v.Name) {
 			list = append(list, Change{Name: v.Name, Kind: "removed"})
 		}
 	}

@@ -14,6 +14,8 @@ type Image struct {
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: they are not
 	// waited for.
 	DrainTimeout string `json:",omitempty"`
+	// DrainWebSocketTimeout is the same for WebSocket connections; empty: DrainTimeout.
+	DrainWebSocketTimeout string `json:",omitempty"`
 }
 
 // Environment is what the running application finds around it.

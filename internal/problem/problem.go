@@ -47,14 +47,37 @@ type Problem struct {
 	Title string
 	// Where is the place to look at, if there is one.
 	Where Position
+	// Excerpt is the line of the file at that place, with a caret below it; empty where that would tell nothing, or a secret.
+	Excerpt string
 	// Why is the cause, as far as it is known.
 	Why string
 	// Hints say what to do next, most likely first.
 	Hints []string
 	// Output is what a failed command printed last.
 	Output string
+	// Parts are the problems of which this one is the sum.
+	Parts []*Problem
 	// Err is the underlying error, for errors.Is and errors.As.
 	Err error
+}
+
+// All gives the problems of one file as one; nil for none.
+func All(file string, list []*Problem) error {
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return &Problem{ID: "app/mistakes", Title: fmt.Sprintf("%s has %s", file, Count(len(list), "mistake")), Parts: list}
+}
+
+// Each gives the parts of a problem, or itself where it has none.
+func (p *Problem) Each() []*Problem {
+	if len(p.Parts) > 0 {
+		return p.Parts
+	}
+	return []*Problem{p}
 }
 
 // Error gives the problem in one line.
@@ -66,7 +89,11 @@ func (p *Problem) Error() string {
 	if p.Why != "" {
 		text += ": " + p.Why
 	}
-	return Visible(text) + " [" + p.ID + "]"
+	text = Visible(text) + " [" + p.ID + "]"
+	for _, part := range p.Parts {
+		text += "; " + part.Error()
+	}
+	return text
 }
 
 // Plain gives the problem in lines for a terminal, as the program in the image writes it.

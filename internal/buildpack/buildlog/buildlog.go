@@ -112,14 +112,22 @@ func (r *Log) Step(subject, what string) (end func(result string)) {
 
 // Problem prints an error as a block that can be found and understood.
 func (r *Log) Problem(p *problem.Problem) {
+	r.printf("\n%s %s\n", r.paint(red, "Failed:"), r.problem(p))
+}
+
+// problem gives a problem from its title on, and its parts below it.
+func (r *Log) problem(p *problem.Problem) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s %s  %s\n", r.paint(red, "Failed:"), r.paint(bold, problem.Visible(p.Title)), r.paint(dim, "["+p.ID+"]"))
+	fmt.Fprintf(&b, "%s  %s\n", r.paint(bold, problem.Visible(p.Title)), r.paint(dim, "["+p.ID+"]"))
 	field := func(name, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "  %-6s %s\n", name, strings.TrimLeft(indent(wrap(problem.VisibleLines(text), 100), "         ", nil), " "))
 		}
 	}
 	field("where", p.Where.String())
+	if p.Excerpt != "" {
+		b.WriteString(indent(problem.VisibleLines(p.Excerpt), "         ", nil) + "\n")
+	}
 	field("why", p.Why)
 	for i, hint := range p.Hints {
 		field([]string{"do", "or"}[min(i, 1)], hint)
@@ -127,7 +135,10 @@ func (r *Log) Problem(p *problem.Problem) {
 	if p.Output != "" {
 		b.WriteString(indent(problem.VisibleLines(strings.TrimRight(p.Output, "\n")), "  | ", nil) + "\n")
 	}
-	r.printf("%s\n", b.String())
+	for _, part := range p.Parts {
+		b.WriteString("\n" + indent(strings.TrimRight(r.problem(part), "\n"), "  ", nil) + "\n")
+	}
+	return b.String()
 }
 
 func indent(text, prefix string, paint func(string) string) string {

@@ -3,7 +3,9 @@ package layers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,7 +77,9 @@ func (g Gantry) servesFiles() bool {
 
 // facts are what the program in the image must know.
 func (g Gantry) facts() launch.Image {
-	i := launch.Image{Contract: g.Contract, DrainTimeout: g.Plan.Image.DrainTimeout, Buildpack: g.Session.Info.Version}
+	i := launch.Image{
+		Contract: g.Contract, DrainTimeout: g.Plan.Image.DrainTimeout, DrainWebSocketTimeout: g.Plan.Image.DrainWebSocketTimeout, Buildpack: g.Session.Info.Version,
+	}
 	for n, t := range g.Plan.Toolchains {
 		name, version := t.Runtime.Release.Name, t.Runtime.Release.Version
 		switch {
@@ -103,6 +107,15 @@ func (g Gantry) Fill(_ context.Context, dir string) error {
 		}
 	}
 	image := g.facts()
+	if len(g.Contract.For("").Variables) > 0 {
+		// The launcher runs it before custom commands, too.
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(launch.ExecDName)), 0o755); err != nil {
+			return problem.Disk("make the folder exec.d", err)
+		}
+		if err := os.Symlink("../"+LaunchProgram, filepath.Join(dir, launch.ExecDName)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return problem.Disk("make the link exec.d/environment", err)
+		}
+	}
 	facts, err := json.Marshal(image)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", launch.ImageFile, err)

@@ -80,6 +80,9 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 		b.Log.Warning(warning)
 	}
 	b.Log.Decisions(resolved.Decisions)
+	if err := unbuildable(resolved.Unbuildable); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	s, err := session.Open(c, b.Environ, resolved.Toolchains, b.Log)
 	if err != nil {
 		return libcnb.BuildResult{}, err

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/gantry-buildpack/gantry/internal/container/variables"
+	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -48,22 +49,10 @@ func (c Check) Run() (set map[string]string, ok bool) {
 			set[name], env.Values[name] = value, value
 		}
 	}
-	mode := env.Values["BPL_CONFIG_CHECK"]
-	if mode != "off" && !c.Image.Contract.Empty() {
-		result := c.Image.Contract.Check(c.Process, env)
-		maps.Copy(set, result.Set)
-		problems, warnings := split(result.Findings)
-		if len(warnings) > 0 {
-			_, _ = fmt.Fprintf(c.Log, "gantry: the configuration of process %s uses old names\n\n%s\n", c.Process, describe(warnings))
-		}
-		if len(problems) > 0 && mode == "warn" {
-			_, _ = fmt.Fprintf(c.Log, "gantry: the configuration is not complete; process %s starts anyway (BPL_CONFIG_CHECK=warn)\n\n%s\n",
-				c.Process, describe(problems))
-		} else if len(problems) > 0 {
-			text := fmt.Sprintf("gantry: the configuration is not complete; process %s does not start\n\n%s\n  %s. Set BPL_CONFIG_CHECK=warn to start anyway.\n",
-				c.Process, describe(problems), problem.Count(len(problems), "problem"))
-			_, _ = io.WriteString(c.Log, text)
-			terminate(c.Termination, text)
+	if !c.Image.Contract.Empty() {
+		// Defaults, older names, files and bindings are the environment, whether it is judged or not.
+		maps.Copy(set, c.Image.Contract.Resolve(c.Process, env).Set)
+		if !c.judge(env) {
 			return nil, false
 		}
 	}
@@ -83,6 +72,30 @@ func (c Check) Run() (set map[string]string, ok bool) {
 	maps.Copy(set, sized)
 	c.warn(warnings)
 	return set, true
+}
+
+// judge compares the environment with the contract, as BPL_CONFIG_CHECK says, and reports whether the process may start.
+func (c Check) judge(env contract.Environment) bool {
+	mode := env.Values["BPL_CONFIG_CHECK"]
+	if mode == "off" {
+		return true
+	}
+	problems, warnings := split(c.Image.Contract.Check(c.Process, env).Findings)
+	if len(warnings) > 0 {
+		_, _ = fmt.Fprintf(c.Log, "gantry: about the configuration of process %s\n\n%s\n", c.Process, describe(warnings))
+	}
+	switch {
+	case len(problems) == 0:
+		return true
+	case mode == "warn":
+		_, _ = fmt.Fprintf(c.Log, "gantry: the configuration is not complete; process %s starts anyway (BPL_CONFIG_CHECK=warn)\n\n%s\n", c.Process, describe(problems))
+		return true
+	}
+	text := fmt.Sprintf("gantry: the configuration is not complete; process %s does not start\n\n%s\n  %s. Set BPL_CONFIG_CHECK=warn to start anyway.\n",
+		c.Process, describe(problems), problem.Count(len(problems), "problem"))
+	_, _ = io.WriteString(c.Log, text)
+	terminate(c.Termination, text)
+	return false
 }
 
 // Remark looks at what is worth a warning and keeps nothing from starting: so no start waits for it.

@@ -87,7 +87,7 @@ func TestModesOfTheCheck(t *testing.T) {
 	ok, set, log, _ := check(t, shop, machine(t, nil), `PG_URL=postgres://h/a"b\c`, "NODE_OPTIONS=--report-signal=SIGUSR2")
 	g.Expect(ok).To(BeTrue())
 	g.Expect(set).To(Equal("DATABASE_URL = \"postgres://h/a\\\"b\\\\c\"\nGANTRY_REPORTS = \"" + filepath.Join(os.TempDir(), "gantry-reports") + "\"\nNODE_OPTIONS = \"--require=/layers/gantry/watch.cjs --report-signal=SIGUSR2\"\n"))
-	g.Expect(log).To(Equal(`gantry: the configuration of process web uses old names
+	g.Expect(log).To(Equal(`gantry: about the configuration of process web
 
   DATABASE_URL  is called PG_URL here, its old name
                 Rename PG_URL to DATABASE_URL in the deployment; the old name is accepted, and passed on.

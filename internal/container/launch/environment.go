@@ -3,9 +3,11 @@ package launch
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
@@ -17,7 +19,7 @@ const maxFile = 128 << 10
 // they lead to.
 func environment(environ []string) contract.Environment {
 	values := Variables(environ)
-	return contract.Environment{Values: values, ReadFile: readValue, Bindings: bindings(values["SERVICE_BINDING_ROOT"])}
+	return contract.Environment{Values: values, ReadFile: readValue, Exists: exists, Bindings: bindings(values["SERVICE_BINDING_ROOT"])}
 }
 
 // Variables gives an environment, NAME=VALUE each, by its names.
@@ -30,17 +32,37 @@ func Variables(environ []string) map[string]string {
 	return values
 }
 
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// readValue gives the content of a file. A pipe would be waited for, and a device may have no end: only files are read.
 func readValue(name string) (string, error) {
-	file, err := os.Open(name)
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", err
+		return "", plainly(err)
 	}
 	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = errors.New("it is larger than 128 KiB")
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return "", plainly(err)
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is not a file")
+	case info.Size() > maxFile:
+		return "", errors.New("it is larger than 128 KiB")
 	}
-	return string(content), err
+	content, err := io.ReadAll(io.LimitReader(file, maxFile))
+	return string(content), plainly(err)
+}
+
+// plainly leaves out of an error what its reader knows: the path.
+func plainly(err error) error {
+	if found, ok := errors.AsType[*fs.PathError](err); ok {
+		return found.Err
+	}
+	return err
 }
 
 // bindings reads the service bindings below a folder: https://servicebinding.io/spec/core/1.1.0/#workload-projection.

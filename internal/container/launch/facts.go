@@ -3,8 +3,10 @@ package launch
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
@@ -23,6 +25,8 @@ type Image struct {
 	Processes []string `json:"processes,omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM; empty: the application is not drained.
 	DrainTimeout string `json:"drain-timeout,omitempty"`
+	// DrainWebSocketTimeout is how long WebSocket connections may stay; empty: as long as requests.
+	DrainWebSocketTimeout string `json:"drain-websocket-timeout,omitempty"`
 	// Revision is the commit that was built; empty when it is not known.
 	Revision string `json:"-"`
 	// Layers is the folder of the buildpack's layers, from which this was read.
@@ -55,7 +59,21 @@ func ReadImage(program string) (Image, error) {
 	return image, nil
 }
 
-// Check checks the contract of all process types against an environment, NAME=VALUE each.
-func (i Image) Check(environ []string) contract.Result {
-	return i.Contract.Check("", environment(environ))
+// Check checks the contract of some process types, of all where none is named, against an environment, NAME=VALUE each.
+func (i Image) Check(types, environ []string) contract.Result {
+	env := environment(environ)
+	if len(types) == 0 {
+		return i.Contract.Check("", env)
+	}
+	all := contract.Result{Set: map[string]string{}}
+	for _, process := range types {
+		r := i.Contract.Check(process, env)
+		maps.Copy(all.Set, r.Set)
+		for _, f := range r.Findings {
+			if !slices.Contains(all.Findings, f) {
+				all.Findings = append(all.Findings, f)
+			}
+		}
+	}
+	return all
 }

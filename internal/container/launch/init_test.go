@@ -58,7 +58,7 @@ func TestInitChecks(t *testing.T) {
 		"of the process":    {arguments: []string{"--check", "web", "--env", "LEVEL=debug"}, environ: []string{"DATABASE_URL=postgres://h"}, code: 0, output: "postgres://h debug\n"},
 		"wrong, of its own": {arguments: []string{"--check", "web", "--env", "LEVEL=loud"}, environ: []string{"DATABASE_URL=postgres://h"}, code: launch.Refused, output: "gantry: the configuration is not complete; process web does not start\n"},
 		"not complete":      {arguments: []string{"--check", "web"}, environ: nil, code: launch.Refused, output: "gantry: the configuration is not complete; process web does not start\n"},
-		"switched off":      {arguments: []string{"--check", "web"}, environ: []string{"BPL_CONFIG_CHECK=off"}, code: 0, output: " \n"},
+		"switched off":      {arguments: []string{"--check", "web"}, environ: []string{"BPL_CONFIG_CHECK=off"}, code: 0, output: " info\n"},
 		"no process type":   {arguments: nil, environ: nil, code: 0, output: " \n"},
 	} {
 		t.Run(name, func(t *testing.T) {

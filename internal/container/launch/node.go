@@ -33,6 +33,9 @@ func (c Check) nodeOptions(f Facts, values, set map[string]string) (warnings []s
 		if values["BPL_DRAIN_TIMEOUT"] == "" {
 			set["BPL_DRAIN_TIMEOUT"] = c.Image.DrainTimeout
 		}
+		if values["BPL_DRAIN_WEBSOCKET_TIMEOUT"] == "" && c.Image.DrainWebSocketTimeout != "" {
+			set["BPL_DRAIN_WEBSOCKET_TIMEOUT"] = c.Image.DrainWebSocketTimeout
+		}
 	}
 	// What the user gave comes last: Node.js takes the last of two.
 	if len(options) > 0 {

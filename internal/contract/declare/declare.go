@@ -1,9 +1,10 @@
 // Package declare reads the config contract as people write it: in project.toml, in Heroku's app.json, in an
-// .env.example; and it finds the variables that the code reads. It knows how things are written; what they mean is
+// .env.example or .env.schema; and it finds the variables that the code reads. It knows how things are written; what they mean is
 // package contract's.
 package declare
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -16,141 +17,174 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
-// Open gives the contract of an application whose project.toml has not been read yet.
-func Open(a app.App) (contract.Contract, error) {
-	table, err := projecttoml.Read(a)
-	if err != nil {
-		return contract.Contract{}, err
-	}
-	return Read(a, table)
-}
-
-// Read gives the contract of an application. What project.toml declares wins over app.json.
+// Read gives the contract of an application. What project.toml declares wins over app.json. All mistakes of project.toml are told at
+// once.
 func Read(a app.App, table projecttoml.Table) (contract.Contract, error) {
-	r := reader{table: table}
-	c, err := r.contract()
-	if err != nil {
-		return c, err
+	r := reader{table: table, app: a}
+	c, mistakes := r.contract()
+	if len(mistakes) > 0 {
+		return c, table.ShowAll(mistakes)
 	}
 	text, found, err := a.Read(AppJSON)
-	if err != nil || !found {
-		return c, err
-	}
-	imported, err := fromAppJSON(text)
 	if err != nil {
 		return c, err
 	}
-	for _, v := range imported {
-		if c.Variable(v.Name) == nil {
-			c.Variables = append(c.Variables, v)
+	if found {
+		imported, err := fromAppJSON(text)
+		if err != nil {
+			return c, err
+		}
+		for _, v := range imported {
+			if c.Variable(v.Name) == nil {
+				c.Variables = append(c.Variables, v)
+			}
 		}
 	}
-	return c, nil
+	return c, table.ShowAll(r.references(c))
 }
 
-// reader reads [dev.gantry.config] and its groups.
-type reader struct{ table projecttoml.Table }
+// Processes says which process types a contract names that an application does not have.
+func Processes(c contract.Contract, table projecttoml.Table, types []string) error {
+	r := reader{table: table}
+	var mistakes []*problem.Problem
+	look := func(path string, named []string) {
+		for _, name := range named {
+			if slices.Contains(types, name) {
+				continue
+			}
+			hint := "The process types are " + strings.Join(types, ", ") + "."
+			if likely := projecttoml.Nearest(name, types); likely != "" {
+				hint = fmt.Sprintf("Did you mean %s? %s", likely, hint)
+			}
+			mistakes = append(mistakes, r.bad(path, fmt.Sprintf("there is no process type %s", name), hint))
+		}
+	}
+	for _, v := range c.Variables {
+		look("config."+v.Name+".processes", v.Processes)
+	}
+	for i, g := range c.Groups {
+		look(fmt.Sprintf("config-group[%d].processes", i), g.Processes)
+	}
+	for i, rule := range c.Rules {
+		look(fmt.Sprintf("config-rule[%d].processes", i), rule.Processes)
+	}
+	return table.ShowAll(mistakes)
+}
+
+// reader reads [dev.gantry.config], its groups and its rules.
+type reader struct {
+	table projecttoml.Table
+	app   app.App
+}
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (r reader) contract() (contract.Contract, error) {
-	var c contract.Contract
+func (r reader) contract() (c contract.Contract, mistakes []*problem.Problem) {
 	config, ok := r.table.Values["config"].(map[string]any)
 	if !ok && r.table.Values["config"] != nil {
-		return c, r.bad("config", "config is not a table", "Write one table a variable: [dev.gantry.config.NAME].")
+		return c, []*problem.Problem{r.bad("config", "config is not a table", "Write one table a variable: [dev.gantry.config.NAME].")}
 	}
 	for _, name := range slices.Sorted(maps.Keys(config)) {
-		v, err := r.variable(name, config[name])
-		if err != nil {
-			return c, err
-		}
+		v, wrong := r.variable(name, config[name])
+		mistakes = append(mistakes, wrong...)
 		c.Variables = append(c.Variables, v)
 	}
-	groups, ok := r.table.Values["config-group"].([]any)
-	if !ok && r.table.Values["config-group"] != nil {
-		return c, r.bad("config-group", "config-group is not a list of tables", "Write one table a group: [[dev.gantry.config-group]].")
-	}
-	for i, raw := range groups {
-		g, err := r.group(fmt.Sprintf("config-group[%d]", i), raw)
-		if err != nil {
-			return c, err
+	tables, wrong := r.tables("config-group")
+	mistakes = append(mistakes, wrong...)
+	for i, raw := range tables {
+		g, wrong := r.group(fmt.Sprintf("config-group[%d]", i), raw)
+		if wrong != nil {
+			mistakes = append(mistakes, wrong)
+			continue
 		}
 		c.Groups = append(c.Groups, g)
 	}
-	return c, r.references(c)
+	tables, wrong = r.tables("config-rule")
+	mistakes = append(mistakes, wrong...)
+	for i, raw := range tables {
+		rule, wrong := r.rule(fmt.Sprintf("config-rule[%d]", i), raw)
+		if wrong != nil {
+			mistakes = append(mistakes, wrong)
+			continue
+		}
+		c.Rules = append(c.Rules, rule)
+	}
+	return c, mistakes
 }
 
-func (r reader) bad(path, title, hint string) error {
+// tables gives an array of tables.
+func (r reader) tables(name string) ([]any, []*problem.Problem) {
+	list, ok := r.table.Values[name].([]any)
+	if !ok && r.table.Values[name] != nil {
+		return nil, []*problem.Problem{r.bad(name, name+" is not a list of tables", "Write one table each: [[dev.gantry."+name+"]].")}
+	}
+	return list, nil
+}
+
+func (r reader) bad(path, title, hint string) *problem.Problem {
 	return &problem.Problem{ID: "contract/invalid", Title: title, Where: r.table.Where(path), Hints: []string{hint}}
 }
 
-// field is a key of a variable: its form, as JSON Schema has it, and how it is read; the result is why a value is not understood.
-type field struct {
-	form map[string]any
-	read func(v *contract.Variable, raw any) (why string)
+func (r reader) unknown(path, key, what string, known []string) *problem.Problem {
+	hint := "The rules are listed in docs/contract.md."
+	if likely := projecttoml.Nearest(key, known); likely != "" {
+		hint = fmt.Sprintf("Did you mean %s?", likely)
+	}
+	return &problem.Problem{ID: "contract/unknown-key", Title: key + " is not a rule of " + what, Where: r.table.Where(path + "." + key), Hints: []string{hint}}
 }
 
-var fields = map[string]field{
-	"description":  {aText, func(v *contract.Variable, raw any) string { return text(&v.Description, raw) }},
-	"example":      {aScalar, func(v *contract.Variable, raw any) string { return scalar(&v.Example, raw) }},
-	"pattern":      {aText, func(v *contract.Variable, raw any) string { return text(&v.Pattern, raw) }},
-	"required-if":  {aText, func(v *contract.Variable, raw any) string { return text(&v.RequiredIf, raw) }},
-	"binding":      {aText, func(v *contract.Variable, raw any) string { return text(&v.Binding, raw) }},
-	"schemes":      {aList, func(v *contract.Variable, raw any) string { return texts(&v.Schemes, raw) }},
-	"values":       {aList, func(v *contract.Variable, raw any) string { return texts(&v.Values, raw) }},
-	"processes":    {aList, func(v *contract.Variable, raw any) string { return texts(&v.Processes, raw) }},
-	"renamed-from": {aList, func(v *contract.Variable, raw any) string { return texts(&v.RenamedFrom, raw) }},
-	"secret":       {aBoolean, func(v *contract.Variable, raw any) string { return boolean(&v.Secret, raw) }},
-	"required":     {aBoolean, func(v *contract.Variable, raw any) string { return boolean(&v.Required, raw) }},
-	"min":          {aNumber, func(v *contract.Variable, raw any) string { return number(&v.Min, raw) }},
-	"max":          {aNumber, func(v *contract.Variable, raw any) string { return number(&v.Max, raw) }},
-	"min-length":   {aLength, func(v *contract.Variable, raw any) string { return length(&v.MinLength, raw) }},
-	"max-length":   {aLength, func(v *contract.Variable, raw any) string { return length(&v.MaxLength, raw) }},
-	"type": {map[string]any{"enum": contract.Types}, func(v *contract.Variable, raw any) string {
-		if why := text(&v.Type, raw); why != "" || slices.Contains(contract.Types, v.Type) {
-			return why
-		}
-		return fmt.Sprintf("%q is none of %s", v.Type, strings.Join(contract.Types, ", "))
-	}},
-	"default": {aScalar, func(v *contract.Variable, raw any) string {
-		value := ""
-		why := scalar(&value, raw)
-		v.Default = &value
-		return why
-	}},
-}
-
-func (r reader) variable(name string, raw any) (contract.Variable, error) {
+func (r reader) variable(name string, raw any) (contract.Variable, []*problem.Problem) {
 	v, path := contract.Variable{Name: name}, "config."+name
 	if !namePattern.MatchString(name) {
-		return v, r.bad(path, fmt.Sprintf("%q cannot be a variable's name", name), "Use letters, digits and underscores.")
+		return v, []*problem.Problem{r.bad(path, fmt.Sprintf("%q cannot be a variable's name", name), "Use letters, digits and underscores.")}
 	}
 	table, ok := raw.(map[string]any)
 	if !ok {
-		return v, r.bad(path, "config."+name+" is not a table", "Write [dev.gantry.config."+name+"], with one rule a line below it.")
+		return v, []*problem.Problem{r.bad(path, "config."+name+" is not a table", "Write [dev.gantry.config."+name+"], with one rule a line below it.")}
 	}
+	var mistakes []*problem.Problem
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		f, known := fields[key]
 		if !known {
-			hint := "The rules are listed in docs/contract.md."
-			if likely := projecttoml.Nearest(key, slices.Sorted(maps.Keys(fields))); likely != "" {
-				hint = fmt.Sprintf("Did you mean %s?", likely)
-			}
-			return v, &problem.Problem{ID: "contract/unknown-key", Title: fmt.Sprintf("%s is not a rule of a variable", key),
-				Where: r.table.Where(path + "." + key), Hints: []string{hint}}
+			mistakes = append(mistakes, r.unknown(path, key, "a variable", slices.Sorted(maps.Keys(fields))))
+			continue
 		}
 		if why := f.read(&v, table[key]); why != "" {
-			return v, r.bad(path+"."+key, fmt.Sprintf("config.%s.%s has a value that is not understood: %s", name, key, why), "Correct the value.")
+			mistakes = append(mistakes, r.bad(path+"."+key, fmt.Sprintf("config.%s.%s has a value that is not understood: %s", name, key, why), "Correct the value."))
 		}
 	}
-	_, said := table["required"]
-	if !said {
-		v.Required = v.Default == nil && v.RequiredIf == ""
+	if len(mistakes) > 0 {
+		return v, mistakes
+	}
+	if wrong := r.schema(&v, path); wrong != nil {
+		return v, []*problem.Problem{wrong}
+	}
+	if _, said := table["required"]; !said {
+		v.Required = v.Default == nil && len(v.RequiredIf) == 0
 	}
 	return v, r.consistent(path, v)
 }
 
-func (r reader) group(path string, raw any) (contract.Group, error) {
+// schema reads the file that the rule names in place of a schema, and looks at both.
+func (r reader) schema(v *contract.Variable, path string) *problem.Problem {
+	if v.Schema == nil {
+		return nil
+	}
+	var file string
+	if json.Unmarshal(v.Schema, &file) == nil {
+		text, found, err := r.app.Read(file)
+		if err != nil || !found {
+			return r.bad(path+".schema", fmt.Sprintf("there is no file %s in the application", file), "Name a file by its path in the application, or write the schema as a table.")
+		}
+		v.Schema = text
+	}
+	if err := contract.CheckSchema(v.Schema); err != nil {
+		return r.bad(path+".schema", "the schema is not a JSON Schema", "Look at it with a validator of https://json-schema.org; it cannot refer to other files or addresses.")
+	}
+	return nil
+}
+
+func (r reader) group(path string, raw any) (contract.Group, *problem.Problem) {
 	var g contract.Group
 	table, ok := raw.(map[string]any)
 	if !ok {
@@ -162,8 +196,9 @@ func (r reader) group(path string, raw any) (contract.Group, error) {
 		case key == "processes":
 			target = &g.Processes
 		case !slices.Contains(contract.GroupKinds, key):
-			return g, &problem.Problem{ID: "contract/unknown-key", Title: key + " is not a rule of a group", Where: r.table.Where(path + "." + key),
-				Hints: []string{"A group has one of " + strings.Join(contract.GroupKinds, ", ") + ", and processes."}}
+			p := r.unknown(path, key, "a group", contract.GroupKinds)
+			p.Hints = append(p.Hints, "A group has one of "+strings.Join(contract.GroupKinds, ", ")+", and processes.")
+			return g, p
 		case g.Kind != "":
 			return g, r.bad(path+"."+key, "a group has two rules", "Write one group a rule.")
 		default:
@@ -176,5 +211,43 @@ func (r reader) group(path string, raw any) (contract.Group, error) {
 	if len(g.Names) < 2 {
 		return g, r.bad(path, "a group names fewer than two variables", "Name the variables that belong together.")
 	}
+	for i, name := range g.Names {
+		if slices.Contains(g.Names[:i], name) {
+			return g, r.bad(path+"."+g.Kind, "the group names "+name+" twice", "Name each variable once.")
+		}
+	}
 	return g, nil
+}
+
+var rulePattern = regexp.MustCompile(`^\s*([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*([A-Za-z_]\w*)\s*$`)
+
+func (r reader) rule(path string, raw any) (contract.Rule, *problem.Problem) {
+	var rule contract.Rule
+	table, ok := raw.(map[string]any)
+	if !ok {
+		return rule, r.bad(path, "a rule is not a table", "Write [[dev.gantry.config-rule]].")
+	}
+	var comparison string
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		why := ""
+		switch key {
+		case "rule":
+			why = text(&comparison, table[key])
+		case "message":
+			why = text(&rule.Message, table[key])
+		case "processes":
+			why = texts(&rule.Processes, table[key])
+		default:
+			return rule, r.unknown(path, key, "a rule", []string{"rule", "message", "processes"})
+		}
+		if why != "" {
+			return rule, r.bad(path+"."+key, key+" has a value that is not understood: "+why, "Correct the value.")
+		}
+	}
+	found := rulePattern.FindStringSubmatch(comparison)
+	if found == nil {
+		return rule, r.bad(path+".rule", "the rule is not understood", `Compare two variables: rule = "POOL_MIN <= POOL_MAX".`)
+	}
+	rule.Left, rule.Operator, rule.Right = found[1], found[2], found[3]
+	return rule, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 func application(files ...string) app.App {
@@ -20,9 +21,18 @@ func application(files ...string) app.App {
 	return app.App{FS: fs}
 }
 
+// open reads the contract of an application.
+func open(a app.App) (contract.Contract, error) {
+	table, err := projecttoml.Read(a)
+	if err != nil {
+		return contract.Contract{}, err
+	}
+	return declare.Read(a, table)
+}
+
 func TestRead(t *testing.T) {
 	g := NewWithT(t)
-	c, err := declare.Open(application("project.toml", `
+	c, err := open(application("project.toml", `
 [dev.gantry.config.DATABASE_URL]
 type = "url"
 schemes = ["postgres"]
@@ -54,32 +64,51 @@ exactly-one-of = ["SMTP_URL", "SENDGRID_KEY"]
 
 func TestErrorsWordForWord(t *testing.T) {
 	for toml, want := range map[string]string{
-		"[dev.gantry.config.A]\ntyp = \"int\"\n":                         "project.toml:2:1: typ is not a rule of a variable [contract/unknown-key]",
-		"[dev.gantry.config.A]\ntype = \"integer\"\n":                    `project.toml:2:1: config.A.type has a value that is not understood: "integer" is none of string, int, float, bool, port, url, email, duration, size, json, path [contract/invalid]`,
-		"[dev.gantry.config.A]\nsecret = \"yes\"\n":                      "project.toml:2:1: config.A.secret has a value that is not understood: true or false is expected [contract/invalid]",
-		"[dev.gantry.config]\n\"A-B\" = {}\n":                            `project.toml:2:1: "A-B" cannot be a variable's name [contract/invalid]`,
-		"[dev.gantry.config]\nA = 1\n":                                   "project.toml:2:1: config.A is not a table [contract/invalid]",
-		"[dev.gantry]\nconfig = 1\n":                                     "project.toml:2:1: config is not a table [contract/invalid]",
-		"[dev.gantry.config.A]\nrequired = true\ndefault = \"x\"\n":      "project.toml:2:1: config.A: it is required and has a default, which is always there [contract/contradiction]",
-		"[dev.gantry.config.A]\nsecret = true\ndefault = \"canary\"\n":   "project.toml:3:1: config.A: a secret cannot have a default, which everybody could read in the image [contract/contradiction]",
-		"[dev.gantry.config.A]\nschemes = [\"x\"]\n":                     "project.toml:2:1: config.A: schemes are for the type url [contract/contradiction]",
-		"[dev.gantry.config.A]\nmin = 1\n":                               "project.toml:2:1: config.A: min and max are for the types int, float, port, duration and size [contract/contradiction]",
-		"[dev.gantry.config.A]\ntype = \"int\"\nmin = 2\nmax = 1\n":      "project.toml:3:1: config.A: min is greater than max [contract/contradiction]",
-		"[dev.gantry.config.A]\npattern = \"(\"\n":                       "project.toml:2:1: config.A: the pattern does not compile: missing closing ): `(` [contract/contradiction]",
-		"[dev.gantry.config.A]\ntype = \"int\"\ndefault = \"x\"\n":       `project.toml:3:1: config.A: the default "x" is not a whole number [contract/contradiction]`,
-		"[dev.gantry.config.A]\ntype = \"int\"\nexample = \"x\"\n":       "project.toml:3:1: config.A: the example is not a whole number [contract/contradiction]",
-		"[dev.gantry.config.A]\ntype = \"int\"\nvalues = [\"x\"]\n":      `project.toml:3:1: config.A: the value "x" is not a whole number [contract/contradiction]`,
-		"[dev.gantry.config.A]\nrequired-if = \"B\"\n":                   "project.toml:2:1: required-if names B, which is not declared [contract/invalid]",
-		"[dev.gantry.config.A]\nbinding = \"x\"\n":                       "project.toml:2:1: config.A: a binding is written TYPE/KEY [contract/contradiction]",
-		"[[dev.gantry.config-group]]\nexactly-one-of = [\"A\", \"B\"]\n": "project.toml:2:1: the group names A, which is not declared [contract/invalid]",
-		"[[dev.gantry.config-group]]\none-of = [\"A\"]\n":                "project.toml:2:1: one-of is not a rule of a group [contract/unknown-key]",
-		"[[dev.gantry.config-group]]\nall-or-none = [\"A\"]\n":           "project.toml:1:14: a group names fewer than two variables [contract/invalid]",
-		"[dev.gantry.config]\nA = {}\nB = {renamed-from = [\"A\"]}\n":    "project.toml:3:6: the old name A is another variable's, too [contract/invalid]",
+		"[dev.gantry.config.A]\ntyp = \"int\"\n":                                                                         "project.toml:2:1: typ is not a rule of a variable [contract/unknown-key]",
+		"[dev.gantry.config.A]\ntype = \"integer\"\n":                                                                    `project.toml:2:1: config.A.type has a value that is not understood: "integer" is none of string, int, float, bool, port, url, email, duration, size, json, path, list [contract/invalid]`,
+		"[dev.gantry.config.A]\nsecret = \"yes\"\n":                                                                      "project.toml:2:1: config.A.secret has a value that is not understood: true or false is expected [contract/invalid]",
+		"[dev.gantry.config]\n\"A-B\" = {}\n":                                                                            `project.toml:2:1: "A-B" cannot be a variable's name [contract/invalid]`,
+		"[dev.gantry.config]\nA = 1\n":                                                                                   "project.toml:2:1: config.A is not a table [contract/invalid]",
+		"[dev.gantry]\nconfig = 1\n":                                                                                     "project.toml:2:1: config is not a table [contract/invalid]",
+		"[dev.gantry.config.A]\nrequired = true\ndefault = \"x\"\n":                                                      "project.toml:2:1: config.A: it is required and has a default, which is always there [contract/contradiction]",
+		"[dev.gantry.config.A]\nsecret = true\ndefault = \"canary\"\n":                                                   "project.toml:3:1: config.A: a secret cannot have a default, which everybody could read in the image [contract/contradiction]",
+		"[dev.gantry.config.A]\nschemes = [\"x\"]\n":                                                                     "project.toml:2:1: config.A: schemes are for the type url [contract/contradiction]",
+		"[dev.gantry.config.A]\nmin = 1\n":                                                                               "project.toml:2:1: config.A: min and max are for the types int, float, port, duration and size [contract/contradiction]",
+		"[dev.gantry.config.A]\ntype = \"int\"\nmin = 2\nmax = 1\n":                                                      "project.toml:3:1: config.A: min is greater than max [contract/contradiction]",
+		"[dev.gantry.config.A]\npattern = \"(\"\n":                                                                       "project.toml:2:1: config.A: the pattern does not compile: missing closing ): `(` [contract/contradiction]",
+		"[dev.gantry.config.A]\ntype = \"int\"\ndefault = \"x\"\n":                                                       `project.toml:3:1: config.A: the default "x" is not a whole number [contract/contradiction]`,
+		"[dev.gantry.config.A]\ntype = \"int\"\nexample = \"x\"\n":                                                       "project.toml:3:1: config.A: the example is not a whole number [contract/contradiction]",
+		"[dev.gantry.config.A]\ntype = \"int\"\nvalues = [\"x\"]\n":                                                      `project.toml:3:1: config.A: the value "x" is not a whole number [contract/contradiction]`,
+		"[dev.gantry.config.A]\nrequired-if = \"B\"\n":                                                                   "project.toml:2:1: required-if names B, which is not declared [contract/invalid]",
+		"[dev.gantry.config.A]\nbinding = \"x\"\n":                                                                       "project.toml:2:1: config.A: a binding is written TYPE/KEY [contract/contradiction]",
+		"[[dev.gantry.config-group]]\nexactly-one-of = [\"A\", \"B\"]\n":                                                 "project.toml has 2 mistakes [app/mistakes]; project.toml:2:1: the group names A, which is not declared [contract/invalid]; project.toml:2:1: the group names B, which is not declared [contract/invalid]",
+		"[[dev.gantry.config-group]]\none-of = [\"A\"]\n":                                                                "project.toml:2:1: one-of is not a rule of a group [contract/unknown-key]",
+		"[[dev.gantry.config-group]]\nall-or-none = [\"A\"]\n":                                                           "project.toml:1:14: a group names fewer than two variables [contract/invalid]",
+		"[dev.gantry.config.A]\nmin = nan\ntype = \"float\"\n":                                                           "project.toml:2:1: config.A.min has a value that is not understood: a number that is finite is expected [contract/invalid]",
+		"[dev.gantry.config.A]\ntype = \"url\"\nschemes = [\"postgres://\"]\n":                                           `project.toml:3:1: config.A: "postgres://" is not the scheme of a URL [contract/contradiction]`,
+		"[dev.gantry.config]\nA = {}\nB = {}\n[[dev.gantry.config-group]]\nexactly-one-of = [\"A\", \"A\"]\n":            "project.toml:5:1: the group names A twice [contract/invalid]",
+		"[dev.gantry.config]\nA = {values = [\"a\"]}\nB = {required-if = \"A=b\"}\n":                                     `project.toml:3:6: A cannot be "b": it is one of a [contract/invalid]`,
+		"[dev.gantry.config]\nA = {required-if = \"A\"}\n":                                                               "project.toml:2:6: required-if names the variable itself [contract/invalid]",
+		"[dev.gantry.config]\nA = {required-if = \"A B\"}\n":                                                             `project.toml:2:6: the condition "A B" is not understood [contract/invalid]`,
+		"[dev.gantry.config]\nA = {}\nB = {}\n[[dev.gantry.config-rule]]\nrule = \"A < B\"\n":                            "project.toml:5:1: A and B have no order [contract/invalid]",
+		"[dev.gantry.config]\nA = {}\n[[dev.gantry.config-rule]]\nrule = \"A < 3\"\n":                                    "project.toml:4:1: the rule is not understood [contract/invalid]",
+		"[dev.gantry.config]\nA = {default = 1}\nB = {}\n[[dev.gantry.config-group]]\nexactly-one-of = [\"A\", \"B\"]\n": "project.toml:2:6: A has a default, so that it is always set, and stands in a group exactly-one-of [contract/invalid]",
+		"[dev.gantry.config]\nA = {type = \"json\", schema = {type = 3}}\n":                                              "project.toml:2:21: the schema is not a JSON Schema [contract/invalid]",
+		"[dev.gantry.config]\nA = {type = \"json\", schema = \"gone.json\"}\n":                                           "project.toml:2:21: there is no file gone.json in the application [contract/invalid]",
+		"[dev.gantry.config]\nA = {empty = true}\n":                                                                      "project.toml:2:6: config.A.empty has a value that is not understood: \"allowed\" is expected [contract/invalid]",
+		"[dev.gantry.config]\nA = {phase = \"build\", default = \"x\"}\n":                                                "project.toml:2:23: config.A: a default is set when a process starts, and this is for the build; write it into the build's own configuration [contract/contradiction]",
+		"[dev.gantri.config.A]\n":                                                                                        "project.toml:1:6: [dev.gantri.config.A] is not a table that Gantry reads [settings/misspelled-table]",
+		"[dve.gantry.config.A]\n":                                                                                        "project.toml:1:2: [dve.gantry.config.A] is not a table that Gantry reads [settings/misspelled-table]",
+		"[gantry.config.A]\n":                                                                                            "project.toml:1:2: [gantry.config.A] is not a table that Gantry reads [settings/misspelled-table]",
+		"[config.A]\n":                                                                                                   "project.toml:1:2: [config.A] is not a table that Gantry reads [settings/misspelled-table]",
+		"[dev.Gantry]\n":                                                                                                 "project.toml:1:6: [dev.Gantry] is not a table that Gantry reads [settings/misspelled-table]",
+		"\ufeff[dev.gantry.config.A]\ntype = int\n":                                                                      "project.toml:2:8: project.toml is not valid TOML: expected keyword \"inf\" [settings/project-invalid]",
+		"[dev.gantry.config]\nA = {}\nB = {renamed-from = [\"A\"]}\n":                                                    "project.toml:3:6: the old name A is another variable's, too [contract/invalid]",
 	} {
-		_, err := declare.Open(application("project.toml", toml))
+		_, err := open(application("project.toml", toml))
 		NewWithT(t).Expect(err).To(MatchError(want))
 	}
-	_, err := declare.Open(application("app.json", `{"env": {"A": 1}}`))
+	_, err := open(application("app.json", `{"env": {"A": []}}`))
 	NewWithT(t).Expect(err).To(MatchError("app.json:1:15: app.json has a variable that is not understood [contract/app-json-invalid]"))
 }
 
@@ -109,10 +138,10 @@ example = "x y"
 
 [dev.gantry.config.SMTP_PORT]
 type = "port"
-example = "25"
+default = "25"
 `))
 	// What is drafted can be read.
-	c, err := declare.Open(application("project.toml", draft))
+	c, err := open(application("project.toml", draft))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.Variables).To(HaveLen(3))
 	g.Expect(strings.Contains(draft, "u:p@h")).To(BeFalse())
@@ -122,7 +151,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("[dev.gantry.config.A]\ntype = 'int'\nmin = 1\n[[dev.gantry.config-group]]\nall-or-none = ['A', 'B']\n", `{"env":{"B":{"value":"1"}}}`)
 	f.Add("dev.gantry.config = {A = {values = [1, true], pattern = 'x'}}", `{"env":[]}`)
 	f.Fuzz(func(_ *testing.T, toml, json string) {
-		_, _ = declare.Open(application("project.toml", toml, "app.json", json))
+		_, _ = open(application("project.toml", toml, "app.json", json))
 	})
 }
 

@@ -3,72 +3,38 @@ package declare
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
 
-// DotEnv reads variables from an .env.example or .env.schema: NAME=value, with comments above as description. A value
-// becomes the example; a name that looks like a secret becomes one, and its value is left out.
-func DotEnv(text string) []contract.Variable {
-	var list []contract.Variable
-	var comments []string
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
-		line = strings.TrimSpace(line)
-		if comment, ok := strings.CutPrefix(line, "#"); ok {
-			comments = append(comments, strings.TrimSpace(comment))
-			continue
-		}
-		name, value, found := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		name = strings.TrimSpace(name)
-		if found && namePattern.MatchString(name) {
-			v := Guess(name)
-			v.Description = strings.Join(comments, " ")
-			if value = unquote(value); value != "" && !v.Secret {
-				v.Example = value
-				if v.Type != "" && !v.Accepts(value) {
-					v.Type = ""
-				}
-			}
-			list = append(list, v)
-		}
-		comments = nil
-	}
-	return list
-}
-
-func unquote(value string) string {
-	value = strings.TrimSpace(value)
-	if value != "" && (value[0] == '"' || value[0] == '\'') {
-		if end := strings.IndexByte(value[1:], value[0]); end >= 0 {
-			return value[1 : end+1]
-		}
-	}
-	value, _, _ = strings.Cut(value, " #")
-	return strings.TrimSpace(value)
-}
-
 var (
-	secretPattern = regexp.MustCompile(`(SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE|CREDENTIAL|(^|_)KEY$|API_KEY|DSN$)`)
-	guesses       = []struct {
+	guesses = []struct {
 		pattern *regexp.Regexp
 		kind    string
 	}{
 		{regexp.MustCompile(`(_|^)(URL|URI)$`), "url"}, {regexp.MustCompile(`(_|^)PORT$`), "port"}, {regexp.MustCompile(`(_|^)EMAIL$`), "email"},
 		{regexp.MustCompile(`_(COUNT|SIZE|LIMIT|MAX|MIN|WORKERS|THREADS)$`), "int"},
 	}
+	// stores are what addresses with passwords lead to.
+	stores = regexp.MustCompile(`DATABASE|POSTGRES|PG_|MYSQL|MONGO|REDIS|AMQP|RABBIT|SMTP|ELASTIC|CLICKHOUSE|WEBHOOK|DSN`)
 )
 
-// Guess makes a variable of its name alone: what type it has, and whether it is a secret.
+// Guess makes a variable of its name alone: what type it has, whether it is a secret, and whether the build needs it.
 func Guess(name string) contract.Variable {
-	v := contract.Variable{Name: name, Required: true, Secret: secretPattern.MatchString(name)}
+	v := contract.Variable{Name: name, Required: true, Secret: contract.SecretName(name)}
 	for _, guess := range guesses {
 		if guess.pattern.MatchString(name) {
 			v.Type = guess.kind
 		}
 	}
-	if v.Type == "url" && regexp.MustCompile(`DATABASE|POSTGRES|MYSQL|MONGO|REDIS|AMQP`).MatchString(name) {
+	if v.Type == "url" && stores.MatchString(name) {
 		v.Secret = true // Such addresses hold a password.
+	}
+	if contract.Baked(name) {
+		// What a bundler writes into a page is no secret.
+		v.Phase, v.Secret = "build", false
 	}
 	return v
 }
@@ -82,25 +48,69 @@ func Draft(variables []contract.Variable, where map[string]string) string {
 		}
 		fmt.Fprintf(&out, "[dev.gantry.config.%s]\n", v.Name)
 		if place := where[v.Name]; place != "" {
-			fmt.Fprintf(&out, "# read in %s\n", place)
+			fmt.Fprintf(&out, "# read in %s\n", strings.Join(strings.Fields(place), " "))
 		}
-		if v.Description != "" {
-			fmt.Fprintf(&out, "description = %q\n", v.Description)
+		for _, line := range []struct{ key, value string }{
+			{"description", v.Description}, {"type", v.Type}, {"phase", v.Phase}, {"pattern", v.Pattern}, {"example", v.Example},
+		} {
+			if line.value != "" {
+				fmt.Fprintf(&out, "%s = %s\n", line.key, quoteTOML(line.value))
+			}
 		}
-		if v.Type != "" {
-			fmt.Fprintf(&out, "type = %q\n", v.Type)
+		if len(v.Values) > 0 {
+			quoted := make([]string, 0, len(v.Values))
+			for _, value := range v.Values {
+				quoted = append(quoted, quoteTOML(value))
+			}
+			fmt.Fprintf(&out, "values = [%s]\n", strings.Join(quoted, ", "))
 		}
-		if v.Example != "" {
-			fmt.Fprintf(&out, "example = %q\n", v.Example)
+		for _, line := range []struct {
+			key   string
+			value *float64
+		}{{"min", v.Min}, {"max", v.Max}, {"min-length", asFloat(v.MinLength)}, {"max-length", asFloat(v.MaxLength)}} {
+			if line.value != nil {
+				fmt.Fprintf(&out, "%s = %s\n", line.key, strconv.FormatFloat(*line.value, 'f', -1, 64))
+			}
 		}
 		if v.Secret {
 			out.WriteString("secret = true\n")
 		}
 		if v.Default != nil {
-			fmt.Fprintf(&out, "default = %q\n", *v.Default)
+			fmt.Fprintf(&out, "default = %s\n", quoteTOML(*v.Default))
 		} else if !v.Required {
 			out.WriteString("required = false\n")
 		}
 	}
+	return out.String()
+}
+
+func asFloat(n *int) *float64 {
+	if n == nil {
+		return nil
+	}
+	f := float64(*n)
+	return &f
+}
+
+// quoteTOML writes a basic string: https://toml.io/en/v1.0.0#string. Go's \x and \a are none of its escapes.
+func quoteTOML(text string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case r == '\n':
+			out.WriteString(`\n`)
+		case r == '\t':
+			out.WriteString(`\t`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&out, `\u%04X`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	out.WriteByte('"')
 	return out.String()
 }

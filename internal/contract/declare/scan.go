@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,24 +13,11 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
-// Use is a variable that the code reads, and the first place where it does.
+// Use is a variable that the code reads, the first place where it does, and what the code tells of it.
 type Use struct {
-	Name  string
-	Where problem.Position
-}
-
-// reads are how code reads a variable, by the file's ending. It is a plain scan of text: a hint, no proof.
-var reads = map[string]*regexp.Regexp{}
-
-func init() {
-	script := regexp.MustCompile(`process\.env(?:\.([A-Z][A-Z0-9_]+)|\[["']([A-Z][A-Z0-9_]+)["']\])|(?:import\.meta|Bun)\.env\.([A-Z][A-Z0-9_]+)`)
-	for _, ending := range []string{".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"} {
-		reads[ending] = script
-	}
-	ruby := regexp.MustCompile(`ENV(?:\[["']([A-Z][A-Z0-9_]+)["']\]|\.fetch\(\s*["']([A-Z][A-Z0-9_]+)["'])`)
-	for _, ending := range []string{".rb", ".ru", ".rake", ".erb", ".yml"} {
-		reads[ending] = ruby
-	}
+	Name     string
+	Where    problem.Position
+	Variable contract.Variable
 }
 
 // notScanned are folders that hold what others wrote, what a build made, or tests.
@@ -40,29 +26,23 @@ var notScanned = map[string]bool{
 	"tmp": true, "log": true, "coverage": true, "test": true, "tests": true, "spec": true, "__tests__": true,
 }
 
-// ordinary variables are set by platforms and tools, and are nobody's to declare.
-var ordinary = map[string]bool{
-	"NODE_ENV": true, "PORT": true, "HOST": true, "HOSTNAME": true, "PATH": true, "HOME": true, "PWD": true, "CI": true, "TZ": true, "DEBUG": true,
-	"USER": true, "SHELL": true, "LANG": true, "TERM": true, "NO_COLOR": true, "FORCE_COLOR": true, "TMPDIR": true, "RAILS_ENV": true, "RACK_ENV": true,
-	"BUNDLE_GEMFILE": true, "RAILS_LOG_LEVEL": true, "RAILS_MAX_THREADS": true, "WEB_CONCURRENCY": true, "PIDFILE": true, "NODE_OPTIONS": true,
-}
-
 // The scan is bounded: it is a hint, and must not slow a build.
 const (
 	maxFiles    = 5000
 	maxFileSize = 512 << 10
 )
 
-// Scan finds the variables that the code reads.
+// Scan finds the variables that the code reads: a scan of text, a hint and no proof.
 func Scan(a app.App) []Use {
-	found, files := map[string]problem.Position{}, 0
+	found, files := map[string]Use{}, 0
 	_ = fs.WalkDir(a.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		read := readers[path.Ext(name)]
 		switch {
 		case err != nil:
 			return nil
 		case entry.IsDir() && notScanned[entry.Name()]:
 			return fs.SkipDir
-		case entry.IsDir() || reads[path.Ext(name)] == nil || strings.Contains(name, ".test.") || strings.Contains(name, ".spec."):
+		case entry.IsDir() || read == nil || strings.Contains(name, ".test.") || strings.Contains(name, ".spec."):
 			return nil
 		}
 		if files++; files > maxFiles {
@@ -72,32 +52,49 @@ func Scan(a app.App) []Use {
 			return nil
 		}
 		text, ok, err := a.Read(name)
-		if err != nil || !ok || !bytes.Contains(text, []byte("env")) && !bytes.Contains(text, []byte("ENV")) {
+		if err != nil || !ok || !bytes.Contains(text, []byte("env")) && !bytes.Contains(text, []byte("ENV")) && !bytes.Contains(text, []byte("Env")) {
 			return nil
 		}
-		for _, match := range reads[path.Ext(name)].FindAllSubmatchIndex(text, -1) {
-			for group := 2; group < len(match); group += 2 {
-				if match[group] < 0 {
-					continue
-				}
-				variable := string(text[match[group]:match[group+1]])
-				if _, seen := found[variable]; !seen && !ordinary[variable] && !strings.HasPrefix(variable, "npm_") {
-					found[variable] = problem.At(name, text, match[group])
-				}
+		for _, r := range read(text) {
+			if !contract.Ambient(r.variable.Name) {
+				found[r.variable.Name] = together(found[r.variable.Name], r, problem.At(name, text, r.at))
 			}
 		}
 		return nil
 	})
 	var list []Use
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		list = append(list, Use{name, found[name]})
+		list = append(list, found[name])
 	}
 	return list
+}
+
+// together adds what one more place tells: a variable is optional where no place does without a fallback, or a schema says so.
+func together(u Use, r reading, where problem.Position) Use {
+	if u.Name == "" {
+		return Use{r.variable.Name, where, r.variable}
+	}
+	switch {
+	case r.declared:
+		r.variable.Secret = r.variable.Secret || u.Variable.Secret
+		u.Variable = r.variable
+	case !declaredBefore(u):
+		u.Variable.Required = u.Variable.Required || r.variable.Required
+	}
+	return u
+}
+
+// declaredBefore reports whether a schema of the code has told of a variable: more than its name does.
+func declaredBefore(u Use) bool {
+	v, guess := u.Variable, Guess(u.Name)
+	return v.Type != guess.Type || v.Default != nil || len(v.Values) > 0
 }
 
 // Undeclared gives the uses that a contract does not mention.
 func Undeclared(uses []Use, c contract.Contract) []Use {
 	return slices.DeleteFunc(slices.Clone(uses), func(u Use) bool {
-		return slices.ContainsFunc(c.Variables, func(v contract.Variable) bool { return v.Name == u.Name || slices.Contains(v.RenamedFrom, u.Name) })
+		return slices.ContainsFunc(c.Variables, func(v contract.Variable) bool {
+			return v.Name == u.Name || slices.Contains(v.RenamedFrom, u.Name) || v.Name+"_FILE" == u.Name
+		})
 	})
 }

@@ -1,6 +1,9 @@
 package declare
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Each of these reads a value of project.toml into a rule, and says why when it cannot.
 
@@ -63,6 +66,9 @@ func number(target **float64, raw any) string {
 		value = n
 	default:
 		return "a number is expected"
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return "a number that is finite is expected"
 	}
 	*target = &value
 	return ""

@@ -7,20 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/gantry-buildpack/gantry/internal/contract"
-	"github.com/gantry-buildpack/gantry/internal/contract/declare"
 	"github.com/gantry-buildpack/gantry/internal/deploy/manifests"
-	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
 
 // Exit codes of a check.
@@ -39,7 +30,9 @@ type Options struct {
 	Files   []string
 	Environ []string
 	// Container names the container to check, where a pod has several.
-	Container    string
+	Container string
+	// EnvFormat is one of EnvFormats: who reads files of variables.
+	EnvFormat    string
 	JSON, GitHub bool
 	// Strict counts unknown and unverifiable variables as errors.
 	Strict bool
@@ -47,39 +40,77 @@ type Options struct {
 	Out    io.Writer
 }
 
-// subject is what has a contract.
-type subject struct {
-	contract contract.Contract
-	// process is the image's default process type.
-	process    string
-	repository string
+// EnvFormats are the ways in which a file of variables is read: by Compose and dotenv, which take quotes off, or by docker run --env-file, which
+// does not.
+var EnvFormats = []string{"dotenv", "docker"}
+
+// checked is a workload, what it starts, and what was found.
+type checked struct {
+	manifests.Workload
+	manifests.Start
+	manifests.Verdict
 }
 
 // Run compares, prints, and gives the exit code.
 func Run(ctx context.Context, o Options) (int, error) {
-	s, err := find(ctx, o.Image, o.App)
+	s, err := find(ctx, o.Image, o.App, o.Environ)
 	if err != nil {
 		return CannotSay, err
 	}
-	workloads, err := o.workloads()
+	given, err := o.gather(ctx)
 	if err != nil {
 		return CannotSay, err
 	}
-	chosen, err := choose(workloads, s, o.Container)
+	chosen, skipped, err := choose(given.workloads, s, o.Container)
 	if err != nil {
 		return CannotSay, err
 	}
-	findings := []manifests.Finding{}
+	list := s.check(chosen)
+	return o.tell(s, list, append(given.skipped, skipped...))
+}
+
+// check compares each workload with the contract.
+func (s subject) check(chosen []manifests.Workload) []checked {
+	list := make([]checked, 0, len(chosen))
 	for _, w := range chosen {
-		if w.Process == "" {
-			w.Process = s.process
+		start := w.Starts(s.processes, s.process)
+		verdict := manifests.Check(s.contract, w, start)
+		if start.Unknown != "" {
+			advice := "The image's process types are " + strings.Join(s.processes, ", ") + "."
+			if start.Likely != "" {
+				advice = fmt.Sprintf("Did you mean %s? %s", start.Likely, advice)
+			}
+			verdict.Findings = append(verdict.Findings, manifests.Finding{
+				Workload: w.Name, Where: w.Where, Name: start.Unknown, Kind: "process", What: "is not a process type of the image", Advice: advice,
+			})
 		}
-		findings = append(findings, manifests.Check(s.contract, w)...)
+		list = append(list, checked{w, start, verdict})
 	}
-	failed := slices.ContainsFunc(findings, func(f manifests.Finding) bool { return f.Error() || o.Strict && f.Kind != "renamed" })
+	return list
+}
+
+// outcome says of all findings whether the deployment starts, and whether the check is passed: with --strict, more has to be known.
+func outcome(list []checked, strict bool) (findings []manifests.Finding, starts, passed bool) {
+	findings = []manifests.Finding{}
+	for _, c := range list {
+		findings = append(findings, c.Findings...)
+	}
+	starts = !slices.ContainsFunc(findings, manifests.Finding.Error)
+	doubtful := func(f manifests.Finding) bool {
+		return f.Kind == "unknown" || f.Kind == "unverifiable" || f.Kind == "built-in"
+	}
+	return findings, starts, starts && !(strict && slices.ContainsFunc(findings, doubtful))
+}
+
+// tell prints the result, and gives the exit code.
+func (o Options) tell(s subject, list []checked, skipped []manifests.Skipped) (int, error) {
+	findings, _, passed := outcome(list, o.Strict)
 	switch {
 	case o.JSON:
-		text, err := json.MarshalIndent(map[string]any{"ok": !failed, "checked": len(chosen), "findings": findings}, "", "  ")
+		if skipped == nil {
+			skipped = []manifests.Skipped{}
+		}
+		text, err := json.MarshalIndent(map[string]any{"ok": passed, "checked": len(list), "findings": findings, "not-checked": skipped}, "", "  ")
 		if err != nil {
 			return CannotSay, err
 		}
@@ -88,155 +119,59 @@ func Run(ctx context.Context, o Options) (int, error) {
 		for _, f := range findings {
 			_, _ = fmt.Fprintln(o.Out, annotation(f))
 		}
+		for _, skip := range skipped {
+			_, _ = fmt.Fprintln(o.Out, annotation(manifests.Finding{Workload: skip.What, Where: skip.Where, Name: "not checked", Kind: "unverifiable", What: "since " + skip.Why}))
+		}
 	default:
-		_, _ = io.WriteString(o.Out, text(s, chosen, findings, failed))
+		_, _ = io.WriteString(o.Out, report{s, list, skipped, o.Strict}.text())
 	}
-	if failed {
+	if !passed {
 		return DoesNot, nil
 	}
 	return Fits, nil
 }
 
-// find gets the contract of an image's label, or of an application's files.
-func find(ctx context.Context, reference, dir string) (subject, error) {
-	if reference == "" {
-		c, err := declare.Open(app.Open(dir))
-		return subject{contract: c, process: "web"}, err
-	}
-	i, err := oci.Open(ctx, reference)
-	if err != nil {
-		return subject{}, &problem.Problem{
-			ID: "check/no-image", Title: fmt.Sprintf("the image %s cannot be read", reference), Why: err.Error(),
-			Hints: []string{"Give a reference that this machine may pull, the folder of an OCI layout, or a tarball of docker save."}, Err: err,
-		}
-	}
-	config, err := i.ConfigFile()
-	if err != nil {
-		return subject{}, fmt.Errorf("read the image: %w", err)
-	}
-	s := subject{process: defaultProcess(config)}
-	if _, err := os.Stat(reference); err != nil {
-		s.repository = repository(reference)
-	}
-	if label := config.Config.Labels[contract.Label]; label != "" {
-		s.contract, err = contract.Parse([]byte(label))
-	}
-	return s, err
-}
-
-func defaultProcess(config *v1.ConfigFile) string {
-	if len(config.Config.Entrypoint) == 1 && path.Dir(config.Config.Entrypoint[0]) == "/cnb/process" {
-		return path.Base(config.Config.Entrypoint[0])
-	}
-	return "web"
-}
-
-// repository is a reference without tag and digest.
-func repository(reference string) string {
-	reference, _, _ = strings.Cut(reference, "@")
-	if i := strings.LastIndexByte(reference, ':'); i > strings.LastIndexByte(reference, '/') {
-		reference = reference[:i]
-	}
-	return reference
-}
-
-// workloads reads the files. Kubernetes manifests are read together, since they refer to each other.
-func (o Options) workloads() ([]manifests.Workload, error) {
-	if len(o.Files) == 0 {
-		return []manifests.Workload{manifests.Environ("this environment", o.Environ)}, nil
-	}
-	var list []manifests.Workload
-	kubernetes, order := map[string][]byte{}, []string{}
-	for _, name := range o.Files {
-		content, err := o.read(name)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case isEnvFile(name):
-			list = append(list, manifests.EnvFile(name, content))
-		case manifests.IsCompose(content):
-			found, err := manifests.Compose(name, content, func(file string) ([]byte, error) {
-				return os.ReadFile(filepath.Join(filepath.Dir(name), file))
-			})
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, found...)
-		default:
-			kubernetes[name] = content
-			order = append(order, name)
-		}
-	}
-	found, err := manifests.Kubernetes(kubernetes, order)
-	if err != nil {
-		return nil, err
-	}
-	if list = append(list, found...); len(list) == 0 {
-		return nil, &problem.Problem{
-			ID: "check/nothing-found", Title: "nothing in these files runs a container", Where: problem.Position{File: o.Files[0]},
-			Why:   "there is no Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob, and no service of compose",
-			Hints: []string{"Give the manifests that are deployed, with their ConfigMaps: kustomize build . | gantry check --image IMAGE -"},
-		}
-	}
-	return list, nil
-}
-
-func isEnvFile(name string) bool {
-	base := filepath.Base(name)
-	return base == ".env" || strings.HasPrefix(base, ".env.") || strings.HasSuffix(base, ".env")
-}
-
-func (o Options) read(name string) ([]byte, error) {
-	var content []byte
-	var err error
-	if name == "-" {
-		content, err = io.ReadAll(o.Stdin)
-	} else {
-		content, err = os.ReadFile(name)
-	}
-	if err != nil {
-		return nil, &problem.Problem{ID: "check/unreadable", Title: name + " cannot be read", Where: problem.Position{File: name}, Why: err.Error(),
-			Hints: []string{"Give files, or - for standard input."}, Err: err}
-	}
-	return content, nil
-}
-
-// choose finds the containers that run the image: by name, by their image's repository, or the only one that there is.
-func choose(list []manifests.Workload, s subject, container string) ([]manifests.Workload, error) {
-	matching := func(fits func(manifests.Workload) bool) (found []manifests.Workload) {
+// choose finds the containers that run the image: by name, by their images' repository, or the only one that there is. Others are skipped with
+// a reason.
+func choose(list []manifests.Workload, s subject, container string) (chosen []manifests.Workload, skipped []manifests.Skipped, err error) {
+	split := func(fits func(manifests.Workload) bool, why string) {
 		for _, w := range list {
 			if fits(w) {
-				found = append(found, w)
+				chosen = append(chosen, w)
+			} else {
+				skipped = append(skipped, manifests.Skipped{What: w.Name, Why: why, Where: w.Where})
 			}
 		}
-		return found
 	}
 	if container != "" {
-		found := matching(func(w manifests.Workload) bool {
-			return strings.HasSuffix(w.Name, ", container "+container) || w.Name == "service "+container
-		})
-		if len(found) == 0 {
-			return nil, &problem.Problem{ID: "check/no-container", Title: "no container is called " + container, Hints: []string{"These are there: " + names(list) + "."}}
+		split(func(w manifests.Workload) bool { return w.Container == container }, "it is not the container "+container)
+		if len(chosen) == 0 {
+			return nil, nil, &problem.Problem{ID: "check/no-container", Title: "no container is called " + container, Hints: []string{"These are there: " + names(list) + "."}}
 		}
-		return found, nil
+		return chosen, skipped, nil
 	}
 	if s.repository != "" {
-		if found := matching(func(w manifests.Workload) bool { return w.Image == "" || repository(w.Image) == s.repository }); len(found) > 0 {
-			return found, nil
+		split(func(w manifests.Workload) bool { return w.Image == "" || repository(w.Image) == s.repository }, "it runs another image")
+		if len(chosen) > 0 {
+			return chosen, skipped, nil
+		}
+		skipped = nil
+	}
+	// Init containers of other images are common, and decide nothing.
+	mains := map[string]bool{}
+	for _, w := range list {
+		if !w.Init {
+			mains[repository(w.Image)] = true
 		}
 	}
-	repositories := map[string]bool{}
-	for _, w := range list {
-		repositories[repository(w.Image)] = true
-	}
-	if len(repositories) > 1 {
-		return nil, &problem.Problem{
+	if len(mains) > 1 {
+		return nil, nil, &problem.Problem{
 			ID: "check/which-container", Title: "it is not clear which containers run the image", Why: "several images are named: " + names(list),
 			Hints: []string{"Name the container: --container NAME."},
 		}
 	}
-	return list, nil
+	split(func(w manifests.Workload) bool { return mains[repository(w.Image)] || len(mains) == 0 }, "it runs another image")
+	return chosen, skipped, nil
 }
 
 func names(list []manifests.Workload) string {

@@ -5,22 +5,29 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
+	"github.com/gantry-buildpack/gantry/internal/contract/export"
+	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 // Export writes a contract in another format.
-func Export(ctx context.Context, reference, dir, format, name string, out io.Writer) error {
-	s, err := find(ctx, reference, dir)
+func Export(ctx context.Context, reference, dir, format, name string, environ []string, out io.Writer) error {
+	if format == "configmap" && !objectName.MatchString(name) {
+		return &problem.Problem{ID: "check/name", Title: fmt.Sprintf("%q cannot be the name of a ConfigMap", name), Hints: []string{"Use lower-case letters, digits, - and .: --name my-app."}}
+	}
+	s, err := find(ctx, reference, dir, environ)
 	if err != nil {
 		return err
 	}
-	text, err := s.contract.Export(format, name)
+	text, err := export.Write(s.contract, format, name)
 	if err != nil {
 		return &problem.Problem{ID: "check/format", Title: "the format is not known", Why: err.Error(), Hints: []string{"Choose one of them: --format NAME."}}
 	}
@@ -28,21 +35,24 @@ func Export(ctx context.Context, reference, dir, format, name string, out io.Wri
 	return err
 }
 
-// Init writes a first contract, for project.toml: what an .env.example says (from), and what the code reads. What is
+// objectName is https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names.
+var objectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+
+// Init writes a first contract, for project.toml: what an .env.example or .env.schema says (from), and what the code reads. What is
 // declared already is left out.
-func Init(dir, from string, out io.Writer) error {
+func Init(dir, from string, environ []string, out io.Writer) error {
 	source := app.Open(dir)
-	declared, err := declare.Open(source)
+	declared, err := resolve.Declared(source, lookup(environ))
 	if err != nil {
 		return err
 	}
 	list, where := declared.Variables[:0:0], map[string]string{}
 	if from != "" {
-		content, err := os.ReadFile(from)
+		variables, err := read(from)
 		if err != nil {
-			return &problem.Problem{ID: "check/unreadable", Title: from + " cannot be read", Why: err.Error(), Hints: []string{"Give an .env.example or .env.schema."}, Err: err}
+			return err
 		}
-		for _, v := range declare.DotEnv(string(content)) {
+		for _, v := range variables {
 			if declared.Variable(v.Name) == nil {
 				list = append(list, v)
 				declared.Variables = append(declared.Variables, v)
@@ -50,25 +60,43 @@ func Init(dir, from string, out io.Writer) error {
 		}
 	}
 	for _, use := range declare.Undeclared(declare.Scan(source), declared) {
-		v := declare.Guess(use.Name)
-		list = append(list, v)
+		list = append(list, use.Variable)
 		where[use.Name] = use.Where.String()
 	}
 	if len(list) == 0 {
 		_, err = fmt.Fprintln(out, "# The code reads no variable that is not declared.")
 		return err
 	}
-	_, err = fmt.Fprintf(out, "# A first contract, made of the names alone: look at each line, then put it into project.toml.\n\n%s", declare.Draft(list, where))
+	_, err = fmt.Fprintf(out, "# A first contract, made of what the code and the names tell: look at each line, then put it into project.toml.\n\n%s", declare.Draft(list, where))
 	return err
+}
+
+// read gives the variables of an .env.example or .env.schema.
+func read(file string) ([]contract.Variable, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &problem.Problem{ID: "check/unreadable", Title: file + " cannot be read", Why: err.Error(), Hints: []string{"Give an .env.example or .env.schema."}, Err: err}
+	}
+	if declare.IsEnvSchema(file, string(content)) {
+		return declare.EnvSchema(string(content)), nil
+	}
+	return declare.DotEnv(string(content)), nil
 }
 
 // slack is what a container needs to end besides its requests.
 const slack = 5 * time.Second
 
-// DeployHints prints what a Deployment needs so that an application's requests survive a rollout. delay is how long it
-// goes on serving after SIGTERM (BPL_DRAIN_DELAY).
-func DeployHints(dir string, delay time.Duration, out io.Writer) error {
-	chosen, err := settings.Table(nil).Read(app.Open(dir), os.LookupEnv)
+// DeployHints prints what a Deployment needs so that an application's requests survive a rollout, and the variables of its contract. delay is how
+// long it goes on serving after SIGTERM (BPL_DRAIN_DELAY).
+func DeployHints(dir string, delay time.Duration, environ []string, out io.Writer) error {
+	if delay < 0 {
+		return &problem.Problem{ID: "check/delay", Title: "a delay cannot be negative", Hints: []string{"Give a time such as --delay 5s, or 0s for none."}}
+	}
+	chosen, err := settings.Table(nil).Read(app.Open(dir), lookup(environ))
+	if err != nil {
+		return err
+	}
+	s, err := ofFolder(dir, environ)
 	if err != nil {
 		return err
 	}
@@ -98,11 +126,19 @@ spec:
         - name: app
           env:
             - { name: BPL_DRAIN_DELAY, value: %s }   # serves on while load balancers notice; no preStop hook is needed
-          readinessProbe:
+%s          readinessProbe:
             httpGet: { path: /, port: 8080 }
             periodSeconds: 2
             failureThreshold: 3
-`, comment, int((grace+delay)/time.Second), delay)
+`, comment, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "))
 	_, err = io.WriteString(out, text.String())
 	return err
+}
+
+func indent(text, by string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		out.WriteString(by + line)
+	}
+	return out.String()
 }

@@ -1,57 +1,118 @@
 package check
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/deploy/manifests"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // kinds are the kinds of findings, in the order in which they are told, and what people call them.
 var kinds = []struct{ kind, title string }{
-	{"missing", "Missing"}, {"dangling", "Missing"}, {"malformed", "Wrong"}, {"group", "Wrong together"}, {"renamed", "Old names"},
+	{"process", "No such process"}, {"missing", "Missing"}, {"dangling", "Missing"}, {"unreadable", "Missing"}, {"malformed", "Wrong"}, {"refused", "Not accepted"},
+	{"group", "Wrong together"}, {"rule", "Wrong together"}, {"renamed", "Old names"}, {"deprecated", "Deprecated"}, {"white-space", "White space"}, {"built-in", "Without effect"},
 	{"unverifiable", "Cannot be seen here"}, {"unknown", "Not declared"},
 }
 
-func text(s subject, checked []manifests.Workload, findings []manifests.Finding, failed bool) string {
+// report is what people read of a check.
+type report struct {
+	subject
+	list    []checked
+	skipped []manifests.Skipped
+	strict  bool
+}
+
+func (r report) text() string {
 	var out strings.Builder
-	if s.contract.Empty() {
-		return "The application declares no configuration; there is nothing to check.\n"
-	}
-	for _, w := range checked {
-		place := ""
-		if w.Where != "" && w.Where != w.Name {
-			place = " (" + w.Where + ")"
+	if r.contract.Empty() {
+		out.WriteString("The application declares no configuration; there is nothing to check.\n")
+		if !r.anything() {
+			return out.String()
 		}
-		fmt.Fprintf(&out, "%s%s\n", problem.Visible(w.Name), problem.Visible(place))
-		clean := true
+	}
+	for _, c := range r.list {
+		place := ""
+		if c.Where != "" && c.Where != c.Name {
+			place = " (" + c.Where + ")"
+		}
+		fmt.Fprintf(&out, "%s%s\n", problem.Visible(c.Name), problem.Visible(place))
 		for _, k := range kinds {
-			for _, f := range findings {
-				if f.Workload != w.Name || f.Where != w.Where || f.Kind != k.kind {
-					continue
-				}
-				clean = false
-				fmt.Fprintf(&out, "  %-19s  %s %s\n", k.title, problem.Visible(f.Name), problem.Visible(f.What))
-				if f.Advice != "" {
-					fmt.Fprintf(&out, "  %-19s  %s\n", "", problem.Visible(f.Advice))
+			for _, f := range c.Findings {
+				if f.Kind == k.kind {
+					out.WriteString(line(k.title, f, c.Name))
 				}
 			}
 		}
-		if clean {
-			fmt.Fprintf(&out, "  all %d declared variables are there\n", len(s.contract.For(w.Process).Variables))
+		fmt.Fprintf(&out, "  %s\n", problem.Visible(r.summary(c)))
+	}
+	if len(r.skipped) > 0 {
+		out.WriteString("\nNot checked\n")
+		for _, skip := range r.skipped {
+			fmt.Fprintf(&out, "  %s: %s\n", problem.Visible(skip.What), problem.Visible(skip.Why))
 		}
 	}
-	if failed {
-		out.WriteString("\nThis deployment would not start.\n")
-	} else {
-		out.WriteString("\nNothing keeps this deployment from starting.\n")
-	}
+	out.WriteString("\n" + r.conclusion() + "\n")
 	return out.String()
+}
+
+func (r report) anything() bool {
+	findings, _, _ := outcome(r.list, false)
+	return len(findings) > 0
+}
+
+func line(title string, f manifests.Finding, workload string) string {
+	what := f.What
+	if f.Workload != workload {
+		what += " (" + f.Workload + ", " + f.Where + ")"
+	} else if f.Kind == "refused" {
+		what += " (" + f.Where + ")"
+	}
+	text := fmt.Sprintf("  %-19s  %s %s\n", title, problem.Visible(f.Name), problem.Visible(what))
+	if f.Advice != "" {
+		text += fmt.Sprintf("  %-19s  %s\n", "", problem.Visible(f.Advice))
+	}
+	return text
+}
+
+// summary counts what was looked at: "process worker: 3 of 4 required variables set, 1 of them cannot be seen here".
+func (r report) summary(c checked) string {
+	switch {
+	case c.Start.Unknown != "":
+		return "not checked further"
+	case c.Process == "":
+		return "a command of its own, which starts whatever is set: " + strings.Join(c.Start.Command, " ")
+	case r.contract.Empty():
+		return "process " + c.Process
+	}
+	text := fmt.Sprintf("process %s: %d of %s set", c.Process, c.Set, problem.Count(c.Required, "required variable"))
+	if c.Required == 0 {
+		text = "process " + c.Process + ": no variable is required"
+	}
+	if hidden := c.hidden(); hidden > 0 {
+		text += fmt.Sprintf("; %d cannot be judged here", hidden)
+	}
+	return text
+}
+
+func (c checked) hidden() (n int) {
+	for _, f := range c.Findings {
+		if f.Kind == "unverifiable" {
+			n++
+		}
+	}
+	return n
+}
+
+func (r report) conclusion() string {
+	_, starts, passed := outcome(r.list, r.strict)
+	switch {
+	case !starts:
+		return "This deployment would not start."
+	case !passed:
+		return "Nothing that is seen keeps this deployment from starting; --strict wants all to be declared and seen."
+	}
+	return "Nothing keeps this deployment from starting."
 }
 
 // annotation is a workflow command: https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
@@ -73,43 +134,6 @@ func annotation(f manifests.Finding) string {
 		}
 		place += ",title=" + property.Replace(f.Name)
 	}
-	return fmt.Sprintf("::%s%s::%s", level, place, escape.Replace(problem.VisibleLines(fmt.Sprintf("%s: %s %s. %s", f.Workload, f.Name, f.What, f.Advice))))
-}
-
-// Diff tells what a deploy of a newer image newly requires; the exit code is 1 when it requires something.
-func Diff(ctx context.Context, older, newer string, asJSON bool, out io.Writer) (int, error) {
-	before, err := find(ctx, older, "")
-	if err != nil {
-		return CannotSay, err
-	}
-	after, err := find(ctx, newer, "")
-	if err != nil {
-		return CannotSay, err
-	}
-	changes := contract.Diff(before.contract, after.contract)
-	code := Fits
-	for _, c := range changes {
-		if c.Kind == "required" || c.Kind == "stricter" {
-			code = DoesNot
-		}
-	}
-	if asJSON {
-		if changes == nil {
-			changes = []contract.Change{}
-		}
-		text, err := json.MarshalIndent(changes, "", "  ")
-		if err != nil {
-			return CannotSay, err
-		}
-		_, _ = fmt.Fprintf(out, "%s\n", text)
-		return code, nil
-	}
-	titles := map[string]string{"required": "Newly required", "stricter": "Stricter", "optional": "New, optional", "removed": "No longer declared"}
-	for _, c := range changes {
-		_, _ = fmt.Fprintf(out, "  %-19s  %s  %s\n", titles[c.Kind], problem.Visible(c.Name), problem.Visible(c.Expected))
-	}
-	if len(changes) == 0 {
-		_, _ = fmt.Fprintln(out, "Both declare the same configuration.")
-	}
-	return code, nil
+	text := strings.TrimSuffix(fmt.Sprintf("%s: %s %s. %s", f.Workload, f.Name, f.What, f.Advice), ". ")
+	return fmt.Sprintf("::%s%s::%s", level, place, escape.Replace(problem.VisibleLines(text)))
 }

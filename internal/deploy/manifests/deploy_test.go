@@ -1,7 +1,8 @@
 package manifests_test
 
 import (
-	"errors"
+	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,18 +20,26 @@ var shop = contract.Contract{Variables: []contract.Variable{
 }}
 
 // tell writes findings in short.
-func tell(list []manifests.Finding) []string {
+func tell(v manifests.Verdict) []string {
 	var lines []string
-	for _, f := range list {
+	for _, f := range v.Findings {
 		lines = append(lines, f.Kind+" "+f.Name+": "+f.What)
 	}
 	return lines
 }
 
 func kubernetes(t *testing.T, text string) []manifests.Workload {
-	list, err := manifests.Kubernetes(map[string][]byte{"k.yaml": []byte(text)}, []string{"k.yaml"})
+	list, _, err := manifests.Kubernetes(map[string][]byte{"k.yaml": []byte(text)}, []string{"k.yaml"})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return list
+}
+
+// types are the process types of the image.
+var types = []string{"web", "worker"}
+
+// check compares a workload with a contract, as what it starts.
+func check(c contract.Contract, w manifests.Workload) manifests.Verdict {
+	return manifests.Check(c, w, w.Starts(types, "web"))
 }
 
 const objects = `
@@ -69,9 +78,11 @@ func TestKubernetes(t *testing.T) {
 	g.Expect(w.Name).To(Equal("Deployment shop/web, container app"))
 	g.Expect(w.Where).To(Equal("k.yaml:19"))
 	g.Expect(w.Image).To(Equal("registry.example/shop:1"))
-	w.Process = "web"
-	found := manifests.Check(shop, w)
-	g.Expect(tell(found)).To(Equal([]string{
+	verdict := check(shop, w)
+	found := verdict.Findings
+	g.Expect(verdict.Required).To(Equal(2))
+	g.Expect(verdict.Set).To(Equal(1))
+	g.Expect(tell(verdict)).To(Equal([]string{
 		"malformed DATABASE_URL: is not what it must be; expected is a URL that begins with postgres://",
 		`malformed LOG_LEVEL: is "loud"; expected is one of debug, info`,
 		"missing NEW_KEY: is not set, and it is required; expected is a text",
@@ -89,13 +100,13 @@ func TestReferences(t *testing.T) {
 	}
 	for env, want := range map[string][]string{
 		"      env: [{name: NEW_KEY, valueFrom: {secretKeyRef: {name: elsewhere, key: k}}}]": {
-			"unverifiable NEW_KEY: comes from Secret elsewhere; its value cannot be seen here"},
+			"unverifiable NEW_KEY: comes from the Secret elsewhere; its value cannot be seen here"},
 		"      env: [{name: NEW_KEY, valueFrom: {configMapKeyRef: {name: here, key: k}}}]": {
 			"dangling NEW_KEY: refers to the key k of the ConfigMap here, which is not there"},
 		"      env: [{name: NEW_KEY, valueFrom: {configMapKeyRef: {name: here, key: k, optional: true}}}]": {
 			"missing NEW_KEY: is not set, and it is required; expected is a text"},
 		"      envFrom: [{secretRef: {name: elsewhere}}]": {
-			"unverifiable NEW_KEY: is not set here; it may come from Secret elsewhere"},
+			"unverifiable NEW_KEY: is not set here; it may come from the Secret elsewhere"},
 		"      env: [{name: NEW_KEY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]": {
 			"unverifiable NEW_KEY: comes from a field of the pod; its value cannot be seen here"},
 		"      env: [{name: NEW_KEY_FILE, value: /run/secrets/key}]": {
@@ -104,7 +115,7 @@ func TestReferences(t *testing.T) {
 			"unknown A_PORT: is set, and the application does not declare it"},
 	} {
 		w := kubernetes(t, container(env))[0]
-		NewWithT(t).Expect(tell(manifests.Check(contract.Contract{Variables: shop.Variables[2:3]}, w))).To(Equal(want), env)
+		NewWithT(t).Expect(tell(check(contract.Contract{Variables: shop.Variables[2:3]}, w))).To(Equal(want), env)
 	}
 }
 
@@ -119,56 +130,34 @@ func TestKindsOfObjects(t *testing.T) {
 	} {
 		list := kubernetes(t, text)
 		NewWithT(t).Expect(list).To(HaveLen(1), text)
-		NewWithT(t).Expect(list[0].Process).To(Equal("worker"))
+		NewWithT(t).Expect(list[0].Starts(types, "web").Process).To(Equal("worker"))
 	}
 	NewWithT(t).Expect(kubernetes(t, "kind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n---\n\n---\njust text")).To(BeEmpty())
-	_, err := manifests.Kubernetes(map[string][]byte{"k.yaml": []byte("a: b\n  canary: [")}, []string{"k.yaml"})
+	_, _, err := manifests.Kubernetes(map[string][]byte{"k.yaml": []byte("a: b\n  canary: [")}, []string{"k.yaml"})
 	NewWithT(t).Expect(err).To(MatchError("k.yaml:2: k.yaml is not understood: it is not valid YAML, or not what Kubernetes or compose expect there [check/manifest-invalid]"))
-}
-
-func TestComposeAndEnvFiles(t *testing.T) {
-	g := NewWithT(t)
-	const file = `
-services:
-  web:
-    image: shop
-    env_file: [common.env, {path: gone.env}]
-    environment:
-      NEW_KEY: x
-      LOG_LEVEL:
-  worker:
-    image: shop
-    entrypoint: worker
-    environment: ["QUEUE=canary${QUEUE}", "DATABASE_URL=postgres://h/db"]
-`
-	g.Expect(manifests.IsCompose([]byte(file))).To(BeTrue())
-	g.Expect(manifests.IsCompose([]byte(objects))).To(BeFalse())
-	list, err := manifests.Compose("compose.yaml", []byte(file), func(name string) ([]byte, error) {
-		if name == "common.env" {
-			return []byte("# c\nexport DATABASE_URL='postgres://h/db'\n"), nil
-		}
-		return nil, errors.New("gone")
-	})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(list).To(HaveLen(2))
-	list[0].Process = "web"
-	g.Expect(tell(manifests.Check(shop, list[0]))).To(Equal([]string{"unverifiable LOG_LEVEL: comes from the shell that starts compose; its value cannot be seen here"}))
-	g.Expect(list[1].Process).To(Equal("worker"))
-	g.Expect(tell(manifests.Check(shop, list[1]))).To(Equal([]string{"unverifiable QUEUE: comes from the shell that starts compose; its value cannot be seen here"}))
 }
 
 func FuzzKubernetes(f *testing.F) {
 	f.Add(objects)
 	f.Add(`{"kind":"List","items":[{"kind":"List","items":[{}]}]}`)
 	f.Add("services: {a: {environment: [x, y=1], env_file: b}}")
+	f.Add("kind: Pod\nspec: {containers: [{name: c, env: [{name: A, value: \"$(B)$$(C)$\"}, {name: B, valueFrom: {x: 1}}], volumeMounts: [{name: v}]}], volumes: [{name: v, secret: {secretName: s}}]}")
 	f.Fuzz(func(t *testing.T, text string) {
-		list, err := manifests.Kubernetes(map[string][]byte{"f": []byte(text)}, []string{"f"})
+		list, _, err := manifests.Kubernetes(map[string][]byte{"f": []byte(text)}, []string{"f"})
 		if err != nil && strings.Contains(err.Error(), "internal") {
 			t.Fatal(err)
 		}
-		more, _ := manifests.Compose("f", []byte(text), func(string) ([]byte, error) { return nil, errors.New("none") })
+		more, _ := manifests.Compose(context.Background(), []manifests.ComposeFile{{Name: filepath.Join(t.TempDir(), "f"), Content: []byte(text)}}, nil)
 		for _, w := range append(list, more...) {
-			_ = manifests.Check(shop, w)
+			_ = check(shop, w)
 		}
+	})
+}
+
+func FuzzEnvFile(f *testing.F) {
+	f.Add("A='x\ny'\nexport B=${A}\nKEY=-----BEGIN X-----\nabc==\n-----END X-----\n")
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = manifests.EnvFile("f.env", []byte(text), nil)
+		_ = manifests.DockerEnvFile("f.env", []byte(text), nil)
 	})
 }

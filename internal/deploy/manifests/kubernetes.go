@@ -1,318 +1,209 @@
 package manifests
 
 import (
-	"bytes"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
-	"path"
-	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// object is what matters of a Kubernetes object: https://kubernetes.io/docs/reference/kubernetes-api/.
-type object struct {
-	Kind     string
-	Metadata struct{ Name, Namespace string }
-	Spec     struct {
-		podSpec     `yaml:",inline"`
-		Template    struct{ Spec podSpec }
-		JobTemplate struct {
-			Spec struct{ Template struct{ Spec podSpec } }
-		} `yaml:"jobTemplate"`
-	}
-	Data       map[string]yaml.Node
-	StringData map[string]yaml.Node `yaml:"stringData"`
-	BinaryData map[string]yaml.Node `yaml:"binaryData"`
-	Items      []yaml.Node
-}
-
-type podSpec struct {
-	Containers     []containerSpec
-	InitContainers []containerSpec `yaml:"initContainers"`
-}
-
-type containerSpec struct {
-	line    int
-	Name    string
-	Image   string
-	Command []string
-	Args    []string
-	Env     []envEntry
-	EnvFrom []struct {
-		Prefix    string
-		ConfigMap *nameRef `yaml:"configMapRef"`
-		Secret    *nameRef `yaml:"secretRef"`
-	} `yaml:"envFrom"`
-}
-
-func (c *containerSpec) UnmarshalYAML(node *yaml.Node) error {
-	type plain containerSpec
-	c.line = node.Line
-	line := c.line
-	err := node.Decode((*plain)(c))
-	c.line = line
-	return err
-}
-
-type envEntry struct {
-	Name      string
-	Value     *string
-	ValueFrom *struct {
-		ConfigMap *keyRef   `yaml:"configMapKeyRef"`
-		Secret    *keyRef   `yaml:"secretKeyRef"`
-		Field     yaml.Node `yaml:"fieldRef"`
-		Resource  yaml.Node `yaml:"resourceFieldRef"`
-	} `yaml:"valueFrom"`
-}
-
-type nameRef struct {
-	Name     string
-	Optional bool
-}
-
-type keyRef struct {
-	Name, Key string
-	Optional  bool
-}
-
-// source is a ConfigMap or Secret that was given along: its keys, with their values where those can be read.
-type source struct{ values map[string]*string }
-
-// Kubernetes reads objects from YAML or JSON, one or many, lists included. Several files are given together, so that
-// references between them can be followed.
-func Kubernetes(files map[string][]byte, order []string) ([]Workload, error) {
-	sources := map[string]source{}
-	type placed struct {
-		object
-		file string
-	}
-	var objects []placed
+// Kubernetes reads objects of several files together, so that references between them can be followed. What is skipped has a reason.
+func Kubernetes(files map[string][]byte, order []string) ([]Workload, []Skipped, error) {
+	var all []object
 	for _, file := range order {
-		found, err := decode(file, files[file])
+		found, err := objects(file, files[file])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, o := range found {
-			objects = append(objects, placed{o, file})
-			if o.Kind == "ConfigMap" || o.Kind == "Secret" {
-				sources[o.Kind+"/"+o.Metadata.Name] = newSource(o)
+		all = append(all, found...)
+	}
+	known, refused := sourcesOf(all)
+	var workloads []Workload
+	var skipped []Skipped
+	for _, o := range all {
+		found, why := o.workloads(known)
+		workloads = append(workloads, found...)
+		if why != "" {
+			skipped = append(skipped, Skipped{o.String(), why, o.where(o.node)})
+		}
+	}
+	if len(workloads) > 0 {
+		// An object that is refused keeps the whole from being applied.
+		workloads[0].Refused = append(refused, workloads[0].Refused...)
+	}
+	return workloads, skipped, nil
+}
+
+// podKinds are kinds whose pod stands at another place than spec.template.spec, which most have: Deployments, StatefulSets, DaemonSets, Jobs,
+// Rollouts of Argo, Services of Knative.
+var podKinds = map[string][]string{
+	"Pod": {"spec"}, "CronJob": {"spec", "jobTemplate", "spec", "template", "spec"}, "PodTemplate": {"template", "spec"},
+}
+
+// noWorkload are kinds that start nothing and need no line.
+var noWorkload = []string{
+	"ConfigMap", "Secret", "ExternalSecret", "SealedSecret", "Service", "Ingress", "Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding",
+	"PersistentVolumeClaim", "PersistentVolume", "StorageClass", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "CustomResourceDefinition", "SecretStore", "ClusterSecretStore",
+	"ServiceMonitor", "PodMonitor", "PrometheusRule", "Certificate", "Issuer", "ClusterIssuer", "Gateway", "HTTPRoute", "VirtualService", "LimitRange", "ResourceQuota", "PriorityClass", "Kustomization",
+}
+
+// workloads gives the containers of an object, or why it has none.
+func (o object) workloads(known sources) ([]Workload, string) {
+	place := podKinds[o.kind]
+	if place == nil {
+		place = []string{"spec", "template", "spec"}
+	}
+	pod := get(o.node, place...)
+	containers := list(child(pod, "containers"))
+	switch {
+	case len(containers) == 0 && get(o.node, "spec", "workloadRef") != nil:
+		return nil, "its pods are those of another object (workloadRef), which is checked where it is given"
+	case len(containers) == 0 && (slices.Contains(noWorkload, o.kind) || podKinds[o.kind] == nil && pod == nil):
+		if slices.Contains(noWorkload, o.kind) {
+			return nil, ""
+		}
+		return nil, "it has no containers at " + strings.Join(place, ".")
+	case len(containers) == 0:
+		return nil, "it has no containers"
+	}
+	volumes := o.volumes(pod, known)
+	var found []Workload
+	for _, init := range []bool{true, false} {
+		name := "containers"
+		if init {
+			name = "initContainers"
+		}
+		for _, c := range list(child(pod, name)) {
+			if c = followed(c); c.Kind != yaml.MappingNode {
+				return nil, "its containers are not understood"
 			}
+			found = append(found, o.workload(c, init, known, volumes))
 		}
 	}
-	var list []Workload
-	for _, o := range objects {
-		pod := o.pod()
-		if pod == nil {
-			continue
-		}
-		for _, c := range pod.Containers {
-			w := c.workload(sources)
-			name := o.Metadata.Name
-			if o.Metadata.Namespace != "" {
-				name = o.Metadata.Namespace + "/" + name
-			}
-			w.Name = fmt.Sprintf("%s %s, container %s", o.Kind, name, c.Name)
-			w.Where = fmt.Sprintf("%s:%d", o.file, c.line)
-			list = append(list, w)
-		}
-	}
-	return list, nil
+	return found, ""
 }
 
-// pod gives the pod that an object makes; nil when it makes none.
-func (o object) pod() *podSpec {
-	switch o.Kind {
-	case "Pod":
-		return &o.Spec.podSpec
-	case "CronJob":
-		return &o.Spec.JobTemplate.Spec.Template.Spec
-	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Service":
-		if len(o.Spec.Template.Spec.Containers) > 0 {
-			return &o.Spec.Template.Spec
-		}
-	}
-	return nil
-}
-
-func decode(file string, text []byte) ([]object, error) {
-	var list []object
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	for {
-		var node yaml.Node
-		err := decoder.Decode(&node)
-		if errors.Is(err, io.EOF) {
-			return list, nil
-		}
-		if err != nil {
-			return nil, invalid(file, err)
-		}
-		found, err := objectsOf(&node)
-		if err != nil {
-			return nil, invalid(file, err)
-		}
-		list = append(list, found...)
-	}
-}
-
-func objectsOf(node *yaml.Node) ([]object, error) {
-	if node.Kind == yaml.DocumentNode {
-		if len(node.Content) == 0 {
-			return nil, nil
-		}
-		node = node.Content[0]
-	}
-	if node.Kind != yaml.MappingNode {
-		return nil, nil
-	}
-	var o object
-	if err := node.Decode(&o); err != nil {
-		return nil, err
-	}
-	list := []object{o}
-	for i := range o.Items {
-		inner, err := objectsOf(&o.Items[i])
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, inner...)
-	}
-	return list, nil
-}
-
-var yamlLine = regexp.MustCompile(`line (\d+)`)
-
-// invalid does not repeat what is in the file: it may hold secrets.
-func invalid(file string, err error) error {
-	p := &problem.Problem{
-		ID: "check/manifest-invalid", Title: path.Base(file) + " is not understood", Where: problem.Position{File: file},
-		Why: "it is not valid YAML, or not what Kubernetes or compose expect there", Hints: []string{"Try it with `kubectl apply --dry-run=client -f " + path.Base(file) + "`."},
-	}
-	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
-		_, _ = fmt.Sscan(found[1], &p.Where.Line)
-	}
-	return p
-}
-
-func newSource(o object) source {
-	s := source{values: map[string]*string{}}
-	for key := range o.BinaryData {
-		s.values[key] = nil
-	}
-	for key, node := range o.Data {
-		value := node.Value
-		if o.Kind == "Secret" {
-			plain, err := base64.StdEncoding.DecodeString(value)
-			if err != nil {
-				s.values[key] = nil
-				continue
-			}
-			value = string(plain)
-		}
-		s.values[key] = &value
-	}
-	for key, node := range o.StringData {
-		value := node.Value
-		s.values[key] = &value
-	}
-	return s
-}
-
-// workload gives the variables that a container will have; later entries win over earlier ones, and env over envFrom.
-func (c containerSpec) workload(sources map[string]source) Workload {
+func (o object) workload(c *yaml.Node, init bool, known sources, volumes map[string]volume) Workload {
 	w := Workload{
-		Image: c.Image, Process: c.process(), Values: map[string]string{}, Hidden: map[string]string{}, Missing: map[string]string{},
+		Container: scalar(child(c, "name")), Where: o.where(c), Image: scalar(child(c, "image")), Init: init && scalar(child(c, "restartPolicy")) != "Always",
+		Command: scalars(child(c, "command")), Args: scalars(child(c, "args")),
 	}
-	for _, from := range c.EnvFrom {
-		kind, ref := "ConfigMap", from.ConfigMap
-		if ref == nil {
-			kind, ref = "Secret", from.Secret
-		}
-		if ref == nil {
-			continue
-		}
-		given, there := sources[kind+"/"+ref.Name]
-		if !there {
-			w.Unknown = append(w.Unknown, kind+" "+ref.Name)
-			continue
-		}
-		for key, value := range given.values {
-			w.set(from.Prefix+key, kind, ref.Name, value)
-		}
+	kind := "container"
+	if init {
+		kind = "init container"
 	}
-	for _, entry := range c.Env {
-		delete(w.Hidden, entry.Name)
-		switch {
-		case entry.ValueFrom == nil:
-			value := ""
-			if entry.Value != nil {
-				value = w.expand(*entry.Value)
+	w.Name = fmt.Sprintf("%s, %s %s", o, kind, w.Container)
+	w.Values, w.Unknown = o.from(list(child(c, "envFrom")), known)
+	for _, entry := range list(child(c, "env")) {
+		name, value := scalar(child(entry, "name")), child(entry, "value")
+		if what := notText(value); what != "" {
+			f := o.refuses(value, name, what)
+			f.Workload = w.Name
+			w.Refused = append(w.Refused, f)
+		}
+		if from := child(entry, "valueFrom"); from != nil {
+			v, set := o.reference(from, known)
+			delete(w.Values, name)
+			if set {
+				w.Values[name] = v
 			}
-			w.Values[entry.Name] = value
-		case entry.ValueFrom.ConfigMap != nil:
-			w.refer(entry.Name, "ConfigMap", *entry.ValueFrom.ConfigMap, sources)
-		case entry.ValueFrom.Secret != nil:
-			w.refer(entry.Name, "Secret", *entry.ValueFrom.Secret, sources)
-		default:
-			w.Hidden[entry.Name] = "a field of the pod"
+			continue
 		}
+		w.Values[name] = w.expand(scalar(value))
 	}
+	w.Files, w.Mounts = mounted(c, volumes)
 	return w
 }
 
-// set notes a variable from a ConfigMap or Secret; the value of a Secret counts as one that cannot be seen unless it can
-// be judged without showing it.
-func (w *Workload) set(name, kind, source string, value *string) {
-	if value == nil {
-		w.Hidden[name] = kind + " " + source
-		return
-	}
-	w.Values[name] = *value
-	if kind == "Secret" {
-		w.Secrets = append(w.Secrets, name)
-	}
-}
-
-func (w *Workload) refer(name, kind string, ref keyRef, sources map[string]source) {
-	given, there := sources[kind+"/"+ref.Name]
-	value, has := given.values[ref.Key]
-	switch {
-	case there && has:
-		w.set(name, kind, ref.Name, value)
-	case there && !ref.Optional:
-		w.Missing[name] = fmt.Sprintf("the key %s of the %s %s", ref.Key, kind, ref.Name)
-	case !there:
-		w.Hidden[name] = kind + " " + ref.Name
-	}
-}
-
-var variableReference = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)`)
-
-// expand follows $(NAME), as far as NAME is known: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/.
-func (w *Workload) expand(text string) string {
-	return variableReference.ReplaceAllStringFunc(text, func(found string) string {
-		if value, ok := w.Values[found[2:len(found)-1]]; ok {
-			return value
+// from reads envFrom: later entries win over earlier ones.
+func (o object) from(entries []*yaml.Node, known sources) (values map[string]Value, unknown []string) {
+	values = map[string]Value{}
+	for _, entry := range entries {
+		kind, ref := "ConfigMap", child(entry, "configMapRef")
+		if ref == nil {
+			kind, ref = "Secret", child(entry, "secretRef")
 		}
-		return found
-	})
+		name := scalar(child(ref, "name"))
+		if name == "" {
+			continue
+		}
+		found, there := known.find(kind, o.namespace, name)
+		if !there || found.open {
+			unknown = append(unknown, "the "+kind+" "+name)
+		}
+		if !there {
+			// What it holds may stand for what came before.
+			for key, value := range values {
+				if value.seen() {
+					values[key] = Value{Secret: value.Secret, From: "the " + kind + " " + name + ", or what stands before it"}
+				}
+			}
+		}
+		for key, value := range found.values {
+			values[scalar(child(entry, "prefix"))+key] = value
+		}
+	}
+	return values, unknown
 }
 
-// process gives the process type that a command names: "worker", or "/cnb/process/worker".
-func (c containerSpec) process() string {
-	if len(c.Command) == 0 {
-		return ""
+func (o object) reference(from *yaml.Node, known sources) (Value, bool) {
+	for field, kind := range map[string]string{"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"} {
+		if ref := child(from, field); ref != nil {
+			return known.at(kind, o.namespace, scalar(child(ref, "name")), scalar(child(ref, "key")), scalar(child(ref, "optional")) == "true")
+		}
 	}
-	if name, ok := strings.CutPrefix(c.Command[0], "/cnb/process/"); ok {
-		return name
+	return Value{From: "a field of the pod"}, true
+}
+
+// serviceLink reports whether Kubernetes sets a variable of this name for a service of the namespace:
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
+func serviceLink(name string) bool {
+	for _, end := range []string{"_SERVICE_HOST", "_SERVICE_PORT"} {
+		if strings.HasSuffix(name, end) || strings.Contains(name, "_SERVICE_PORT_") {
+			return true
+		}
 	}
-	if len(c.Command) == 1 && !strings.Contains(c.Command[0], "/") {
-		return c.Command[0]
+	return false
+}
+
+// expand follows $(NAME), as far as NAME is known, and $$ for a single $:
+// https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/. What refers to a secret is one.
+func (w Workload) expand(text string) Value {
+	var out strings.Builder
+	result := Value{}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' || i+1 == len(text) {
+			out.WriteByte(text[i])
+			continue
+		}
+		switch end := strings.IndexByte(text[i:], ')'); {
+		case text[i+1] == '$':
+			out.WriteByte('$')
+			i++
+		case text[i+1] == '(' && end > 0:
+			name := text[i+2 : i+end]
+			i += end
+			value, set := w.Values[name]
+			result.Secret = result.Secret || value.Secret
+			switch {
+			case set && value.seen():
+				out.WriteString(value.Text)
+			case set && value.From != "":
+				result.From = value.From
+			case set:
+				result.Missing = value.Missing
+			case serviceLink(name):
+				result.From = "$(" + name + "), which Kubernetes sets for a service"
+			default:
+				result.From = "$(" + name + "), which is not seen here"
+			}
+		default:
+			out.WriteByte('$')
+		}
 	}
-	return ""
+	if result.seen() {
+		result.Text = out.String()
+	}
+	return result
 }

@@ -114,7 +114,7 @@ func configuration(p Target) []Finding {
 	for _, name := range sortedNames(p.Environ) {
 		environ = append(environ, name+"="+p.Environ[name])
 	}
-	result := p.Image.Check(environ)
+	result := p.Image.Check(nil, environ)
 	list := []Finding{}
 	for _, f := range result.Findings {
 		status := Problem

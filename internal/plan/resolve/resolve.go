@@ -5,6 +5,8 @@ package resolve
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -31,6 +34,8 @@ type Target struct {
 type Resolved struct {
 	plan.Plan
 	Contract contract.Contract
+	// Unbuildable are the variables of the build phase that are missing or wrong in the build's environment.
+	Unbuildable []contract.Finding
 }
 
 // ErrNotRecognized is what Recognize returns, wrapped in a problem, for a source tree that is for no language.
@@ -42,6 +47,7 @@ type Application struct {
 	source   app.App
 	settings settings.Settings
 	defaults Defaults
+	lookup   func(string) (string, bool)
 }
 
 // Provides are the names under which other buildpacks may require what is installed for it.
@@ -70,7 +76,7 @@ func Plan(source app.App, lookup func(string) (string, bool), target Target, now
 func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
 	chosen, err := r.Build.Read(source, lookup)
 	if err != nil {
-		return Application{}, err
+		return Application{}, withContract(source, chosen, err)
 	}
 	for _, l := range r.Languages {
 		project, err := l.Read(source, chosen)
@@ -78,10 +84,19 @@ func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) 
 			return Application{}, err
 		}
 		if project != nil {
-			return Application{project, source, chosen, r.Defaults}, nil
+			return Application{project, source, chosen, r.Defaults, lookup}, nil
 		}
 	}
 	return Application{}, notRecognized(source, r.Languages)
+}
+
+// withContract adds the mistakes of the config contract to those of the settings: all of project.toml are told at once.
+func withContract(source app.App, s settings.Settings, err error) error {
+	_, wrong := declare.Read(source, s.Descriptor)
+	if wrong == nil || s.Descriptor.Values == nil {
+		return err
+	}
+	return problem.All(projecttoml.File, slices.Concat(problem.As(err).Each(), problem.As(wrong).Each()))
 }
 
 func notRecognized(source app.App, languages []Language) error {
@@ -126,6 +141,11 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 		return Resolved{}, err
 	}
 	declared = withNeeds(declared, p.Image.Needs)
+	if err := declare.Processes(declared, a.settings.Descriptor, types(p.Image.Processes)); err != nil {
+		return Resolved{}, err
+	}
+	declared.BuiltWith = declared.Built(a.lookup)
+	unbuildable := declared.CheckBuild(a.lookup)
 	if warning := releases.Age(now); warning != "" {
 		p.Warnings = append(p.Warnings, warning)
 	}
@@ -135,9 +155,17 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 		}
 	}
 	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.defaults.Container)
-	p.Image.DrainTimeout = a.settings.DrainTimeout.Value
+	p.Image.DrainTimeout, p.Image.DrainWebSocketTimeout = a.settings.DrainTimeout.Value, a.settings.DrainWebSocketTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
-	return Resolved{p, declared}, nil
+	return Resolved{p, declared, unbuildable}, nil
+}
+
+func types(processes []plan.Process) []string {
+	list := make([]string, 0, len(processes))
+	for _, p := range processes {
+		list = append(list, p.Type)
+	}
+	return list
 }
 
 // withNeeds adds what the language knows to be needed to what the application declares, which counts first.
@@ -165,6 +193,9 @@ func contractDecisions(c contract.Contract, undeclared []declare.Use) []plan.Dec
 			value = fmt.Sprintf("%d variables declared", n)
 		}
 		list = append(list, plan.Decision{Subject: "config", Value: value, Origin: "checked before each process starts"})
+	}
+	if n := len(c.BuiltWith); n > 0 {
+		list = append(list, plan.Decision{Subject: "built with", Value: problem.Some(slices.Sorted(maps.Keys(c.BuiltWith))), Origin: "declared for the build; other values need another build"})
 	}
 	if len(undeclared) > 0 {
 		names := make([]string, 0, maxNamed)

@@ -4,7 +4,7 @@
 package projecttoml
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,38 +28,42 @@ const Root = "dev.gantry"
 type Table struct {
 	Values map[string]any
 	where  map[string]problem.Position
+	text   []byte
 }
 
-// Read gives the table. Other tables belong to others and are left alone.
+// Read gives the table. Other tables belong to others and are left alone, but for those that are a misspelling of it.
 func Read(a app.App) (Table, error) {
 	none := Table{Values: map[string]any{}}
 	text, found, err := a.Read(File)
 	if err != nil || !found {
 		return none, err
 	}
+	// Editors of Windows begin files with a mark of the byte order: three bytes that TOML does not know.
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if err := tomlbounds.Check(text); err != nil {
-		return none, invalid(err)
+		return none, invalid(text, err)
 	}
 	values := map[string]any{}
 	if err := toml.Unmarshal(text, &values); err != nil {
-		return none, invalid(err)
+		return none, invalid(text, err)
 	}
-	t := Table{Values: values, where: index(text)}
+	t := Table{Values: values, where: index(text), text: text}
+	if wrong := t.misspelled(); len(wrong) > 0 {
+		return none, problem.All(File, wrong)
+	}
 	for _, path := range []string{"dev", Root} {
 		inner, found := t.Values[path[strings.LastIndexByte(path, '.')+1:]]
 		if !found {
 			return none, nil
 		}
 		if t.Values, found = inner.(map[string]any); !found {
-			position := t.where[path]
-			position.File = File
-			return none, &problem.Problem{
+			return none, t.Show(&problem.Problem{
 				ID:    "settings/bad-value",
 				Title: path + " has a value that is not understood",
-				Where: position,
+				Where: t.at(path),
 				Why:   "a table is expected",
 				Hints: []string{"Write it as [" + path + "], with one setting a line below it."},
-			}
+			})
 		}
 	}
 	return t, nil
@@ -80,22 +84,6 @@ func (t Table) Where(path string) problem.Position {
 		}
 		path = path[:i]
 	}
-}
-
-func invalid(err error) error {
-	p := &problem.Problem{
-		ID:    "settings/project-invalid",
-		Title: File + " is not valid TOML",
-		Where: problem.Position{File: File},
-		Why:   strings.TrimPrefix(err.Error(), "toml: "),
-		Hints: []string{"Correct the line; the format is described at https://toml.io/en/v1.0.0."},
-		Err:   err,
-	}
-	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
-		line, column := decode.Position()
-		p.Where.Line, p.Where.Column = line, column
-	}
-	return p
 }
 
 // Nearest gives the name that is most like text; empty when none is much like it.

@@ -44,6 +44,8 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_STATIC_DIR":          func(s *Settings) *Setting { return &s.StaticDir },
 	"BP_CACHE_LIMIT":         func(s *Settings) *Setting { return &s.CacheLimit },
 	"BP_DRAIN_TIMEOUT":       func(s *Settings) *Setting { return &s.DrainTimeout },
+
+	"BP_DRAIN_WEBSOCKET_TIMEOUT": func(s *Settings) *Setting { return &s.DrainWebSocketTimeout },
 }
 
 // elsewhere are configurations of a build that are read where they are used: names of variables that begin with one are

@@ -11,38 +11,38 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
-// notSettings are the tables of [dev.gantry] that say something else: the config contract, and process types.
-var notSettings = []string{"config", "config-group", "process"}
+// notSettings are the keys of [dev.gantry] that say something else: the config contract, process types, and the version of the table,
+// which any may have: https://github.com/buildpacks/spec/blob/main/extensions/project-descriptor.md.
+var notSettings = []string{"config", "config-group", "config-rule", "process", "schema-version"}
 
-// apply walks a table of settings; prefix is the dotted path that leads to it.
-func (known Table) apply(s *Settings, t projecttoml.Table, table map[string]any, prefix string) error {
+// apply walks a table of settings; prefix is the dotted path that leads to it. All mistakes are given.
+func (known Table) apply(s *Settings, t projecttoml.Table, table map[string]any, prefix string) (mistakes []*problem.Problem) {
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		key := prefix + name
 		if slices.Contains(notSettings, key) {
 			continue
 		}
 		if i := slices.IndexFunc(known, func(d definition) bool { return d.Key == key }); i >= 0 {
-			setting, err := known[i].read(table[name], t.Where(key))
-			if err != nil {
-				return err
+			setting, wrong := known[i].read(table[name], t.Where(key))
+			if wrong != nil {
+				mistakes = append(mistakes, wrong)
+				continue
 			}
 			*known[i].target(s) = setting
 			continue
 		}
 		inner, isTable := table[name].(map[string]any)
 		if isTable && slices.ContainsFunc(known, func(d definition) bool { return strings.HasPrefix(d.Key, key+".") }) {
-			if err := known.apply(s, t, inner, key+"."); err != nil {
-				return err
-			}
+			mistakes = append(mistakes, known.apply(s, t, inner, key+".")...)
 			continue
 		}
-		return known.unknown(key, t.Where(key))
+		mistakes = append(mistakes, known.unknown(key, t.Where(key)))
 	}
-	return nil
+	return mistakes
 }
 
-func (d definition) read(raw any, where problem.Position) (Setting, error) {
-	bad := func(why string) error {
+func (d definition) read(raw any, where problem.Position) (Setting, *problem.Problem) {
+	bad := func(why string) *problem.Problem {
 		return &problem.Problem{
 			ID:    "settings/bad-value",
 			Title: "dev.gantry." + d.Key + " has a value that is not understood",
@@ -83,7 +83,7 @@ func (d definition) read(raw any, where problem.Position) (Setting, error) {
 	return Setting{Value: value, Origin: where.String(), Where: where}, nil
 }
 
-func (known Table) unknown(key string, where problem.Position) error {
+func (known Table) unknown(key string, where problem.Position) *problem.Problem {
 	p := &problem.Problem{
 		ID:    "settings/unknown-key",
 		Title: "dev.gantry." + key + " is not a setting",

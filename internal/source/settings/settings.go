@@ -78,6 +78,8 @@ type Settings struct {
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: the application
 	// is not drained.
 	DrainTimeout Setting
+	// DrainWebSocketTimeout is how long WebSocket connections may stay after SIGTERM; empty: as long as requests.
+	DrainWebSocketTimeout Setting
 }
 
 // Read gives the settings of an application. lookup finds a platform variable. Without a table, Gantry's own counts.
@@ -97,7 +99,7 @@ func (t Table) Read(a app.App, lookup func(string) (string, bool)) (Settings, er
 		return s, err
 	}
 	s.Descriptor = descriptor
-	if err := t.apply(&s, descriptor, descriptor.Values, ""); err != nil {
+	if err := descriptor.ShowAll(t.apply(&s, descriptor, descriptor.Values, "")); err != nil {
 		return s, err
 	}
 	for _, d := range t {

@@ -1,0 +1,143 @@
+package contract
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// samples are values of each type, and of none.
+var samples = []string{
+	"text", "1", "0", "-1", "1.5", "true", "false", "yes", "on", "no", "maybe", "8080", "https://example.com/", "x://y", "a@example.com", "30s", "1s", "1h", "512Mi", "1k", "10mb", "{}", "[1]", "/tmp", "a,b", "NaN", "x y", "2024",
+}
+
+// candidates are values to try for a variable: those at which the verdict of one of the contracts may change.
+func (s search) candidates(name string) []string {
+	var list []string
+	var of []Variable
+	for _, c := range []Contract{s.older, s.newer} {
+		if v := c.declaring(name); v != nil {
+			of = append(of, *v)
+		}
+		for _, v := range c.Variables {
+			for _, text := range v.RequiredIf {
+				if condition := ParseCondition(text); condition.Name == name && condition.Compared {
+					list = append(list, condition.Value)
+				}
+			}
+		}
+	}
+	for _, v := range of {
+		list = append(list, v.own()...)
+	}
+	list = append(list, samples...)
+	if len(of) > 0 {
+		last := of[len(of)-1]
+		found, _ := witnesses(of[0].Pattern, last.Pattern, lengths(of))
+		list = append(list, found...)
+	}
+	list = append(list, ofLengths(of)...)
+	for _, v := range of {
+		if v.EmptyAllowed {
+			list = append(list, "")
+		}
+	}
+	return unique(list)
+}
+
+func unique(list []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(text string) bool {
+		before := seen[text]
+		seen[text] = true
+		return before
+	})
+}
+
+// own are values that a variable names itself, and those at its bounds.
+func (v Variable) own() []string {
+	if v.Type == "list" {
+		return v.ownLists()
+	}
+	list := slices.Clone(v.Values)
+	if v.Default != nil {
+		list = append(list, *v.Default)
+	}
+	if v.Example != "" {
+		list = append(list, v.Example)
+	}
+	for _, scheme := range v.Schemes {
+		list = append(list, scheme+"://example.com/path")
+	}
+	unit := map[string]string{"duration": "s"}[v.Type]
+	for _, bound := range []*float64{v.Min, v.Max} {
+		if bound == nil {
+			continue
+		}
+		steps := []float64{0, 1, -1}
+		if v.Type == "float" || v.Type == "duration" {
+			steps = append(steps, 0.5, -0.5)
+		}
+		for _, step := range steps {
+			list = append(list, strconv.FormatFloat(*bound+step, 'f', -1, 64)+unit)
+		}
+	}
+	return list
+}
+
+// ownLists are lists of each entry alone, and of as many entries as the bounds say.
+func (v Variable) ownLists() []string {
+	entry := v.entry()
+	entries := append(entry.own(), samples...)
+	list := slices.Clone(entries)
+	for _, value := range entries {
+		if !entry.Accepts(value) {
+			continue
+		}
+		for _, n := range append(lengths([]Variable{v}), 1, 2) {
+			if n > 0 {
+				list = append(list, strings.TrimSuffix(strings.Repeat(value+v.separator(), n), v.separator()))
+			}
+		}
+	}
+	return list
+}
+
+// lengths are those around the bounds of some variables' lengths.
+func lengths(of []Variable) []int {
+	var list []int
+	for _, v := range of {
+		for _, bound := range []*int{v.MinLength, v.MaxLength} {
+			if bound != nil {
+				list = append(list, *bound-1, *bound, *bound+1)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(n int) bool { return n < 0 || n > longest })
+}
+
+// ofLengths are texts of those lengths, for each type.
+func ofLengths(of []Variable) []string {
+	var list []string
+	for _, n := range lengths(of) {
+		for _, start := range []string{"", "https://example.com/", "/", "1"} {
+			if n >= len(start) {
+				list = append(list, start+strings.Repeat("1", n-len(start)), start+strings.Repeat("a", n-len(start)))
+			}
+		}
+		for _, end := range []string{"s", "ms", "k", "Mi", ".5", "@h.de"} {
+			if n > len(end) {
+				list = append(list, strings.Repeat("1", n-len(end))+end)
+			}
+		}
+		for _, v := range of {
+			for _, scheme := range v.Schemes {
+				if start := scheme + "://h/"; n >= len(start) {
+					list = append(list, start+strings.Repeat("a", n-len(start)))
+				}
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,345 @@
+package contract
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// search looks for environments that an older contract accepts and a newer one refuses, for one process type.
+type search struct {
+	older, newer Contract
+	process      string
+}
+
+// assignment is what some variables are set to; nil: not set.
+type assignment map[string]*string
+
+// mostMembers is up to how many members of a group all choices are tried: beyond, none, each, each pair and all.
+const mostMembers = 6
+
+// breaks gives a change for each rule of the newer contract that refuses what the older one accepts.
+func (s search) breaks() []Change {
+	var changes []Change
+	asked := s.newer.For(s.process)
+	try := func(fixed assignment) {
+		env, accepted := s.complete(fixed)
+		if !accepted {
+			return
+		}
+		for _, f := range s.newer.Check(s.process, Environment{Values: env}).Findings {
+			if !f.Warning() {
+				changes = add(changes, s.change(f, env), s.process)
+			}
+		}
+	}
+	for _, v := range asked.Variables {
+		s.tryVariable(v, try)
+	}
+	for _, g := range asked.Groups {
+		for _, chosen := range subsets(g.Names) {
+			fixed := assignment{}
+			for _, name := range g.Names {
+				fixed[name] = nil
+				if chosen[name] {
+					fixed[name] = s.good(name)
+				}
+			}
+			try(fixed)
+			empty := maps.Clone(fixed)
+			for name := range chosen {
+				if v := s.older.Variable(name); v != nil && v.EmptyAllowed && chosen[name] {
+					empty[name] = new(string)
+				}
+			}
+			try(empty)
+			for name := range chosen {
+				for _, other := range s.ways(name)[1:] {
+					renamed := maps.Clone(fixed)
+					renamed[name], renamed[other] = nil, fixed[name]
+					try(renamed)
+				}
+			}
+		}
+	}
+	for _, r := range asked.Rules {
+		for _, left := range s.ways(r.Left) {
+			for _, right := range s.ways(r.Right) {
+				s.tryPairs(r, left, right, try)
+			}
+		}
+	}
+	return changes
+}
+
+// tryPairs tries values for the two variables of a rule, each under one of its names.
+func (s search) tryPairs(r Rule, left, right string, try func(assignment)) {
+	for _, a := range s.candidates(r.Left) {
+		for _, b := range s.candidates(r.Right) {
+			fixed := assignment{r.Left: nil, r.Right: nil}
+			fixed[left], fixed[right] = &a, &b
+			try(fixed)
+		}
+	}
+}
+
+// ways are the names under which one of the contracts accepts a variable.
+func (s search) ways(name string) []string {
+	names := []string{name}
+	for _, c := range []Contract{s.older, s.newer} {
+		if v := c.Variable(name); v != nil {
+			names = append(names, v.RenamedFrom...)
+		}
+	}
+	return unique(names)
+}
+
+// tryVariable tries a variable unset, in each way that makes it required, under each older name, and with each value.
+func (s search) tryVariable(v Variable, try func(assignment)) {
+	names := s.ways(v.Name)
+	without := func() assignment {
+		fixed := assignment{}
+		for _, name := range names {
+			fixed[name] = nil
+		}
+		return fixed
+	}
+	try(without())
+	// What an older name satisfied, a newer contract may not know.
+	satisfied := func(fixed assignment) {
+		try(fixed)
+		if before := s.older.Variable(v.Name); before != nil && before.EmptyAllowed {
+			other := maps.Clone(fixed)
+			other[v.Name] = new(string)
+			try(other)
+		}
+		for _, name := range names[1:] {
+			other := maps.Clone(fixed)
+			if other[name] = s.good(name); other[name] != nil {
+				try(other)
+			}
+		}
+	}
+	for _, text := range v.RequiredIf {
+		c := ParseCondition(text)
+		for _, name := range s.ways(c.Name) {
+			for _, value := range append(s.candidates(c.Name), c.Value) {
+				fixed := without()
+				fixed[c.Name] = nil
+				fixed[name] = &value
+				satisfied(fixed)
+			}
+		}
+		fixed := without()
+		fixed[c.Name] = nil
+		satisfied(fixed)
+	}
+	for _, name := range names {
+		for _, value := range s.candidates(name) {
+			fixed := without()
+			fixed[name] = &value
+			try(fixed)
+		}
+	}
+}
+
+func subsets(names []string) []map[string]bool {
+	var list []map[string]bool
+	if len(names) <= mostMembers {
+		for bits := range 1 << len(names) {
+			chosen := map[string]bool{}
+			for i, name := range names {
+				chosen[name] = bits&(1<<i) != 0
+			}
+			list = append(list, chosen)
+		}
+		return list
+	}
+	all := map[string]bool{}
+	for i, name := range names {
+		all[name] = true
+		list = append(list, map[string]bool{name: true})
+		for _, other := range names[:i] {
+			list = append(list, map[string]bool{name: true, other: true})
+		}
+	}
+	return append(list, all, map[string]bool{})
+}
+
+// complete sets other variables so that the older contract accepts the environment; false where it does not find out how.
+func (s search) complete(fixed assignment) (map[string]string, bool) {
+	env := map[string]string{}
+	for name, value := range fixed {
+		if value != nil {
+			env[name] = *value
+		}
+	}
+	for range 2 * (len(s.older.Variables) + len(s.older.Groups) + 1) {
+		result := s.older.Check(s.process, Environment{Values: env})
+		if !result.Failed() {
+			return env, true
+		}
+		changed := false
+		for _, f := range result.Findings {
+			if !f.Warning() && s.repair(f, env, fixed) {
+				changed = true
+				break
+			}
+		}
+		if !changed {
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// repair changes one variable that is not fixed, so that a finding goes away.
+func (s search) repair(f Finding, env map[string]string, fixed assignment) bool {
+	free := func(name string) bool { _, is := fixed[name]; return !is }
+	names := strings.Split(f.Name, ", ")
+	if f.Kind == "group" && strings.HasSuffix(f.What, "set") && strings.Contains(f.What, " are ") {
+		for _, name := range names {
+			if _, set := env[name]; set && free(name) {
+				delete(env, name)
+				return true
+			}
+		}
+		return false
+	}
+	if f.Kind == "rule" {
+		return s.repairRule(names, env, free)
+	}
+	for _, name := range s.withOlderNames(names) {
+		good := s.good(name)
+		if value, set := env[name]; free(name) && good != nil && (!set || value != *good) {
+			env[name] = *good
+			return true
+		}
+	}
+	// What makes it required, or one of those that are set, may be left out.
+	for _, name := range s.related(names) {
+		if _, set := env[name]; set && free(name) {
+			delete(env, name)
+			return true
+		}
+	}
+	return false
+}
+
+// withOlderNames adds the names under which the older contract accepts variables, too.
+func (s search) withOlderNames(names []string) []string {
+	list := slices.Clone(names)
+	for _, name := range names {
+		if v := s.older.Variable(name); v != nil {
+			list = append(list, v.RenamedFrom...)
+		}
+	}
+	return list
+}
+
+func (s search) repairRule(names []string, env map[string]string, free func(string) bool) bool {
+	for _, name := range names {
+		if !free(name) {
+			continue
+		}
+		before := env[name]
+		for _, value := range s.candidates(name) {
+			env[name] = value
+			if !s.older.Check(s.process, Environment{Values: env}).Failed() {
+				return true
+			}
+		}
+		env[name] = before
+	}
+	return false
+}
+
+// related are the variables on which a condition of one of the names depends, and the members of their groups.
+func (s search) related(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if v := s.older.Variable(name); v != nil {
+			for _, text := range v.RequiredIf {
+				list = append(list, ParseCondition(text).Name)
+			}
+		}
+	}
+	for _, g := range s.older.Groups {
+		if slices.ContainsFunc(g.Names, func(name string) bool { return slices.Contains(names, name) }) {
+			list = append(list, g.Names...)
+		}
+	}
+	return list
+}
+
+// good is a value that both contracts accept, else one that the older one accepts; nil where there is none.
+func (s search) good(name string) *string {
+	older, newer := s.older.declaring(name), s.newer.declaring(name)
+	var accepted *string
+	for _, value := range s.candidates(name) {
+		if older != nil && !older.Accepts(value) {
+			continue
+		}
+		if newer == nil || newer.Accepts(value) {
+			return &value
+		}
+		if accepted == nil {
+			accepted = &value
+		}
+	}
+	return accepted
+}
+
+// declaring gives what a contract declares of a name, which may be an older one.
+func (c Contract) declaring(name string) *Variable {
+	if v := c.Variable(name); v != nil {
+		return v
+	}
+	for i := range c.Variables {
+		if slices.Contains(c.Variables[i].RenamedFrom, name) {
+			return &c.Variables[i]
+		}
+	}
+	return nil
+}
+
+// change says what a finding means for deployments.
+func (s search) change(f Finding, env map[string]string) Change {
+	c := Change{Name: f.Name, What: f.What, Expected: f.Expected}
+	c.Kind = map[string]string{"missing": "required", "malformed": "stricter"}[f.Kind]
+	c.Kind = cmp.Or(c.Kind, "together")
+	c.Example = s.example(f, env)
+	return c
+}
+
+// example names what of an environment matters for a finding.
+func (s search) example(f Finding, env map[string]string) string {
+	names := strings.Split(f.Name, ", ")
+	matter := slices.Clone(names)
+	for _, name := range names {
+		if v := s.newer.Variable(name); v != nil {
+			matter = append(matter, v.RenamedFrom...)
+			for _, text := range v.RequiredIf {
+				matter = append(matter, ParseCondition(text).Name)
+			}
+		}
+	}
+	var set, without []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if slices.Contains(matter, name) {
+			set = append(set, fmt.Sprintf("%s=%s", name, env[name]))
+		}
+	}
+	for _, name := range names {
+		if _, there := env[name]; !there && s.newer.Variable(name) != nil {
+			without = append(without, name)
+		}
+	}
+	text := strings.Join(set, ", ")
+	if len(without) > 0 {
+		text = strings.TrimPrefix(text+", without "+strings.Join(without, " and "), ", ")
+	}
+	return text
+}

@@ -1,0 +1,315 @@
+package manifests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	shellwords "github.com/mattn/go-shellwords"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// IsCompose reports whether a YAML file is one of docker compose, by its services, or by what it includes or changes.
+func IsCompose(text []byte) bool {
+	var file struct {
+		Services map[string]yaml.Node
+		Include  yaml.Node
+		Kind     string
+	}
+	return yaml.Unmarshal(text, &file) == nil && file.Kind == "" && (len(file.Services) > 0 || file.Include.Kind == yaml.SequenceNode)
+}
+
+// ComposeFile is one of those that docker compose is given with -f.
+type ComposeFile struct {
+	Name    string
+	Content []byte
+}
+
+// Compose reads the services of compose files, the later of which change the earlier: https://docs.docker.com/reference/compose-file/services/. environ
+// are the variables of the shell; those of the file .env stand behind them. Services of all profiles are read.
+func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Workload, error) {
+	dir := filepath.Dir(files[0].Name)
+	shell := types.NewMapping(environ)
+	if text, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
+		own, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := shell[name]; return value, ok })
+		if err != nil {
+			return nil, badEnvFile(filepath.Join(dir, ".env"), err)
+		}
+		for name, value := range own {
+			if _, set := shell[name]; !set {
+				shell[name] = value
+			}
+		}
+	}
+	details := types.ConfigDetails{WorkingDir: dir, Environment: shell}
+	for _, file := range files {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: file.Name, Content: file.Content})
+	}
+	// Interpolation comes later, value by value: so it is known of each whether it depends on the shell.
+	model, err := loader.LoadModelWithContext(ctx, details, func(o *loader.Options) {
+		o.SkipInterpolation, o.SkipConsistencyCheck, o.SkipResolveEnvironment, o.SkipResolveLabels, o.SkipNormalization = true, true, true, true, true
+		o.Profiles = []string{"*"}
+		o.SetProjectName("gantry", false)
+	})
+	if err != nil {
+		return nil, composeInvalid(files[0].Name, err)
+	}
+	c := composed{dir: dir, shell: shell, model: model, places: places(files)}
+	var workloads []Workload
+	for _, name := range slices.Sorted(maps.Keys(table(model["services"]))) {
+		w, err := c.service(name, table(table(model["services"])[name]))
+		if err != nil {
+			return nil, err
+		}
+		workloads = append(workloads, w)
+	}
+	return workloads, nil
+}
+
+// composed are compose files, read together.
+type composed struct {
+	dir    string
+	shell  types.Mapping
+	model  map[string]any
+	places map[string]string
+}
+
+func table(value any) map[string]any {
+	found, _ := value.(map[string]any)
+	return found
+}
+
+// places are where services stand, for people.
+func places(files []ComposeFile) map[string]string {
+	found := map[string]string{}
+	for _, file := range files {
+		var node yaml.Node
+		if yaml.Unmarshal(file.Content, &node) != nil || len(node.Content) == 0 {
+			continue
+		}
+		pairs(get(node.Content[0], "services"), func(key, _ *yaml.Node) {
+			if found[key.Value] == "" {
+				found[key.Value] = fmt.Sprintf("%s:%d", file.Name, key.Line)
+			}
+		})
+	}
+	return found
+}
+
+func (c composed) service(name string, s map[string]any) (Workload, error) {
+	w := Workload{Name: "service " + name, Container: name, Where: c.places[name], Values: map[string]Value{}, Files: map[string]Value{}}
+	if w.Where == "" {
+		w.Where = c.places[""]
+	}
+	w.Image = c.interpolate(fmt.Sprint(s["image"])).Text
+	if s["image"] == nil {
+		w.Image = ""
+	}
+	w.Command, w.Args = c.words(s["entrypoint"]), c.words(s["command"])
+	for _, entry := range items(s["env_file"]) {
+		if err := c.addEnvFile(&w, entry); err != nil {
+			return w, err
+		}
+	}
+	for key, value := range variables(s["environment"]) {
+		if value != nil {
+			w.Values[key] = c.interpolate(*value)
+		} else if given, set := c.shell[key]; set {
+			w.Values[key] = Value{Text: given, Secret: true}
+		} else {
+			w.Values[key] = Value{From: "the shell that starts compose"}
+		}
+	}
+	c.addSecrets(&w, s)
+	return w, nil
+}
+
+// addEnvFile adds the variables of an env_file.
+func (c composed) addEnvFile(w *Workload, entry any) error {
+	file, format := fmt.Sprint(entry), ""
+	if object := table(entry); object != nil {
+		file = fmt.Sprint(object["path"])
+		format, _ = object["format"].(string)
+	}
+	named := c.interpolate(file)
+	if !filepath.IsAbs(named.Text) {
+		named.Text = filepath.Join(c.dir, named.Text)
+	}
+	text, err := os.ReadFile(named.Text)
+	if err != nil || !named.seen() {
+		w.Unknown = append(w.Unknown, "the file "+file)
+		return nil
+	}
+	if format == "raw" {
+		maps.Copy(w.Values, DockerEnvFile(named.Text, text, nil).Values)
+		return nil
+	}
+	values, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := c.shell[name]; return value, ok })
+	if err != nil {
+		return badEnvFile(named.Text, err)
+	}
+	for name, value := range values {
+		w.Values[name] = Value{Text: value}
+	}
+	return nil
+}
+
+// addSecrets notes the files below /run/secrets: https://docs.docker.com/reference/compose-file/secrets/.
+func (c composed) addSecrets(w *Workload, s map[string]any) {
+	declared := table(c.model["secrets"])
+	for _, entry := range items(s["secrets"]) {
+		name, target := fmt.Sprint(entry), ""
+		if object := table(entry); object != nil {
+			name = fmt.Sprint(object["source"])
+			target, _ = object["target"].(string)
+		}
+		if target == "" {
+			target = name
+		}
+		if !path.IsAbs(target) {
+			target = path.Join("/run/secrets", target)
+		}
+		w.Files[target] = c.secret(name, table(declared[name]))
+	}
+	w.Mounts = append(w.Mounts, "/run/secrets")
+}
+
+func (c composed) secret(name string, declared map[string]any) Value {
+	hidden := Value{Secret: true, From: "the secret " + name}
+	if declared == nil {
+		return Value{Missing: "the secret " + name}
+	}
+	if variable, ok := declared["environment"].(string); ok {
+		if value, set := c.shell[variable]; set {
+			return Value{Text: value, Secret: true}
+		}
+		return hidden
+	}
+	file, ok := declared["file"].(string)
+	if !ok {
+		return hidden
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(c.dir, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return hidden
+	}
+	return Value{Text: string(text), Secret: true}
+}
+
+// items gives a list; a single value is one of one.
+func items(value any) []any {
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return value
+	}
+	return []any{value}
+}
+
+// variables reads a mapping, or a list of NAME=value; a name without a value is passed on from the shell.
+func variables(value any) map[string]*string {
+	found := map[string]*string{}
+	for name, text := range table(value) {
+		if text == nil {
+			found[name] = nil
+			continue
+		}
+		plain := fmt.Sprint(text)
+		found[name] = &plain
+	}
+	if list, ok := value.([]any); ok {
+		for _, item := range list {
+			name, text, set := strings.Cut(fmt.Sprint(item), "=")
+			found[name] = nil
+			if set {
+				found[name] = &text
+			}
+		}
+	}
+	return found
+}
+
+// words are those of an entrypoint or command: a list, or a text as a shell divides it.
+func (c composed) words(value any) []string {
+	var words []string
+	switch value := value.(type) {
+	case string:
+		words, _ = shellwords.Parse(value)
+	case []any:
+		for _, item := range value {
+			words = append(words, fmt.Sprint(item))
+		}
+	}
+	for i, word := range words {
+		words[i] = c.interpolate(word).Text
+	}
+	return words
+}
+
+// interpolate replaces ${NAME} and its forms, as compose does: https://docs.docker.com/reference/compose-file/interpolation/. What comes from the
+// shell is not shown.
+func (c composed) interpolate(text string) Value {
+	var v Value
+	lookup := func(name string) (string, bool) {
+		value, set := c.shell[name]
+		v.Secret = v.Secret || set
+		return value, set
+	}
+	replace := func(part string, mapping template.Mapping, config *template.Config) (string, error) {
+		value, applied, err := template.DefaultReplacementAppliedFunc(part, mapping, config)
+		if missing, is := errors.AsType[*template.MissingRequiredError](err); is {
+			v.From = "the shell that starts compose, which must set " + missing.Variable
+			return "", nil
+		}
+		if err == nil && !applied {
+			v.From = "the shell that starts compose"
+		}
+		return value, err
+	}
+	result, err := template.SubstituteWithOptions(text, lookup, template.WithReplacementFunction(replace), template.WithoutLogging)
+	if err != nil {
+		v.From = "a text that compose does not understand"
+	}
+	if v.From == "" {
+		v.Text = result
+	}
+	return v
+}
+
+var (
+	lineNumber = regexp.MustCompile(`line (\d+)`)
+	// schemaPlace is where compose's schema is broken: "services.web.ports".
+	schemaPlace = regexp.MustCompile(`(?:services|networks|volumes|secrets|configs)(?:\.[\w-]+)+`)
+)
+
+// composeInvalid does not repeat what is in the file: it may hold secrets.
+func composeInvalid(file string, err error) error {
+	p := &problem.Problem{
+		ID: "check/manifest-invalid", Title: filepath.Base(file) + " is not understood", Where: problem.Position{File: file},
+		Why: "docker compose does not accept it", Hints: []string{"Try it with `docker compose -f " + filepath.Base(file) + " config`."},
+	}
+	if found := schemaPlace.FindString(err.Error()); found != "" {
+		p.Why = "docker compose does not accept what stands at " + found
+	}
+	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
+		_, _ = fmt.Sscan(found[1], &p.Where.Line)
+	}
+	return p
+}

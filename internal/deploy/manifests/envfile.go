@@ -1,0 +1,125 @@
+package manifests
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// longestName is how long a variable's name is at most: what is longer is taken for a part of a value, and not shown.
+const longestName = 64
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// EnvFile reads a file of variables as docker compose and dotenv do: quotes are taken off and may hold several lines, ${NAME} is
+// replaced. A line that is not understood is told of by its number, never by its text.
+func EnvFile(file string, text []byte, lookup func(string) (string, bool)) (Workload, error) {
+	text, broken := withoutKeys(file, text)
+	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
+	values, err := dotenv.UnmarshalBytesWithLookup(text, lookup)
+	if err != nil {
+		return w, badEnvFile(file, err)
+	}
+	return w.with(values, text), nil
+}
+
+// DockerEnvFile reads a file of variables as docker run --env-file does: all behind the first = is the value, quotes included; a name alone
+// is passed on from the environment.
+func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool)) Workload {
+	text, broken := withoutKeys(file, text)
+	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
+	values, n := map[string]string{}, 0
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+		n++
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, set := strings.Cut(line, "=")
+		switch {
+		case strings.ContainsAny(name, " \t") || name == "":
+			w.Refused = append(w.Refused, notUnderstood(file, n, "docker run does not accept white space in a name, or none"))
+		case set:
+			values[name] = value
+		case lookup != nil:
+			if given, there := lookup(name); there {
+				values[name] = given
+			}
+		}
+	}
+	return w.with(values, text)
+}
+
+// with adds variables; what is no name of one is told of by its line.
+func (w Workload) with(values map[string]string, text []byte) Workload {
+	for name, value := range values {
+		if len(name) <= longestName && envName.MatchString(name) {
+			w.Values[name] = Value{Text: value}
+			continue
+		}
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			if n++; strings.Contains(line, name) {
+				break
+			}
+		}
+		w.Refused = append(w.Refused, notUnderstood(w.Where, n, "what stands there is not the name of a variable"))
+	}
+	return w
+}
+
+func notUnderstood(file string, line int, why string) Finding {
+	return Finding{
+		Workload: filepath.Base(file), Where: file, Name: fmt.Sprintf("line %d", line), Kind: "refused", What: "is not understood: " + why,
+		Advice: "Correct it; a value of several lines stands in quotes.",
+	}
+}
+
+// withoutKeys blanks the lines of keys and certificates that are not in quotes: to a reader of lines each of them is a variable.
+func withoutKeys(file string, text []byte) ([]byte, []Finding) {
+	if !strings.Contains(string(text), "-----BEGIN ") {
+		return text, nil
+	}
+	var found []Finding
+	lines, inside := strings.SplitAfter(string(text), "\n"), false
+	for i, line := range lines {
+		begins, ends := strings.Contains(line, "-----BEGIN "), strings.Contains(line, "-----END ")
+		_, value, _ := strings.Cut(line, "=")
+		quoted := strings.ContainsAny(strings.TrimSpace(value + " ")[:min(1, len(strings.TrimSpace(value)))], "\"'`")
+		switch {
+		case inside:
+			lines[i], inside = "\n", !ends
+		case begins && !ends && !quoted:
+			found = append(found, notUnderstood(file, i+1, "a value of several lines begins there, without quotes"))
+			lines[i], inside = "\n", true
+		}
+	}
+	return []byte(strings.Join(lines, "")), found
+}
+
+// badEnvFile names the line, and does not repeat it.
+func badEnvFile(file string, err error) error {
+	p := &problem.Problem{
+		ID: "check/env-file-invalid", Title: filepath.Base(file) + " is not understood", Where: problem.Position{File: file},
+		Why: "a line is neither a comment nor NAME=value, or a quote is not closed", Hints: []string{"Correct the line."},
+	}
+	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
+		_, _ = fmt.Sscan(found[1], &p.Where.Line)
+	}
+	return p
+}
+
+// Environ is an environment as a process has it.
+func Environ(name string, environ []string) Workload {
+	w := Workload{Name: name, Values: map[string]Value{}}
+	for _, variable := range environ {
+		key, value, _ := strings.Cut(variable, "=")
+		w.Values[key] = Value{Text: value}
+	}
+	return w
+}
