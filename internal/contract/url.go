@@ -38,6 +38,8 @@ func parseURL(text string) (scheme, why string) {
 		return "", "it has no scheme, such as https://"
 	case portPattern().MatchString(rest) && !slices.Contains(opaque, scheme):
 		return "", "it has no scheme, such as https://; a host and a port are not enough"
+	case strings.HasPrefix(scheme, "postgres") && !decodable(rest):
+		return scheme, "a % in it begins something that is not UTF-8; in a password, it is written %25"
 	case scheme == "mongodb" || scheme == "mongodb+srv":
 		return scheme, mongodb(scheme, rest)
 	case slices.Contains(special, scheme):
@@ -66,9 +68,6 @@ func authority(scheme, rest string) string {
 	at := strings.LastIndexByte(host, '@')
 	user := host[:max(at, 0)]
 	host = host[at+1:]
-	if postgres && !decodable(user) {
-		return "a % in its user or password is not followed by what it must be; write it as %25"
-	}
 	if host == "" {
 		switch {
 		case postgres && at >= 0 && strings.HasPrefix(rest[len(user):], "@/"):
@@ -105,10 +104,28 @@ func escapedIf(password bool) string {
 	return ""
 }
 
-// decodable reports whether decodeURIComponent takes a text; a % that no digits follow is taken for itself, as pg-connection-string does.
-func decodable(text string) bool {
-	plain, err := url.PathUnescape(text)
-	return err != nil || utf8.ValidString(plain)
+var (
+	// repaired is when pg-connection-string encodes the whole address once more, and digits is what of it is left as it was.
+	repaired = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i) |%[^a-f0-9]|%[a-f0-9][^a-f0-9]`) })
+	digits   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%([0-9][0-9])?`) })
+)
+
+// decodable reports whether pg-connection-string can decode the user, the password and the path of an address.
+func decodable(rest string) bool {
+	path := rest
+	if end := strings.IndexAny(rest, "?#"); end >= 0 {
+		path = rest[:end]
+	}
+	if repaired().MatchString(rest) {
+		path = digits().ReplaceAllStringFunc(path, func(found string) string {
+			if found == "%" {
+				return "%25"
+			}
+			return found
+		})
+	}
+	plain, err := url.PathUnescape(path)
+	return err == nil && utf8.ValidString(plain)
 }
 
 // isHost is https://url.spec.whatwg.org/#concept-host-parser.
