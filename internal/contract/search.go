@@ -117,7 +117,7 @@ func (s search) tryVariable(v Variable, try func(assignment)) {
 		}
 		for _, name := range names[1:] {
 			other := maps.Clone(fixed)
-			if other[name] = s.good(name); other[name] != nil {
+			if other[name] = s.good(name); other[name] != nil && fixed[name] == nil {
 				try(other)
 			}
 		}
@@ -140,7 +140,7 @@ func (s search) tryVariable(v Variable, try func(assignment)) {
 		for _, value := range s.candidates(name) {
 			fixed := without()
 			fixed[name] = &value
-			try(fixed)
+			satisfied(fixed)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path"
@@ -17,6 +18,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	shellwords "github.com/mattn/go-shellwords"
+	"github.com/sirupsen/logrus"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -46,7 +48,7 @@ func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Work
 	if text, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
 		own, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := shell[name]; return value, ok })
 		if err != nil {
-			return nil, badEnvFile(filepath.Join(dir, ".env"), err)
+			return nil, badEnvFile(filepath.Join(dir, ".env"), text, err)
 		}
 		for name, value := range own {
 			if _, set := shell[name]; !set {
@@ -54,10 +56,13 @@ func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Work
 			}
 		}
 	}
-	details := types.ConfigDetails{WorkingDir: dir, Environment: shell}
+	// The loader gets no variables: it would put them where it cannot be told any more where they come from.
+	details := types.ConfigDetails{WorkingDir: dir, Environment: types.Mapping{}}
 	for _, file := range files {
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: file.Name, Content: file.Content})
 	}
+	// What the library warns of is told by the findings.
+	logrus.SetOutput(io.Discard)
 	// Interpolation comes later, value by value: so it is known of each whether it depends on the shell.
 	model, err := loader.LoadModelWithContext(ctx, details, func(o *loader.Options) {
 		o.SkipInterpolation, o.SkipConsistencyCheck, o.SkipResolveEnvironment, o.SkipResolveLabels, o.SkipNormalization = true, true, true, true, true
@@ -150,6 +155,9 @@ func (c composed) addEnvFile(w *Workload, entry any) error {
 	}
 	text, err := os.ReadFile(named.Text)
 	if err != nil || !named.seen() {
+		if short, err := filepath.Rel(c.dir, named.Text); err == nil {
+			file = short
+		}
 		w.Unknown = append(w.Unknown, "the file "+file)
 		return nil
 	}
@@ -159,7 +167,7 @@ func (c composed) addEnvFile(w *Workload, entry any) error {
 	}
 	values, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := c.shell[name]; return value, ok })
 	if err != nil {
-		return badEnvFile(named.Text, err)
+		return badEnvFile(named.Text, text, err)
 	}
 	for name, value := range values {
 		w.Values[name] = Value{Text: value}
@@ -270,21 +278,16 @@ func (c composed) interpolate(text string) Value {
 	lookup := func(name string) (string, bool) {
 		value, set := c.shell[name]
 		v.Secret = v.Secret || set
-		return value, set
-	}
-	replace := func(part string, mapping template.Mapping, config *template.Config) (string, error) {
-		value, applied, err := template.DefaultReplacementAppliedFunc(part, mapping, config)
-		if missing, is := errors.AsType[*template.MissingRequiredError](err); is {
-			v.From = "the shell that starts compose, which must set " + missing.Variable
-			return "", nil
-		}
-		if err == nil && !applied {
+		// In ${NAME:-default} another value stands for it; alone, nothing does.
+		if !set && regexp.MustCompile(`\$(?:`+regexp.QuoteMeta(name)+`\b|\{`+regexp.QuoteMeta(name)+`\})`).MatchString(text) {
 			v.From = "the shell that starts compose"
 		}
-		return value, err
+		return value, set
 	}
-	result, err := template.SubstituteWithOptions(text, lookup, template.WithReplacementFunction(replace), template.WithoutLogging)
-	if err != nil {
+	result, err := template.SubstituteWithOptions(text, lookup, template.WithoutLogging)
+	if missing, is := errors.AsType[*template.MissingRequiredError](err); is {
+		v.From = "the shell that starts compose, which must set " + missing.Variable
+	} else if err != nil {
 		v.From = "a text that compose does not understand"
 	}
 	if v.From == "" {

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -23,7 +24,7 @@ func EnvFile(file string, text []byte, lookup func(string) (string, bool)) (Work
 	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
 	values, err := dotenv.UnmarshalBytesWithLookup(text, lookup)
 	if err != nil {
-		return w, badEnvFile(file, err)
+		return w, badEnvFile(file, text, err)
 	}
 	return w.with(values, text), nil
 }
@@ -34,7 +35,7 @@ func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool))
 	text, broken := withoutKeys(file, text)
 	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
 	values, n := map[string]string{}, 0
-	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+	for line := range strings.Lines(string(text)) {
 		n++
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
 		if line == "" || line[0] == '#' {
@@ -82,6 +83,7 @@ func notUnderstood(file string, line int, why string) Finding {
 
 // withoutKeys blanks the lines of keys and certificates that are not in quotes: to a reader of lines each of them is a variable.
 func withoutKeys(file string, text []byte) ([]byte, []Finding) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if !strings.Contains(string(text), "-----BEGIN ") {
 		return text, nil
 	}
@@ -103,13 +105,18 @@ func withoutKeys(file string, text []byte) ([]byte, []Finding) {
 }
 
 // badEnvFile names the line, and does not repeat it.
-func badEnvFile(file string, err error) error {
+func badEnvFile(file string, text []byte, err error) error {
 	p := &problem.Problem{
 		ID: "check/env-file-invalid", Title: filepath.Base(file) + " is not understood", Where: problem.Position{File: file},
 		Why: "a line is neither a comment nor NAME=value, or a quote is not closed", Hints: []string{"Correct the line."},
 	}
 	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
 		_, _ = fmt.Sscan(found[1], &p.Where.Line)
+	}
+	// The parser counts to the end of the file for a quote that is not closed; what it says of it is where it begins.
+	if _, begins, open := strings.Cut(err.Error(), "unterminated quoted value "); open {
+		before, _, _ := strings.Cut(string(text), begins)
+		p.Where.Line = strings.Count(before, "\n") + 1
 	}
 	return p
 }

@@ -203,8 +203,14 @@ func (j judge) unseen(asked contract.Contract, before []Finding) []Finding {
 		if slices.ContainsFunc(before, func(f Finding) bool { return f.Name == v.Name }) {
 			continue
 		}
-		if from := j.Values[v.Name].From; from != "" {
-			list = append(list, j.unverifiable(v.Name, "comes from "+from+"; its value cannot be seen here"))
+		hidden := ""
+		for _, name := range append([]string{v.Name}, v.RenamedFrom...) {
+			if value, set := j.Values[name]; set && hidden == "" {
+				hidden = value.From
+			}
+		}
+		if hidden != "" {
+			list = append(list, j.unverifiable(v.Name, "comes from "+hidden+"; its value cannot be seen here"))
 			continue
 		}
 		_, set := j.Values[v.Name]

@@ -93,7 +93,7 @@ func (o object) workload(c *yaml.Node, init bool, known sources, volumes map[str
 	if init {
 		kind = "init container"
 	}
-	w.Name = fmt.Sprintf("%s, %s %s", o, kind, w.Container)
+	w.Name = strings.TrimSpace(fmt.Sprintf("%s, %s %s", o, kind, w.Container))
 	w.Values, w.Unknown = o.from(list(child(c, "envFrom")), known)
 	for _, entry := range list(child(c, "env")) {
 		name, value := scalar(child(entry, "name")), child(entry, "value")
