@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -257,4 +258,54 @@ func TestDebugMode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Only files are read for a value: a pipe would be waited for, a device may have no end. LOG_FILE may be a variable of its own.
+func TestWhatIsNoFile(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	g.Expect(syscall.Mkfifo(pipe, 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(large, make([]byte, 200<<10), 0o600)).To(Succeed())
+	image := launch.Image{Contract: contract.Contract{Variables: []contract.Variable{{Name: "KEY", Required: true}, {Name: "LOG"}, {Name: "LOG_FILE"}, {Name: "DIR", Type: "path", MustExist: true}}}}
+	for file, why := range map[string]string{pipe: "it is not a file", large: "it is larger than 128 KiB", dir: "it is not a file", "/dev/zero": "it is not a file", filepath.Join(dir, "gone"): "no such file or directory"} {
+		ok, _, log, _ := check(t, image, machine(t, nil), "KEY_FILE="+file, "LOG_FILE="+pipe)
+		g.Expect(ok).To(BeFalse())
+		g.Expect(log).To(ContainSubstring("KEY  is to be read from " + file + " (KEY_FILE), which cannot be read: " + why + "\n"))
+		g.Expect(log).NotTo(ContainSubstring("LOG  "))
+	}
+	ok, _, log, _ := check(t, image, machine(t, nil), "KEY=x", "DIR="+filepath.Join(dir, "gone"))
+	g.Expect(ok).To(BeFalse())
+	g.Expect(log).To(ContainSubstring("there is no such file or folder; expected is a path that is there"))
+	ok, _, _, _ = check(t, image, machine(t, nil), "KEY=x", "DIR="+dir)
+	g.Expect(ok).To(BeTrue())
+}
+
+// preflight checks the process types that are named, so that an init container of one does not ask for another's variables.
+func TestPreflightOfProcessTypes(t *testing.T) {
+	g := NewWithT(t)
+	image := launch.Image{Processes: []string{"web", "worker"}, Contract: contract.Contract{Variables: []contract.Variable{
+		{Name: "A", Required: true}, {Name: "QUEUE", Required: true, Processes: []string{"worker"}}, {Name: "OLD", Deprecated: "use A"},
+	}, Groups: []contract.Group{{Kind: "at-least-one-of", Names: []string{"QUEUE"}}}}}
+	for name, c := range map[string]struct {
+		arguments []string
+		code      int
+		out       string
+	}{
+		"all":     {arguments: nil, code: 1, out: "QUEUE  is not set"},
+		"web":     {arguments: []string{"web"}, code: 0, out: "The configuration is complete: 2 variables checked.\n"},
+		"worker":  {arguments: []string{"worker"}, code: 1, out: "QUEUE  is not set"},
+		"both":    {arguments: []string{"web", "worker"}, code: 1, out: "QUEUE  is not set"},
+		"unknown": {arguments: []string{"wrker"}, code: 2, out: "gantry: there is no process type wrker; there are web, worker\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var out bytes.Buffer
+			g.Expect(launch.Preflight(image, c.arguments, []string{"A=x"}, &out)).To(Equal(c.code))
+			g.Expect(out.String()).To(ContainSubstring(c.out))
+		})
+	}
+	var out bytes.Buffer
+	g.Expect(launch.Preflight(image, []string{"web"}, []string{"A=x", "OLD=y"}, &out)).To(Equal(0))
+	g.Expect(out.String()).To(HaveSuffix("Warnings:\n\n  OLD  is deprecated: use A\n       Change the deployment; it is still accepted.\n"))
 }
