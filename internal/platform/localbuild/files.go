@@ -19,7 +19,7 @@ var notCopied = map[string]bool{".git": true}
 
 // copyApp copies a tree: files, folders and links, with the modes that Git would give them, so that an image does not show how the tree
 // was checked out, and whoever runs it can read it. Sockets, pipes and devices are left out.
-func copyApp(source, destination string) error {
+func copyApp(source, destination string, keeps func(name string) bool) error {
 	err := filepath.WalkDir(source, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -32,6 +32,15 @@ func copyApp(source, destination string) error {
 			return fs.SkipDir
 		}
 		target := filepath.Join(destination, name)
+		if keeps != nil && !keeps(filepath.ToSlash(name)) {
+			return nil
+		}
+		// A folder that is left out may hold files that are not.
+		if keeps != nil {
+			if err := makeFolder(filepath.Dir(target)); err != nil {
+				return err
+			}
+		}
 		info, err := entry.Info()
 		if err != nil {
 			return err

@@ -296,10 +296,17 @@ func (b *build) prepare(work string) error {
 	if b.etc, err = writeUsers(work); err != nil {
 		return err
 	}
-	if err := copyApp(b.options.Buildpack, folder); err != nil {
+	if err := copyApp(b.options.Buildpack, folder, nil); err != nil {
 		return err
 	}
-	if err := copyApp(b.options.App, b.folders[workspaceDir]); err != nil {
+	described, err := readDescriptor(b.options.App, id)
+	if err != nil {
+		return err
+	}
+	for _, line := range described.told() {
+		b.report.Line(descriptorFile, line)
+	}
+	if err := copyApp(b.options.App, b.folders[workspaceDir], described.keeps); err != nil {
 		return err
 	}
 	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir]); err != nil {
@@ -308,7 +315,7 @@ func (b *build) prepare(work string) error {
 	if err := b.placeBindings(); err != nil {
 		return err
 	}
-	return writeEnv(filepath.Join(b.folders[platformDir], "env"), b.options.Env)
+	return writeEnv(filepath.Join(b.folders[platformDir], "env"), described.over(b.options.Env))
 }
 
 // placeBindings makes the places of volumes in the platform's folder, which the sandbox cannot write to.
