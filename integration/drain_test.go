@@ -2,10 +2,14 @@ package integration
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,4 +183,47 @@ func http2Client(g *WithT, port int, asked chan<- struct{}) func() {
 	g.Expect(get("/")).To(Equal("done"))
 	close(asked)
 	return func() { g.Expect(get("/slow")).To(Equal("done")) }
+}
+
+// The program that runs an image ends it at each signal that asks for it, and waits as long as the application drains.
+func TestRunWaitsForTheDrain(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"project.toml": "[dev.gantry.drain]\ntimeout = \"30s\"\n",
+		"server.js":    "require('http').createServer((q, r) => setTimeout(() => r.end('done'), q.url === '/slow' ? 11500 : 0)).listen(process.env.PORT)",
+	})
+	p.build()
+	tool, err := filepath.Abs("../build/localbuild")
+	p.Expect(err).NotTo(HaveOccurred())
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "SIGQUIT": syscall.SIGQUIT} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			g.Expect(err).NotTo(HaveOccurred())
+			port := listener.Addr().(*net.TCPAddr).Port
+			g.Expect(listener.Close()).To(Succeed())
+			var out bytes.Buffer
+			cmd := exec.Command(tool, "run", p.last.Layout, "-e", fmt.Sprintf("PORT=%d", port))
+			cmd.Stdout, cmd.Stderr = &out, &out
+			g.Expect(cmd.Start()).To(Succeed())
+			g.Eventually(func() error {
+				response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+				if err == nil {
+					_ = response.Body.Close()
+				}
+				return err
+			}, "30s", "100ms").Should(Succeed())
+			answer := make(chan string, 1)
+			go func() {
+				body, _ := slowRequest(port)
+				answer <- body
+			}()
+			time.Sleep(500 * time.Millisecond)
+			g.Expect(cmd.Process.Signal(signal)).To(Succeed())
+			g.Expect(<-answer).To(Equal("done"))
+			_ = cmd.Wait()
+			g.Expect(cmd.ProcessState.ExitCode()).To(Equal(0), out.String())
+		})
+	}
 }

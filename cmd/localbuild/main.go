@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -149,6 +150,9 @@ func runImage(ctx context.Context, arguments []string) (int, error) {
 		return 0, &problem.Problem{ID: "localbuild/no-image", Title: flags.Arg(0) + " holds no image", Why: err.Error(),
 			Hints: []string{"Build the application again: a build that fails leaves none."}, Err: err}
 	}
+	// SIGQUIT ends the container, too, and not this program alone; a second signal ends both at once.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGQUIT)
+	context.AfterFunc(ctx, stop)
 	container, err := localbuild.Start(ctx, image, filepath.Join(homeFolder(), "run"), o, os.Stdout, os.Stderr)
 	if err != nil {
 		return 0, err

@@ -130,10 +130,10 @@ func TestNoSecretLeaves(t *testing.T) {
 	const canary = "CANARY-4711"
 	dir := application(t, map[string]string{
 		"server.js": "", "project.toml": "[dev.gantry.config]\nMODE = {values = [\"a\"]}\nURL = {type = \"url\"}\nPW = {secret = true}\nNUMBER = {type = \"int\"}\nAPI_TOKEN = {type = \"int\"}\n[[dev.gantry.config-group]]\nall-or-none = [\"MODE\", \"URL\"]\n",
-		"app.json":  `{"env": {"MASTER_KEY": "` + canary + `", "SESSION_SECRET": {"value": "` + canary + `"}, "DB": {"value": "postgres://u:` + canary + `@h/db"}}}`,
+		"app.json": `{"env": {"MASTER_KEY": "` + canary + `", "SESSION_SECRET": {"value": "` + canary + `"}, "DB": {"value": "postgres://u:` + canary + `@h/db"}}}`,
 		"k.yaml": "kind: Secret\nmetadata: {name: s}\nstringData: {PW: " + canary + ", MODE: " + canary + "}\n---\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n    - name: c\n      image: i\n      env:\n" +
 			"        - {name: PW, valueFrom: {secretKeyRef: {name: s, key: PW}}}\n        - {name: MODE, value: $(PW)}\n        - {name: NUMBER, value: 'x$(MODE)'}\n        - {name: URL, value: 'x$(PW)'}\n        - {name: API_TOKEN, value: " + canary + "}\n        - {name: OTHER, value: $(PW)}\n",
-		"volume.yaml": "kind: Secret\nmetadata: {name: s}\nstringData: {PW: " + canary + "}\n---\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n    - {name: c, image: i, env: [{name: MODE_FILE, value: /s/PW}, {name: NUMBER_FILE, value: /s/PW}], volumeMounts: [{name: v, mountPath: /s}]}\n  volumes: [{name: v, secret: {secretName: s}}]\n",
+		"volume.yaml":  "kind: Secret\nmetadata: {name: s}\nstringData: {PW: " + canary + "}\n---\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n    - {name: c, image: i, env: [{name: MODE_FILE, value: /s/PW}, {name: NUMBER_FILE, value: /s/PW}], volumeMounts: [{name: v, mountPath: /s}]}\n  volumes: [{name: v, secret: {secretName: s}}]\n",
 		"compose.yaml": "services: {web: {image: i, environment: {PW: '${PW}', MODE: '${PW}', NUMBER: 'x${PW:-d}', URL: $PW, API_TOKEN: " + canary + "}, secrets: [db]}}\nsecrets: {db: {environment: PW}}\n",
 		"key.env":      "PW=" + canary + "\nMODE=" + canary + "\nNUMBER=x" + canary + "\nKEY=-----BEGIN PRIVATE KEY-----\n" + canary + "=\n-----END PRIVATE KEY-----\n",
 		"broken.env":   "PW=x\n" + canary + "! = 1\n",

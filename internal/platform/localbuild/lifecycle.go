@@ -32,6 +32,9 @@ const (
 	systemPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
+// grace is how long a build may take to end when it is interrupted.
+const grace = 10 * time.Second
+
 // folders are the places on this machine that stand behind the lifecycle's.
 type folders map[string]string
 
@@ -48,7 +51,7 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 		}
 	}
 	env := []string{"CNB_PLATFORM_API=" + platformAPI, "PATH=" + systemPath, "HOME=" + homeDir, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_NO_COLOR=" + strconv.FormatBool(!b.options.Color), b.store.environment()}
-	spec := sandbox.Spec{Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env}
+	spec := sandbox.Spec{Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env, Grace: grace}
 	for target, source := range b.folders {
 		readOnly := target == lifecycleDir || target == orderFile || target == platformDir || filepath.Dir(filepath.Dir(target)) == buildpacksDir
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: target, ReadOnly: readOnly})

@@ -37,7 +37,7 @@ type Container struct {
 	root string
 }
 
-// Start unpacks an image below dir and starts it. The run image's part is kept in dir for the next time.
+// Start unpacks an image below dir and starts it. When the context ends, it gets SIGTERM, and as long as it needs to end. The run image's part is kept in dir for the next time.
 func Start(ctx context.Context, image v1.Image, dir string, options RunOptions, stdout, stderr io.Writer) (*Container, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, problem.Disk("make the folder for running images", err)

@@ -42,6 +42,8 @@ type Spec struct {
 	Dir   string
 	Args  []string
 	Env   []string
+	// Grace is how long the program may take to end after SIGTERM, when the context ends; zero: as long as it takes.
+	Grace time.Duration
 }
 
 // argv0 is the name under which this program is started again, inside the namespaces.
@@ -86,7 +88,7 @@ func Start(ctx context.Context, spec Spec, stdout, stderr io.Writer) (*exec.Cmd,
 		Pdeathsig: syscall.SIGKILL,
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = spec.Grace
 	if err := cmd.Start(); err != nil {
 		_ = write.Close()
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EACCES) {
