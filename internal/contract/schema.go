@@ -1,27 +1,19 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
+	"regexp"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // compile reads a JSON Schema. One that refers to other files or addresses is refused: nothing is fetched.
-func compile(schema json.RawMessage) (*jsonschema.Schema, error) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	if err != nil {
+func compile(schema json.RawMessage) (*jsonschema.Resolved, error) {
+	var parsed jsonschema.Schema
+	if err := json.Unmarshal(schema, &parsed); err != nil {
 		return nil, err
 	}
-	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(jsonschema.SchemeURLLoader{})
-	if err := compiler.AddResource("schema.json", document); err != nil {
-		return nil, err
-	}
-	return compiler.Compile("schema.json")
+	return parsed.Resolve(nil)
 }
 
 // CheckSchema says why a text is no JSON Schema.
@@ -30,26 +22,23 @@ func CheckSchema(schema json.RawMessage) error {
 	return err
 }
 
-// againstSchema says where a value does not fit a schema: the place of the first mistake, and nothing of what stands there.
+// againstSchema says which part of a schema a value does not fit, and nothing of the value.
 func againstSchema(schema json.RawMessage, value string) string {
 	compiled, err := compile(schema)
 	if err != nil {
 		return "its schema is not understood"
 	}
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(value))
-	if err != nil {
+	var document any
+	if json.Unmarshal([]byte(value), &document) != nil {
 		return "it is not JSON"
 	}
-	found, wrong := errors.AsType[*jsonschema.ValidationError](compiled.Validate(document))
-	if !wrong {
+	err = compiled.Validate(document)
+	if err == nil {
 		return ""
 	}
-	for len(found.Causes) > 0 {
-		found = found.Causes[0]
+	places := regexp.MustCompile(`validating (/[^:]*):`).FindAllStringSubmatch(err.Error(), -1)
+	if len(places) == 0 {
+		return "it does not fit the schema"
 	}
-	place := "/" + strings.Join(found.InstanceLocation, "/")
-	if rule := found.ErrorKind.KeywordPath(); len(rule) > 0 {
-		return fmt.Sprintf("what stands at %s breaks the rule %s", place, rule[len(rule)-1])
-	}
-	return "what stands at " + place + " does not fit"
+	return "it does not fit the schema at " + places[len(places)-1][1]
 }

@@ -83,6 +83,9 @@ func Write(o Options, out io.Writer) error {
 		return err
 	}
 	p := resolved.Plan
+	for _, f := range resolved.Unbuildable {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("The build would fail: %s %s, and the contract declares it for the build.", f.Name, f.What))
+	}
 	e := explanation{Warnings: p.Warnings, Layers: layersOf(p, specs), Contract: resolved.Contract}
 	for _, d := range p.Decisions {
 		e.Decisions = append(e.Decisions, decision(d))
