@@ -11,11 +11,30 @@ var samples = []string{
 	"text", "1", "0", "-1", "1.5", "true", "false", "yes", "on", "no", "maybe", "8080", "https://example.com/", "x://y", "a@example.com", "30s", "1s", "1h", "512Mi", "1k", "10mb", "{}", "[1]", "/tmp", "a,b", "NaN", "x y", "2024",
 }
 
-// candidates are values to try for a variable: those at which the verdict of one of the contracts may change.
-func (s search) candidates(name string) []string {
+// candidates are the values to try of all variables that one of the contracts names.
+func candidates(older, newer Contract) map[string][]string {
+	values := map[string][]string{}
+	for _, c := range []Contract{older, newer} {
+		for _, v := range c.Variables {
+			names := slices.Concat([]string{v.Name}, v.RenamedFrom)
+			for _, text := range v.RequiredIf {
+				names = append(names, ParseCondition(text).Name)
+			}
+			for _, name := range names {
+				if values[name] == nil {
+					values[name] = candidatesOf(name, older, newer)
+				}
+			}
+		}
+	}
+	return values
+}
+
+// candidatesOf are the values of one: those at which the verdict of one of the contracts may change.
+func candidatesOf(name string, older, newer Contract) []string {
 	var list []string
 	var of []Variable
-	for _, c := range []Contract{s.older, s.newer} {
+	for _, c := range []Contract{older, newer} {
 		if v := c.declaring(name); v != nil {
 			of = append(of, *v)
 		}

@@ -149,6 +149,18 @@ func TestCheckWordForWord(t *testing.T) {
 	NewWithT(t).Expect(r.Set["DATABASE_URL"]).To(Equal("postgres://bound/db"))
 }
 
+func FuzzDiff(f *testing.F) {
+	f.Add(`{"variables":[{"name":"A","pattern":"(a|b)*","required-if":["!B","C=1"]}],"groups":[{"kind":"all-or-none","names":[]}],"rules":[{"left":"A","operator":"<"}]}`, `{"variables":[{"name":"A","type":"list","of":"int","renamed-from":["A","B"]}]}`)
+	f.Fuzz(func(t *testing.T, before, after string) {
+		older, err := contract.Parse([]byte(before))
+		newer, err2 := contract.Parse([]byte(after))
+		if err != nil || err2 != nil || len(older.Variables)+len(newer.Variables) > 6 || len(before)+len(after) > 500 {
+			return
+		}
+		_ = contract.Diff(older, newer)
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(`{"variables":[{"name":"A","type":"size","min":1,"pattern":"(","required-if":"B=1"}],"groups":[{"kind":"all-or-none","names":["A"]}]}`, "A", "1Gi")
 	f.Fuzz(func(_ *testing.T, text, name, value string) {

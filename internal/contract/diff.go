@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -35,19 +36,31 @@ func (c Change) Breaks() bool { return slices.Index(ChangeKinds, c.Kind) < 4 }
 // loosens a rule is not listed.
 func Diff(older, newer Contract) []Change {
 	var changes []Change
-	for _, process := range processTypes(older, newer) {
-		s := search{older: older, newer: newer, process: process}
+	for _, names := range together(older, newer) {
+		before, after := older.only(names), newer.only(names)
+		if !reflect.DeepEqual(before, after) {
+			changes = append(changes, breaking(before, after)...)
+		}
+	}
+	return append(changes, told(older, newer, changes)...)
+}
+
+// breaking are the changes that keep deployments from starting.
+func breaking(older, newer Contract) []Change {
+	var changes []Change
+	values, types := candidates(older, newer), processTypes(older, newer)
+	for _, process := range types {
+		s := search{older, newer, process, values}
 		for _, found := range s.breaks() {
 			changes = add(changes, found, process)
 		}
 	}
-	all := len(processTypes(older, newer))
 	for i, c := range changes {
-		if len(c.Processes) == all {
+		if len(c.Processes) == len(types) {
 			changes[i].Processes = nil
 		}
 	}
-	return append(changes, told(older, newer, changes)...)
+	return changes
 }
 
 // otherProcess stands for the process types that no contract names.

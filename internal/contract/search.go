@@ -12,6 +12,8 @@ import (
 type search struct {
 	older, newer Contract
 	process      string
+	// values are those to try, by the names of the variables.
+	values map[string][]string
 }
 
 // assignment is what some variables are set to; nil: not set.
@@ -44,7 +46,7 @@ func (s search) breaks() []Change {
 			for _, name := range g.Names {
 				fixed[name] = nil
 				if chosen[name] {
-					fixed[name] = s.good(name)
+					fixed[name] = s.any(name)
 				}
 			}
 			try(fixed)
@@ -76,8 +78,8 @@ func (s search) breaks() []Change {
 
 // tryPairs tries values for the two variables of a rule, each under one of its names.
 func (s search) tryPairs(r Rule, left, right string, try func(assignment)) {
-	for _, a := range s.candidates(r.Left) {
-		for _, b := range s.candidates(r.Right) {
+	for _, a := range s.values[r.Left] {
+		for _, b := range s.values[r.Right] {
 			fixed := assignment{r.Left: nil, r.Right: nil}
 			fixed[left], fixed[right] = &a, &b
 			try(fixed)
@@ -125,7 +127,7 @@ func (s search) tryVariable(v Variable, try func(assignment)) {
 	for _, text := range v.RequiredIf {
 		c := ParseCondition(text)
 		for _, name := range s.ways(c.Name) {
-			for _, value := range append(s.candidates(c.Name), c.Value) {
+			for _, value := range slices.Concat(s.values[c.Name], []string{c.Value}) {
 				fixed := without()
 				fixed[c.Name] = nil
 				fixed[name] = &value
@@ -137,7 +139,7 @@ func (s search) tryVariable(v Variable, try func(assignment)) {
 		satisfied(fixed)
 	}
 	for _, name := range names {
-		for _, value := range s.candidates(name) {
+		for _, value := range s.values[name] {
 			fixed := without()
 			fixed[name] = &value
 			satisfied(fixed)
@@ -168,117 +170,11 @@ func subsets(names []string) []map[string]bool {
 	return append(list, all, map[string]bool{})
 }
 
-// complete sets other variables so that the older contract accepts the environment; false where it does not find out how.
-func (s search) complete(fixed assignment) (map[string]string, bool) {
-	env := map[string]string{}
-	for name, value := range fixed {
-		if value != nil {
-			env[name] = *value
-		}
-	}
-	for range 2 * (len(s.older.Variables) + len(s.older.Groups) + 1) {
-		result := s.older.Check(s.process, Environment{Values: env})
-		if !result.Failed() {
-			return env, true
-		}
-		changed := false
-		for _, f := range result.Findings {
-			if !f.Warning() && s.repair(f, env, fixed) {
-				changed = true
-				break
-			}
-		}
-		if !changed {
-			return nil, false
-		}
-	}
-	return nil, false
-}
-
-// repair changes one variable that is not fixed, so that a finding goes away.
-func (s search) repair(f Finding, env map[string]string, fixed assignment) bool {
-	free := func(name string) bool { _, is := fixed[name]; return !is }
-	names := strings.Split(f.Name, ", ")
-	if f.Kind == "group" && strings.HasSuffix(f.What, "set") && strings.Contains(f.What, " are ") {
-		for _, name := range names {
-			if _, set := env[name]; set && free(name) {
-				delete(env, name)
-				return true
-			}
-		}
-		return false
-	}
-	if f.Kind == "rule" {
-		return s.repairRule(names, env, free)
-	}
-	for _, name := range s.withOlderNames(names) {
-		good := s.good(name)
-		if value, set := env[name]; free(name) && good != nil && (!set || value != *good) {
-			env[name] = *good
-			return true
-		}
-	}
-	// What makes it required, or one of those that are set, may be left out.
-	for _, name := range s.related(names) {
-		if _, set := env[name]; set && free(name) {
-			delete(env, name)
-			return true
-		}
-	}
-	return false
-}
-
-// withOlderNames adds the names under which the older contract accepts variables, too.
-func (s search) withOlderNames(names []string) []string {
-	list := slices.Clone(names)
-	for _, name := range names {
-		if v := s.older.Variable(name); v != nil {
-			list = append(list, v.RenamedFrom...)
-		}
-	}
-	return list
-}
-
-func (s search) repairRule(names []string, env map[string]string, free func(string) bool) bool {
-	for _, name := range names {
-		if !free(name) {
-			continue
-		}
-		before := env[name]
-		for _, value := range s.candidates(name) {
-			env[name] = value
-			if !s.older.Check(s.process, Environment{Values: env}).Failed() {
-				return true
-			}
-		}
-		env[name] = before
-	}
-	return false
-}
-
-// related are the variables on which a condition of one of the names depends, and the members of their groups.
-func (s search) related(names []string) []string {
-	var list []string
-	for _, name := range names {
-		if v := s.older.Variable(name); v != nil {
-			for _, text := range v.RequiredIf {
-				list = append(list, ParseCondition(text).Name)
-			}
-		}
-	}
-	for _, g := range s.older.Groups {
-		if slices.ContainsFunc(g.Names, func(name string) bool { return slices.Contains(names, name) }) {
-			list = append(list, g.Names...)
-		}
-	}
-	return list
-}
-
 // good is a value that both contracts accept, else one that the older one accepts; nil where there is none.
 func (s search) good(name string) *string {
 	older, newer := s.older.declaring(name), s.newer.declaring(name)
 	var accepted *string
-	for _, value := range s.candidates(name) {
+	for _, value := range s.values[name] {
 		if older != nil && !older.Accepts(value) {
 			continue
 		}
@@ -290,6 +186,14 @@ func (s search) good(name string) *string {
 		}
 	}
 	return accepted
+}
+
+// any is a good value, else one that a process may have that the variable does not concern.
+func (s search) any(name string) *string {
+	if good := s.good(name); good != nil {
+		return good
+	}
+	return &s.values[name][0]
 }
 
 // declaring gives what a contract declares of a name, which may be an older one.

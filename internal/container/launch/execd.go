@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -45,7 +46,7 @@ func ExecD(out io.Writer, environ []string, stderr io.Writer) int {
 			_, _ = fmt.Fprintf(stderr, "gantry: %s is not set for this command: its value is not UTF-8\n", problem.Visible(name))
 			continue
 		}
-		fmt.Fprintf(&text, "%s = %s\n", name, basicString(set[name]))
+		fmt.Fprintf(&text, "%s = %s\n", name, contract.QuoteTOML(set[name]))
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
 		return fail(stderr, notExecutable, fmt.Errorf("pass variables to the launcher: %w", err))
@@ -58,23 +59,4 @@ func isProcess(launcher int) bool {
 	words, err := os.ReadFile("/proc/" + strconv.Itoa(launcher) + "/cmdline")
 	name, _, _ := strings.Cut(string(words), "\x00")
 	return err == nil && filepath.Base(name) != "launcher"
-}
-
-// basicString writes a string of TOML: https://toml.io/en/v1.0.0#string.
-func basicString(text string) string {
-	var out strings.Builder
-	out.WriteByte('"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&out, `\u%04X`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	out.WriteByte('"')
-	return out.String()
 }

@@ -54,13 +54,13 @@ func Draft(variables []contract.Variable, where map[string]string) string {
 			{"description", v.Description}, {"type", v.Type}, {"phase", v.Phase}, {"pattern", v.Pattern}, {"example", v.Example},
 		} {
 			if line.value != "" {
-				fmt.Fprintf(&out, "%s = %s\n", line.key, quoteTOML(line.value))
+				fmt.Fprintf(&out, "%s = %s\n", line.key, contract.QuoteTOML(line.value))
 			}
 		}
 		if len(v.Values) > 0 {
 			quoted := make([]string, 0, len(v.Values))
 			for _, value := range v.Values {
-				quoted = append(quoted, quoteTOML(value))
+				quoted = append(quoted, contract.QuoteTOML(value))
 			}
 			fmt.Fprintf(&out, "values = [%s]\n", strings.Join(quoted, ", "))
 		}
@@ -76,7 +76,7 @@ func Draft(variables []contract.Variable, where map[string]string) string {
 			out.WriteString("secret = true\n")
 		}
 		if v.Default != nil {
-			fmt.Fprintf(&out, "default = %s\n", quoteTOML(*v.Default))
+			fmt.Fprintf(&out, "default = %s\n", contract.QuoteTOML(*v.Default))
 		} else if !v.Required {
 			out.WriteString("required = false\n")
 		}
@@ -90,27 +90,4 @@ func asFloat(n *int) *float64 {
 	}
 	f := float64(*n)
 	return &f
-}
-
-// quoteTOML writes a basic string: https://toml.io/en/v1.0.0#string. Go's \x and \a are none of its escapes.
-func quoteTOML(text string) string {
-	var out strings.Builder
-	out.WriteByte('"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case r == '\n':
-			out.WriteString(`\n`)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&out, `\u%04X`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	out.WriteByte('"')
-	return out.String()
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -164,4 +165,15 @@ func TestNoSecretLeaves(t *testing.T) {
 		g.Expect(out.String()).NotTo(ContainSubstring("4711"), format)
 		g.Expect(out.String()).To(ContainSubstring("MASTER_KEY"), format)
 	}
+}
+
+func TestDeployHints(t *testing.T) {
+	g := NewWithT(t)
+	dir := application(t, map[string]string{"server.js": "", "Procfile": "web: node server.js\nworker: node server.js\n", "project.toml": shop + "[dev.gantry.drain]\ntimeout = \"40s\"\n"})
+	var out bytes.Buffer
+	g.Expect(check.DeployHints(dir, 5*time.Second, nil, &out)).To(Succeed())
+	g.Expect(out.String()).To(ContainSubstring("terminationGracePeriodSeconds: 50\n"))
+	g.Expect(out.String()).To(ContainSubstring(`            - { name: DATABASE_URL, valueFrom: { secretKeyRef: { name: app, key: DATABASE_URL } } } # required; a URL` + "\n"))
+	g.Expect(out.String()).NotTo(ContainSubstring("QUEUE"), "web does not need it")
+	g.Expect(check.DeployHints(dir, -time.Second, nil, &out)).To(MatchError("a delay cannot be negative [check/delay]"))
 }

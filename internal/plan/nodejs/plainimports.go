@@ -47,7 +47,7 @@ var (
 	// unguarded are the beginnings of lines on which an import is part of no condition.
 	unguarded = lazyregexp.New(`^(?:(?:import|export)\b[^;]*|\}\s*|(?:const|let|var)\s+[\w$\s{},:]+=\s*)?$`)
 	aCommand  = lazyregexp.New(`\b(?:exec|execSync|execa|execaCommand|spawn|spawnSync|execFile|execFileSync)\s*\(\s*["'\x60]([^"'\x60\n]+)["'\x60]`)
-	// forDevelopment is what stands in front of an import that production, or the application itself, does without.
+	// forDevelopment is what a line says before an import that production, or the application itself, can do without.
 	forDevelopment = lazyregexp.New(`NODE_ENV|development|__DEV__|isDev\b|\btry\s*\{`)
 )
 

@@ -96,7 +96,9 @@ func withContract(source app.App, s settings.Settings, err error) error {
 	if wrong == nil || s.Descriptor.Values == nil {
 		return err
 	}
-	return problem.All(projecttoml.File, slices.Concat(problem.As(err).Each(), problem.As(wrong).Each()))
+	all := slices.Concat(problem.As(err).Each(), problem.As(wrong).Each())
+	slices.SortStableFunc(all, func(a, b *problem.Problem) int { return a.Where.Line - b.Where.Line })
+	return problem.All(projecttoml.File, all)
 }
 
 func notRecognized(source app.App, languages []Language) error {

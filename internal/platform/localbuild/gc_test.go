@@ -40,7 +40,7 @@ func TestGC(t *testing.T) {
 	damaged := put(g, filepath.Join(home, "apps/used-1/image"), "damaged")
 	_, err = blobsOf(filepath.Join(home, "apps/used-1/image")).heal()
 	g.Expect(err).NotTo(HaveOccurred())
-	// The clock of a file system can hide a change; --verify reads the file all the same.
+	// The clock of a file system can hide a change; --verify reads the file nevertheless.
 	info, err := os.Stat(damaged)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(os.WriteFile(damaged, []byte("DAMAGED"), 0o644)).To(Succeed())
