@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -234,4 +236,60 @@ func TestBetrayedBuild(t *testing.T) {
 		p.build()
 		p.Expect(p.last.Digest).To(Equal(clean.last.Digest))
 	}
+}
+
+// kills is how often a build is killed: more with GANTRY_TEST_KILLS.
+func kills(t *testing.T) int {
+	if text := os.Getenv("GANTRY_TEST_KILLS"); text != "" {
+		n, err := strconv.Atoi(text)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		return n
+	}
+	return 3
+}
+
+// Killed at any moment, the platform or the lifecycle alone, a build leaves nothing that the next one takes over: that makes the image of a clean
+// build.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"package.json": `{"name": "shop", "scripts": {"start": "node server.js", "build": "mkdir -p out && cp server.js out/made"}, "dependencies": {"is-number": "7.0.0", "fastify": "5.2.1"}}`,
+		"server.js":    "require('is-number')",
+	}
+	p := newProject(t, files)
+	p.lock()
+	start := time.Now()
+	out, err := p.cli(t.Context(), "").CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	cold := time.Since(start)
+	clean := digestLine.FindSubmatch(out)
+	p.Expect(clean).NotTo(BeNil(), string(out))
+
+	outcomes := map[string]int{}
+	r := rand.New(rand.NewPCG(uint64(start.UnixNano()), 0))
+	for n := range kills(t) {
+		if n%2 == 0 {
+			// Every other time nothing is kept, so that a first build is killed, too.
+			p.cache = t.TempDir()
+		}
+		moment := time.Duration(r.Int64N(int64(cold)))
+		cmd := p.cli(t.Context(), "")
+		p.Expect(cmd.Start()).To(Succeed())
+		time.Sleep(moment)
+		what := "platform"
+		if n%3 == 2 {
+			what = "lifecycle"
+			_ = exec.Command("pkill", "-KILL", "-P", strconv.Itoa(cmd.Process.Pid)).Run()
+		} else {
+			_ = cmd.Process.Kill()
+		}
+		killed := cmd.Wait() != nil
+		out, err := p.cli(t.Context(), "").CombinedOutput()
+		p.Expect(err).NotTo(HaveOccurred(), "killed after %s: %s", moment, out)
+		digest := digestLine.FindSubmatch(out)
+		p.Expect(digest).NotTo(BeNil(), string(out))
+		p.Expect(string(digest[1])).To(Equal(string(clean[1])), "killed after %s (%s)", moment, what)
+		outcomes[fmt.Sprintf("%s killed %v", what, killed)]++
+	}
+	t.Logf("first build %s; %v, each followed by the clean image", cold.Round(100*time.Millisecond), outcomes)
 }

@@ -42,12 +42,13 @@ if (!parentPort) {
     })
     // A listener for "upgrade" would change what the server does with such requests: those of the application are watched instead.
     const emit = server.emit
-    server.emit = function (name, request, socket, ...rest) {
+    server.emit = function (name, ...rest) {
+      const [request, socket] = rest
       if (name === 'upgrade' && String(request.headers.upgrade).toLowerCase() === 'websocket' && server.listenerCount('upgrade') > 0) {
         webSockets.add(socket)
         socket.once('close', () => webSockets.delete(socket))
       }
-      return emit.call(this, name, request, socket, ...rest)
+      return emit.call(this, name, ...rest)
     }
   }
 

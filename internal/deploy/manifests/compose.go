@@ -164,13 +164,11 @@ func (c composed) addEnvFile(w *Workload, entry any) error {
 		maps.Copy(w.Values, DockerEnvFile(named.Text, text, nil).Values)
 		return nil
 	}
-	values, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := c.shell[name]; return value, ok })
+	values, err := dotenvValues(text, func(name string) (string, bool) { value, ok := c.shell[name]; return value, ok })
 	if err != nil {
 		return badEnvFile(named.Text, text, err)
 	}
-	for name, value := range values {
-		w.Values[name] = Value{Text: value}
-	}
+	maps.Copy(w.Values, values)
 	return nil
 }
 

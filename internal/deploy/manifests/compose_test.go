@@ -105,10 +105,14 @@ func TestEnvFiles(t *testing.T) {
 	g.Expect(tell(check(contract.Contract{}, w))).To(Equal([]string{"refused line 7: is not understood: a value of several lines begins there, without quotes"}))
 
 	w = manifests.DockerEnvFile("production.env", []byte("A=\"x\"\n # c\n#B=1\nC\nD\nmy canary=1\nE= y \n"), func(name string) (string, bool) { return "given", name == "C" })
-	g.Expect(w.Values).To(Equal(map[string]manifests.Value{"A": {Text: `"x"`}, "C": {Text: "given"}, "E": {Text: " y "}}))
+	g.Expect(w.Values).To(Equal(map[string]manifests.Value{"A": {Text: `"x"`}, "C": {Text: "given", Secret: true}, "E": {Text: " y "}}))
 	g.Expect(tell(check(contract.Contract{}, w))).To(Equal([]string{"refused line 6: is not understood: docker run does not accept white space in a name, or none"}))
 	found := check(contract.Contract{Variables: []contract.Variable{{Name: "A", Values: []string{"x"}}}}, w)
 	g.Expect(tell(found)).To(ContainElement(`malformed A: is "\"x\""; expected is one of x`), "docker keeps the quotes, and the container refuses")
+
+	w, err = manifests.EnvFile("production.env", []byte("MODE=<${PW}>\nA=${B:-x}\n"), func(name string) (string, bool) { return "canary", name == "PW" })
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(w.Values).To(Equal(map[string]manifests.Value{"MODE": {Text: "<canary>", Secret: true}, "A": {Text: "x"}}))
 
 	for broken, line := range map[string]string{"A=1\nB='canary\n": "2", "A=1\nthis is canary\n": "2", "canary!=1\n": "1"} {
 		_, err := manifests.EnvFile("production.env", []byte(broken), nil)

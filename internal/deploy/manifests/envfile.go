@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -22,11 +23,32 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func EnvFile(file string, text []byte, lookup func(string) (string, bool)) (Workload, error) {
 	text, broken := withoutKeys(file, text)
 	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
-	values, err := dotenv.UnmarshalBytesWithLookup(text, lookup)
+	values, err := dotenvValues(text, lookup)
 	if err != nil {
 		return w, badEnvFile(file, text, err)
 	}
 	return w.with(values, text), nil
+}
+
+// dotenvValues reads variables as dotenv does. What is made of the shell's own variables is not to be shown.
+func dotenvValues(text []byte, lookup func(string) (string, bool)) (map[string]Value, error) {
+	var given []string
+	if lookup == nil {
+		lookup = func(string) (string, bool) { return "", false }
+	}
+	plain, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) {
+		value, set := lookup(name)
+		if value != "" {
+			given = append(given, value)
+		}
+		return value, set
+	})
+	values := map[string]Value{}
+	for name, value := range plain {
+		secret := slices.ContainsFunc(given, func(part string) bool { return strings.Contains(value, part) })
+		values[name] = Value{Text: value, Secret: secret}
+	}
+	return values, err
 }
 
 // DockerEnvFile reads a file of variables as docker run --env-file does: all behind the first = is the value, quotes included; a name alone
@@ -34,7 +56,7 @@ func EnvFile(file string, text []byte, lookup func(string) (string, bool)) (Work
 func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool)) Workload {
 	text, broken := withoutKeys(file, text)
 	w := Workload{Name: filepath.Base(file), Where: file, Values: map[string]Value{}, Refused: broken}
-	values, n := map[string]string{}, 0
+	values, n := map[string]Value{}, 0
 	for line := range strings.Lines(string(text)) {
 		n++
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
@@ -46,10 +68,10 @@ func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool))
 		case strings.ContainsAny(name, " \t") || name == "":
 			w.Refused = append(w.Refused, notUnderstood(file, n, "docker run does not accept white space in a name, or none"))
 		case set:
-			values[name] = value
+			values[name] = Value{Text: value}
 		case lookup != nil:
 			if given, there := lookup(name); there {
-				values[name] = given
+				values[name] = Value{Text: given, Secret: true}
 			}
 		}
 	}
@@ -57,10 +79,10 @@ func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool))
 }
 
 // with adds variables; what is no name of one is told of by its line.
-func (w Workload) with(values map[string]string, text []byte) Workload {
+func (w Workload) with(values map[string]Value, text []byte) Workload {
 	for name, value := range values {
 		if len(name) <= longestName && envName.MatchString(name) {
-			w.Values[name] = Value{Text: value}
+			w.Values[name] = value
 			continue
 		}
 		n := 0
