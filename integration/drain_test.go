@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -204,7 +205,10 @@ func TestRunWaitsForTheDrain(t *testing.T) {
 			port := listener.Addr().(*net.TCPAddr).Port
 			g.Expect(listener.Close()).To(Succeed())
 			var out bytes.Buffer
-			cmd := exec.Command(tool, "run", p.last.Layout, "-e", fmt.Sprintf("PORT=%d", port))
+			// Where the tests run under nohup, the program would be told to go on at SIGHUP.
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "env", "--default-signal=HUP", tool, "run", p.last.Layout, "-e", fmt.Sprintf("PORT=%d", port))
 			cmd.Stdout, cmd.Stderr = &out, &out
 			g.Expect(cmd.Start()).To(Succeed())
 			g.Eventually(func() error {

@@ -37,9 +37,11 @@ type Collector struct {
 	Log io.Writer
 
 	redactor func() redact.Redactor
-	lock     sync.Mutex
-	latest   []Record
-	kills    int
+	// collecting is held while files are taken and read.
+	collecting sync.Mutex
+	lock       sync.Mutex
+	latest     []Record
+	kills      int
 }
 
 // settle is how long a runtime may take to finish writing: into its report, and into the log.
@@ -92,6 +94,9 @@ func (c *Collector) Collect() {
 	if c.Reports == "" {
 		return
 	}
+	// Who comes second waits for the first, and then finds what that has made of the files.
+	c.collecting.Lock()
+	defer c.collecting.Unlock()
 	entries, _ := os.ReadDir(c.Reports)
 	// What a process says of its own end comes before what its parent knows.
 	slices.SortStableFunc(entries, func(a, b os.DirEntry) int {
@@ -123,8 +128,8 @@ func (c *Collector) Collect() {
 	}
 }
 
-// claim takes a file out of the folder, for two goroutines may come upon it, and gives what it holds. It gives nothing when
-// another one has taken it, or when its process is still writing.
+// claim takes a file out of the folder, where its process can no longer change it, and gives what it holds. It gives nothing when the
+// file is gone, or when its process is still writing.
 func (c *Collector) claim(name string, pid int) ([]byte, error) {
 	file := filepath.Join(c.Reports, name)
 	taken := filepath.Join(c.Reports, ".taken-"+name)
