@@ -293,3 +293,46 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	t.Logf("first build %s; %v, each followed by the clean image", cold.Round(100*time.Millisecond), outcomes)
 }
+
+// Another user, without root and with a home of its own, makes the same image.
+func TestTheImageDoesNotShowWhoBuiltIt(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("not built by two users: only root can build as another one")
+	}
+	p := newProject(t, map[string]string{
+		"package.json": `{"name": "shop", "scripts": {"start": "node server.js", "build": "mkdir -p out && echo made > out/made"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    "require('is-number')",
+	})
+	p.lock()
+	out, err := p.cli(t.Context(), "").CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	first := digestLine.FindSubmatch(out)
+	p.Expect(first).NotTo(BeNil(), string(out))
+
+	// Folders of a test's own cannot be entered by others.
+	home, err := os.MkdirTemp("", "another-user-")
+	p.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	// The run image is made with root's rights, or with newuidmap: here it is given.
+	for name, source := range map[string]string{"app": p.dir, "run-images": filepath.Join(homeFolder(), "run-images")} {
+		p.Expect(os.CopyFS(filepath.Join(home, name), os.DirFS(source))).To(Succeed())
+	}
+	out, err = exec.Command("chown", "-R", "4711:4711", home).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	tool, err := filepath.Abs("../build/localbuild")
+	p.Expect(err).NotTo(HaveOccurred())
+	other := []string{"--reuid", "4711", "--regid", "4711", "--clear-groups"}
+	if exec.Command("setpriv", append(other, "test", "-x", tool)...).Run() != nil {
+		t.Skip("not built by two users: the checkout can be read by its owner alone")
+	}
+	arguments := append(other, "env", "HOME=" + home, tool, filepath.Join(home, "app"), "--home", home, "--cache", filepath.Join(home, "cache"))
+	for name, value := range p.options().Env {
+		arguments = append(arguments, "--env", name+"="+value)
+	}
+	out, err = exec.Command("setpriv", arguments...).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	second := digestLine.FindSubmatch(out)
+	p.Expect(second).NotTo(BeNil(), string(out))
+	p.Expect(string(second[1])).To(Equal(string(first[1])))
+}
