@@ -326,7 +326,7 @@ func TestTheImageDoesNotShowWhoBuiltIt(t *testing.T) {
 	if exec.Command("setpriv", append(other, "test", "-x", tool)...).Run() != nil {
 		t.Skip("not built by two users: the checkout can be read by its owner alone")
 	}
-	arguments := append(other, "env", "HOME=" + home, tool, filepath.Join(home, "app"), "--home", home, "--cache", filepath.Join(home, "cache"))
+	arguments := append(other, "env", "HOME="+home, tool, filepath.Join(home, "app"), "--home", home, "--cache", filepath.Join(home, "cache"))
 	for name, value := range p.options().Env {
 		arguments = append(arguments, "--env", name+"="+value)
 	}
