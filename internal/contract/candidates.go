@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,7 +9,7 @@ import (
 
 // samples are values of each type, and of none.
 var samples = []string{
-	"text", "1", "0", "-1", "1.5", "true", "false", "yes", "on", "no", "maybe", "8080", "https://example.com/", "x://y", "a@example.com", "30s", "1s", "1h", "512Mi", "1k", "10mb", "{}", "[1]", "/tmp", "a,b", "NaN", "x y", "2024",
+	"text", "1", "0", "-1", "1.5", "true", "TRUE", "False", "false", "off", "ON", "yes", "on", "no", "maybe", "8080", "https://example.com/", "x://y", "a@example.com", "30s", "1s", "1h", "512Mi", "1k", "10mb", "{}", "[1]", "/tmp", "a,b", "a,,b", ",", "NaN", "x y", "2024",
 }
 
 // candidates are the values to try of all variables that one of the contracts names.
@@ -52,7 +53,16 @@ func candidatesOf(name string, older, newer Contract) []string {
 	list = append(list, samples...)
 	if len(of) > 0 {
 		last := of[len(of)-1]
-		found, _ := witnesses(of[0].Pattern, last.Pattern, lengths(of))
+		wanted := lengths(of)
+		if of[0].Pattern != "" && (of[0].Min != nil || of[0].Max != nil || last.Min != nil || last.Max != nil) {
+			// Longer numbers are greater.
+			for n := range 20 {
+				wanted = append(wanted, n)
+			}
+			slices.Sort(wanted)
+			wanted = slices.Compact(wanted)
+		}
+		found, _ := witnesses(of[0].allowed(), last.allowed(), typePatterns[of[0].Type], wanted)
 		list = append(list, found...)
 	}
 	list = append(list, ofLengths(of)...)
@@ -62,6 +72,24 @@ func candidatesOf(name string, older, newer Contract) []string {
 		}
 	}
 	return unique(list)
+}
+
+// typePatterns are texts of each type, for the search for values that fit a pattern, too.
+var typePatterns = map[string]string{
+	"int": `[+-]?[0-9]{1,18}`, "float": `[+-]?[0-9]{1,9}(\.[0-9]{1,3})?`, "port": `[0-9]{1,5}`, "bool": `[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|1|0|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]`,
+	"email": `[a-z0-9.]+@[a-z0-9]+(\.[a-z]+)+`, "duration": `([0-9]{1,6}(ms|s|m|h|d|w))+`, "size": `[0-9]{1,9}([kKmMgG]i?)?[bB]?`,
+}
+
+// allowed is a pattern for the texts that the pattern, or the values, of a variable allow; empty for all.
+func (v Variable) allowed() string {
+	if len(v.Values) == 0 || v.Type == "list" {
+		return v.Pattern
+	}
+	quoted := make([]string, 0, len(v.Values))
+	for _, value := range v.Values {
+		quoted = append(quoted, regexp.QuoteMeta(value))
+	}
+	return strings.Join(quoted, "|")
 }
 
 func unique(list []string) []string {

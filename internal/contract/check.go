@@ -150,7 +150,12 @@ func (j judge) wanted(v Variable) string {
 	}
 	for _, text := range v.RequiredIf {
 		condition := ParseCondition(text)
-		if value, set := j.get(condition.Name); condition.holds(value, set) {
+		on := j.whole.Variable(condition.Name)
+		if value, set := j.get(condition.Name); condition.holds(on, value, set) {
+			if on != nil && on.Secret && condition.Compared {
+				// What the rule compares with is its value.
+				return ", and it is required by the value of " + condition.Name
+			}
 			return ", and it is required while " + condition.String()
 		}
 	}
@@ -227,6 +232,9 @@ func (j judge) rule(r Rule) []Finding {
 }
 
 func (r Rule) holds(left Variable, a string, right Variable, b string) bool {
+	if left.Type == "bool" && (r.Operator == "==" || r.Operator == "!=") {
+		return left.same(a, b) == (r.Operator == "==")
+	}
 	order := strings.Compare(a, b)
 	x, y := left.number(a), right.number(b)
 	if x != nil && y != nil {

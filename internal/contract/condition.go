@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -50,12 +51,29 @@ func ParseCondition(text string) Condition {
 	return c
 }
 
-// holds reports whether it is true of a variable's value.
-func (c Condition) holds(value string, set bool) bool {
+// holds reports whether it is true of a variable's value. v is the variable, nil where it is not declared.
+func (c Condition) holds(v *Variable, value string, set bool) bool {
 	if c.Compared {
-		return (set && value == c.Value) != c.Not
+		return (set && v.same(value, c.Value)) != c.Not
 	}
 	return set != c.Not
+}
+
+// same reports whether two values of a variable mean the same: of numbers, and of true and false in all their forms.
+func (v *Variable) same(a, b string) bool {
+	if v == nil || a == b {
+		return a == b
+	}
+	if v.Type == "bool" {
+		x, y := isTrue(a), isTrue(b)
+		return x == y && v.Accepts(a) && v.Accepts(b)
+	}
+	x, y := v.number(a), v.number(b)
+	return x != nil && y != nil && *x == *y
+}
+
+func isTrue(text string) bool {
+	return slices.Contains([]string{"true", "1", "yes", "on"}, strings.ToLower(text))
 }
 
 // String is the condition for people: "MODE is paid".

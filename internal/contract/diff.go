@@ -1,7 +1,7 @@
 package contract
 
 import (
-	"bytes"
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -116,8 +116,10 @@ func told(older, newer Contract, breaking []Change) []Change {
 			list = append(list, Change{Name: v.Name, Kind: "optional", Expected: "the new name; the old one is still accepted"})
 		case before == nil:
 			list = append(list, Change{Name: v.Name, Kind: "optional", Expected: v.Expected()})
-		case v.Schema != nil && !bytes.Equal(v.Schema, before.Schema), v.Pattern != before.Pattern && !comparable(before.Pattern, v.Pattern):
-			list = append(list, Change{Name: v.Name, Kind: "undecided", Expected: v.Expected()})
+		default:
+			if why := undecided(*before, v, older, newer); why != "" {
+				list = append(list, Change{Name: v.Name, Kind: "undecided", What: why, Expected: v.Expected()})
+			}
 		}
 	}
 	for _, v := range older.Variables {
@@ -128,4 +130,53 @@ func told(older, newer Contract, breaking []Change) []Change {
 		}
 	}
 	return list
+}
+
+// undecided says why it cannot be told whether a variable's rules have become stricter: what they are about is not in the contract.
+func undecided(before, v Variable, older, newer Contract) string {
+	switch {
+	case v.Schema != nil && !reflect.DeepEqual(rules(v.Schema), rules(before.Schema)):
+		return "its schema has changed, and whether it allows less cannot be told"
+	case v.Pattern != before.Pattern && !comparable(before.allowed(), v.allowed()):
+		return "its pattern has changed, and whether it allows less cannot be told"
+	case before.Binding != "" && v.Binding != before.Binding:
+		return "it is no longer read from the service binding " + before.Binding
+	case v.MustExist && !before.MustExist:
+		return "what it names must be there when the process starts"
+	case newer.Variable(v.Name+"_FILE") != nil && older.Variable(v.Name+"_FILE") == nil:
+		return v.Name + "_FILE is a variable of its own now, and no longer leads to a file"
+	}
+	return ""
+}
+
+// annotations are keywords of JSON Schema that allow and forbid nothing: https://json-schema.org/draft/2020-12/json-schema-validation#section-9.
+var annotations = []string{"title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly"}
+
+// rules is a schema without what allows and forbids nothing.
+func rules(schema json.RawMessage) any {
+	var document any
+	if json.Unmarshal(schema, &document) != nil {
+		return string(schema)
+	}
+	var strip func(value any)
+	strip = func(value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for _, name := range annotations {
+				// A property may have that name: its value is a schema, and no text.
+				if _, schema := value[name].(map[string]any); !schema || name == "default" {
+					delete(value, name)
+				}
+			}
+			for _, inner := range value {
+				strip(inner)
+			}
+		case []any:
+			for _, inner := range value {
+				strip(inner)
+			}
+		}
+	}
+	strip(document)
+	return document
 }

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -84,7 +85,23 @@ func TestDiff(t *testing.T) {
 		"a new comparison": {older: declared(contract.Variable{Name: "MIN", Type: "int"}, contract.Variable{Name: "MAX", Type: "int"}),
 			newer: contract.Contract{Variables: []contract.Variable{{Name: "MIN", Type: "int"}, {Name: "MAX", Type: "int"}}, Rules: []contract.Rule{{Left: "MIN", Operator: "<=", Right: "MAX"}}},
 			want:  []string{"together MIN, MAX: MAX=0, MIN=1"}},
-		"a schema": {older: one(contract.Variable{Name: "S", Type: "json"}), newer: one(contract.Variable{Name: "S", Type: "json", Schema: []byte(`{"type":"object"}`)}), want: []string{"stricter S: S=1"}},
+		"a typed name that the old one still leads to": {older: one(contract.Variable{Name: "PG_URL", Type: "url", Required: true}), newer: one(contract.Variable{Name: "DATABASE_URL", Type: "url", Required: true, RenamedFrom: []string{"PG_URL"}}),
+			want: []string{"optional DATABASE_URL"}},
+		"a new typed variable":     {newer: one(contract.Variable{Name: "A", Type: "int"}), want: []string{"optional A"}},
+		"a pattern becomes values": {older: one(contract.Variable{Name: "A", Pattern: "a|b|c"}), newer: one(contract.Variable{Name: "A", Values: []string{"a", "b"}}), want: []string{"stricter A: A=c"}},
+		"a long text":              {older: one(contract.Variable{Name: "A", MaxLength: length(300)}), newer: one(contract.Variable{Name: "A", MaxLength: length(250)}), want: []string{"stricter A: A=" + strings.Repeat("1", 251)}},
+		"a pattern of an e-mail":   {older: one(contract.Variable{Name: "A", Type: "email", Pattern: `.*@(corp|acme)\.com`}), newer: one(contract.Variable{Name: "A", Type: "email", Pattern: `.*@corp\.com`}), want: []string{"stricter A: A=.@acme.com"}},
+		"a bound of a pattern":     {older: one(contract.Variable{Name: "A", Type: "size", Pattern: "[0-9]+Mi", Max: number(100 << 20)}), newer: one(contract.Variable{Name: "A", Type: "size", Pattern: "[0-9]+Mi", Max: number(50 << 20)}), want: []string{"stricter A: A=99Mi"}},
+		"a text becomes a list":    {older: one(contract.Variable{Name: "A"}), newer: one(contract.Variable{Name: "A", Type: "list"}), want: []string{"stricter A: A=a,,b"}},
+		"true in capitals":         {older: one(contract.Variable{Name: "A", Type: "bool"}), newer: one(contract.Variable{Name: "A", Values: []string{"true", "false", "1", "0", "yes", "no", "on", "off"}}), want: []string{"stricter A: A=TRUE"}},
+		"a default in a rule": {older: contract.Contract{Variables: []contract.Variable{{Name: "MIN", Type: "int", Default: text("2")}, {Name: "MAX", Type: "int", Default: text("10")}}, Rules: []contract.Rule{{Left: "MIN", Operator: "<=", Right: "MAX"}}},
+			newer: contract.Contract{Variables: []contract.Variable{{Name: "MIN", Type: "int", Default: text("5")}, {Name: "MAX", Type: "int", Default: text("10")}}, Rules: []contract.Rule{{Left: "MIN", Operator: "<=", Right: "MAX"}}},
+			want:  []string{"together MIN, MAX: MAX=2, without MIN"}},
+		"a binding":        {older: one(contract.Variable{Name: "A", Binding: "x/y"}), newer: one(contract.Variable{Name: "A"}), want: []string{"undecided A"}},
+		"a path":           {older: one(contract.Variable{Name: "A", Type: "path"}), newer: one(contract.Variable{Name: "A", Type: "path", MustExist: true}), want: []string{"undecided A"}},
+		"a secret":         {older: one(contract.Variable{Name: "A", Secret: true, Example: "canary"}), newer: one(contract.Variable{Name: "A", Secret: true, Type: "int"}), want: []string{"stricter A: A=…"}},
+		"a schema's words": {older: one(contract.Variable{Name: "S", Type: "json", Schema: []byte(`{"type":"object","description":"a"}`)}), newer: one(contract.Variable{Name: "S", Type: "json", Schema: []byte(`{"description":"b","type":"object"}`)})},
+		"a schema":         {older: one(contract.Variable{Name: "S", Type: "json"}), newer: one(contract.Variable{Name: "S", Type: "json", Schema: []byte(`{"type":"object"}`)}), want: []string{"stricter S: S=1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -207,6 +224,10 @@ func TestDiffIsTheLaunchersVerdict(t *testing.T) {
 		}
 		for range 200 {
 			env := contract.Environment{Values: randomEnvironment(r)}
+			// A deployment of the old image sets what that declares.
+			maps.DeleteFunc(env.Values, func(name, _ string) bool {
+				return !slices.ContainsFunc(older.Variables, func(v contract.Variable) bool { return v.Name == name || slices.Contains(v.RenamedFrom, name) })
+			})
 			for _, process := range []string{"web", "worker", "other"} {
 				if older.Check(process, env).Failed() {
 					continue

@@ -2,65 +2,75 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"regexp/syntax"
 	"slices"
-	"strings"
 	"unicode"
 )
 
 // Two patterns are compared as what they are, sets of texts: both are followed at once, character by character.
 
-// Bounds of the search: the characters of a text, the states of each length, the texts that are given.
+// Bounds of the search: the characters of a text that is tried, and of one that patterns are followed along; the states of each length; the
+// texts that are given.
 const (
-	longest       = 200
-	mostStates    = 200
-	mostWitnesses = 400
+	longest         = 5000
+	longestFollowed = 300
+	mostStates      = 200
+	mostWitnesses   = 400
 )
 
-// witnesses gives texts that the first pattern accepts, of all ways in which both go on, and of the lengths that are asked for; decided
-// is false where one of the patterns looks at more than the next character, or the search was cut off. An empty pattern accepts all.
-func witnesses(older, newer string, wanted []int) (texts []string, decided bool) {
+// witnesses gives texts that the first pattern and that of the type accept, of all ways in which the three go on, and of the lengths that
+// are asked for: of each the first and the last by the alphabet. decided is false where one of the patterns looks at more than the next
+// character, or the search was cut off. An empty pattern accepts all.
+func witnesses(older, newer, ofType string, wanted []int) (texts []string, decided bool) {
 	a, okA := compilePattern(older)
 	b, okB := compilePattern(newer)
-	if !okA || !okB {
+	c, okC := compilePattern(ofType)
+	if !okA || !okB || !okC {
 		return nil, false
 	}
 	if a == nil && b == nil {
 		return nil, true
 	}
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(n int) bool { return n > longestFollowed })
 	end := 40
 	if len(wanted) > 0 {
 		end = max(end, wanted[len(wanted)-1])
 	}
 	decided = true
 	seen := map[string]bool{}
-	level := []reached{{a: a.start(), b: b.start()}}
+	level := []reached{{a: a.start(), b: b.start(), c: c.start()}}
 	for n := 0; n <= end && len(level) > 0; n++ {
 		next := map[string]reached{}
 		for _, r := range level {
-			if a.accepts(r.a) && (!seen[r.key()] || slices.Contains(wanted, n)) && len(texts) < mostWitnesses {
-				texts = append(texts, r.text)
+			if a.accepts(r.a) && c.accepts(r.c) && (!seen[r.key()] || slices.Contains(wanted, n)) && len(texts) < mostWitnesses {
+				texts = append(texts, r.first, r.last)
 			}
 			seen[r.key()] = true
-			for _, c := range representatives(a, r.a, b, r.b) {
-				step := reached{text: r.text + string(c), a: a.step(r.a, c), b: b.step(r.b, c)}
-				if a != nil && len(step.a.pcs) == 0 {
+			for _, char := range representatives(a, r.a, b, r.b, c, r.c) {
+				step := reached{first: r.first + string(char), last: r.last + string(char), a: a.step(r.a, char), b: b.step(r.b, char), c: c.step(r.c, char)}
+				if a != nil && len(step.a.pcs) == 0 || c != nil && len(step.c.pcs) == 0 {
 					continue
 				}
-				if _, there := next[step.key()]; !there && (len(wanted) > 0 || !seen[step.key()]) {
+				key := step.key()
+				if known, there := next[key]; there {
+					known.first, known.last = min(known.first, step.first), max(known.last, step.last)
+					next[key] = known
+					continue
+				}
+				if len(wanted) > 0 || !seen[key] {
 					if len(next) >= mostStates {
 						decided = false
 						continue
 					}
-					next[step.key()] = step
+					next[key] = step
 				}
 			}
 		}
 		level = level[:0]
-		for _, r := range next {
-			level = append(level, r)
+		for _, key := range slices.Sorted(maps.Keys(next)) {
+			level = append(level, next[key])
 		}
-		slices.SortFunc(level, func(x, y reached) int { return strings.Compare(x.text, y.text) })
 	}
 	// Without lengths, the search ends when nothing new is reached.
 	return texts, decided && (len(wanted) > 0 || len(level) == 0)
@@ -68,17 +78,17 @@ func witnesses(older, newer string, wanted []int) (texts []string, decided bool)
 
 // comparable reports whether two patterns can be compared.
 func comparable(older, newer string) bool {
-	_, decided := witnesses(older, newer, nil)
+	_, decided := witnesses(older, newer, "", nil)
 	return decided
 }
 
-// reached is a text, and where both patterns are behind it.
+// reached is where the patterns are behind some texts, of which the first and the last are kept.
 type reached struct {
-	text string
-	a, b position
+	first, last string
+	a, b, c     position
 }
 
-func (r reached) key() string { return fmt.Sprint(r.a, r.b) }
+func (r reached) key() string { return fmt.Sprint(r.a, r.b, r.c) }
 
 // position is the set of instructions at which a pattern may go on; first: nothing has been read.
 type position struct {
@@ -170,23 +180,23 @@ func (a *automaton) step(p position, c rune) position {
 }
 
 // representatives are characters of each kind that one of the patterns tells from others.
-func representatives(a *automaton, p position, b *automaton, q position) []rune {
+func representatives(a *automaton, p position, b *automaton, q position, c *automaton, r position) []rune {
 	list := []rune{'a', 'A', '0', '_', '-', ' ', '/', 'é'}
 	for _, each := range []struct {
 		*automaton
 		position
-	}{{a, p}, {b, q}} {
+	}{{a, p}, {b, q}, {c, r}} {
 		if each.automaton == nil {
 			continue
 		}
 		for _, pc := range each.closure(each.position, false) {
 			runes := each.program.Inst[pc].Rune
-			for i, c := range runes {
+			for i, char := range runes {
 				switch {
 				case len(runes) == 1 || i%2 == 0:
-					list = append(list, c, c-1, c+1)
+					list = append(list, char, char-1, char+1)
 				default:
-					list = append(list, c, c+1)
+					list = append(list, char, char+1)
 				}
 			}
 		}

@@ -27,6 +27,12 @@ func (s search) breaks() []Change {
 	var changes []Change
 	asked := s.newer.For(s.process)
 	try := func(fixed assignment) {
+		// A deployment of the old image sets what that declares.
+		for name, value := range fixed {
+			if value != nil && s.older.declaring(name) == nil {
+				return
+			}
+		}
 		env, accepted := s.complete(fixed)
 		if !accepted {
 			return
@@ -78,10 +84,15 @@ func (s search) breaks() []Change {
 
 // tryPairs tries values for the two variables of a rule, each under one of its names.
 func (s search) tryPairs(r Rule, left, right string, try func(assignment)) {
-	for _, a := range s.values[r.Left] {
-		for _, b := range s.values[r.Right] {
+	// What matters of one may lie between the values of the other; and either may be left to its default.
+	values := []*string{nil}
+	for _, value := range unique(slices.Concat(s.values[r.Left], s.values[r.Right])) {
+		values = append(values, &value)
+	}
+	for _, a := range values {
+		for _, b := range values {
 			fixed := assignment{r.Left: nil, r.Right: nil}
-			fixed[left], fixed[right] = &a, &b
+			fixed[left], fixed[right] = a, b
 			try(fixed)
 		}
 	}
@@ -218,6 +229,16 @@ func (s search) change(f Finding, env map[string]string) Change {
 	return c
 }
 
+// shown is a value as it may be printed: the example of a secret may be one.
+func (s search) shown(name, value string) string {
+	for _, c := range []Contract{s.older, s.newer} {
+		if v := c.declaring(name); v != nil && (v.Secret || SecretName(v.Name) || SecretName(name)) {
+			return "…"
+		}
+	}
+	return value
+}
+
 // example names what of an environment matters for a finding.
 func (s search) example(f Finding, env map[string]string) string {
 	names := strings.Split(f.Name, ", ")
@@ -233,7 +254,7 @@ func (s search) example(f Finding, env map[string]string) string {
 	var set, without []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if slices.Contains(matter, name) {
-			set = append(set, fmt.Sprintf("%s=%s", name, env[name]))
+			set = append(set, fmt.Sprintf("%s=%s", name, s.shown(name, env[name])))
 		}
 	}
 	for _, name := range names {

@@ -136,6 +136,9 @@ func (v Variable) Expected() string {
 	if v.Type == "list" {
 		return v.expectedList()
 	}
+	if len(v.Values) > 0 && v.Secret {
+		return "one of the values that its rule lists"
+	}
 	if len(v.Values) > 0 {
 		return "one of " + strings.Join(v.Values, ", ")
 	}
@@ -160,6 +163,8 @@ func (v Variable) expectedList() string {
 	of := v.entry()
 	text := plurals[of.Type]
 	switch {
+	case len(of.Values) > 0 && of.Secret:
+		text = "those that its rule lists"
 	case len(of.Values) > 0:
 		text = "some of " + strings.Join(of.Values, ", ")
 	case of.Expected() != nouns[of.Type]:

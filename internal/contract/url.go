@@ -26,9 +26,12 @@ var (
 const escaped = "; in a password, / ? # and @ are written %2F %3F %23 and %40"
 
 // parseURL gives the scheme of an address, and why it is none. It judges as clients do: https://url.spec.whatwg.org, as Node.js'
-// URL has it, for mongodb:// as mongodb-connection-string-url, for postgres:// as pg-connection-string, for redis:// as ioredis. Names of hosts
+// URL has it, for mongodb:// as mongodb-connection-string-url, for postgres:// as pg-connection-string. Names of hosts
 // beyond ASCII are taken as they are. The reason holds nothing of the address.
 func parseURL(text string) (scheme, why string) {
+	if !utf8.ValidString(text) {
+		return "", "it is not UTF-8"
+	}
 	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
 	scheme, rest, found := strings.Cut(text, ":")
@@ -56,7 +59,7 @@ func parseURL(text string) (scheme, why string) {
 
 // authority judges what stands behind the slashes: user information, host and port.
 func authority(scheme, rest string) string {
-	isSpecial, postgres, redis := slices.Contains(special, scheme), strings.HasPrefix(scheme, "postgres"), strings.HasPrefix(scheme, "redis")
+	isSpecial, postgres := slices.Contains(special, scheme), strings.HasPrefix(scheme, "postgres")
 	ends := "/?#"
 	if isSpecial {
 		ends += `\`
@@ -81,7 +84,7 @@ func authority(scheme, rest string) string {
 	name, port := host, ""
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
 		name, port = host[:colon], host[colon+1:]
-		if name == "" && !redis {
+		if name == "" {
 			return "it has no host"
 		}
 	}
@@ -229,7 +232,7 @@ func isDrive(text string) bool {
 }
 
 var mongodbPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^//(?:([^:@]*)(?::([^@]*))?@)?([^/?@]*)(?:.*)$`)
+	return regexp.MustCompile(`^//(?:([^:@]*)(:[^@]*)?@)?([^/?@]*)(.*)$`)
 })
 
 // mongodb judges as the driver does: several hosts, and none of the characters that must be escaped.
@@ -238,7 +241,13 @@ func mongodb(scheme, rest string) string {
 	if found == nil {
 		return "it has no host"
 	}
-	user, password, hosts := found[1], found[2], strings.Split(found[3], ",")
+	user, password, hosts := found[1], strings.TrimPrefix(found[2], ":"), strings.Split(found[3], ",")
+	if (user == "" || password == "") && (strings.HasPrefix(rest, "//@") || strings.HasPrefix(rest, "//:")) {
+		return "it has no user before its password, or its @"
+	}
+	if strings.HasPrefix(found[4], "@") {
+		return "its user or password has a character that must be escaped" + escaped
+	}
 	for _, text := range []string{user, password} {
 		plain, err := url.PathUnescape(text)
 		if strings.ContainsAny(text, ":/?#[]@") || err != nil || !utf8.ValidString(plain) {
@@ -252,8 +261,15 @@ func mongodb(scheme, rest string) string {
 		return "mongodb+srv:// has one host, and no port"
 	}
 	for _, host := range hosts {
-		if why := authority("mongodb", host); why != "" || host == "" {
-			return first(why, "one of its hosts is empty")
+		if host == "" {
+			continue
+		}
+		plain, err := url.PathUnescape(host)
+		switch why := authority("mongodb", host); {
+		case why != "":
+			return why
+		case err != nil || !utf8.ValidString(plain) || strings.HasSuffix(host, ":0"):
+			return "one of its hosts is not the name of one"
 		}
 	}
 	return ""

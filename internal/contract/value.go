@@ -70,7 +70,7 @@ func (v Variable) resolve(env Environment, c Contract) (*string, []Finding) {
 		content, err := env.ReadFile(file)
 		if err != nil {
 			return nil, []Finding{{
-				Name: v.Name, Kind: "unreadable", What: fmt.Sprintf("is to be read from %s (%s_FILE), which cannot be read: %v", file, v.Name, err),
+				Name: v.Name, Kind: "unreadable", What: fmt.Sprintf("is to be read from %s, which cannot be read: %v", v.shownFile(file), err),
 				Description: v.Description, Advice: "Check that the file is mounted, and that user 1000 may read it.",
 			}}
 		}
@@ -82,6 +82,19 @@ func (v Variable) resolve(env Environment, c Contract) (*string, []Finding) {
 		return &bound, nil
 	}
 	return v.Default, nil
+}
+
+// IsPath reports whether a text is the path of a file: what is none may be the value itself, put in the wrong place, and is not shown.
+func IsPath(text string) bool {
+	return len(text) < 256 && !strings.Contains(text, "://") && !strings.ContainsAny(text, "@\n") &&
+		(strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../"))
+}
+
+func (v Variable) shownFile(file string) string {
+	if !IsPath(file) {
+		return "the file that " + v.Name + "_FILE names"
+	}
+	return fmt.Sprintf("%s (%s_FILE)", file, v.Name)
 }
 
 // file is what NAME_FILE names. A variable of that name that is declared itself is no reference to a file.

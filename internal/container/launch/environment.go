@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -54,6 +55,9 @@ func readValue(name string) (string, error) {
 		return "", errors.New("it is larger than 128 KiB")
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFile))
+	if err == nil && bytes.IndexByte(content, 0) >= 0 {
+		return "", errors.New("it holds a NUL byte, which no variable can")
+	}
 	return string(content), plainly(err)
 }
 

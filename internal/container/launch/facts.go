@@ -63,6 +63,9 @@ func ReadImage(program string) (Image, error) {
 func (i Image) Check(types, environ []string) contract.Result {
 	env := environment(environ)
 	if len(types) == 0 {
+		types = i.Processes
+	}
+	if len(types) == 0 {
 		return i.Contract.Check("", env)
 	}
 	all := contract.Result{Set: map[string]string{}}

@@ -2,6 +2,7 @@ package declare
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +39,9 @@ func contradictions(v contract.Variable) []contradiction {
 		{v.Min != nil && v.Max != nil && *v.Min > *v.Max, "min", "min is greater than max"},
 		{v.MinLength != nil && v.MaxLength != nil && *v.MinLength > *v.MaxLength, "min-length", "min-length is greater than max-length"},
 		{slices.Contains(v.RenamedFrom, v.Name), "renamed-from", "it is renamed from itself"},
-		{v.Binding != "" && strings.Count(v.Binding, "/") != 1, "binding", "a binding is written TYPE/KEY"},
+		{v.Binding != "" && !bindingPattern.MatchString(v.Binding), "binding", "a binding is written TYPE/KEY"},
+		{v.MaxLength != nil && *v.MaxLength == 0, "max-length", "nothing has no characters and no entries; empty = \"allowed\" allows an empty value"},
+		{noneBetween(v), minOrMax, "there is no " + first(v.Of, v.Type) + " within min and max"},
 		{v.Of != "" && v.Type != "list", "of", "of is for the type list"},
 		{v.Separator != "" && v.Type != "list", "separator", "a separator is for the type list"},
 		{v.NonFinite && v.Type != "float", "non-finite", "non-finite is for the type float"},
@@ -85,11 +88,14 @@ func (r reader) consistent(path string, v contract.Variable) []*problem.Problem 
 		free := v
 		free.Values = nil
 		if v.Type == "list" {
-			free = contract.Variable{Type: v.Of}
+			free.Type, free.Of, free.MinLength, free.MaxLength = v.Of, "", nil, nil
 		}
 		if !free.Accepts(value) {
 			bad("values", fmt.Sprintf("the value %q is not %s", value, free.Expected()))
 		}
+	}
+	if v.Default != nil && *v.Default == "" && !v.EmptyAllowed && len(v.Values) > 0 {
+		bad("default", "the default is empty, which is none of the values", `Allow it: empty = "allowed".`)
 	}
 	if v.Default != nil && *v.Default != "" && !v.Accepts(*v.Default) {
 		bad("default", fmt.Sprintf("the default %q is not %s", *v.Default, v.Expected()))
@@ -100,9 +106,48 @@ func (r reader) consistent(path string, v contract.Variable) []*problem.Problem 
 	return mistakes
 }
 
+var bindingPattern = regexp.MustCompile(`^[^/]+/[^/]+$`)
+
+// noneBetween reports whether no value of the type lies within its bounds.
+func noneBetween(v contract.Variable) bool {
+	low, high := math.Inf(-1), math.Inf(1)
+	kind := v.Type
+	if kind == "list" {
+		kind = v.Of
+	}
+	switch kind {
+	case "port":
+		low, high = 1, 65535
+	case "duration", "size":
+		low = 0
+	case "int", "float":
+	default:
+		return false
+	}
+	if v.Min != nil {
+		low = max(low, *v.Min)
+	}
+	if v.Max != nil {
+		high = min(high, *v.Max)
+	}
+	if kind == "int" || kind == "port" {
+		low, high = math.Ceil(low), math.Floor(high)
+	}
+	return low > high && !(v.Min != nil && v.Max != nil && *v.Min > *v.Max)
+}
+
+func first(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
 // references makes sure that rules name variables that are declared, and can be satisfied; a variable that a group names is required by
 // the group alone.
-func (r reader) references(c contract.Contract) []*problem.Problem {
+func (r reader) references(c contract.Contract, broken map[string]bool) []*problem.Problem {
 	var mistakes []*problem.Problem
 	config, _ := r.table.Values["config"].(map[string]any)
 	undeclared := func(path, what, name string) bool {
@@ -119,12 +164,14 @@ func (r reader) references(c contract.Contract) []*problem.Problem {
 	for i, g := range c.Groups {
 		path := fmt.Sprintf("config-group[%d].%s", i, g.Kind)
 		for _, name := range g.Names {
-			if undeclared(path, "the group", name) {
+			if undeclared(path, "the group", name) || broken[name] {
 				continue
 			}
 			v := c.Variable(name)
 			table, _ := config[name].(map[string]any)
 			switch _, said := table["required"]; {
+			case v.Phase == "build":
+				mistakes = append(mistakes, r.bad(path, fmt.Sprintf("%s is for the build, and groups are judged when a process starts", name), "Leave it out of the group."))
 			case v.Default != nil && g.Kind != "at-least-one-of":
 				mistakes = append(mistakes, r.bad("config."+name+".default", fmt.Sprintf("%s has a default, so that it is always set, and stands in a group %s", name, g.Kind), "Remove one of the rules."))
 			case !said:
@@ -134,16 +181,31 @@ func (r reader) references(c contract.Contract) []*problem.Problem {
 			}
 		}
 	}
+	for i, g := range c.Groups {
+		for _, process := range g.Processes {
+			if !slices.ContainsFunc(g.Names, func(name string) bool { return c.For(process).Variable(name) != nil }) {
+				mistakes = append(mistakes, r.bad(fmt.Sprintf("config-group[%d].processes", i), fmt.Sprintf("no variable of the group concerns the process %s", process), "Correct the processes of the group, or of its variables."))
+			}
+		}
+	}
 	for i, rule := range c.Rules {
-		path := fmt.Sprintf("config-rule[%d].rule", i)
-		if undeclared(path, "the rule", rule.Left) || undeclared(path, "the rule", rule.Right) {
+		if rule.Operator == "" {
 			continue
+		}
+		path := fmt.Sprintf("config-rule[%d].rule", i)
+		if undeclared(path, "the rule", rule.Left) || undeclared(path, "the rule", rule.Right) || broken[rule.Left] || broken[rule.Right] {
+			continue
+		}
+		left, right := c.Variable(rule.Left), c.Variable(rule.Right)
+		both := contract.Contract{Variables: []contract.Variable{*left, *right}, Rules: []contract.Rule{rule}}
+		if left.Default != nil && right.Default != nil && both.Check("", contract.Environment{}).Failed() {
+			mistakes = append(mistakes, r.bad(path, "the defaults of "+left.Name+" and "+right.Name+" break the rule", "Change one of them."))
 		}
 		if why := comparable(*c.Variable(rule.Left), *c.Variable(rule.Right), rule); why != "" {
 			mistakes = append(mistakes, r.bad(path, why, "Numbers, times and sizes can be compared; others with == and != only."))
 		}
 	}
-	return append(mistakes, r.namesOf(c, undeclared)...)
+	return append(mistakes, r.namesOf(c, broken, undeclared)...)
 }
 
 func names(c contract.Contract) []string {
@@ -172,7 +234,7 @@ func comparable(left, right contract.Variable, rule contract.Rule) string {
 }
 
 // namesOf looks at the conditions, and at older names.
-func (r reader) namesOf(c contract.Contract, undeclared func(path, what, name string) bool) []*problem.Problem {
+func (r reader) namesOf(c contract.Contract, broken map[string]bool, undeclared func(path, what, name string) bool) []*problem.Problem {
 	var mistakes []*problem.Problem
 	older := map[string]string{}
 	for _, v := range c.Variables {
@@ -180,12 +242,14 @@ func (r reader) namesOf(c contract.Contract, undeclared func(path, what, name st
 			condition := contract.ParseCondition(text)
 			path := "config." + v.Name + ".required-if"
 			switch {
+			case strings.Contains(text, "=="):
+				mistakes = append(mistakes, r.bad(path, fmt.Sprintf("the condition %q is not understood", text), "Write one =: NAME=value."))
 			case !namePattern.MatchString(condition.Name):
 				mistakes = append(mistakes, r.bad(path, fmt.Sprintf("the condition %q is not understood", text), "Write NAME, !NAME, NAME=value or NAME!=value."))
 			case condition.Name == v.Name:
 				mistakes = append(mistakes, r.bad(path, "required-if names the variable itself", "Name another variable, or write required = true."))
 			case undeclared(path, "required-if", condition.Name):
-			case condition.Compared && !c.Variable(condition.Name).Accepts(condition.Value):
+			case condition.Compared && !broken[condition.Name] && !c.Variable(condition.Name).Accepts(condition.Value):
 				mistakes = append(mistakes, r.bad(path, fmt.Sprintf("%s cannot be %q: it is %s", condition.Name, condition.Value, c.Variable(condition.Name).Expected()), "Correct the value of the condition."))
 			}
 		}

@@ -21,17 +21,14 @@ import (
 // once.
 func Read(a app.App, table projecttoml.Table) (contract.Contract, error) {
 	r := reader{table: table, app: a}
-	c, mistakes := r.contract()
-	if len(mistakes) > 0 {
-		return c, table.ShowAll(mistakes)
-	}
+	c, mistakes, broken := r.contract()
 	text, found, err := a.Read(AppJSON)
 	if err != nil {
 		return c, err
 	}
 	if found {
 		imported, err := fromAppJSON(text)
-		if err != nil {
+		if err != nil && len(mistakes) == 0 {
 			return c, err
 		}
 		for _, v := range imported {
@@ -40,7 +37,7 @@ func Read(a app.App, table projecttoml.Table) (contract.Contract, error) {
 			}
 		}
 	}
-	return c, table.ShowAll(r.references(c))
+	return c, table.ShowAll(append(mistakes, r.references(c, broken)...))
 }
 
 // Processes says which process types a contract names that an application does not have.
@@ -79,14 +76,17 @@ type reader struct {
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (r reader) contract() (c contract.Contract, mistakes []*problem.Problem) {
+// contract reads all but what names refer to. What is said of broken variables cannot be judged.
+func (r reader) contract() (c contract.Contract, mistakes []*problem.Problem, broken map[string]bool) {
+	broken = map[string]bool{}
 	config, ok := r.table.Values["config"].(map[string]any)
 	if !ok && r.table.Values["config"] != nil {
-		return c, []*problem.Problem{r.bad("config", "config is not a table", "Write one table a variable: [dev.gantry.config.NAME].")}
+		return c, []*problem.Problem{r.bad("config", "config is not a table", "Write one table a variable: [dev.gantry.config.NAME].")}, broken
 	}
 	for _, name := range slices.Sorted(maps.Keys(config)) {
 		v, wrong := r.variable(name, config[name])
 		mistakes = append(mistakes, wrong...)
+		broken[name] = len(wrong) > 0
 		c.Variables = append(c.Variables, v)
 	}
 	tables, wrong := r.tables("config-group")
@@ -94,8 +94,8 @@ func (r reader) contract() (c contract.Contract, mistakes []*problem.Problem) {
 	for i, raw := range tables {
 		g, wrong := r.group(fmt.Sprintf("config-group[%d]", i), raw)
 		if wrong != nil {
-			mistakes = append(mistakes, wrong)
-			continue
+			// It keeps its place, by which the others are found in the file.
+			mistakes, g = append(mistakes, wrong), contract.Group{}
 		}
 		c.Groups = append(c.Groups, g)
 	}
@@ -104,12 +104,11 @@ func (r reader) contract() (c contract.Contract, mistakes []*problem.Problem) {
 	for i, raw := range tables {
 		rule, wrong := r.rule(fmt.Sprintf("config-rule[%d]", i), raw)
 		if wrong != nil {
-			mistakes = append(mistakes, wrong)
-			continue
+			mistakes, rule = append(mistakes, wrong), contract.Rule{}
 		}
 		c.Rules = append(c.Rules, rule)
 	}
-	return c, mistakes
+	return c, mistakes, broken
 }
 
 // tables gives an array of tables.

@@ -8,7 +8,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
 
-var decorator = regexp.MustCompile(`@(\w+)(?:=("(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+(?:\([^)]*\))?|[^\s@]\S*))?`)
+var decorator = regexp.MustCompile(`@(\w+)(?:=("(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+(?:\((?:"[^"]*"|'[^']*'|[^)"'])*\))?|[^\s@]\S*))?`)
 
 // isEnvSchema reports whether a text is an .env.schema: its comments have decorators.
 var isEnvSchema = regexp.MustCompile(`(?m)^#\s*@(?:required|optional|sensitive|type|defaultRequired|defaultSensitive|example)\b`)
@@ -100,7 +100,8 @@ func sensitive(name string, said, header map[string]string) bool {
 func needed(said, header map[string]string, hasValue bool) bool {
 	switch {
 	case said["required"] != "":
-		return said["required"] != "false"
+		// forEnv(…) and the like are true for some environments.
+		return said["required"] == "true"
 	case said["optional"] != "":
 		return said["optional"] == "false"
 	case header["defaultRequired"] == "true":
@@ -111,13 +112,19 @@ func needed(said, header map[string]string, hasValue bool) bool {
 	return hasValue
 }
 
+// optionPattern are divided by commas; one in quotes may hold some.
+var optionPattern = regexp.MustCompile(`(?:"[^"]*"|'[^']*'|[^,"'])+`)
+
 // typed reads @type: https://varlock.dev/reference/data-types/. One that has no counterpart is a text.
 func typed(v *contract.Variable, text string) {
 	name, options, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
 	var values []string
 	named := map[string]string{}
-	for option := range strings.SplitSeq(options, ",") {
+	for _, option := range optionPattern.FindAllString(options, -1) {
 		key, value, found := strings.Cut(strings.TrimSpace(option), "=")
+		if strings.HasPrefix(key, `"`) || strings.HasPrefix(key, "'") {
+			key, found = strings.TrimSpace(option), false
+		}
 		switch {
 		case found:
 			named[key] = strings.Trim(value, `"'`)

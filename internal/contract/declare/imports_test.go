@@ -178,6 +178,10 @@ exactly-one = ["A", "B"]
 		"project.toml:10:1 exactly-one is not a rule of a group\n10 | exactly-one = [\"A\", \"B\"]\n   | ^^^^^^^^^^^\nDid you mean exactly-one-of?",
 	}))
 	g.Expect(err.Error()).NotTo(ContainSubstring("canary"))
+
+	_, err = open(application("project.toml", "[dev.gantry]\nconfig-group = [{exactly-one-off = [\"A\", \"B\"]}, {all-or-none = [\"A\", \"C\"]}]\n[dev.gantry.config]\nA = {tpye = 1}\n"))
+	g.Expect(err).To(MatchError("project.toml has 3 mistakes [app/mistakes]; project.toml:2:18: exactly-one-off is not a rule of a group [contract/unknown-key]; " +
+		"project.toml:2:50: the group names C, which is not declared [contract/invalid]; project.toml:4:6: tpye is not a rule of a variable [contract/unknown-key]"))
 }
 
 func FuzzEnvSchema(f *testing.F) {

@@ -30,7 +30,7 @@ func init() {
 }
 
 var (
-	member = regexp.MustCompile(`\b(process\.env|import\.meta\.env|Bun\.env)(?:\??\.([A-Z][A-Z0-9_]+)\b|(?:\?\.)?\[["']([A-Z][A-Z0-9_]+)["']\])`)
+	member = regexp.MustCompile(`\b(process\.env|import\.meta\.env|Bun\.env)(?:\??\.([A-Z][A-Z0-9_]+)\b|(?:\?\.)?\[["'` + "`" + `]([A-Z][A-Z0-9_]+)["'` + "`" + `]\])`)
 	// destructured is what stands between the braces of "const { A, B: b = 1 } = process.env".
 	destructured = regexp.MustCompile(`\{([^{}]*)\}\s*(?::[^=;]+)?=\s*(process\.env|import\.meta\.env|Bun\.env)\b`)
 	property     = regexp.MustCompile(`\b([A-Z][A-Z0-9_]+)\b(?:\s*:\s*\w+)?(\s*=)?`)
@@ -45,8 +45,11 @@ var (
 	envalid       = regexp.MustCompile(`\b([A-Z][A-Z0-9_]+)["']?\s*:\s*(?:\w+\.)?(str|bool|num|email|host|port|url|json)\(((?:[^()]|\([^()]*\))*)\)`)
 	defaultOption = regexp.MustCompile("\\b(?:devD|d)efault\\s*:\\s*(?:['\"`]([^'\"`]*)['\"`]|([\\w.+-]+))")
 	choices       = regexp.MustCompile(`\bchoices\s*:\s*\[([^\]]*)\]`)
-	literal       = regexp.MustCompile("['\"`]([^'\"`]*)['\"`]")
-	scalarText    = regexp.MustCompile("^\\s*(?:['\"`]([^'\"`]*)['\"`]|(-?[0-9][\\w.]*|true|false))\\s*$")
+	literal       = regexp.MustCompile("'([^']*)'|\"([^\"]*)\"|`([^`]*)`")
+	// written is what stands behind a variable that code sets.
+	written    = regexp.MustCompile(`^\s*=[^=]`)
+	deleted    = regexp.MustCompile(`\bdelete\s+$`)
+	scalarText = regexp.MustCompile("^\\s*(?:['\"`]([^'\"`]*)['\"`]|(-?[0-9][\\w.]*|true|false))\\s*$")
 
 	ruby   = regexp.MustCompile(`\bENV(?:\[["']([A-Z][A-Z0-9_]+)["']\]|\.(fetch|dig|delete)(?:\s*\(\s*|\s+)["']([A-Z][A-Z0-9_]+)["'](\s*,|\s*\)?\s*(?:\{|do\b))?)`)
 	rubyOr = regexp.MustCompile(`^(?:\s|\))*(?:\|\||\.presence\s*\|\||\?)`)
@@ -67,6 +70,9 @@ func readsOfScript(text []byte) []reading {
 			from, to = m[6], m[7]
 		}
 		name := string(text[from:to])
+		if written.Match(text[m[1]:]) || deleted.Match(text[max(0, m[0]-20):m[0]]) {
+			continue
+		}
 		if object == "import.meta.env" && slices.Contains(builtIn, name) {
 			continue
 		}
@@ -121,7 +127,7 @@ func fromZod(name, calls string) contract.Variable {
 			v.Type = "json"
 		case "enum":
 			for _, value := range literal.FindAllStringSubmatch(argument, -1) {
-				v.Values = append(v.Values, value[1])
+				v.Values = append(v.Values, value[1]+value[2]+value[3])
 			}
 		case "optional", "nullish", "nullable":
 			v.Required = false
@@ -139,7 +145,7 @@ func fromEnvalid(name, validator, options string) contract.Variable {
 	v.Type = map[string]string{"bool": "bool", "num": "float", "email": "email", "port": "port", "url": "url", "json": "json"}[validator]
 	if found := choices.FindStringSubmatch(options); found != nil {
 		for _, value := range literal.FindAllStringSubmatch(found[1], -1) {
-			v.Values = append(v.Values, value[1])
+			v.Values = append(v.Values, value[1]+value[2]+value[3])
 		}
 	}
 	for _, found := range defaultOption.FindAllStringSubmatch(options, -1) {

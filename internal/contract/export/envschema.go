@@ -50,7 +50,10 @@ func schemaType(v contract.Variable) string {
 	if len(v.Values) > 0 && v.Type != "list" {
 		quoted := make([]string, 0, len(v.Values))
 		for _, value := range v.Values {
-			quoted = append(quoted, quote(value))
+			if strings.ContainsAny(value, ",() \t\n\"'") {
+				value = strconv.Quote(value)
+			}
+			quoted = append(quoted, value)
 		}
 		return "enum(" + strings.Join(quoted, ", ") + ")"
 	}

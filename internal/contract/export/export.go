@@ -157,7 +157,9 @@ func mapping(content []*yaml.Node, wanted bool) *yaml.Node {
 }
 
 func markdown(c contract.Contract) string {
-	cell := func(text string) string { return strings.ReplaceAll(oneLine(text), "|", `\|`) }
+	cell := func(text string) string {
+		return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;").Replace(oneLine(text))
+	}
 	var out strings.Builder
 	out.WriteString("| variable | needed | value | processes | |\n|---|---|---|---|---|\n")
 	for _, v := range c.Variables {

@@ -91,6 +91,9 @@ func group(g contract.Group) map[string]any {
 	}}
 }
 
+// onlyRE2 is syntax that ECMA-262 does not have: https://github.com/google/re2/wiki/Syntax.
+var onlyRE2 = regexp.MustCompile(`\(\?[^:]|\\[AzZQECpPa]|\[\[:`)
+
 func property(v contract.Variable) map[string]any {
 	p := map[string]any{"type": "string", "$comment": v.Expected()}
 	var all []any
@@ -112,7 +115,8 @@ func property(v contract.Variable) map[string]any {
 		if len(v.Values) > 0 {
 			p["enum"] = v.Values
 		}
-		if v.Pattern != "" {
+		// What is RE2's alone would keep validators from reading the whole schema; it stands in the comment.
+		if v.Pattern != "" && !onlyRE2.MatchString(v.Pattern) {
 			add("^(?:" + v.Pattern + ")$")
 		}
 		if v.MinLength != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/deploy/manifests"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 // Exit codes of a check.
@@ -74,6 +75,11 @@ func (s subject) check(chosen []manifests.Workload) []checked {
 	list := make([]checked, 0, len(chosen))
 	for _, w := range chosen {
 		start := w.Starts(s.processes, s.process)
+		for _, name := range start.Command {
+			if start.Process == "preflight" && len(s.processes) > 0 && !slices.Contains(s.processes, name) {
+				start.Unknown, start.Likely = name, projecttoml.Nearest(name, s.processes)
+			}
+		}
 		verdict := manifests.Check(s.contract, w, start)
 		if start.Unknown != "" {
 			advice := "The image's process types are " + strings.Join(s.processes, ", ") + "."
@@ -81,7 +87,7 @@ func (s subject) check(chosen []manifests.Workload) []checked {
 				advice = fmt.Sprintf("Did you mean %s? %s", start.Likely, advice)
 			}
 			verdict.Findings = append(verdict.Findings, manifests.Finding{
-				Workload: w.Name, Where: w.Where, Name: start.Unknown, Kind: "process", What: "is not a process type of the image", Advice: advice,
+				Workload: w.Name, Where: w.Where, Name: w.Show(start.Unknown), Kind: "process", What: "is not a process type of the image", Advice: advice,
 			})
 		}
 		list = append(list, checked{w, start, verdict})

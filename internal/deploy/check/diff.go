@@ -115,9 +115,6 @@ func lines(c contract.Change) string {
 	if c.Expected != "" {
 		what = strings.TrimPrefix(what+"; expected is "+c.Expected, "; expected is ")
 	}
-	if c.Kind == "undecided" {
-		what = "its pattern or schema has changed, and whether it allows less cannot be told; expected is " + c.Expected
-	}
 	fmt.Fprintf(&text, "  %-19s  %s  %s\n", titles[c.Kind], problem.Visible(c.Name), problem.Visible(what))
 	if c.Example != "" {
 		processes := ""

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/deploy/manifests"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/problem/redact"
 )
 
 // kinds are the kinds of findings, in the order in which they are told, and what people call them.
@@ -81,7 +82,7 @@ func (r report) summary(c checked) string {
 	case c.Start.Unknown != "":
 		return "not checked further"
 	case c.Process == "":
-		return "a command of its own, which starts whatever is set: " + strings.Join(c.Start.Command, " ")
+		return "a command of its own, which starts whatever is set: " + c.shown()
 	case r.contract.Empty():
 		return "process " + c.Process
 	}
@@ -93,6 +94,15 @@ func (r report) summary(c checked) string {
 		text += fmt.Sprintf("; %d cannot be judged here", hidden)
 	}
 	return text
+}
+
+// shown is the command as it may be shown.
+func (c checked) shown() string {
+	words := make([]string, 0, len(c.Start.Command))
+	for _, word := range c.Start.Command {
+		words = append(words, c.Show(word))
+	}
+	return redact.Credentials(strings.Join(words, " "))
 }
 
 func (c checked) hidden() (n int) {

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Work
 	dir := filepath.Dir(files[0].Name)
 	shell := types.NewMapping(environ)
 	if text, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
+		text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		own, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) { value, ok := shell[name]; return value, ok })
 		if err != nil {
 			return nil, badEnvFile(filepath.Join(dir, ".env"), text, err)
@@ -71,6 +73,9 @@ func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Work
 	if err != nil {
 		return nil, composeInvalid(files[0].Name, err)
 	}
+	if !interpolates(model) {
+		return nil, composeInvalid(files[0].Name, errInterpolation)
+	}
 	c := composed{dir: dir, shell: shell, model: model, places: places(files)}
 	var workloads []Workload
 	for _, name := range slices.Sorted(maps.Keys(table(model["services"]))) {
@@ -81,6 +86,31 @@ func Compose(ctx context.Context, files []ComposeFile, environ []string) ([]Work
 		workloads = append(workloads, w)
 	}
 	return workloads, nil
+}
+
+var errInterpolation = errors.New("a text has a $ that begins no reference; write $$ for a $ alone")
+
+// interpolates reports whether compose understands all references to variables.
+func interpolates(value any) bool {
+	switch value := value.(type) {
+	case string:
+		_, err := template.SubstituteWithOptions(value, func(string) (string, bool) { return "x", true }, template.WithoutLogging)
+		_, wrong := errors.AsType[*template.InvalidTemplateError](err)
+		return !wrong
+	case map[string]any:
+		for _, inner := range value {
+			if !interpolates(inner) {
+				return false
+			}
+		}
+	case []any:
+		for _, inner := range value {
+			if !interpolates(inner) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // composed are compose files, read together.
@@ -115,19 +145,14 @@ func places(files []ComposeFile) map[string]string {
 
 func (c composed) service(name string, s map[string]any) (Workload, error) {
 	w := Workload{Name: "service " + name, Container: name, Where: c.places[name], Values: map[string]Value{}, Files: map[string]Value{}}
-	if w.Where == "" {
-		w.Where = c.places[""]
-	}
 	w.Image = c.interpolate(fmt.Sprint(s["image"])).Text
 	if s["image"] == nil {
 		w.Image = ""
 	}
-	w.Command, w.Args = c.words(s["entrypoint"]), c.words(s["command"])
-	for _, entry := range items(s["env_file"]) {
-		if err := c.addEnvFile(&w, entry); err != nil {
-			return w, err
-		}
-	}
+	w.Command, w.Hidden = c.words(s["entrypoint"])
+	args, hidden := c.words(s["command"])
+	w.Args, w.Hidden = args, append(w.Hidden, hidden...)
+	included := w.Where == ""
 	for key, value := range variables(s["environment"]) {
 		if value != nil {
 			w.Values[key] = c.interpolate(*value)
@@ -136,40 +161,37 @@ func (c composed) service(name string, s map[string]any) (Workload, error) {
 		} else {
 			w.Values[key] = Value{From: "the shell that starts compose"}
 		}
+		if included && value != nil && strings.Contains(*value, "$") {
+			// A file that is included has variables of its own: https://docs.docker.com/reference/compose-file/include/.
+			w.Values[key] = Value{From: "the variables of an included file"}
+		}
+	}
+	if err := c.addEnvFiles(&w, items(s["env_file"])); err != nil {
+		return w, err
 	}
 	c.addSecrets(&w, s)
+	for _, other := range names(s["depends_on"]) {
+		if table(c.model["services"])[other] == nil {
+			w.Refused = append(w.Refused, c.refuses(w, other, "is a service that the file does not have, and the service depends on it"))
+		}
+	}
 	return w, nil
 }
 
-// addEnvFile adds the variables of an env_file.
-func (c composed) addEnvFile(w *Workload, entry any) error {
-	file, format := fmt.Sprint(entry), ""
-	if object := table(entry); object != nil {
-		file = fmt.Sprint(object["path"])
-		format, _ = object["format"].(string)
-	}
-	named := c.interpolate(file)
-	if !filepath.IsAbs(named.Text) {
-		named.Text = filepath.Join(c.dir, named.Text)
-	}
-	text, err := os.ReadFile(named.Text)
-	if err != nil || !named.seen() {
-		if short, err := filepath.Rel(c.dir, named.Text); err == nil {
-			file = short
+func (c composed) refuses(w Workload, name, what string) Finding {
+	return Finding{Workload: w.Name, Where: w.Where, Name: name, Kind: "refused", What: what, Advice: "docker compose does not accept the file."}
+}
+
+// names are those of a list or of a mapping.
+func names(value any) []string {
+	found := slices.Collect(maps.Keys(table(value)))
+	for _, item := range items(value) {
+		if name, ok := item.(string); ok {
+			found = append(found, name)
 		}
-		w.Unknown = append(w.Unknown, "the file "+file)
-		return nil
 	}
-	if format == "raw" {
-		maps.Copy(w.Values, DockerEnvFile(named.Text, text, nil).Values)
-		return nil
-	}
-	values, err := dotenvValues(text, func(name string) (string, bool) { value, ok := c.shell[name]; return value, ok })
-	if err != nil {
-		return badEnvFile(named.Text, text, err)
-	}
-	maps.Copy(w.Values, values)
-	return nil
+	slices.Sort(found)
+	return found
 }
 
 // items gives a list; a single value is one of one.
@@ -206,9 +228,8 @@ func variables(value any) map[string]*string {
 	return found
 }
 
-// words are those of an entrypoint or command: a list, or a text as a shell divides it.
-func (c composed) words(value any) []string {
-	var words []string
+// words are those of an entrypoint or command, a list, or a text as a shell divides it, and those of them that must not be shown.
+func (c composed) words(value any) (words, hidden []string) {
 	switch value := value.(type) {
 	case string:
 		words, _ = shellwords.Parse(value)
@@ -218,34 +239,12 @@ func (c composed) words(value any) []string {
 		}
 	}
 	for i, word := range words {
-		words[i] = c.interpolate(word).Text
-	}
-	return words
-}
-
-// interpolate replaces ${NAME} and its forms, as compose does: https://docs.docker.com/reference/compose-file/interpolation/. What comes from the
-// shell is not shown.
-func (c composed) interpolate(text string) Value {
-	var v Value
-	lookup := func(name string) (string, bool) {
-		value, set := c.shell[name]
-		v.Secret = v.Secret || set
-		// In ${NAME:-default} another value stands for it; alone, nothing does.
-		if !set && regexp.MustCompile(`\$(?:`+regexp.QuoteMeta(name)+`\b|\{`+regexp.QuoteMeta(name)+`\})`).MatchString(text) {
-			v.From = "the shell that starts compose"
+		v := c.interpolate(word)
+		if words[i] = v.Text; v.Secret {
+			hidden = append(hidden, v.Text)
 		}
-		return value, set
 	}
-	result, err := template.SubstituteWithOptions(text, lookup, template.WithoutLogging)
-	if missing, is := errors.AsType[*template.MissingRequiredError](err); is {
-		v.From = "the shell that starts compose, which must set " + missing.Variable
-	} else if err != nil {
-		v.From = "a text that compose does not understand"
-	}
-	if v.From == "" {
-		v.Text = result
-	}
-	return v
+	return words, hidden
 }
 
 var (
@@ -259,6 +258,9 @@ func composeInvalid(file string, err error) error {
 	p := &problem.Problem{
 		ID: "check/manifest-invalid", Title: filepath.Base(file) + " is not understood", Where: problem.Position{File: file},
 		Why: "docker compose does not accept it", Hints: []string{"Try it with `docker compose -f " + filepath.Base(file) + " config`."},
+	}
+	if errors.Is(err, errInterpolation) {
+		p.Why = err.Error()
 	}
 	if found := schemaPlace.FindString(err.Error()); found != "" {
 		p.Why = "docker compose does not accept what stands at " + found

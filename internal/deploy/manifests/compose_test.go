@@ -38,7 +38,7 @@ func TestCompose(t *testing.T) {
 		names   []string
 		environ []string
 		want    map[string]manifests.Value
-		unknown []string
+		unknown []manifests.Unseen
 		command []string
 		args    []string
 	}{
@@ -57,9 +57,14 @@ func TestCompose(t *testing.T) {
 		"the shell's own":             {files: map[string]string{"c.yaml": "services: {web: {image: i, environment: {A: '${X:-d}', B: '${X:+set}'}}}"}, environ: []string{"X=canary"}, want: map[string]manifests.Value{"A": {Text: "canary", Secret: true}, "B": {Text: "set", Secret: true}}},
 		"required of the shell":       {files: map[string]string{"c.yaml": "services: {web: {image: i, environment: {A: '${X:?must be set}'}}}"}, want: map[string]manifests.Value{"A": {From: "the shell that starts compose, which must set X"}}},
 		"the file .env":               {files: map[string]string{"c.yaml": "services: {web: {image: i, environment: {A: '${X}'}}}", ".env": "X=\"of the file\"\n"}, names: []string{"c.yaml"}, want: map[string]manifests.Value{"A": {Text: "of the file", Secret: true}}},
-		"env_file":                    {files: map[string]string{"c.yaml": "services: {web: {image: i, env_file: [a.env, {path: b.env, required: false}], environment: {B: over}}}", "a.env": "A='x'\nB=b\nC=\"l1\nl2\" # c\nexport D=${A}1\n"}, names: []string{"c.yaml"}, want: map[string]manifests.Value{"A": text("x"), "B": text("over"), "C": text("l1\nl2"), "D": text("x1")}, unknown: []string{"the file b.env"}},
+		"env_file":                    {files: map[string]string{"c.yaml": "services: {web: {image: i, env_file: [a.env, {path: b.env, required: false}], environment: {B: over}}}", "a.env": "A='x'\nB=b\nC=\"l1\nl2\" # c\nexport D=${A}1\n"}, names: []string{"c.yaml"}, want: map[string]manifests.Value{"A": text("x"), "B": text("over"), "C": text("l1\nl2"), "D": text("x1")}, unknown: []manifests.Unseen{{From: "the file b.env"}}},
 		"an entrypoint and a command": {files: map[string]string{"c.yaml": "services: {web: {image: i, entrypoint: launcher, command: [worker, '${V:-x}']}}"}, want: map[string]manifests.Value{}, command: []string{"launcher"}, args: []string{"worker", "x"}},
 		"a command in words":          {files: map[string]string{"c.yaml": "services: {web: {image: i, command: sh -c 'a b'}}"}, want: map[string]manifests.Value{}, args: []string{"sh", "-c", "a b"}},
+		"files that refer to each other and to the service": {files: map[string]string{"c.yaml": "services: {web: {image: i, env_file: [a.env, b.env], environment: {BASE: base}}}", "a.env": "A=x\n", "b.env": "\ufeffB=${A}1\nC=$BASE/db\nBASE=other\nA.B-C=1\n"}, names: []string{"c.yaml"},
+			want: map[string]manifests.Value{"A": text("x"), "B": text("x1"), "C": text("base/db"), "BASE": text("base"), "A.B-C": text("1")}},
+		"escapes before a reference": {files: map[string]string{"c.yaml": "services: {web: {image: i, environment: {A: '$${A} ${A:-b}', B: '$$X${X:-}'}}}"}, want: map[string]manifests.Value{"A": text("${A} b"), "B": text("$X")}},
+		"a service of another file": {files: map[string]string{"c.yaml": "include: [i.yaml]\nservices: {other: {image: i}}", "i.yaml": "services: {web: {image: i, environment: {A: '${A:-b}', B: b}}}"}, names: []string{"c.yaml"},
+			want: map[string]manifests.Value{"A": {From: "the variables of an included file"}, "B": text("b")}},
 		"a profile, ports, a network": {files: map[string]string{"c.yaml": "services: {web: {image: 'i:${TAG}', profiles: [debug], ports: ['${PORT}:80'], environment: {A: x}, networks: [n], depends_on: [db]}, db: {image: p}}\nnetworks: {n: {}}\nvolumes: {v: {}}"}, want: map[string]manifests.Value{"A": text("x")}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,18 +86,35 @@ func TestCompose(t *testing.T) {
 func TestSecretsOfCompose(t *testing.T) {
 	g := NewWithT(t)
 	found, err := compose(t, map[string]string{
-		"c.yaml": "services: {web: {image: i, secrets: [db, {source: key, target: k}, gone], environment: {A_FILE: /run/secrets/db, B_FILE: /run/secrets/k, URL_FILE: /run/secrets/other}}}\n" +
+		"c.yaml": "services: {web: {image: i, secrets: [db, {source: key, target: k}, gone], depends_on: [nobody], environment: {A_FILE: /run/secrets/db, B_FILE: /run/secrets/k, URL_FILE: /run/secrets/other}}}\n" +
 			"secrets: {db: {file: db.txt}, key: {environment: KEY}, unused: {external: true}}",
 		"db.txt": "canary\n",
 	}, []string{"c.yaml"}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	lines := tell(check(several, found["web"]))
 	g.Expect(lines).To(Equal([]string{
+		"refused gone: is a secret that the file does not declare", "refused nobody: is a service that the file does not have, and the service depends on it",
 		"unverifiable B: comes from the file /run/secrets/k", "dangling URL: is to be read from /run/secrets/other, which no volume holds",
 		"malformed A: is not what it must be; expected is one of x, y",
 	}))
 	_, err = compose(t, map[string]string{"c.yaml": "services: {web: {image: i, environment: {A: {canary: 1}}}}"}, []string{"c.yaml"}, nil)
 	g.Expect(err).To(MatchError(MatchRegexp(`c\.yaml is not understood: docker compose does not accept what stands at services\.web\.environment\S* \[check/manifest-invalid\]$`)))
+}
+
+// What compose refuses, wherever it stands; what must not be shown of a command.
+func TestWhatComposeRefuses(t *testing.T) {
+	g := NewWithT(t)
+	for _, text := range []string{"services: {web: {image: i, environment: {A: '${A:0:3}'}}}", "services: {web: {image: i, labels: {a: '${'}}}"} {
+		_, err := compose(t, map[string]string{"c.yaml": text}, []string{"c.yaml"}, nil)
+		g.Expect(err).To(MatchError(MatchRegexp(`docker compose does not accept it|begins no reference`)), text)
+	}
+	found, err := compose(t, map[string]string{"c.yaml": "services: {web: {image: i, entrypoint: [sh, -c], command: ['curl ${API}']}, other: {image: i, entrypoint: '${API}'}}", ".env": "API=CANARY\n"}, []string{"c.yaml"}, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, w := range found {
+		for _, word := range append(w.Command, w.Args...) {
+			g.Expect(w.Show(word)).NotTo(ContainSubstring("CANARY"))
+		}
+	}
 }
 
 // A file of variables is read as its consumer reads it; a line that is not understood is told of by its number alone.

@@ -22,6 +22,10 @@ func (c composed) addSecrets(w *Workload, s map[string]any) {
 		if !path.IsAbs(target) {
 			target = path.Join("/run/secrets", target)
 		}
+		if _, there := declared[name]; !there {
+			w.Refused = append(w.Refused, c.refuses(*w, name, "is a secret that the file does not declare"))
+			continue
+		}
 		w.Files[target] = c.secret(name, table(declared[name]))
 	}
 	w.Mounts = append(w.Mounts, "/run/secrets")
@@ -29,9 +33,6 @@ func (c composed) addSecrets(w *Workload, s map[string]any) {
 
 func (c composed) secret(name string, declared map[string]any) Value {
 	hidden := Value{Secret: true, From: "the secret " + name}
-	if declared == nil {
-		return Value{Missing: "the secret " + name}
-	}
 	if variable, ok := declared["environment"].(string); ok {
 		if value, set := c.shell[variable]; set {
 			return Value{Text: value, Secret: true}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
@@ -16,7 +17,8 @@ import (
 // longestName is how long a variable's name is at most: what is longer is taken for a part of a value, and not shown.
 const longestName = 64
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// envName is what compose accepts as a name: programs in other languages read such variables.
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // EnvFile reads a file of variables as docker compose and dotenv do: quotes are taken off and may hold several lines, ${NAME} is
 // replaced. A line that is not understood is told of by its number, never by its text.
@@ -36,7 +38,7 @@ func dotenvValues(text []byte, lookup func(string) (string, bool)) (map[string]V
 	if lookup == nil {
 		lookup = func(string) (string, bool) { return "", false }
 	}
-	plain, err := dotenv.UnmarshalBytesWithLookup(text, func(name string) (string, bool) {
+	plain, err := dotenv.UnmarshalBytesWithLookup(bytes.TrimPrefix(text, []byte("\ufeff")), func(name string) (string, bool) {
 		value, set := lookup(name)
 		if value != "" {
 			given = append(given, value)
@@ -65,6 +67,8 @@ func DockerEnvFile(file string, text []byte, lookup func(string) (string, bool))
 		}
 		name, value, set := strings.Cut(line, "=")
 		switch {
+		case !utf8.ValidString(line):
+			w.Refused = append(w.Refused, notUnderstood(file, n, "docker run accepts UTF-8 only"))
 		case strings.ContainsAny(name, " \t") || name == "":
 			w.Refused = append(w.Refused, notUnderstood(file, n, "docker run does not accept white space in a name, or none"))
 		case set:

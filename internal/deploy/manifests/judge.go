@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
 
@@ -53,11 +51,13 @@ type judge struct {
 	contract.Contract
 	Workload
 	env contract.Environment
+	// declared is the contract as the application has it; in the other one more variables are secret.
+	declared contract.Contract
 }
 
 // Check compares a workload with a contract, for the process type that it starts.
 func Check(c contract.Contract, w Workload, start Start) Verdict {
-	j := judge{w.masked(c), w, w.environment()}
+	j := judge{w.masked(c), w, w.environment(), c}
 	var findings []Finding
 	findings = append(findings, w.Refused...)
 	for _, name := range slices.Sorted(maps.Keys(w.Values)) {
@@ -65,12 +65,32 @@ func Check(c contract.Contract, w Workload, start Start) Verdict {
 			findings = append(findings, j.finding(name, "dangling", "refers to "+missing+", which is not there", "Add it, or mark the reference as optional."))
 		}
 	}
-	if start.Process == "" || slices.Contains(gantrys, start.Process) {
+	if start.Process == "" || start.Process == "gantry" {
 		return Verdict{Findings: findings}
 	}
-	asked := j.For(start.Process)
-	for _, f := range j.Check(start.Process, j.env).Findings {
-		findings = append(findings, j.told(f)...)
+	processes := []string{start.Process}
+	if start.Process == "preflight" {
+		// It checks the process types that it is given, else all.
+		if processes = start.Command; len(processes) == 0 {
+			processes = []string{""}
+		}
+	}
+	var asked contract.Contract
+	for _, process := range processes {
+		part := j.For(process)
+		for _, v := range part.Variables {
+			if asked.Variable(v.Name) == nil {
+				asked.Variables = append(asked.Variables, v)
+			}
+		}
+		asked.Groups = append(asked.Groups, part.Groups...)
+		for _, f := range j.Check(process, j.env).Findings {
+			for _, told := range j.told(f) {
+				if !slices.Contains(findings, told) {
+					findings = append(findings, told)
+				}
+			}
+		}
 	}
 	findings = append(findings, j.unseen(asked, findings)...)
 	findings = append(findings, j.builtIn()...)
@@ -121,8 +141,8 @@ func (j judge) hiddenSource(name string) string {
 	if v.Binding != "" && j.Values["SERVICE_BINDING_ROOT"].Text != "" {
 		return "a service binding"
 	}
-	if _, set := j.Values[name]; !set && len(j.Unknown) > 0 {
-		return strings.Join(j.Unknown, " and ")
+	if _, set := j.Values[name]; !set {
+		return j.unknownFrom(name)
 	}
 	return ""
 }
@@ -130,6 +150,9 @@ func (j judge) hiddenSource(name string) string {
 // told is a finding of the contract, as far as it can be told from what is seen.
 func (j judge) told(f contract.Finding) []Finding {
 	what := f.What
+	if v := j.declared.Variable(f.Name); v != nil && f.Expected != "" {
+		f.Expected = v.Expected()
+	}
 	if f.Expected != "" {
 		what += "; expected is " + f.Expected
 	}
@@ -185,11 +208,16 @@ func (j judge) toldMissing(f contract.Finding, plain []Finding) []Finding {
 
 // toldFile is about NAME_FILE: a file of a volume that is known, or one that cannot be seen.
 func (j judge) toldFile(f contract.Finding) []Finding {
-	name := path.Clean(j.Values[f.Name+"_FILE"].Text)
+	value := j.Values[f.Name+"_FILE"]
+	name := path.Clean(value.Text)
 	file, mounted := j.Files[name]
 	switch {
+	case value.Secret || !contract.IsPath(value.Text):
+		// Whoever puts the value itself there does not want to read it again.
+		return []Finding{j.unverifiable(f.Name, "comes from the file that "+f.Name+"_FILE names")}
 	case mounted && file.Missing != "":
-		return []Finding{j.finding(f.Name, "dangling", "is to be read from "+name+", which is to come from "+file.Missing+", which is not there", "Add it.")}
+		// That the volume lacks it is told already.
+		return nil
 	case !mounted && slices.ContainsFunc(j.Mounts, func(dir string) bool { return strings.HasPrefix(name, dir+"/") || name == dir }):
 		return []Finding{j.finding(f.Name, "dangling", "is to be read from "+name+", which no volume holds", "Correct the path, or add the key to what is mounted there.")}
 	}
@@ -230,55 +258,4 @@ func (j judge) unseen(asked contract.Contract, before []Finding) []Finding {
 		}
 	}
 	return list
-}
-
-// builtIn are variables of the build phase: setting them changes nothing any more.
-func (j judge) builtIn() []Finding {
-	var list []Finding
-	for _, v := range j.Variables {
-		value, set := j.Values[v.Name]
-		if v.Phase != "build" || !set {
-			continue
-		}
-		what := "is for the build; setting it here changes nothing"
-		if differs, known := j.Differs(v.Name, value.Text); known && value.seen() && differs {
-			what = "has another value than the image was built with; setting it here changes nothing"
-		}
-		list = append(list, j.finding(v.Name, "built-in", what, "Set it for the build, and build again."))
-	}
-	return list
-}
-
-// unknown are the variables that are set and are nobody's. An application that declares nothing gets none.
-func (j judge) unknown() []Finding {
-	if len(j.Variables) == 0 {
-		return nil
-	}
-	var list []Finding
-	for _, name := range slices.Sorted(maps.Keys(j.Values)) {
-		if j.declares(name) || contract.Ambient(name) || serviceLink(name) {
-			continue
-		}
-		advice := "If it is not needed, remove it."
-		if likely := j.nearest(name); likely != "" {
-			advice = fmt.Sprintf("Did you mean %s?", likely)
-		}
-		list = append(list, j.finding(name, "unknown", "is set, and the application does not declare it", advice))
-	}
-	return list
-}
-
-func (j judge) declares(name string) bool {
-	return j.Variable(name) != nil || j.Variable(strings.TrimSuffix(name, "_FILE")) != nil ||
-		slices.ContainsFunc(j.Variables, func(v contract.Variable) bool { return slices.Contains(v.RenamedFrom, name) })
-}
-
-func (j judge) nearest(name string) string {
-	best, score := "", 0.79
-	for _, v := range j.Variables {
-		if s := levenshtein.Match(strings.ToUpper(name), v.Name, nil); s > score {
-			best, score = v.Name, s
-		}
-	}
-	return best
 }

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -97,51 +98,62 @@ func (o object) workload(c *yaml.Node, init bool, known sources, volumes map[str
 	w.Values, w.Unknown = o.from(list(child(c, "envFrom")), known)
 	for _, entry := range list(child(c, "env")) {
 		name, value := scalar(child(entry, "name")), child(entry, "value")
+		if name == "" || strings.Contains(name, "=") {
+			w.Refused = append(w.Refused, Finding{Workload: w.Name, Where: o.where(entry), Name: "a variable", Kind: "refused", What: "has no name, or one with =, and Kubernetes accepts neither", Advice: "Give it a name."})
+			continue
+		}
 		if what := notText(value); what != "" {
 			f := o.refuses(value, name, what)
 			f.Workload = w.Name
 			w.Refused = append(w.Refused, f)
 		}
 		if from := child(entry, "valueFrom"); from != nil {
-			v, set := o.reference(from, known)
-			delete(w.Values, name)
-			if set {
+			// An optional key that is not there leaves what envFrom has set.
+			if v, set := o.reference(from, known); set {
 				w.Values[name] = v
+			}
+			if value != nil {
+				w.Refused = append(w.Refused, Finding{Workload: w.Name, Where: o.where(value), Name: name, Kind: "refused", What: "has a value and a valueFrom, and Kubernetes accepts one of them", Advice: "Remove one."})
 			}
 			continue
 		}
 		w.Values[name] = w.expand(scalar(value))
 	}
 	w.Files, w.Mounts = mounted(c, volumes)
+	for _, file := range slices.Sorted(maps.Keys(w.Files)) {
+		if missing := w.Files[file].Missing; missing != "" {
+			w.Refused = append(w.Refused, Finding{Workload: w.Name, Where: w.Where, Name: file, Kind: "dangling", What: "is to come from " + missing + ", which is not there", Advice: "Add it, or mark it as optional: the container does not start without it."})
+		}
+	}
 	return w
 }
 
 // from reads envFrom: later entries win over earlier ones.
-func (o object) from(entries []*yaml.Node, known sources) (values map[string]Value, unknown []string) {
+func (o object) from(entries []*yaml.Node, known sources) (values map[string]Value, unknown []Unseen) {
 	values = map[string]Value{}
 	for _, entry := range entries {
 		kind, ref := "ConfigMap", child(entry, "configMapRef")
 		if ref == nil {
 			kind, ref = "Secret", child(entry, "secretRef")
 		}
-		name := scalar(child(ref, "name"))
+		name, prefix := scalar(child(ref, "name")), scalar(child(entry, "prefix"))
 		if name == "" {
 			continue
 		}
 		found, there := known.find(kind, o.namespace, name)
 		if !there || found.open {
-			unknown = append(unknown, "the "+kind+" "+name)
+			unknown = append(unknown, Unseen{"the " + kind + " " + name, prefix})
 		}
 		if !there {
 			// What it holds may stand for what came before.
 			for key, value := range values {
-				if value.seen() {
+				if value.seen() && strings.HasPrefix(key, prefix) {
 					values[key] = Value{Secret: value.Secret, From: "the " + kind + " " + name + ", or what stands before it"}
 				}
 			}
 		}
 		for key, value := range found.values {
-			values[scalar(child(entry, "prefix"))+key] = value
+			values[prefix+key] = value
 		}
 	}
 	return values, unknown

@@ -66,18 +66,33 @@ func TestWhatKubernetesSets(t *testing.T) {
 		"a file that no Secret holds": {text: pod("      env: [{name: B_FILE, value: /etc/s/C}]\n      volumeMounts: [{name: v, mountPath: /etc/s}]\n  volumes: [{name: v, secret: {secretName: s}}]\n") + sources,
 			want: []string{"dangling B: is to be read from /etc/s/C, which no volume holds"}},
 		"a file of a key that is not there": {text: pod("      env: [{name: B_FILE, value: /etc/s/b}]\n      volumeMounts: [{name: v, mountPath: /etc/s}]\n  volumes: [{name: v, secret: {secretName: s, items: [{key: Z, path: b}]}}]\n") + sources,
-			want: []string{"dangling B: is to be read from /etc/s/b, which is to come from the key Z of the Secret s, which is not there"}},
+			want: []string{"dangling /etc/s/b: is to come from the key Z of the Secret s, which is not there"}},
 		"a file of a volume that is not seen": {text: pod("      env: [{name: B_FILE, value: /etc/s/b}]\n      volumeMounts: [{name: v, mountPath: /etc/s}]\n  volumes: [{name: v, csi: {driver: d}}]\n"),
 			want: []string{"unverifiable B: comes from the file /etc/s/b"}},
 		"a condition on what is not seen": {text: pod("      env: [{name: B, value: b}, {name: MODE, valueFrom: {secretKeyRef: {name: gone, key: k}}}]\n"),
 			want: []string{"unverifiable MODE: comes from the Secret gone; its value cannot be seen here", "unverifiable LICENCE: is not set; whether it is required depends on MODE, which comes from the Secret gone"}},
 		"a group of which one is not seen": {text: pod("      env: [{name: B, value: b}, {name: P, value: '1'}, {name: Q, valueFrom: {secretKeyRef: {name: gone, key: k}}}]\n"),
 			want: []string{"unverifiable P, Q: belong together, and Q comes from the Secret gone", "unverifiable Q: comes from the Secret gone; its value cannot be seen here"}},
-		"an old name that is not seen": {text: pod("      env: [{name: B, value: b}, {name: OLD, valueFrom: {secretKeyRef: {name: gone, key: k}}}]\n"), want: []string{"unverifiable NEW: comes from the Secret gone; its value cannot be seen here"}},
-		"a variable of the build":      {text: pod("      env: [{name: B, value: b}, {name: VITE_X, value: other}]\n"), want: []string{"built-in VITE_X: has another value than the image was built with; setting it here changes nothing"}},
-		"JSON with tabs and escapes":   {text: "{\n\t\"kind\": \"Pod\",\n\t\"metadata\": {\"name\": \"p\"},\n\t\"spec\": {\"containers\": [{\"name\": \"c\", \"env\": [{\"name\": \"URL\", \"value\": \"http:\\/\\/h\"}, {\"name\": \"B\", \"value\": \"tab\\there\"}]}]}\n}\n", want: nil},
-		"JSON, one a line":             {text: `{"kind":"ConfigMap","metadata":{"name":"m"},"data":{"B":"b"}}` + "\n" + `{"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","envFrom":[{"configMapRef":{"name":"m"}}]}]}}` + "\n", want: nil},
-		"an anchor":                    {text: "x: &e [{name: B, value: b}]\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: *e}]}\n", want: nil},
+		"an old name that is not seen":      {text: pod("      env: [{name: B, value: b}, {name: OLD, valueFrom: {secretKeyRef: {name: gone, key: k}}}]\n"), want: []string{"unverifiable NEW: comes from the Secret gone; its value cannot be seen here"}},
+		"a variable of the build":           {text: pod("      env: [{name: B, value: b}, {name: VITE_X, value: other}]\n"), want: []string{"built-in VITE_X: has another value than the image was built with; setting it here changes nothing"}},
+		"JSON with tabs and escapes":        {text: "{\n\t\"kind\": \"Pod\",\n\t\"metadata\": {\"name\": \"p\"},\n\t\"spec\": {\"containers\": [{\"name\": \"c\", \"env\": [{\"name\": \"URL\", \"value\": \"http:\\/\\/h\"}, {\"name\": \"B\", \"value\": \"tab\\there\"}]}]}\n}\n", want: nil},
+		"JSON, one a line":                  {text: `{"kind":"ConfigMap","metadata":{"name":"m"},"data":{"B":"b"}}` + "\n" + `{"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","envFrom":[{"configMapRef":{"name":"m"}}]}]}}` + "\n", want: nil},
+		"a list of merges":                  {text: "x: &a {A: x}\ny: &b {B: b, A: y}\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, envFrom: [{configMapRef: {name: m}}]}]}\n---\nx: &a {A: x}\ny: &b {B: b, A: y}\nkind: ConfigMap\nmetadata: {name: m}\ndata: {<<: [*a, *b]}\n", want: nil},
+		"a key twice":                       {text: pod("      env: [{name: A, value: bad}]\n      env: [{name: B, value: b}]\n"), want: nil},
+		"a prefix that does not fit":        {text: pod("      env: [{name: A, value: x}]\n      envFrom: [{prefix: X_, secretRef: {name: gone}}]\n"), want: []string{"missing B: is not set, and it is required; expected is a text"}},
+		"an optional key that is not there": {text: pod("      envFrom: [{configMapRef: {name: m}}]\n      env: [{name: B, valueFrom: {configMapKeyRef: {name: m, key: z, optional: true}}}]\n") + sources, want: nil},
+		"binaryData is no variable":         {text: pod("      envFrom: [{configMapRef: {name: n}}]\n") + "---\nkind: ConfigMap\nmetadata: {name: n}\nbinaryData: {B: YQ==}\n", want: []string{"missing B: is not set, and it is required; expected is a text"}},
+		"no base64":                         {text: pod("      env: [{name: B, value: b}]\n") + "---\nkind: Secret\nmetadata: {name: n}\ndata: {B: 'canary://x'}\n", want: []string{"refused B: is not base64, which data of a Secret must be"}},
+		"a tagged number":                   {text: pod("      env: [{name: B, value: !!int \"5\"}]\n"), want: []string{"refused B: is a number, and Kubernetes accepts texts only"}},
+		"value and valueFrom":               {text: pod("      env: [{name: B, value: b, valueFrom: {fieldRef: {fieldPath: x}}}]\n"), want: []string{"refused B: has a value and a valueFrom, and Kubernetes accepts one of them", "unverifiable B: comes from a field of the pod; its value cannot be seen here"}},
+		"no name":                           {text: pod("      env: [{value: b}, {name: B, value: b}]\n"), want: []string{"refused a variable: has no name, or one with =, and Kubernetes accepts neither"}},
+		"a Secret of two namespaces": {text: "kind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: [{name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}]}\n---\nkind: Secret\nmetadata: {name: s, namespace: a}\nstringData: {k: x}\n---\nkind: Secret\nmetadata: {name: s, namespace: b}\n",
+			want: []string{"unverifiable B: comes from the Secret s; its value cannot be seen here"}},
+		"the value itself in NAME_FILE": {text: pod("      env: [{name: B_FILE, value: 'postgres://u:canary@h/db'}, {name: A_FILE, valueFrom: {secretKeyRef: {name: s, key: A}}}]\n") + sources,
+			want: []string{"unverifiable A: comes from the file that A_FILE names", "unverifiable B: comes from the file that B_FILE names"}},
+		"preflight":             {text: pod("      command: [preflight]\n"), want: []string{"missing B: is not set, and it is required; expected is a text"}},
+		"halves of a character": {text: `{"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","env":[{"name":"B","value":"\ud83d\ude00"}]}]}}`, want: nil},
+		"an anchor":             {text: "x: &e [{name: B, value: b}]\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: *e}]}\n", want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -120,6 +135,14 @@ func TestWhatAContainerStarts(t *testing.T) {
 			w := manifests.Workload{Command: c.command, Args: c.args}
 			NewWithT(t).Expect(w.Starts(types, c.standard)).To(Equal(c.want))
 		})
+	}
+}
+
+// An alias that contains itself has no end.
+func TestEndlessAliases(t *testing.T) {
+	for _, text := range []string{"kind: Pod\nmetadata: &a {name: x, <<: *a}\n", "kind: ConfigMap\nmetadata: {name: x}\ndata: &d\n  <<: *d\n"} {
+		_, _, err := manifests.Kubernetes(map[string][]byte{"k.yaml": []byte(text)}, []string{"k.yaml"})
+		NewWithT(t).Expect(err).To(HaveOccurred())
 	}
 }
 

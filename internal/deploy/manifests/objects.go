@@ -2,7 +2,6 @@ package manifests
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,57 +61,42 @@ func objectsOfYAML(file string, text []byte, firstLine int) ([]object, error) {
 		if err != nil {
 			return nil, invalid(file, err)
 		}
+		if !bounded(&node) {
+			return nil, invalid(file, errEndless)
+		}
 		if len(node.Content) > 0 {
 			list = append(list, flatten(file, firstLine, node.Content[0])...)
 		}
 	}
 }
 
-// objectsOfJSON reads one document of JSON or more, one behind the other or one a line. YAML has most of JSON, but neither tabs
-// before a key nor \/ in a text.
-func objectsOfJSON(file string, text []byte) ([]object, error) {
-	var list []object
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); errors.Is(err, io.EOF) {
-			return list, nil
-		} else if err != nil {
-			return nil, err
-		}
-		start := int(decoder.InputOffset()) - len(raw)
-		found, err := objectsOfYAML(file, plainJSON(raw), bytes.Count(text[:start], []byte("\n")))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, found...)
-	}
-}
+var errEndless = errors.New("an alias contains itself, or stands for too much")
 
-// plainJSON writes JSON so that it is YAML, with each value on the line where it was.
-func plainJSON(raw []byte) []byte {
-	var out bytes.Buffer
-	inText := false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inText && c == '\\' && i+1 < len(raw) && raw[i+1] == '/':
-			out.WriteByte('/')
-			i++
-			continue
-		case inText && c == '\\':
-			out.WriteByte(c)
-			i++
-			out.WriteByte(raw[i])
-			continue
-		case c == '"':
-			inText = !inText
-		case !inText && (c == '\t' || c == '\r'):
-			out.WriteByte(' ')
-			continue
+// mostNodes is how many nodes a document may have when its aliases are followed.
+const mostNodes = 1_000_000
+
+// bounded reports whether a document ends when its aliases are followed.
+func bounded(node *yaml.Node) bool {
+	left := mostNodes
+	within := map[*yaml.Node]bool{}
+	var walk func(n *yaml.Node) bool
+	walk = func(n *yaml.Node) bool {
+		if left--; left < 0 || within[n] {
+			return false
 		}
-		out.WriteByte(raw[i])
+		within[n] = true
+		defer delete(within, n)
+		if n.Kind == yaml.AliasNode {
+			return walk(n.Alias)
+		}
+		for _, inner := range n.Content {
+			if !walk(inner) {
+				return false
+			}
+		}
+		return true
 	}
-	return out.Bytes()
+	return walk(node)
 }
 
 // flatten gives an object, or those of a list.
@@ -144,23 +128,37 @@ func get(node *yaml.Node, keys ...string) *yaml.Node {
 	return node
 }
 
+// child gives the value of a key: of two the last, as the API server has it, and before what is merged.
 func child(node *yaml.Node, key string) *yaml.Node {
 	node = followed(node)
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
 	}
-	var merged *yaml.Node
+	var own, merged *yaml.Node
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		switch k := node.Content[i]; {
-		case k.Value == key:
-			return followed(node.Content[i+1])
+		case k.Value == key && k.Tag != "!!merge":
+			own = followed(node.Content[i+1])
 		case k.Tag == "!!merge":
-			if found := child(node.Content[i+1], key); found != nil {
-				merged = found
+			for _, from := range mergedFrom(node.Content[i+1]) {
+				if found := child(from, key); found != nil && merged == nil {
+					merged = found
+				}
 			}
 		}
 	}
+	if own != nil {
+		return own
+	}
 	return merged
+}
+
+// mergedFrom are the mappings of a merge key, the first of which counts most: https://yaml.org/type/merge.html.
+func mergedFrom(node *yaml.Node) []*yaml.Node {
+	if node = followed(node); node.Kind == yaml.SequenceNode {
+		return node.Content
+	}
+	return []*yaml.Node{node}
 }
 
 // followed gives what an alias stands for.
@@ -179,18 +177,34 @@ func list(node *yaml.Node) []*yaml.Node {
 	return node.Content
 }
 
-// pairs calls for each key of a mapping.
+// pairs calls for each key of a mapping, once.
 func pairs(node *yaml.Node, each func(key, value *yaml.Node)) {
-	if node = followed(node); node == nil || node.Kind != yaml.MappingNode {
-		return
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Tag == "!!merge" {
-			pairs(node.Content[i+1], each)
-			continue
+	seen := map[string]bool{}
+	var visit func(node *yaml.Node)
+	visit = func(node *yaml.Node) {
+		if node = followed(node); node == nil || node.Kind != yaml.MappingNode {
+			return
 		}
-		each(node.Content[i], followed(node.Content[i+1]))
+		last := map[string]int{}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			last[node.Content[i].Value] = i
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			// The last of two keys counts.
+			if key := node.Content[i]; key.Tag != "!!merge" && !seen[key.Value] && last[key.Value] == i {
+				seen[key.Value] = true
+				each(key, followed(node.Content[i+1]))
+			}
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Tag == "!!merge" {
+				for _, from := range mergedFrom(node.Content[i+1]) {
+					visit(from)
+				}
+			}
+		}
 	}
+	visit(node)
 }
 
 // scalar gives a text; empty for what is none.
@@ -215,7 +229,7 @@ var yamlLine = regexp.MustCompile(`line (\d+)`)
 func invalid(file string, err error) error {
 	p := &problem.Problem{
 		ID: "check/manifest-invalid", Title: path.Base(file) + " is not understood", Where: problem.Position{File: file},
-		Why: "it is not valid YAML, or not what Kubernetes or compose expect there", Hints: []string{"Try it with `kubectl apply --dry-run=client -f " + path.Base(file) + "`; a chart of Helm is rendered by `helm template` first."},
+		Why: "it is not valid YAML, or not what Kubernetes or compose expect there", Hints: []string{"Try it with `kubectl apply --dry-run=client -f " + path.Base(file) + "`, or `docker compose -f " + path.Base(file) + " config`; a chart of Helm is rendered by `helm template` first."},
 	}
 	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
 		_, _ = fmt.Sscan(found[1], &p.Where.Line)

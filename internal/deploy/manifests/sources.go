@@ -12,6 +12,8 @@ import (
 // source is a ConfigMap or Secret: its keys, with their values where those can be read.
 type source struct {
 	values map[string]Value
+	// binary are its keys that are files alone, and no variables.
+	binary []string
 	// open: it may have other keys, too.
 	open bool
 	// maker is what makes it in the cluster: "the ExternalSecret db".
@@ -32,12 +34,17 @@ func (s sources) find(kind, namespace, name string) (source, bool) {
 		found, ok := s[key(kind, "", name)]
 		return found, ok
 	}
+	var all []source
 	for place, found := range s {
 		if strings.HasPrefix(place, kind+"/") && strings.HasSuffix(place, "/"+name) {
-			return found, true
+			all = append(all, found)
 		}
 	}
-	return source{}, false
+	if len(all) != 1 {
+		// Of several it cannot be told which is meant.
+		return source{}, false
+	}
+	return all[0], true
 }
 
 // sourcesOf gives the ConfigMaps and Secrets of some objects, also those that a controller makes of others, and what the API
@@ -96,7 +103,10 @@ func given(o object) (source, []Finding) {
 			}
 			text, ok := value(scalar(v))
 			if !ok {
-				s.values[k.Value] = Value{Secret: secret, From: "the " + o.kind + " " + o.name}
+				refused = append(refused, Finding{
+					Workload: o.String(), Where: o.where(v), Name: k.Value, Kind: "refused", What: "is not base64, which data of a Secret must be",
+					Advice: "Encode it, or write it as it is below stringData.",
+				})
 				return
 			}
 			s.values[k.Value] = Value{Text: text, Secret: secret}
@@ -113,7 +123,7 @@ func given(o object) (source, []Finding) {
 		return s, refused
 	}
 	read("data", plain)
-	read("binaryData", func(string) (string, bool) { return "", false })
+	pairs(get(o.node, "binaryData"), func(k, _ *yaml.Node) { s.binary = append(s.binary, k.Value) })
 	return s, refused
 }
 
@@ -135,6 +145,10 @@ func notText(node *yaml.Node) string {
 		return "a mapping"
 	case node.Kind == yaml.SequenceNode:
 		return "a list"
+	case node.Style&yaml.TaggedStyle != 0 && (node.Tag == "!!int" || node.Tag == "!!float"):
+		return "a number"
+	case node.Style&yaml.TaggedStyle != 0 && node.Tag == "!!bool":
+		return "a boolean"
 	case node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0:
 		return ""
 	}

@@ -58,6 +58,9 @@ func (o object) fill(v volume, part *yaml.Node, known sources) bool {
 	for key, value := range found.values {
 		v.files[key] = value
 	}
+	for _, key := range found.binary {
+		v.files[key] = Value{From: "the " + kind + " " + name}
+	}
 	return there && !found.open
 }
 

@@ -29,8 +29,10 @@ type Workload struct {
 	// Files are the contents of mounted files, by their paths, and Mounts the folders of which all files are known.
 	Files  map[string]Value
 	Mounts []string
-	// Unknown: some variables come from where not even their names can be seen; it says from where.
-	Unknown []string
+	// Unknown are sources of variables of which not even the names can be seen.
+	Unknown []Unseen
+	// Hidden are words of the command that must not be shown.
+	Hidden []string
 	// Refused is what the API server, or docker compose, does not accept.
 	Refused []Finding
 }
@@ -47,6 +49,28 @@ type Value struct {
 	Missing string
 }
 
+// Unseen is such a source, and what the names of its variables begin with.
+type Unseen struct{ From, Prefix string }
+
+// Show gives a word of the command as it may be shown.
+func (w Workload) Show(word string) string {
+	if slices.Contains(w.Hidden, word) {
+		return "…"
+	}
+	return word
+}
+
+// unknownFrom says from where a variable may come that is not seen; empty for nowhere.
+func (w Workload) unknownFrom(name string) string {
+	var from []string
+	for _, unseen := range w.Unknown {
+		if strings.HasPrefix(name, unseen.Prefix) {
+			from = append(from, unseen.From)
+		}
+	}
+	return strings.Join(from, " and ")
+}
+
 // seen reports whether the value is known.
 func (v Value) seen() bool { return v.From == "" && v.Missing == "" }
 
@@ -61,7 +85,7 @@ type Skipped struct {
 type Start struct {
 	// Process is the process type; empty for a command of its own, which is not checked when it starts.
 	Process string
-	// Command is that command.
+	// Command is that command, or what stands behind the process type.
 	Command []string
 	// Unknown is a name that is none of the image's process types, and Likely the one that may be meant.
 	Unknown, Likely string
@@ -87,9 +111,9 @@ func (w Workload) Starts(types []string, standard string) Start {
 	case first == "launcher" || first == "/cnb/lifecycle/launcher":
 		return ofLauncher(rest, types, standard)
 	case path.Dir(first) == "/cnb/process":
-		return named(name, types)
+		return named(name, types).with(rest)
 	case !strings.Contains(first, "/") && knows(types, name):
-		return Start{Process: name}
+		return Start{Process: name}.with(rest)
 	case !strings.Contains(first, "/") && len(rest) == 0 && !slices.Contains(shells, first):
 		return named(name, types)
 	}
@@ -107,11 +131,24 @@ func ofLauncher(words, types []string, standard string) Start {
 	case len(words) == 0:
 		return Start{Process: standard}
 	case knows(types, words[0]):
-		return Start{Process: words[0]}
+		return Start{Process: words[0]}.with(words[1:])
 	case len(words) == 1 && !strings.ContainsAny(words[0], " /") && !slices.Contains(shells, words[0]):
 		return named(words[0], types)
 	}
 	return Start{Command: words}
+}
+
+// with adds the arguments of preflight, which are process types.
+func (s Start) with(arguments []string) Start {
+	if s.Process != "preflight" {
+		return s
+	}
+	for _, word := range arguments {
+		if !strings.HasPrefix(word, "-") {
+			s.Command = append(s.Command, word)
+		}
+	}
+	return s
 }
 
 func knows(types []string, name string) bool {

@@ -136,9 +136,23 @@ func index(text []byte) map[string]problem.Position {
 
 func (x *indexer) recordValue(prefix string, pair *unstable.Node) {
 	path := x.record(prefix, pair.Key())
-	if value := pair.Value(); value.Kind == unstable.InlineTable {
+	switch value := pair.Value(); value.Kind {
+	case unstable.InlineTable:
 		for children := value.Children(); children.Next(); {
 			x.recordValue(path, children.Node())
+		}
+	case unstable.Array:
+		// The elements have the place of the key, and their own keys theirs.
+		n := 0
+		for children := value.Children(); children.Next(); n++ {
+			if children.Node().Kind != unstable.InlineTable {
+				continue
+			}
+			element := fmt.Sprintf("%s[%d]", path, n)
+			x.positions[element] = x.positions[path]
+			for inner := children.Node().Children(); inner.Next(); {
+				x.recordValue(element, inner.Node())
+			}
 		}
 	}
 }
