@@ -33,8 +33,10 @@ var (
 	member = regexp.MustCompile(`\b(process\.env|import\.meta\.env|Bun\.env)(?:\??\.([A-Z][A-Z0-9_]+)\b|(?:\?\.)?\[["'` + "`" + `]([A-Z][A-Z0-9_]+)["'` + "`" + `]\])`)
 	// destructured is what stands between the braces of "const { A, B: b = 1 } = process.env".
 	destructured = regexp.MustCompile(`\{([^{}]*)\}\s*(?::[^=;]+)?=\s*(process\.env|import\.meta\.env|Bun\.env)\b`)
-	property     = regexp.MustCompile(`\b([A-Z][A-Z0-9_]+)\b(?:\s*:\s*\w+)?(\s*=)?`)
-	fallback     = regexp.MustCompile(`^(?:\s|\))*(?:\?\?=?|\|\||\?[^.])`)
+	// aliases are names for the whole environment.
+	aliases  = regexp.MustCompile(`\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*(?:process\.env|import\.meta\.env|Bun\.env)\s*(?:[;,\r\n]|$)`)
+	property = regexp.MustCompile(`\b([A-Z][A-Z0-9_]+)\b(?:\s*:\s*\w+)?(\s*=)?`)
+	fallback = regexp.MustCompile(`^(?:\s|\))*(?:\?\?=?|\|\||\?[^.])`)
 	// bundlers define these on import.meta.env: https://vite.dev/guide/env-and-mode#built-in-constants.
 	builtIn = []string{"MODE", "DEV", "PROD", "SSR", "BASE_URL"}
 
@@ -48,7 +50,7 @@ var (
 	literal       = regexp.MustCompile("'([^']*)'|\"([^\"]*)\"|`([^`]*)`")
 	// written is what stands behind a variable that code sets.
 	written    = regexp.MustCompile(`^\s*=[^=]`)
-	deleted    = regexp.MustCompile(`\bdelete\s+$`)
+	deleted    = regexp.MustCompile(`\bdelete\s*$`)
 	scalarText = regexp.MustCompile("^\\s*(?:['\"`]([^'\"`]*)['\"`]|(-?[0-9][\\w.]*|true|false))\\s*$")
 
 	ruby   = regexp.MustCompile(`\bENV(?:\[["']([A-Z][A-Z0-9_]+)["']\]|\.(fetch|dig|delete)(?:\s*\(\s*|\s+)["']([A-Z][A-Z0-9_]+)["'](\s*,|\s*\)?\s*(?:\{|do\b))?)`)
@@ -61,6 +63,12 @@ func read(name string, at int, optional bool) reading {
 	return reading{variable: v, at: at}
 }
 
+// remark reports whether a line is a comment up to a place in it.
+func remark(text []byte, at int, marks ...string) bool {
+	line := bytes.TrimSpace(text[bytes.LastIndexByte(text[:at], '\n')+1 : at])
+	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.HasPrefix(line, []byte(mark)) })
+}
+
 func readsOfScript(text []byte) []reading {
 	var list []reading
 	for _, m := range member.FindAllSubmatchIndex(text, -1) {
@@ -70,13 +78,25 @@ func readsOfScript(text []byte) []reading {
 			from, to = m[6], m[7]
 		}
 		name := string(text[from:to])
-		if written.Match(text[m[1]:]) || deleted.Match(text[max(0, m[0]-20):m[0]]) {
+		if written.Match(text[m[1]:]) || deleted.Match(text[max(0, m[0]-20):m[0]]) || remark(text, m[0], "//", "*", "/*") {
 			continue
 		}
 		if object == "import.meta.env" && slices.Contains(builtIn, name) {
 			continue
 		}
 		list = append(list, read(name, from, fallback.Match(text[m[1]:])))
+	}
+	for _, alias := range aliases.FindAllSubmatch(text, -1) {
+		through := regexp.MustCompile(`\b` + regexp.QuoteMeta(string(alias[1])) + `\??\.([A-Z][A-Z0-9_]+)\b`)
+		for _, m := range through.FindAllSubmatchIndex(text, -1) {
+			// What is named so of something else is not the environment.
+			if m[0] > 0 && text[m[0]-1] == '.' {
+				continue
+			}
+			if !written.Match(text[m[1]:]) && !remark(text, m[0], "//", "*", "/*") {
+				list = append(list, read(string(text[m[2]:m[3]]), m[2], fallback.Match(text[m[1]:])))
+			}
+		}
 	}
 	for _, m := range destructured.FindAllSubmatchIndex(text, -1) {
 		inner := text[m[2]:m[3]]
@@ -177,6 +197,9 @@ func withDefault(v contract.Variable, argument string) contract.Variable {
 func readsOfRuby(text []byte) []reading {
 	var list []reading
 	for _, m := range ruby.FindAllSubmatchIndex(text, -1) {
+		if remark(text, m[0], "#") {
+			continue
+		}
 		if m[2] >= 0 {
 			list = append(list, read(string(text[m[2]:m[3]]), m[2], rubyOr.Match(text[m[1]:])))
 			continue

@@ -90,7 +90,7 @@ func (a *oddArchive) entry() {
 	case 0:
 		a.block("././@LongLink", "", "L", "", "package/"+a.pick("named.js", "lib/named.js", "../named.js")+a.pick("", "\x00"))
 	case 1:
-		a.block("PaxHeader/x", "", a.pick("x", "x", "g"), "", record(a.pick("path", "size", "mtime", "linkpath", "GNU.sparse.name", "GNU.sparse.major", "SCHILY.xattr.a", "comment", "mode"), a.pick("package/pax.js", "3", "1.5", "package/../pax.js", "")))
+		a.block("PaxHeader/x", "", a.pick("x", "x", "g"), "", record(a.pick("path", "size", "mtime", "linkpath", "GNU.sparse.name", "GNU.sparse.major", "SCHILY.xattr.a", "NODETAR.depth", "comment", "mode"), a.pick("package/pax.js", "3", "1.5", "package/../pax.js", "")))
 	case 2:
 		a.block("././@LongLink", "", "K", "", a.pick("a.js", "package/a.js"))
 	case 3:

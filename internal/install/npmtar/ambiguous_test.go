@@ -3,6 +3,8 @@ package npmtar_test
 import (
 	"archive/tar"
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -39,6 +41,34 @@ func TestAmbiguousPackages(t *testing.T) {
 				return
 			}
 			g.Expect(err).To(MatchError("a package holds something that programs read differently: " + c.want + " [npm/package-ambiguous]"))
+		})
+	}
+}
+
+// npm before its version 5 wrote records of its own, and the size once more.
+func TestPackagesOfOldPublishers(t *testing.T) {
+	for name, c := range map[string]struct{ size, want string }{
+		"the same size": {size: "5"},
+		"another size":  {size: "4", want: "the size of an entry is said twice, and differs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var out bytes.Buffer
+			writer := tar.NewWriter(&out)
+			// The writer keeps the size to itself: the record is written under another name.
+			records := map[string]string{"NODETAR.depth": "1", "NODETAR.package.name": "x", "SCHILY.ino": "7", "XIZE": c.size}
+			g.Expect(writer.WriteHeader(&tar.Header{Name: "package/a.js", Mode: 0o644, Size: 5, PAXRecords: records, Format: tar.FormatPAX})).To(Succeed())
+			_, err := writer.Write([]byte("12345"))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(writer.Close()).To(Succeed())
+			dir := t.TempDir()
+			err = npmtar.Unpack(bytes.NewReader(bytes.ReplaceAll(out.Bytes(), []byte("XIZE="), []byte("size="))), npmtar.NPM, dir)
+			if c.want != "" {
+				g.Expect(err).To(MatchError(ContainSubstring(c.want)))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(os.ReadFile(filepath.Join(dir, "a.js"))).To(Equal([]byte("12345")))
 		})
 	}
 }

@@ -25,7 +25,9 @@ type plain struct {
 	meta      []byte
 	metaKind  byte
 	described bool
-	zeros     int
+	// saidSize is the size that such an entry gives.
+	saidSize string
+	zeros    int
 }
 
 const blockSize = 512
@@ -46,6 +48,10 @@ func (p *plain) Read(b []byte) (int, error) {
 func (p *plain) end() string {
 	if p.why == "" && (p.filled > 0 || p.left > 0 || p.padding > 0) {
 		p.why = "it is cut off"
+	}
+	if p.why == "" && p.zeros == 0 {
+		// An old npm does without its last entry then.
+		p.why = "it has no end"
 	}
 	if p.why == "" && p.described {
 		p.why = "it describes an entry that does not follow"
@@ -101,6 +107,9 @@ func (p *plain) begins() (why string) {
 	kind := h[156]
 	name, _, _ := strings.Cut(string(h[:100]), "\x00")
 	switch {
+	case strings.Contains(name, "//"):
+		// npm 9 takes what follows for a place of its own.
+		return "a name has an empty part"
 	case kind == 'x' || kind == 'g' || kind == 'L':
 		if p.described && kind != 'g' || size == 0 || size > mostMeta {
 			return "an entry is described twice, or by nothing"
@@ -114,15 +123,21 @@ func (p *plain) begins() (why string) {
 		}
 	case size != 0 && (kind == '5' || strings.HasSuffix(name, "/")):
 		return "a folder has content"
+	case p.saidSize != "" && p.saidSize != strconv.FormatInt(size, 10):
+		return "the size of an entry is said twice, and differs"
 	default:
-		p.described = false
+		p.described, p.saidSize = false, ""
 	}
 	p.left, p.padding = size, (blockSize-size%blockSize)%blockSize
 	return ""
 }
 
-// usualKeys are those of PAX records with which the files are the same for all programs, besides path.
-var usualKeys = []string{"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "comment"}
+// usualKeys are those of PAX records with which the files are the same for all programs, besides path; usualPrefixes are those of programs that
+// write records for themselves: npm's own of the years before 2017 wrote NODETAR.depth and the like.
+var (
+	usualKeys     = []string{"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "comment"}
+	usualPrefixes = []string{"LIBARCHIVE.", "SCHILY.", "NODETAR."}
+)
 
 // describes looks at what describes the next entry.
 func (p *plain) describes() (why string) {
@@ -140,8 +155,11 @@ func (p *plain) describes() (why string) {
 			return "a PAX record is malformed"
 		}
 		key, value, found := strings.Cut(rest[len(digits)+1:length-1], "=")
-		usual := slices.Contains(usualKeys, key) || strings.HasPrefix(key, "LIBARCHIVE.") || strings.HasPrefix(key, "SCHILY.")
+		usual := slices.Contains(usualKeys, key) || slices.ContainsFunc(usualPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 		switch {
+		case key == "size" && p.metaKind == 'x' && value != "" && (p.saidSize == "" || p.saidSize == value):
+			// Programs take it in place of the header's: it must be the same.
+			p.saidSize = value
 		case !found, key == "path" && (value == "" || p.metaKind == 'g' || oddName(value)), key != "path" && !usual, key == "mtime" && value == "":
 			return fmt.Sprintf("the PAX record %q is not usual", key)
 		}
@@ -151,7 +169,9 @@ func (p *plain) describes() (why string) {
 }
 
 // oddName reports whether a name is read in more than one way.
-func oddName(name string) bool { return strings.Contains(name, "\x00") || strings.HasSuffix(name, "/") }
+func oddName(name string) bool {
+	return strings.Contains(name, "\x00") || strings.Contains(name, "//") || strings.HasSuffix(name, "/")
+}
 
 // isDrive reports whether a name begins, without its first part, as a drive of Windows: npm takes that off everywhere.
 func isDrive(name string) bool {
