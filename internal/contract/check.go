@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -116,7 +117,7 @@ const longestShown = 60
 func (j judge) malformed(v Variable, text, why string) Finding {
 	f := Finding{
 		Name: v.Name, Kind: "malformed", What: "is not what it must be", Expected: v.Expected(), Description: v.Description,
-		Advice: first(v.Message, "Correct its value in the deployment."),
+		Advice: cmp.Or(v.Message, "Correct its value in the deployment."),
 	}
 	// What comes from a file or a binding is kept there because it is a secret, whatever the contract says.
 	direct := j.env.Values[v.Name] == text
@@ -132,15 +133,6 @@ func (j judge) malformed(v Variable, text, why string) Finding {
 // shown reports whether a wrong value may be printed: addresses and JSON hold passwords.
 func (v Variable) shown() bool {
 	return !v.Secret && !SecretName(v.Name) && v.Type != "url" && v.Type != "json" && v.Of != "url" && v.Of != "json"
-}
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // wanted says why a variable that is not set is needed: "" when it is not, " " and a reason when that depends on others.
@@ -227,7 +219,7 @@ func (j judge) rule(r Rule) []Finding {
 	}
 	return []Finding{{
 		Name: r.Left + ", " + r.Right, Kind: "rule", What: "do not fit together", Expected: r.String(),
-		Advice: first(r.Message, "Change one of the two in the deployment."),
+		Advice: cmp.Or(r.Message, "Change one of the two in the deployment."),
 	}}
 }
 

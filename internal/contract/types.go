@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -77,7 +78,7 @@ func (v Variable) acceptsList(value string) (why string, ok bool) {
 	return "", true
 }
 
-func (v Variable) separator() string { return first(v.Separator, ",") }
+func (v Variable) separator() string { return cmp.Or(v.Separator, ",") }
 
 // entry is what an entry of a list must be.
 func (v Variable) entry() Variable {
@@ -171,7 +172,7 @@ func (v Variable) expectedList() string {
 		text += ", each " + of.Expected()
 	}
 	separator := map[string]string{",": "commas", ";": "semicolons", ":": "colons", " ": "spaces", "|": "|"}[v.separator()]
-	return "a list" + bounds(length(v.MinLength), length(v.MaxLength), " entries") + ", separated by " + first(separator, strconv.Quote(v.separator())) + ", of " + text
+	return "a list" + bounds(length(v.MinLength), length(v.MaxLength), " entries") + ", separated by " + cmp.Or(separator, strconv.Quote(v.separator())) + ", of " + text
 }
 
 func length(n *int) *float64 {

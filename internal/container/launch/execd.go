@@ -32,12 +32,12 @@ func ExecD(out io.Writer, environ []string, stderr io.Writer) int {
 		return 0
 	}
 	program, err := os.Executable()
-	if err != nil {
-		return fail(stderr, notExecutable, err)
+	var image Image
+	if err == nil {
+		image, err = ReadImage(program)
 	}
-	image, err := ReadImage(program)
 	if err != nil {
-		return fail(stderr, Refused, err)
+		return withoutSetting(stderr, err)
 	}
 	set := image.Contract.Resolve("", environment(environ)).Set
 	var text strings.Builder
@@ -49,8 +49,15 @@ func ExecD(out io.Writer, environ []string, stderr io.Writer) int {
 		fmt.Fprintf(&text, "%s = %s\n", name, contract.QuoteTOML(set[name]))
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
-		return fail(stderr, notExecutable, fmt.Errorf("pass variables to the launcher: %w", err))
+		return withoutSetting(stderr, err)
 	}
+	return 0
+}
+
+// withoutSetting says why a command starts with the variables of the container alone. Another exit code would keep it from starting, and it may
+// be a shell in which somebody looks for that very fault.
+func withoutSetting(stderr io.Writer, err error) int {
+	_, _ = fmt.Fprintf(stderr, "gantry: no defaults, older names, files or bindings are set for this command: %s\n", problem.Visible(err.Error()))
 	return 0
 }
 

@@ -21,6 +21,9 @@ import (
 
 // The test program becomes "gantry init" when it is called so: signals and children belong to a whole process.
 func TestMain(m *testing.M) {
+	if launch.IsExecD(os.Args[0]) {
+		os.Exit(launch.ExecD(os.NewFile(launch.ExecDOutput, "exec.d"), os.Environ(), os.Stderr))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "init" {
 		os.Exit(launch.Init(os.Args[2:], os.Environ(), os.Stderr))
 	}
@@ -70,6 +73,37 @@ func TestInitChecks(t *testing.T) {
 			_ = cmd.Run()
 			g.Expect(cmd.ProcessState.ExitCode()).To(Equal(c.code), out.String())
 			g.Expect(out.String()).To(HavePrefix(c.output))
+		})
+	}
+}
+
+// Before a custom command the launcher runs the program under the name of exec.d, and sets what it prints. Whatever is wrong, the command
+// starts: it may be a shell in which somebody looks for that fault.
+func TestExecD(t *testing.T) {
+	layer := t.TempDir()
+	program, err := os.ReadFile(os.Args[0])
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	tool := filepath.Join(layer, launch.ExecDName)
+	for _, dir := range []string{"bin", "exec.d"} {
+		NewWithT(t).Expect(os.Mkdir(filepath.Join(layer, dir), 0o755)).To(Succeed())
+	}
+	NewWithT(t).Expect(os.WriteFile(filepath.Join(layer, "bin", "gantry"), program, 0o755)).To(Succeed())
+	NewWithT(t).Expect(os.Symlink("../bin/gantry", tool)).To(Succeed())
+	const declared = `{"contract": {"variables": [{"name": "LEVEL", "default": "in\"fo"}, {"name": "NAME", "required": true, "renamed-from": ["OLD"]}]}}`
+	for name, c := range map[string]struct{ parent, file, script, want string }{
+		"a custom command": {parent: "launcher", file: declared, script: "3>&1", want: "LEVEL = \"in\\\"fo\"\nNAME = \"x\"\ncode 0\n"},
+		"a process type":   {parent: "/cnb/process/web", file: declared, script: "3>&1", want: "code 0\n"},
+		"a damaged file":   {parent: "launcher", file: "{", script: "3>&1", want: "gantry: no defaults, older names, files or bindings are set for this command: read launch.json: unexpected end of JSON input\ncode 0\n"},
+		"nobody reads":     {parent: "launcher", file: declared, script: "3>&-", want: "gantry: no defaults, older names, files or bindings are set for this command: write exec.d: bad file descriptor\ncode 0\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(os.WriteFile(filepath.Join(layer, launch.ImageFile), []byte(c.file), 0o644)).To(Succeed())
+			cmd := exec.Command("sh", "-c", tool+" 2>&1 "+c.script+"; echo code $?")
+			cmd.Args[0], cmd.Env = c.parent, []string{"OLD=x", "PATH=" + os.Getenv("PATH")}
+			out, err := cmd.Output()
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(string(out)).To(Equal(c.want))
 		})
 	}
 }

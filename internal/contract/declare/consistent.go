@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -41,7 +42,7 @@ func contradictions(v contract.Variable) []contradiction {
 		{slices.Contains(v.RenamedFrom, v.Name), "renamed-from", "it is renamed from itself"},
 		{v.Binding != "" && !bindingPattern.MatchString(v.Binding), "binding", "a binding is written TYPE/KEY"},
 		{v.MaxLength != nil && *v.MaxLength == 0, "max-length", "nothing has no characters and no entries; empty = \"allowed\" allows an empty value"},
-		{noneBetween(v), minOrMax, "there is no " + first(v.Of, v.Type) + " within min and max"},
+		{noneBetween(v), minOrMax, "there is no " + cmp.Or(v.Of, v.Type) + " within min and max"},
 		{v.Of != "" && v.Type != "list", "of", "of is for the type list"},
 		{v.Separator != "" && v.Type != "list", "separator", "a separator is for the type list"},
 		{v.NonFinite && v.Type != "float", "non-finite", "non-finite is for the type float"},
@@ -134,15 +135,6 @@ func noneBetween(v contract.Variable) bool {
 		low, high = math.Ceil(low), math.Floor(high)
 	}
 	return low > high && !(v.Min != nil && v.Max != nil && *v.Min > *v.Max)
-}
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // references makes sure that rules name variables that are declared, and can be satisfied; a variable that a group names is required by

@@ -75,8 +75,8 @@ func (s subject) check(chosen []manifests.Workload) []checked {
 	list := make([]checked, 0, len(chosen))
 	for _, w := range chosen {
 		start := w.Starts(s.processes, s.process)
-		for _, name := range start.Command {
-			if start.Process == "preflight" && len(s.processes) > 0 && !slices.Contains(s.processes, name) {
+		for _, name := range start.Types {
+			if len(s.processes) > 0 && !slices.Contains(s.processes, name) {
 				start.Unknown, start.Likely = name, projecttoml.Nearest(name, s.processes)
 			}
 		}

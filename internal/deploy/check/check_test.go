@@ -125,7 +125,8 @@ func TestStrictWithThisEnvironment(t *testing.T) {
 	g.Expect(out).To(HaveSuffix("\nNothing that is seen keeps this deployment from starting; --strict wants all to be declared and seen.\n"))
 }
 
-// A secret's value leaves the check in no way: planted in each kind of input, used as it is and within others, in variables that are right and wrong.
+// No form of output shows a secret. One is planted in each kind of input, as a whole value and as a part of one, in variables that pass and in
+// variables that fail.
 func TestNoSecretLeaves(t *testing.T) {
 	g := NewWithT(t)
 	const canary = "CANARY-4711"

@@ -71,7 +71,7 @@ func Check(c contract.Contract, w Workload, start Start) Verdict {
 	processes := []string{start.Process}
 	if start.Process == "preflight" {
 		// It checks the process types that it is given, else all.
-		if processes = start.Command; len(processes) == 0 {
+		if processes = start.Types; len(processes) == 0 {
 			processes = []string{""}
 		}
 	}

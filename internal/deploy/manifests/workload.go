@@ -85,8 +85,10 @@ type Skipped struct {
 type Start struct {
 	// Process is the process type; empty for a command of its own, which is not checked when it starts.
 	Process string
-	// Command is that command, or what stands behind the process type.
+	// Command is that command.
 	Command []string
+	// Types are the process types that preflight checks; none for all.
+	Types []string
 	// Unknown is a name that is none of the image's process types, and Likely the one that may be meant.
 	Unknown, Likely string
 }
@@ -145,7 +147,7 @@ func (s Start) with(arguments []string) Start {
 	}
 	for _, word := range arguments {
 		if !strings.HasPrefix(word, "-") {
-			s.Command = append(s.Command, word)
+			s.Types = append(s.Types, word)
 		}
 	}
 	return s
