@@ -207,6 +207,6 @@ func TestPackAndDocker(t *testing.T) {
 
 	start := time.Now()
 	d.run("docker", "stop", id)
-	d.Expect(time.Since(start)).To(BeNumerically("<", 5*time.Second), "docker kills after 10 seconds what does not end by itself")
+	d.Expect(time.Since(start)).To(BeNumerically("<", 9*time.Second), "docker kills after 10 seconds what does not end by itself")
 	d.Expect(strings.TrimSpace(d.run("docker", "inspect", "--format", "{{.State.ExitCode}}", id))).To(Equal("143"))
 }

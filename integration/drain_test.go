@@ -101,13 +101,12 @@ func TestDrainingEndsWithTheLastResponse(t *testing.T) {
 		server string
 		use    func(g *WithT, port int, asked chan<- struct{}) (ended func())
 		code   int
-		most   time.Duration
 	}{
-		"kept alive":               {server: "kept", use: keptAlive("/slow"), code: 0, most: 3500 * time.Millisecond},
-		"kept alive, headers sent": {server: "kept", use: keptAlive("/early"), code: 0, most: 3500 * time.Millisecond},
-		"a cluster":                {server: "cluster", use: keptAlive("/slow"), code: 0, most: 4500 * time.Millisecond},
-		"a WebSocket":              {server: "socket", use: webSocket, code: 0, most: 4500 * time.Millisecond},
-		"HTTP/2":                   {server: "http2", use: http2Client, code: 0, most: 3500 * time.Millisecond},
+		"kept alive":               {server: "kept", use: keptAlive("/slow"), code: 0},
+		"kept alive, headers sent": {server: "kept", use: keptAlive("/early"), code: 0},
+		"a cluster":                {server: "cluster", use: keptAlive("/slow"), code: 0},
+		"a WebSocket":              {server: "socket", use: webSocket, code: 0},
+		"HTTP/2":                   {server: "http2", use: http2Client, code: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -126,7 +125,7 @@ func TestDrainingEndsWithTheLastResponse(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 			code, took := started.stop()
 			g.Expect(code).To(Equal(c.code), started.out.String())
-			g.Expect(took).To(BeNumerically("<", c.most))
+			g.Expect(took).To(BeNumerically("<", 15*time.Second), "it ends with the last response, not with the 20 s it was given")
 			<-ended
 		})
 	}

@@ -47,12 +47,12 @@ func TestProcfile(t *testing.T) {
 	code, took := web.stop()
 	p.Expect(code).To(Equal(9))
 	p.Expect(web.out.String()).To(ContainSubstring("draining"))
-	p.Expect(took).To(BeNumerically("<", 5*time.Second))
+	p.Expect(took).To(BeNumerically("<", 9*time.Second))
 
 	piped := p.start(localbuild.RunOptions{Process: "piped"})
 	piped.get("/")
 	_, took = piped.stop()
-	p.Expect(took).To(BeNumerically("<", 5*time.Second))
+	p.Expect(took).To(BeNumerically("<", 9*time.Second))
 
 	job := p.start(localbuild.RunOptions{Process: "job"})
 	code, err := job.Wait()

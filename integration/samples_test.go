@@ -22,7 +22,7 @@ func TestExpress(t *testing.T) {
 	p.Expect(body).To(ContainSubstring("Hello from Express"))
 	code, took := c.stop()
 	p.Expect(code).To(Equal(143), "the application has no handler: SIGTERM ends it")
-	p.Expect(took).To(BeNumerically("<", 5*time.Second))
+	p.Expect(took).To(BeNumerically("<", 9*time.Second))
 
 	log = p.build()
 	for _, layer := range []string{"gantry", "node", "modules"} {

@@ -273,7 +273,7 @@ func TestBlockedProcesses(t *testing.T) {
 				a.Expect(code).To(Equal(1))
 				a.Expect(errors).To(ContainSubstring("[" + c.id + "]"))
 				a.Expect(errors).To(MatchRegexp(c.why))
-				a.Expect(took).To(BeNumerically("<", 2*3*time.Second))
+				a.Expect(took).To(BeNumerically("<", 20*time.Second))
 			})
 		})
 	}
@@ -317,7 +317,7 @@ func TestEndlessLoops(t *testing.T) {
 			out, errors, code := run(0, "stacks", "--pid", a.pid)
 			a.Expect(code).To(Equal(0), errors)
 			a.Expect(out).To(MatchRegexp(where), script)
-			a.Expect(time.Since(start)).To(BeNumerically("<", 2*3*time.Second))
+			a.Expect(time.Since(start)).To(BeNumerically("<", 20*time.Second))
 			out, errors, code = run(0, "lag", "--for", "1s", "--pid", a.pid)
 			a.Expect(code).To(Equal(0), errors)
 			a.Expect(out).To(HavePrefix("The event loop was blocked for the whole time, 1"))
@@ -439,7 +439,7 @@ require('net').createServer(s => { s.on('error', () => {}); s.on('data', d => {
 			start := time.Now()
 			out, errors, code := run(0, "stacks", "--pid", a.pid)
 			a.Expect(code == 0 || strings.Contains(errors, "[capture/")).To(BeTrue(), out+errors)
-			a.Expect(time.Since(start)).To(BeNumerically("<", 12*time.Second))
+			a.Expect(time.Since(start)).To(BeNumerically("<", 20*time.Second))
 		})
 	}
 }
