@@ -2,8 +2,10 @@ package plan
 
 // Image is what the image holds besides runtimes and packages, and how it starts.
 type Image struct {
-	// Processes are the image's process types.
+	// Processes are the image's process types. Those whose packages turn out not to be installed are left out, and the first of Otherwise
+	// of the same type takes their place.
 	Processes   []Process
+	Otherwise   []Process `json:",omitempty"`
 	Environment Environment
 	Source      SourceFiles
 	// Needs are variables that the running application certainly needs, for the config contract; what the application declares
@@ -75,6 +77,8 @@ type Process struct {
 	// Entry are the files, relative to the application, of which one must exist when the build is done, since the process
 	// runs it; the first is how it is called. Empty where that is not known.
 	Entry []string `json:",omitempty"`
+	// Packages are names of packages that must be installed for it to start; empty where that is not known.
+	Packages []string `json:",omitempty"`
 	// Imports are names of a file, relative to the application, the first of which that exists is loaded: what it imports must be in
 	// the image. Empty where imports are not known, or are found in other ways.
 	Imports []string `json:",omitempty"`

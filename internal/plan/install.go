@@ -20,6 +20,8 @@ type Install struct {
 	Fixes     Fixes       `json:",omitzero"`
 	Leftovers Leftovers   `json:",omitzero"`
 	Launch    Launch      `json:",omitzero"`
+	// Evaluation looks at a manifest that is a program; nil for others.
+	Evaluation *Evaluation `json:",omitempty"`
 	// List is what the lockfile says of the packages.
 	List PackageList `json:",omitzero"`
 }
@@ -228,3 +230,45 @@ type Package struct {
 	// Needs are the keys of the packages that it needs.
 	Needs []string
 }
+
+// Evaluation is how a manifest that is a program is looked at: what decides about its packages is known only when it has run.
+type Evaluation struct {
+	// Of is the manifest, as in "the Gemfile".
+	Of string
+	// Record runs it once more, when the packages are installed, and writes a Recorded, as JSON, into RecordFile of ScratchDir.
+	Record Command
+	// Prove loads the packages in the variables of the running application.
+	Prove Command
+	// Files, by their names, are in ScratchDir for both.
+	Files map[string]string `json:"-"`
+}
+
+// RecordFile is the name of the file that Record writes.
+const RecordFile = "record.json"
+
+// Recorded is what the evaluation of a manifest looked at, and the texts that files of the application have in the image in place of
+// their own.
+type Recorded struct {
+	Reads []Read            `json:"reads"`
+	Files map[string]string `json:"files"`
+}
+
+// Read is something that the evaluation looked at.
+type Read struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Found are the files that a pattern had.
+	Found []string `json:"found"`
+}
+
+// The kinds of reads: a file, or whether there is one; names of files by a pattern of Ruby's Dir.glob, and all names in a folder; a
+// variable, or "*" for all; the runtime's own version; the answer of a program, and of the network.
+const (
+	ReadFile     = "file"
+	ReadGlob     = "glob"
+	ReadNames    = "names"
+	ReadVariable = "variable"
+	ReadRuntime  = "runtime"
+	ReadProgram  = "program"
+	ReadNetwork  = "network"
+)

@@ -18,8 +18,12 @@ type Toolchain struct {
 	// Env is set for the programs of the build that use the toolchain, where the platform has not set it. AppDir, FilesDir,
 	// ToolchainDir and CACertificates may stand in a value.
 	Env map[string]string `json:",omitempty"`
+	// Fixed is set as Env is, whatever the platform has set: what the plan has decided. Variables with an empty value are not set at all.
+	Fixed map[string]string `json:",omitempty"`
 	// Path are folders of the application that are in PATH for these programs.
 	Path []string `json:",omitempty"`
+	// Wrappers are beginnings of commands that run the program behind them with the language's packages, such as "bundle exec".
+	Wrappers []string `json:",omitempty"`
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`

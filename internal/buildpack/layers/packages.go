@@ -18,6 +18,27 @@ import (
 // PackageInputs are what decides about the packages of an installation, and how they are compiled.
 type PackageInputs struct {
 	All, Flags layer.Inputs
+	// Evaluated are those that are known only when the manifest has been evaluated; Again says why that must be done again in any case.
+	Evaluated layer.Inputs
+	Again     string
+}
+
+// Cause says why packages cannot be used again whose layer has the metadata of the last build, without regard to some inputs.
+func (i PackageInputs) Cause(last map[string]any, but ...string) string {
+	if cause := i.with(i.All).CauseBut(last, but...); cause != "" {
+		return cause
+	}
+	return i.Again
+}
+
+// Metadata is what a layer keeps of the inputs.
+func (i PackageInputs) Metadata() map[string]any { return i.with(i.All).Metadata() }
+
+// with adds what the evaluation looked at.
+func (i PackageInputs) with(inputs layer.Inputs) layer.Inputs {
+	all := maps.Clone(inputs)
+	maps.Copy(all, i.Evaluated)
+	return all
 }
 
 // WrittenInput and BesideInput are the names of the inputs that are not known before the application is built.
@@ -45,6 +66,13 @@ func NotBeside(p plan.Plan) []string {
 		}
 	}
 	return list
+}
+
+// After gives the inputs when the manifest has been evaluated.
+func (i PackageInputs) After(e Evaluated, s session.Session, in plan.Install, t plan.Toolchain) (PackageInputs, error) {
+	var err error
+	i.Evaluated, i.Again, err = e.Inputs(s, in, t)
+	return i, err
 }
 
 // InputsOf gathers them. Files of the application that cannot be read are an error.
@@ -142,7 +170,7 @@ const TreeArchive = "modules.tar.zst"
 
 // BuildPackages is that layer.
 func BuildPackages(t plan.Toolchain, i PackageInputs) Spec {
-	return Spec{Name: t.LayerPrefix + "modules-cache", Types: cacheOnly, Holds: "one archive of the packages for building", Inputs: i.Installed()}
+	return Spec{Name: t.LayerPrefix + "modules-cache", Types: cacheOnly, Holds: "one archive of the packages for building", Inputs: i.with(i.Installed())}
 }
 
 // Layer: "packages-cache" holds an archive of what the package manager keeps of the packages that it has fetched, so that

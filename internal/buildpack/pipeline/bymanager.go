@@ -46,7 +46,7 @@ func (m byManager) forBuild(ctx context.Context, d decided, _ string) (built, er
 // restoreTrees unpacks the packages for building of the last build; restored is false when they have to be installed.
 func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restored bool, err error) {
 	kept, cause := m.store.Reuse(layers.BuildPackages(d.toolchain, d.inputs))
-	if cause != "" {
+	if cause != "" || d.inputs.Again != "" {
 		return b, false, nil
 	}
 	damaged := false
@@ -60,7 +60,8 @@ func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restor
 	if !damaged {
 		m.Log.Line("Packages", "restored from the cache (inputs unchanged)")
 		caches := append(m.store.Keep(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs)), kept)
-		return built{hooks: d.Commands.Hooks, caches: caches}, true, nil
+		evaluated := layers.EvaluatedOf(kept.Metadata)
+		return built{hooks: d.Commands.Hooks, caches: caches, evaluated: evaluated}, true, evaluated.Write(m.App)
 	}
 	m.Log.Line("Packages", "the archive in the cache is damaged; they are installed again")
 	return b, false, d.trees.Remove()
@@ -68,24 +69,28 @@ func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restor
 
 // installAll installs the packages for building, and keeps them.
 func (m byManager) installAll(ctx context.Context, d decided) (built, error) {
-	cache, writing, err := m.install(ctx, d, d.Commands.All, true)
+	done, err := m.install(ctx, d, d.Commands.All, true)
 	if err != nil {
 		return built{}, err
 	}
-	b := built{caches: []libcnb.Layer{cache}}
+	b := built{caches: []libcnb.Layer{done.cache}, evaluated: done.evaluated}
 	names, err := d.trees.Find()
 	if err != nil {
+		return b, err
+	}
+	if d.inputs, err = d.inputs.After(b.evaluated, m.Session, d.Install, d.toolchain); err != nil {
 		return b, err
 	}
 	kept, err := m.store.Fresh(layers.BuildPackages(d.toolchain, d.inputs))
 	if err != nil {
 		return b, err
 	}
+	b.evaluated.Keep(kept.Metadata)
 	b.caches = append(b.caches, kept)
 	if err := m.pipeline.store.Pack(filepath.Join(kept.Path, layers.TreeArchive), m.App, names...); err != nil {
 		return b, err
 	}
-	return b, m.waitForArchive(d, writing)
+	return b, m.waitForArchive(d, done.writing)
 }
 
 // waitForArchive waits until what the package manager keeps has left the application's folder.
@@ -104,12 +109,12 @@ func (m byManager) fromBuild(ctx context.Context, b built, dir string) ([]string
 }
 
 func (m byManager) forLaunch(ctx context.Context, d decided, dir string) (launched, error) {
-	cache, writing, err := m.install(ctx, d, d.Commands.OnlyLaunch, false)
+	got, err := m.install(ctx, d, d.Commands.OnlyLaunch, false)
 	if err != nil {
 		return launched{}, err
 	}
-	done := launched{caches: []libcnb.Layer{cache}}
-	if err := m.waitForArchive(d, writing); err != nil {
+	done := launched{caches: []libcnb.Layer{got.cache}, evaluated: got.evaluated}
+	if err := m.waitForArchive(d, got.writing); err != nil {
 		return done, err
 	}
 	if d.Launch.Production != nil {
@@ -130,9 +135,17 @@ func (m byManager) move(d decided, dir string) ([]string, error) {
 	return links, m.libraries(d).RecordPackages(d.Install, dir)
 }
 
+// installed is what an installation has made besides the packages.
+type installed struct {
+	// cache is the layer of what the package manager keeps, whose archive is being written.
+	cache     libcnb.Layer
+	writing   *write
+	evaluated layers.Evaluated
+}
+
 // install lets the package manager install, with what it kept the last time, and keeps that again: the layer's archive is
 // written in the background.
-func (m byManager) install(ctx context.Context, d decided, command plan.Command, building bool) (cache libcnb.Layer, writing *write, err error) {
+func (m byManager) install(ctx context.Context, d decided, command plan.Command, building bool) (done installed, err error) {
 	var f folder
 	err = together(ctx, m.opener(d), func(ctx context.Context) (err error) {
 		f, err = m.openFolder(ctx, d, building)
@@ -142,19 +155,23 @@ func (m byManager) install(ctx context.Context, d decided, command plan.Command,
 		err = m.runInstall(ctx, d, command, f)
 	}
 	if err == nil {
-		cache, err = m.store.Fresh(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs))
+		done.evaluated, err = m.evaluate(ctx, d, f)
+	}
+	if err == nil {
+		done.cache, err = m.store.Fresh(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs))
 	}
 	if err != nil {
 		f.discard()
-		return cache, nil, err
+		return done, err
 	}
 	// While the application is being built, unless it is in the application's folder.
-	return cache, m.writes.start(func() error {
-		if err := archive.ZstdFiles(filepath.Join(cache.Path, layers.ManagerArchive), f.store, "."); err != nil {
+	done.writing = m.writes.start(func() error {
+		if err := archive.ZstdFiles(filepath.Join(done.cache.Path, layers.ManagerArchive), f.store, "."); err != nil {
 			return err
 		}
 		return archive.RemoveAll(f.dir)
-	}), nil
+	})
+	return done, nil
 }
 
 // runInstall runs the package manager, and changes what it has made as the plan says.

@@ -158,6 +158,8 @@ type installer interface {
 type launched struct {
 	links  []string
 	caches []libcnb.Layer
+	// evaluated is what decided about them, where the manifest is a program.
+	evaluated layers.Evaluated
 }
 
 // installer gives the one that installs: the lockfile's, unless there is a reason why the package manager must.

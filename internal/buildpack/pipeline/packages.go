@@ -31,6 +31,8 @@ type built struct {
 	before files.Snapshot
 	hooks  []plan.Command
 	caches []libcnb.Layer
+	// evaluated is what decided about them, where the manifest is a program.
+	evaluated layers.Evaluated
 }
 
 // prepare installs the packages for building, where steps need them or where the packages stay.
@@ -87,11 +89,13 @@ type finished struct {
 	layer  libcnb.Layer
 	cause  string
 	caches []libcnb.Layer
+	// evaluated is what decided about them, where the manifest is a program.
+	evaluated layers.Evaluated
 }
 
 // finish puts the packages that the running application needs where they stay.
 func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
-	f := finished{decided: b.decided, layer: b.last}
+	f := finished{decided: b.decided, layer: b.last, evaluated: b.evaluated}
 	switch {
 	case b.skip:
 		return f, nil
@@ -118,7 +122,10 @@ func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
 				return f, err
 			}
 		}
-		f.cause = p.orRequired(b.Install, f.inputs.All.Cause(b.last.Metadata))
+		if f.inputs, err = f.inputs.After(b.evaluated, p.Session, b.Install, b.toolchain); err != nil {
+			return f, err
+		}
+		f.cause = p.orRequired(b.Install, f.inputs.Cause(b.last.Metadata))
 	}
 	if f.cause == "" {
 		return f, b.trees.Remove()
@@ -152,7 +159,14 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 			return f, err
 		}
 	}
-	f.layer.Metadata = f.inputs.All.Metadata()
+	if !b.installed {
+		f.evaluated = done.evaluated
+		if f.inputs, err = f.inputs.After(f.evaluated, p.Session, b.Install, b.toolchain); err != nil {
+			return f, err
+		}
+	}
+	f.layer.Metadata = f.inputs.Metadata()
+	f.evaluated.Keep(f.layer.Metadata)
 	f.layer.Metadata[linksKey] = done.links
 	if b.Trees.Beside {
 		f.layer.Metadata[besideKey] = b.inputs.All[layers.BesideInput]
@@ -211,6 +225,9 @@ const linksKey = "links"
 func (p pipeline) link(f finished) (libcnb.Layer, error) {
 	p.logLayer(f.Layer, f.cause)
 	f.layer.LayerTypes = f.spec().Types
+	if err := layers.EvaluatedOf(f.layer.Metadata).Write(p.App); err != nil {
+		return f.layer, err
+	}
 	return f.layer, f.trees.Link(f.layer.Path, layers.Strings(f.layer.Metadata[linksKey]))
 }
 

@@ -151,6 +151,9 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	if p, err = p.startable(built.layers); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	runtimes, err := p.runtimes(ctx, built)
 	if err != nil {
 		return libcnb.BuildResult{}, err

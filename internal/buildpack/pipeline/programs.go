@@ -93,6 +93,7 @@ func (s startPrograms) check(q plan.Process) *problem.Problem {
 
 // checkCall checks one command; first: no other has run before, which could have made its files.
 func (s startPrograms) checkCall(q plan.Process, c shell.Call, first bool) *problem.Problem {
+	c.Words = s.unwrapped(c.Words)
 	program, dir := c.Words[0], filepath.Join(s.App, q.Dir, c.Dir)
 	switch {
 	case strings.Contains(program, "{") || strings.Contains(program, "$"):
@@ -110,6 +111,19 @@ func (s startPrograms) checkCall(q plan.Process, c shell.Call, first bool) *prob
 		return s.checkFile(q, file, dir, false)
 	}
 	return nil
+}
+
+// unwrapped gives the words of the program that a wrapper runs.
+func (s startPrograms) unwrapped(words []string) []string {
+	for _, t := range s.Toolchains {
+		for _, wrapper := range t.Wrappers {
+			n := len(strings.Fields(wrapper))
+			if len(words) > n && strings.Join(words[:n], " ") == wrapper && !strings.HasPrefix(words[n], "-") {
+				return words[n:]
+			}
+		}
+	}
+	return words
 }
 
 // checkName looks for a program on the image's PATH. What the run image alone has is not known: the build image's own counts.
@@ -198,6 +212,9 @@ func (s startPrograms) checkFile(q plan.Process, name, dir string, itself bool) 
 	info, err := os.Stat(file)
 	switch {
 	case err != nil && s.inPackages(inside):
+		if !s.unknown && slices.Contains(s.packages, filepath.Dir(inside)+"/") && !slices.Contains(s.packages, inside) {
+			return s.missing(q, filepath.Base(inside))
+		}
 		return nil
 	case err != nil:
 		return fault("neither the source nor the build has it", "Correct what starts the application: "+q.String()+".")

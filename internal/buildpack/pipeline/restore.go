@@ -77,9 +77,12 @@ func (p pipeline) restore() (r restored, err error) {
 				return r, err
 			}
 		}
-		cause := d.inputs.All.Cause(d.last.Metadata)
+		if d.inputs, err = d.inputs.After(layers.EvaluatedOf(d.last.Metadata), p.Session, in, d.toolchain); err != nil {
+			return r, err
+		}
+		cause := d.inputs.Cause(d.last.Metadata)
 		if d.builds {
-			cause = d.inputs.All.CauseBut(d.last.Metadata, layers.WrittenInput, layers.BesideInput)
+			cause = d.inputs.Cause(d.last.Metadata, layers.WrittenInput, layers.BesideInput)
 		}
 		d.cause = p.orRequired(d.Install, cause)
 		if d.Launch.None && !d.builds {

@@ -132,6 +132,13 @@ func (s Session) Variables(toolchains ...plan.Toolchain) map[string]string {
 			}
 			values[name] = value
 		}
+		for name, value := range t.Fixed {
+			if value == "" {
+				delete(values, name)
+			} else {
+				values[name] = s.InImage(value)
+			}
+		}
 	}
 	return values
 }

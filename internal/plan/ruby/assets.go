@@ -92,8 +92,7 @@ func (p *Project) assets() (a assets) {
 			"BOOTSNAP_READONLY": "true",
 		},
 	}
-	// Where the build has others, they count.
-	a.buildEnv = map[string]string{"RAILS_ENV": "production", "RACK_ENV": "production"}
+	a.buildEnv = map[string]string{}
 	if !p.knowsDummy() {
 		a.buildEnv["SECRET_KEY_BASE"] = "only-for-building-assets"
 	}
@@ -163,7 +162,7 @@ func (p *Project) reads() []string {
 	}
 	for _, s := range p.gems.Specs {
 		// Engines in the source bring assets of their own.
-		if dir := p.in(s.Remote); s.Source == "PATH" && p.app.IsDir(dir) && dir != p.in(".") {
+		if dir := p.besideGemfile(s.Remote); s.Source == "PATH" && p.app.IsDir(dir) && dir != p.in(".") {
 			names = append(names, dir)
 		}
 	}

@@ -2,7 +2,7 @@ package ruby
 
 import (
 	"cmp"
-	_ "embed" // for mkmf
+	_ "embed" // for the programs in Ruby
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -15,13 +15,20 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
-	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
 // mkmf has gems compiled in less time: https://docs.ruby-lang.org/en/master/MakeMakefile.html.
 //
 //go:embed mkmf.rb
 var mkmf string
+
+// record and prove evaluate the Gemfile when its gems are installed.
+//
+//go:embed record.rb
+var record string
+
+//go:embed prove.rb
+var prove string
 
 // bundleDir is where gems are installed, relative to the application.
 const bundleDir = "vendor/bundle"
@@ -33,15 +40,8 @@ func gemHome(ruby string) string { return path.Join(bundleDir, "ruby", line(ruby
 // vendorCache is where "bundle cache" keeps gems in the source: https://bundler.io/man/bundle-cache.1.html.
 const vendorCache = "vendor/cache"
 
-var cachePath = lazyregexp.New(`(?m)^BUNDLE_CACHE_PATH:\s*["']?([^"'\s#]+)`)
-
-// vendored is where they are, relative to the application; the application's own settings may name another folder.
-func (p *Project) vendored() string {
-	if m := cachePath().FindStringSubmatch(p.read(bundleConfig)); m != nil && fs.ValidPath(path.Clean(m[1])) {
-		return path.Clean(m[1])
-	}
-	return vendorCache
-}
+// vendored is where they are, relative to the application; Bundler's settings may name another folder.
+func (p *Project) vendored() string { return p.bundler.cache }
 
 // platforms are what RubyGems calls a platform for which Gantry builds, by Go's name of the architecture.
 var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-linux"}
@@ -49,18 +49,32 @@ var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-lin
 // bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
 func (p *Project) bundlerEnv(gems string) map[string]string {
 	return map[string]string{
-		"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": strconv.FormatBool(p.locked), "BUNDLE_RETRY": "3",
+		"BUNDLE_RETRY":            "3",
 		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
 		"BUNDLE_DISABLE_VERSION_CHECK": "true", "GEM_PATH": plan.AppDir + "/" + gems, "LANG": "C.UTF-8",
 	}
+}
+
+// bundlerDecides are the settings that count whatever the build's variables say: those that the plan follows.
+func (p *Project) bundlerDecides() map[string]string {
+	own := map[string]string{"BUNDLE_PATH": bundleDir, "BUNDLE_WITHOUT": p.without(), "BUNDLE_FROZEN": strconv.FormatBool(p.locked)}
+	for _, name := range []string{"BUNDLE_PATH__SYSTEM", "BUNDLE_DEPLOYMENT", "BUNDLE_BIN", "BUNDLE_LOCKFILE", "BUNDLE_IGNORE_CONFIG", "BUNDLE_GEMFILE", "BUNDLE_APP_CONFIG", "BUNDLE_VERSION"} {
+		own[name] = ""
+	}
+	if p.bundler.files.gemfile != "" {
+		own["BUNDLE_GEMFILE"] = plan.AppDir + "/" + p.in(p.files.gemfile)
+		// Bundler takes it for a name next to the Gemfile.
+		own["BUNDLE_PATH"] = plan.AppDir + "/" + p.in(bundleDir)
+	}
+	return own
 }
 
 // firstToRun is the first Bundler that runs on the Rubies that there are: those before call String#untaint, which Ruby 3.2 has not.
 // https://github.com/rubygems/bundler/pull/7385.
 const firstToRun = ">= 2.1"
 
-// bundler is the version that installs; empty for the one that Ruby brings. warning says why it is not the one that wrote the lockfile.
-func (p *Project) bundler(ruby string) (version, warning string) {
+// bundlerVersion is the one that installs; empty for the one that Ruby brings. warning says why it is not the one that wrote the lockfile.
+func (p *Project) bundlerVersion(ruby string) (version, warning string) {
 	locked, err := gemfile.Parse(p.lock.Bundler)
 	runs, _ := gemfile.ParseRequirement(firstToRun)
 	if err != nil || runs.Matches(locked) {
@@ -72,7 +86,7 @@ func (p *Project) bundler(ruby string) (version, warning string) {
 
 // without are the groups that are not installed, divided by colons.
 func (p *Project) without() string {
-	return strings.ReplaceAll(p.settings.BundleWithout.Value, ",", ":")
+	return strings.Join(p.bundler.groups.Without, ":")
 }
 
 // buildGroups are the groups that the build needs and the running application does not.
@@ -89,8 +103,9 @@ func (p *Project) buildGroups() []string {
 
 // gems are how gems are installed, and what that means for the build and the image.
 type gems struct {
-	install             plan.Install
-	buildEnv, launchEnv map[string]string
+	install plan.Install
+	// fixed are variables of the build that the user's do not change.
+	buildEnv, fixed, launchEnv map[string]string
 	// files are for the running application, remove what the image must not have.
 	files  map[string]string
 	remove []string
@@ -99,11 +114,17 @@ type gems struct {
 
 // packages decides how gems are installed.
 func (p *Project) packages(release plan.Release) (gems, error) {
-	bundler, warning := p.bundler(release.Version)
-	k := gems{buildEnv: p.bundlerEnv(p.in(gemHome(release.Version))), launchEnv: map[string]string{"BUNDLE_WITHOUT": p.launchWithout()}, remove: []string{p.in(p.vendored())}}
+	version, warning := p.bundlerVersion(release.Version)
+	k := gems{
+		buildEnv: p.bundlerEnv(p.in(gemHome(release.Version))), fixed: p.bundlerDecides(), remove: []string{p.in(p.vendored())}, notes: p.bundler.notes,
+		launchEnv: merge(map[string]string{"BUNDLE_WITHOUT": p.launchWithout()}, p.bundler.env),
+	}
+	if named := k.fixed["BUNDLE_GEMFILE"]; named != "" {
+		k.launchEnv["BUNDLE_GEMFILE"] = named
+	}
 	if warning != "" {
-		k.buildEnv["BUNDLE_VERSION"] = "system"
-		k.notes.Warnings = []string{warning}
+		k.fixed["BUNDLE_VERSION"] = "system"
+		k.notes.Warnings = append(k.notes.Warnings, warning)
 	}
 	if err := p.fitsPlatform(platforms[release.Arch]); err != nil {
 		return k, err
@@ -114,30 +135,46 @@ func (p *Project) packages(release plan.Release) (gems, error) {
 		k.notes.Warnings = append(k.notes.Warnings, "There is no "+p.in(p.files.lock)+": which versions of gems are installed is decided again whenever they are. "+
 			"Run `bundle lock --add-platform "+platforms[release.Arch]+"`, and commit it.")
 	}
-	k.notes.Decisions = []plan.Decision{{Subject: "gems", Value: "Bundler " + cmp.Or(bundler, "of Ruby"), Origin: from + ", without " + p.without()}}
-	k.install = p.install(release, bundler)
-	if p.has(bundleConfig) {
+	k.notes.Decisions = []plan.Decision{{Subject: "gems", Value: "Bundler " + cmp.Or(version, "of Ruby"), Origin: from + p.chosenGroups()}}
+	k.install = p.install(release, version)
+	if p.has(p.bundler.config) {
 		k = p.withBundleSettings(k)
 	}
 	return k, nil
 }
 
+// chosenGroups says which groups are installed.
+func (p *Project) chosenGroups() string {
+	g, text := p.bundler.groups, ""
+	if len(g.Only) > 0 {
+		text = ", only " + strings.Join(g.Only, ":")
+	} else if text = ", without " + p.without(); len(g.With) > 0 {
+		text += ", with " + strings.Join(g.With, ":")
+	}
+	if p.bundler.origin != "" {
+		text += " (" + p.bundler.origin + ")"
+	}
+	return text
+}
+
 // install is how Bundler installs.
-func (p *Project) install(release plan.Release, bundler string) plan.Install {
+func (p *Project) install(release plan.Release, version string) plan.Install {
 	in := plan.Install{
-		Language: Language, Manager: plan.Manager{Name: "Bundler", Version: bundler}, Root: p.dir, Layer: "gems", Provides: gemsName, Native: plan.NativeFiles{All: true},
+		Language: Language, Manager: plan.Manager{Name: "Bundler", Version: version}, Root: p.dir, Layer: "gems", Provides: gemsName, Native: plan.NativeFiles{All: true},
 		Lockfile: plan.Lockfile{Name: p.in(p.files.lock)},
 		Trees:    plan.Trees{Dirs: []string{p.in(bundleDir)}, Parents: []string{p.in(gemHome(release.Version)) + "/gems"}},
 		Inputs: plan.InstallInputs{
 			Files: p.inputs(),
 			// https://bundler.io/man/bundle-config.1.html.
-			Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_FORCE_RUBY_PLATFORM"},
+			Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_GEMFILE", "BUNDLE_FORCE_RUBY_PLATFORM", "BUNDLE_SPECIFIC_PLATFORM"},
 			Flags:     []string{"BUNDLE_BUILD__*", "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"},
 		},
 		Commands: p.installCommands(),
 		Fixes:    gemFixes,
 		Launch:   p.gemsAtLaunch(release.Version),
-		List:     plan.PackageList{Type: "gem", Markers: gemMarkers},
+
+		Evaluation: p.evaluation(),
+		List:       plan.PackageList{Type: "gem", Markers: gemMarkers},
 	}
 	if p.locked {
 		in.List = p.list(release.Arch)
@@ -146,6 +183,22 @@ func (p *Project) install(release plan.Release, bundler string) plan.Install {
 		in.Lockfile.Name, in.Trees.Dirs = "", append(in.Trees.Dirs, p.in(p.files.lock))
 	}
 	return in
+}
+
+// evaluation runs the Gemfile, which is a program, once more: what it looks at decides about the gems, too.
+func (p *Project) evaluation() *plan.Evaluation {
+	run := func(title string, words ...string) plan.Command {
+		return plan.Command{Title: title, Args: append([]string{"ruby"}, words...), Dir: p.dir}
+	}
+	e := plan.Evaluation{
+		Of:     "the " + p.files.gemfile,
+		Record: run("evaluate "+p.files.gemfile, plan.ScratchDir+"/record.rb", plan.ScratchDir+"/"+plan.RecordFile, bundleDir),
+		Prove:  run("load the gems as the application will", plan.ScratchDir+"/prove.rb"),
+		Files:  map[string]string{"record.rb": record, "prove.rb": prove},
+	}
+	e.Record.Failures = failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored()))
+	e.Prove.Failures = loadFailures(p.in(p.files.gemfile), p.in(p.files.lock))
+	return &e
 }
 
 // installCommands are those of Bundler.
@@ -218,7 +271,7 @@ func (p *Project) fitsPlatform(platform string) error {
 // inputs are the files that decide which gems are installed.
 func (p *Project) inputs() []string {
 	names := []string{p.in(p.files.gemfile)}
-	for _, name := range []string{p.files.lock, bundleConfig, ".ruby-version"} {
+	for _, name := range []string{p.files.lock, p.bundler.config} {
 		if p.has(name) {
 			names = append(names, p.in(name))
 		}
@@ -231,12 +284,15 @@ func (p *Project) inputs() []string {
 			continue
 		}
 		// Gems in the source: what they need stands in their gemspec.
-		specs, _ := fs.Glob(p.app.FS, path.Join(p.in(s.Remote), "*.gemspec"))
+		specs, _ := fs.Glob(p.app.FS, path.Join(p.besideGemfile(s.Remote), "*.gemspec"))
 		names = append(names, specs...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// besideGemfile gives the place in the source tree of what a Gemfile or a lockfile names.
+func (p *Project) besideGemfile(name string) string { return p.in(path.Join(path.Dir(p.files.gemfile), name)) }
 
 // list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
 func (p *Project) list(arch string) plan.PackageList {
@@ -271,7 +327,7 @@ func (p *Project) chosen(arch string) map[string]gemfile.Spec {
 	chosen := map[string]gemfile.Spec{}
 	rank := func(s gemfile.Spec) int {
 		switch {
-		case s.Platform == platforms[arch] || s.Platform == platforms[arch]+"-gnu":
+		case !p.bundler.sourceGems && (s.Platform == platforms[arch] || s.Platform == platforms[arch]+"-gnu"):
 			return 2
 		case s.Platform == "ruby":
 			return 1

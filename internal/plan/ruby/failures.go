@@ -108,6 +108,38 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 	})
 }
 
+// loadFailures are what is known to go wrong when the bundle is loaded in the image's variables, without Git and without a compiler.
+func loadFailures(gemfile, lock string) []plan.Failure {
+	add := "Run `bundle lock --add-platform x86_64-linux`, and commit " + path.Base(lock) + "."
+	return []plan.Failure{
+		{
+			Shows: "No such file or directory - git", Quote: regexp.MustCompile(`(There was an error (?:while loading|parsing) .*?)[.:] No such file`),
+			ID: "ruby/bundle-needs-git", Title: "the Gemfile runs Git whenever the application starts, and images do not have it", Where: gemfile,
+			Hints: []string{"Write what it asks Git for into a file of the source, or guard it with `rescue Errno::ENOENT`."},
+		},
+		{
+			Shows: "No such file or directory - ", Quote: regexp.MustCompile(`No such file or directory - (\S+?)\.?\s`),
+			ID: "ruby/bundle-needs-program", Title: "the Gemfile runs a program whenever the application starts, and images do not have it", Where: gemfile,
+			Hints: []string{"Let the Gemfile do without it; what it needs to know can stand in a file of the source."},
+		},
+		{
+			Shows: "Could not find", Quote: regexp.MustCompile(`(?m)^(Could not find .*)$`),
+			ID: "ruby/bundle-incomplete", Title: "the application would not find all of its gems", Where: lock,
+			Hints: []string{"If a gem is locked for other platforms only: " + add, "If the Gemfile depends on a variable, give the build the value that the container has."},
+		},
+		{
+			Shows: "frozen", Quote: regexp.MustCompile(`(?m)^(.*frozen.*)$`),
+			ID: "ruby/bundle-incomplete", Title: "the application would not find all of its gems", Where: lock,
+			Hints: []string{add, "If the Gemfile depends on a variable, give the build the value that the container has."},
+		},
+		{
+			Quote: regexp.MustCompile(`(?m)\A\s*(?:\[!\] )?(.+)$`),
+			ID:    "ruby/bundle-does-not-load", Title: "the gems are installed, and do not load as they will in the image", Where: gemfile,
+			Hints: []string{"The output above is what the container would end with. Run `bundle lock`, and commit " + path.Base(lock) + ", if they do not fit each other."},
+		},
+	}
+}
+
 // assetFailures are what is known to go wrong while Rails builds assets.
 func assetFailures(config string) []plan.Failure {
 	return []plan.Failure{

@@ -46,8 +46,7 @@ func (p *Project) NodeAtLaunch() (why string, packages bool) {
 // loadsExecJS reports whether the running application loads that gem, which then wants to find a JavaScript runtime:
 // https://github.com/rails/execjs#readme.
 func (p *Project) loadsExecJS() bool {
-	leftOut := append(strings.Split(p.without(), ":"), p.buildGroups()...)
-	gems := p.gems.Without(gemfile.LeftOut(p.gemfile, leftOut))
+	gems := p.gems.Without(gemfile.LeftOut(p.gemfile, p.bundler.groups.And(p.buildGroups()...)))
 	if !gems.Has("execjs") || slices.ContainsFunc([]string{"mini_racer", "duktape"}, gems.Has) {
 		return false
 	}

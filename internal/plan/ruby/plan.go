@@ -54,14 +54,14 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	return plan.Plan{
 		Decisions: notes.Decisions, Warnings: notes.Warnings,
 		Toolchains: []plan.Toolchain{{
-			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv),
+			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv), Fixed: gems.fixed,
 			// Programs of gems, and gems, are found without Bundler, too.
-			Path: programs, HomeFiles: homeFiles, Agent: rubyAgent(),
+			Path: programs, Wrappers: []string{"bundle exec"}, HomeFiles: homeFiles, Agent: rubyAgent(),
 		}},
 		Installs: []plan.Install{gems.install},
 		Build:    build,
 		Image: plan.Image{
-			Processes: started.processes, Needs: needs.needs, Labels: p.labels(),
+			Processes: started.processes, Otherwise: started.otherwise, Needs: needs.needs, Labels: p.labels(),
 			Environment: plan.Environment{
 				Variables: merge(p.launchEnv(release.Version), gems.launchEnv, started.env), Path: programs, Files: merge(gems.files, started.files),
 			},

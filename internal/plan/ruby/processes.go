@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
@@ -26,7 +27,9 @@ const (
 
 // started is how the application is started, and what that needs in the image.
 type started struct {
-	processes  []plan.Process
+	processes []plan.Process
+	// otherwise take the place of processes whose gems turn out not to be installed.
+	otherwise  []plan.Process
 	env, files map[string]string
 	folders    []string
 	notes      plan.Notes
@@ -55,8 +58,8 @@ func (p *Project) processes(ruby string) (s started, err error) {
 		c := p.declaredProcess(entry, ruby)
 		s = s.with(c, cmp.Or(entry.Command, c.process.String()), "from "+entry.Where.String())
 	}
-	if text, origin := p.web(); text != "" && !p.declares("web") {
-		s = s.with(p.process("web", text, ruby), text, origin)
+	if !p.declares("web") {
+		s = p.withWeb(s, ruby)
 	}
 	if slices.ContainsFunc(s.processes, func(q plan.Process) bool { return strings.Contains(q.String(), "passenger start") }) {
 		s.notes.Warnings = append(s.notes.Warnings, passengerWarning)
@@ -65,7 +68,9 @@ func (p *Project) processes(ruby string) (s started, err error) {
 		{"sidekiq", "bundle exec sidekiq"}, {"good_job", "bundle exec good_job start"}, {"solid_queue", "bundle exec rake solid_queue:start"},
 	} {
 		if p.gems.Has(job.gem) && !p.declares("worker") {
-			s = s.with(p.process("worker", job.command, ruby), job.command, job.gem+" is among the gems")
+			c := p.process("worker", job.command, ruby)
+			c.process.Packages = []string{job.gem}
+			s = s.with(c, job.command, job.gem+" is among the gems")
 		}
 	}
 	if p.rails() {
@@ -92,16 +97,20 @@ func (p *Project) processes(ruby string) (s started, err error) {
 }
 
 func (p *Project) nothingToStart() error {
-	why, hints := "there is no Procfile, no config.ru, no Rakefile with a default task, no app.rb, and no Rails application", []string(nil)
+	why, hints := "there is no Procfile, no config.ru, no app.rb, and no Rails application", []string(nil)
 	if file := p.firstOf(append([]string{rackFile}, mainFiles...)...); file != "" {
 		why, hints = "there is "+file+", and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
+	}
+	hints = append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb")
+	if p.gems.Has("rake") && p.has("Rakefile") {
+		hints = append(hints, "A Rakefile's default task is not started unasked, since it is mostly for tests. If it is to be: web: bundle exec rake")
 	}
 	return &problem.Problem{
 		ID:    "ruby/nothing-to-start",
 		Title: "nothing says how the application is started",
 		Where: problem.Position{File: p.in(p.files.gemfile)},
 		Why:   why,
-		Hints: append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb"),
+		Hints: hints,
 	}
 }
 
@@ -158,19 +167,37 @@ var servers = []string{"puma", "unicorn", "falcon", "thin", "passenger", "webric
 // mainFiles are what people call a program that needs no config.ru: Sinatra's classic style, https://sinatrarb.com/intro.html.
 var mainFiles = []string{"app.rb", "main.rb", "server.rb", "web.rb"}
 
-var defaultTask = lazyregexp.New(`(?m)^\s*task[\s(]+(?::default\b|default:|["']default["'])`)
+// start is a command that may answer requests, and why it is that. It needs a gem, if it names one.
+type start struct{ text, origin, gem string }
 
-// web is the command that answers requests, and why it is that.
-func (p *Project) web() (text, origin string) {
+// withWeb adds the process that answers requests. Where only Bundler knows whether its gem is installed, what would start without that
+// gem is there as well.
+func (p *Project) withWeb(s started, ruby string) started {
+	conditional := gemfile.Conditional(p.gemfile)
+	for n, w := range p.webs() {
+		c := p.process("web", w.text, ruby)
+		if w.gem != "" {
+			c.process.Packages = []string{w.gem}
+		}
+		if n == 0 {
+			s = s.with(c, w.text, w.origin)
+		} else {
+			s.otherwise, s.files = append(s.otherwise, c.process), merge(s.files, c.files)
+		}
+		if !conditional[w.gem] {
+			break
+		}
+	}
+	return s
+}
+
+// webs are the commands that answer requests, the best first.
+func (p *Project) webs() (list []start) {
 	if !p.has(rackFile) && !p.rails() {
-		tasks, _, err := p.app.Read(p.in("Rakefile"))
-		if err == nil && p.gems.Has("rake") && defaultTask().Match(tasks) {
-			return "bundle exec rake", "the Rakefile's default task; there is nothing else to start"
-		}
 		if file := p.firstOf(mainFiles...); file != "" && (p.served() || !classicSinatra().MatchString(p.read(file))) {
-			return "bundle exec ruby " + file, file + " is there; nothing else says how to start"
+			return []start{{text: "bundle exec ruby " + file, origin: file + " is there; nothing else says how to start"}}
 		}
-		return "", ""
+		return nil
 	}
 	for _, server := range []struct{ gem, command string }{
 		{"puma", "bundle exec puma"}, {"unicorn", "bundle exec unicorn --port ${PORT:-8080}"}, {"falcon", "bundle exec falcon serve --bind http://0.0.0.0:${PORT:-8080}"},
@@ -183,15 +210,14 @@ func (p *Project) web() (text, origin string) {
 		if config := "config/" + server.gem + ".rb"; server.gem == "unicorn" && p.has(config) {
 			server.command += " --config-file " + config
 		}
-		return server.command, server.gem + " is among the gems"
+		list = append(list, start{server.command, server.gem + " is among the gems", server.gem})
 	}
 	if p.rails() && p.served() {
-		return p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", "a Rails application"
+		list = append(list, start{text: p.railsCommand("server") + " --binding 0.0.0.0 --port ${PORT:-8080}", origin: "a Rails application"})
+	} else if p.served() && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
+		list = append(list, start{text: "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", origin: rackFile})
 	}
-	if p.served() && (p.gems.Has("rackup") || strings.HasPrefix(p.gems.Version("rack"), "2.")) {
-		return "bundle exec rackup --host 0.0.0.0 --port ${PORT:-8080}", rackFile
-	}
-	return "", ""
+	return list
 }
 
 // served reports whether a gem can serve what Rack, Rails or Sinatra answer; without a lockfile, another gem may bring one.

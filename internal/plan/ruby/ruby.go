@@ -33,6 +33,8 @@ type Project struct {
 	settings settings.Settings
 	// dir is the application's folder in the source tree.
 	dir string
+	// bundler is how Bundler is set.
+	bundler bundler
 	// files are the Gemfile and its lockfile; gemfile and lock are what they say.
 	files   bundle
 	gemfile string
@@ -51,6 +53,10 @@ type Project struct {
 func Read(a app.App, s settings.Settings) (*Project, error) {
 	dir, _, _ := strings.Cut(s.App.Value, ",")
 	p := &Project{app: a, settings: s, dir: strings.TrimPrefix(path.Clean(dir), ".")}
+	var err error
+	if p.bundler, err = readBundler(a, s, p.dir); err != nil {
+		return nil, err
+	}
 	found, err := p.readGemfile()
 	if err != nil || !found {
 		return nil, err
@@ -67,7 +73,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, nil
 	}
-	leftOut := gemfile.LeftOut(p.gemfile, strings.Split(p.without(), ":"))
+	leftOut := gemfile.LeftOut(p.gemfile, p.bundler.groups)
 	if !found {
 		p.gems = gemfile.Declared(p.gemfile, leftOut)
 		return p, nil
@@ -80,7 +86,11 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 
 // readGemfile reads the one that Bundler takes. found is false where there is none.
 func (p *Project) readGemfile() (found bool, err error) {
-	for _, p.files = range bundles {
+	names := bundles
+	if p.bundler.files.gemfile != "" {
+		names = []bundle{p.bundler.files}
+	}
+	for _, p.files = range names {
 		text, found, err := p.app.Read(p.in(p.files.gemfile))
 		if err != nil || found {
 			p.gemfile = string(text)

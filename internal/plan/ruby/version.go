@@ -3,6 +3,7 @@ package ruby
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +19,8 @@ type request struct {
 	text   string
 	origin string
 	where  problem.Position
+	// exact: Bundler compares it itself, and takes 3.3 for exactly that.
+	exact bool
 }
 
 // versionFiles are the files of version managers, in the order in which they count, behind Gemfile and Gemfile.lock.
@@ -62,7 +65,7 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 		return nil, nil, err
 	}
 	if s := p.settings.RubyVersion; s.IsSet() && s.Value != "" {
-		list = append(list, request{s.Value, s.Origin, s.Where})
+		list = append(list, request{text: s.Value, origin: s.Origin, where: s.Where})
 	}
 	if asked, ok := gemfile.RubyOf(p.gemfile); ok {
 		where := problem.Position{File: p.in(p.files.gemfile), Line: asked.Line, Column: 1}
@@ -70,32 +73,18 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 		case asked.Evaluated:
 			notes = append(notes, fmt.Sprintf("The Ruby version in %s comes of code that only Ruby can run; what %s and version files say counts instead.", where, p.files.lock))
 		case asked.File != "":
-			text, found, err := p.app.Read(p.in(asked.File))
+			named, err := p.namedVersion(asked, where)
 			if err != nil {
 				return nil, nil, err
 			}
-			if !found {
-				return nil, nil, &problem.Problem{
-					ID:    "ruby/version-file-missing",
-					Title: "the file with the Ruby version is missing",
-					Where: where,
-					Why:   "the Gemfile says that it is in " + asked.File,
-					Hints: []string{"Commit " + asked.File + ", or name the version in the Gemfile."},
-				}
-			}
-			read := rubyVersion
-			if strings.HasSuffix(asked.File, ".tool-versions") {
-				read = toolVersions
-			}
-			if version, line := read(string(text)); version != "" {
-				list = append(list, request{version, asked.File + ", which the Gemfile names", problem.Position{File: p.in(asked.File), Line: line, Column: 1}})
-			}
+			list = append(list, named...)
 		default:
-			list = append(list, request{asked.Requirement, where.String(), where})
+			list = append(list, request{text: asked.Requirement, origin: where.String(), where: where, exact: true})
 		}
 	}
 	if p.lock.Ruby != "" {
-		list = append(list, request{p.lock.Ruby, "RUBY VERSION in " + p.in(p.files.lock), problem.Position{File: p.in(p.files.lock), Line: p.lock.RubyLine, Column: 1}})
+		where := problem.Position{File: p.in(p.files.lock), Line: p.lock.RubyLine, Column: 1}
+		list = append(list, request{text: p.lock.Ruby, origin: "RUBY VERSION in " + p.in(p.files.lock), where: where})
 	}
 	for _, file := range versionFiles {
 		text, found, err := p.app.Read(p.in(file.name))
@@ -106,7 +95,7 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 			continue
 		}
 		if version, line := file.read(strings.TrimPrefix(string(text), "\ufeff")); version != "" {
-			list = append(list, request{version, p.in(file.name), problem.Position{File: p.in(file.name), Line: line, Column: 1}})
+			list = append(list, request{text: version, origin: p.in(file.name), where: problem.Position{File: p.in(file.name), Line: line, Column: 1}})
 		}
 	}
 	return list, notes, nil
@@ -115,7 +104,30 @@ func (p *Project) requests() (list []request, notes []string, err error) {
 // rubyVersion reads a file that holds a version, with or without "ruby-" before it.
 func rubyVersion(text string) (version string, line int) {
 	version, line = toolversions.FirstLine(text)
-	return strings.TrimPrefix(version, "ruby-"), line
+	return gemfile.PlainVersion(version), line
+}
+
+// namedVersion reads the file that the Gemfile names.
+func (p *Project) namedVersion(asked gemfile.RubyRequest, where problem.Position) ([]request, error) {
+	name := path.Join(path.Dir(p.files.gemfile), asked.File)
+	text, found, err := p.app.Read(p.in(name))
+	if err != nil || !found && asked.Optional {
+		return nil, err
+	}
+	if !found {
+		return nil, &problem.Problem{
+			ID:    "ruby/version-file-missing",
+			Title: "the file with the Ruby version is missing",
+			Where: where,
+			Why:   "the Gemfile says that it is in " + name,
+			Hints: []string{"Commit " + name + ", or name the version in the Gemfile."},
+		}
+	}
+	version, line := gemfile.VersionInFile(string(text))
+	if version == "" {
+		return nil, nil
+	}
+	return []request{{text: version, origin: name + ", which the Gemfile names", where: problem.Position{File: p.in(name), Line: line, Column: 1}, exact: true}}, nil
 }
 
 func toolVersions(text string) (string, int) { return toolversions.ToolVersions(text, "ruby") }
@@ -130,10 +142,15 @@ func (r request) requirement() (gemfile.Requirement, error) {
 		// As mise and rbenv say it.
 		text = ">= 0"
 	}
-	if strings.Trim(text, "0123456789.") == "" && strings.Count(text, ".") < 2 {
+	if r.short() && !r.exact {
 		text = "~> " + text + ".0"
 	}
 	return gemfile.ParseRequirement(text)
+}
+
+// short reports whether it is a version of fewer than three numbers.
+func (r request) short() bool {
+	return strings.Trim(r.text, "0123456789.") == "" && strings.Count(r.text, ".") < 2
 }
 
 type candidate struct {
@@ -165,10 +182,10 @@ func (p *Project) chooseRelease(releases inventory.Catalog) (plan.Release, plan.
 	if err != nil {
 		return plan.Release{}, none, nil, err
 	}
-	first := request{releases.Defaults["ruby"], "the line that is used when nothing asks for another", problem.Position{}}
+	first := request{text: releases.Defaults["ruby"], origin: "the line that is used when nothing asks for another"}
 	origin := first.origin
 	if s := p.settings.RubyVersion; len(asked) == 0 && s.Value != "" {
-		asked = []request{{s.Value, s.Origin, problem.Position{}}}
+		asked = []request{{text: s.Value, origin: s.Origin}}
 	}
 	if len(asked) > 0 {
 		first = asked[0]
@@ -267,6 +284,15 @@ func (r request) unparsable(list []candidate) error {
 }
 
 func (r request) unsatisfiable(list []candidate) error {
+	if r.exact && r.short() {
+		return &problem.Problem{
+			ID:    "ruby/version-exact",
+			Title: "there is no Ruby " + r.text,
+			Where: r.place(),
+			Why:   "Bundler takes it for exactly this version, and those of Ruby have three numbers",
+			Hints: []string{fmt.Sprintf(`Write the whole version, or ruby "~> %s.0" in the Gemfile for the newest of the line; then run `+"`bundle lock`.", r.text)},
+		}
+	}
 	return &problem.Problem{
 		ID:    "ruby/version-unsatisfiable",
 		Title: fmt.Sprintf("no Ruby release fits %q", r.text),

@@ -10,8 +10,7 @@ import (
 // Groups gives the groups that a Gemfile names, as far as they are written as symbols.
 func Groups(gemfile string) map[string]bool {
 	found := map[string]bool{}
-	for line := range strings.Lines(gemfile) {
-		code := withoutComment(line)
+	for _, code := range codeLines(gemfile) {
 		for _, m := range groupCall().FindAllString(code, -1) {
 			for _, name := range symbol().FindAllStringSubmatch(m, -1) {
 				found[name[1]] = true
@@ -49,73 +48,168 @@ func NotRequired(gemfile string) map[string]bool {
 
 var notRequired = lazyregexp.New(`(?:\brequire:|:require\s*=>)\s*false\b`)
 
-// block is what a block of a Gemfile says of the gems in it.
-type block int
+// Selection says which groups of a Gemfile are installed, as Bundler's settings of these names do:
+// https://bundler.io/man/bundle-config.1.html.
+type Selection struct {
+	// Without are left out, With are installed though they are optional or left out. Where there is an Only, no others are installed.
+	Without, With, Only []string
+}
 
-const (
-	noGroup block = iota
-	leftGroup
-	keptGroup
-)
-
-// LeftOut gives the gems that a Gemfile names only in groups that are not installed: those of without, and optional ones. What is
-// written in another way than https://bundler.io/man/gemfile.5.html shows it counts as installed.
-func LeftOut(gemfile string, without []string) map[string]bool {
-	var (
-		// blocks are those that a line is in.
-		blocks []block
-		out    = map[string]bool{}
-		kept   = map[string]bool{}
-	)
-	left := func(names []string) bool {
-		return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(without, name) })
+// Installs reports whether a group is installed. That of gems without a group is called default.
+func (s Selection) Installs(group string, optional bool) bool {
+	switch {
+	case len(s.Only) > 0:
+		return slices.Contains(s.Only, group)
+	case slices.Contains(s.With, group):
+		return true
 	}
+	return !optional && !slices.Contains(s.Without, group)
+}
+
+// And gives the selection that leaves out more groups.
+func (s Selection) And(without ...string) Selection {
+	named := func(group string) bool { return slices.Contains(without, group) }
+	return Selection{slices.Concat(s.Without, without), slices.DeleteFunc(slices.Clone(s.With), named), slices.DeleteFunc(slices.Clone(s.Only), named)}
+}
+
+// use is a line of a Gemfile that names a gem.
+type use struct {
+	gem string
+	// groups are those that it is in, of its own and of the blocks around it; none: the default group.
+	groups []groupUse
+	// conditional: it is installed only on some platforms, or where some code says so.
+	conditional bool
+}
+
+type groupUse struct {
+	name     string
+	optional bool
+}
+
+// block is what a block of a Gemfile says of the gems in it. It is open where the names of its groups are not known.
+type block struct {
+	groups            []groupUse
+	open, conditional bool
+}
+
+// uses reads a Gemfile as far as it is written as https://bundler.io/man/gemfile.5.html shows it; ok is false where its blocks are not
+// understood. A gem of a block that is open counts as one of the default group.
+func uses(gemfile string) (list []use, ok bool) {
+	var blocks []block
 	for code := range statements(gemfile) {
-		switch {
-		case endsBlock().MatchString(code):
+		if endsBlock().MatchString(code) {
 			if len(blocks) == 0 {
-				return nil
+				return nil, false
 			}
 			blocks = blocks[:len(blocks)-1]
-		case closedBlock().MatchString(code):
-		case groupBlock().MatchString(code):
-			m := groupBlock().FindStringSubmatch(code)
-			var names []string
-			for _, name := range groupName().FindAllStringSubmatch(m[1], -1) {
-				names = append(names, name[1])
-			}
-			if m[2] != "" || left(names) {
-				blocks = append(blocks, leftGroup)
-			} else {
-				blocks = append(blocks, keptGroup)
-			}
-		case otherGroup().MatchString(code):
-			blocks = append(blocks, keptGroup)
-		case opensBlock().MatchString(code):
-			blocks = append(blocks, noGroup)
+		} else if b, opens := opened(code); opens {
+			blocks = append(blocks, b)
 		}
 		m := gemCall().FindStringSubmatch(code)
 		if m == nil {
 			continue
 		}
-		var names []string
+		found := use{gem: m[1], conditional: conditionalCode(code)}
+		open := false
+		for _, b := range blocks {
+			found.groups = append(found.groups, b.groups...)
+			open, found.conditional = open || b.open, found.conditional || b.conditional
+		}
 		if own := groupsOf().FindStringSubmatch(code); own != nil {
-			names = listed().FindAllString(strings.TrimPrefix(own[1], "%i"), -1)
+			for _, name := range listed().FindAllString(strings.TrimPrefix(own[1], "%i"), -1) {
+				found.groups = append(found.groups, groupUse{name: name})
+			}
 		}
-		// Groups of blocks and of options add up.
-		if slices.Contains(blocks, keptGroup) || len(names) > 0 && !left(names) || len(names) == 0 && !slices.Contains(blocks, leftGroup) {
-			kept[m[1]] = true
-		} else {
-			out[m[1]] = true
+		if open {
+			found.groups = nil
 		}
+		list = append(list, found)
 	}
-	if len(blocks) > 0 {
+	return list, len(blocks) == 0
+}
+
+// opened gives the block that a statement opens.
+func opened(code string) (b block, opens bool) {
+	switch m := groupBlock().FindStringSubmatch(code); {
+	case closedBlock().MatchString(code):
+		return b, false
+	case m != nil:
+		for _, name := range groupName().FindAllStringSubmatch(m[1], -1) {
+			b.groups = append(b.groups, groupUse{name[1], m[2] != ""})
+		}
+		return b, true
+	case otherGroup().MatchString(code):
+		return block{open: true}, true
+	case opensBlock().MatchString(code):
+		return block{conditional: conditionalBlock().MatchString(code) || conditionalCode(code)}, true
+	}
+	return b, false
+}
+
+var (
+	conditionalBlock = lazyregexp.New(`^\s*(?:if|unless|case|while|until|for|def|install_if)\b|\.each\b|=\s*(?:if|unless|case)\b`)
+	onPlatforms      = lazyregexp.New(`(?:^\s*platforms?\b|\bplatforms?:|:platforms?\s*=>)([^#]*)`)
+	withCondition    = lazyregexp.New(`(?:\binstall_if:|:install_if\s*=>)|["')\]\w]\s+(?:if|unless)\s`)
+	word             = lazyregexp.New(`\w+`)
+)
+
+// conditionalCode reports whether what a statement names is installed only on some platforms, or where some code says so.
+func conditionalCode(code string) bool {
+	if withCondition().MatchString(code) {
+		return true
+	}
+	m := onPlatforms().FindStringSubmatch(code)
+	if m == nil {
+		return false
+	}
+	names := word().FindAllString(m[1], -1)
+	return !slices.Contains(names, "ruby") && !slices.Contains(names, "mri")
+}
+
+// LeftOut gives the gems that a Gemfile names only in groups that are not installed. What is written in another way than
+// https://bundler.io/man/gemfile.5.html shows it counts as installed.
+func LeftOut(gemfile string, s Selection) map[string]bool {
+	list, ok := uses(gemfile)
+	if !ok {
 		return nil
+	}
+	out, kept := map[string]bool{}, map[string]bool{}
+	for _, u := range list {
+		if s.installsUse(u) {
+			kept[u.gem] = true
+		} else {
+			out[u.gem] = true
+		}
 	}
 	for name := range kept {
 		delete(out, name)
 	}
 	return out
+}
+
+func (s Selection) installsUse(u use) bool {
+	if len(u.groups) == 0 {
+		return s.Installs("default", false)
+	}
+	return slices.ContainsFunc(u.groups, func(g groupUse) bool { return s.Installs(g.name, g.optional) })
+}
+
+// Conditional gives the gems that a Gemfile names for some platforms alone, or where some code says so: only Bundler knows whether they
+// are installed.
+func Conditional(gemfile string) map[string]bool {
+	list, _ := uses(gemfile)
+	found := map[string]bool{}
+	for _, u := range list {
+		if u.conditional {
+			found[u.gem] = true
+		}
+	}
+	for _, u := range list {
+		if !u.conditional {
+			delete(found, u.gem)
+		}
+	}
+	return found
 }
 
 // brings are gems that others always bring.
@@ -154,8 +248,8 @@ func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
 func statements(gemfile string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		statement := ""
-		for line := range strings.Lines(gemfile) {
-			statement += strings.TrimRight(withoutComment(line), " \t\r\n")
+		for _, code := range codeLines(gemfile) {
+			statement += strings.TrimRight(code, " \t")
 			if strings.HasSuffix(statement, ",") || strings.HasSuffix(statement, "(") {
 				continue
 			}

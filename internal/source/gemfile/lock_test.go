@@ -101,9 +101,12 @@ func TestRubyOf(t *testing.T) {
 		`ruby File.read("../.ruby-version").strip`:                         {Evaluated: true, Line: 1},
 		`ruby File.read(".ruby-version").split("-").last`:                  {Evaluated: true, Line: 1},
 		`ruby "#{major}.5"`:                                                {Evaluated: true, Line: 1},
+		"\ufeffruby '3.4.5'":                                               {Requirement: "3.4.5", Line: 1},
+		"=begin\nruby '1.9'\n=end\nruby '3.4'":                             {Requirement: "3.4", Line: 4},
+		"__END__\nruby '1.9'":                                              {},
 	} {
 		r, ok := gemfile.RubyOf(text)
-		NewWithT(t).Expect(ok).To(BeTrue(), text)
+		NewWithT(t).Expect(ok).To(Equal(want.Line > 0), text)
 		NewWithT(t).Expect(r).To(Equal(want), text)
 	}
 	_, ok := gemfile.RubyOf("source \"https://rubygems.org\"\ngem \"ruby-progressbar\"\nrubyish 1\n")
@@ -160,17 +163,52 @@ path "engines" do
 end
 `
 	g := NewWithT(t)
-	g.Expect(gemfile.LeftOut(text, []string{"development", "test"})).To(Equal(map[string]bool{
+	g.Expect(gemfile.LeftOut(text, gemfile.Selection{Without: []string{"development", "test"}})).To(Equal(map[string]bool{
 		"rake": true, "rubocop": true, "listen": true, "debug": true, "simplecov": true, "web-console": true, "stackprof": true,
 	}))
-	g.Expect(gemfile.LeftOut(text, nil)).To(Equal(map[string]bool{"stackprof": true}))
-	g.Expect(gemfile.LeftOut("end\nend\ngroup :test do\n", []string{"test"})).To(BeEmpty())
+	g.Expect(gemfile.LeftOut(text, gemfile.Selection{})).To(Equal(map[string]bool{"stackprof": true}))
+	g.Expect(gemfile.LeftOut("end\nend\ngroup :test do\n", gemfile.Selection{Without: []string{"test"}})).To(BeEmpty())
+	// Bundler's "with" and "only": https://bundler.io/man/bundle-config.1.html.
+	g.Expect(gemfile.LeftOut(text, gemfile.Selection{Without: []string{"development", "test"}, With: []string{"profile", "test"}})).To(Equal(map[string]bool{
+		"web-console": true,
+	}))
+	only := gemfile.LeftOut(text, gemfile.Selection{Only: []string{"production"}})
+	g.Expect(only).To(HaveKey("rails"), "the default group is left out, too")
+	g.Expect(only).NotTo(HaveKey("thin"))
 
 	l := gemfile.ParseLock(lock).Without(map[string]bool{"nokogiri": true, "rack": true})
 	g.Expect(l.Has("nokogiri")).To(BeFalse())
 	g.Expect(l.Has("racc")).To(BeFalse(), "nokogiri alone needs it")
 	g.Expect(l.Has("rack")).To(BeTrue(), "propshaft needs it")
 	g.Expect(gemfile.ParseLock(lock).NeededBy("nokogiri")).To(Equal(map[string]bool{"nokogiri": true, "mini_portile2": true, "racc": true}))
+}
+
+// What only Bundler knows: whether a gem is for this platform, and what code says.
+func TestConditional(t *testing.T) {
+	NewWithT(t).Expect(gemfile.Conditional(`gem "puma", platforms: :jruby
+gem "rack"
+platforms :jruby, :truffleruby do
+  gem "jdbc"
+end
+platforms :ruby do
+  gem "pg"
+end
+gem "thin", platforms: %i[mri windows]
+gem "falcon", install_if: -> { RUBY_VERSION > "9" }
+install_if -> { false } do
+  gem "unicorn"
+end
+gem "iodine" if ENV["IODINE"]
+if ENV["X"]
+  gem "twice"
+  gem "agoo"
+end
+gem "twice"
+=begin
+gem "comment" if true
+=end
+gem "unless"
+`)).To(Equal(map[string]bool{"puma": true, "jdbc": true, "falcon": true, "unicorn": true, "iodine": true, "agoo": true}))
 }
 
 // What a Gemfile says without a lockfile: also what gems bring that decide something.
@@ -194,7 +232,8 @@ func FuzzRubyOf(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		gemfile.RubyOf(text)
 		gemfile.Groups(text)
-		gemfile.Declared(text, gemfile.LeftOut(text, []string{"a"}))
+		gemfile.Declared(text, gemfile.LeftOut(text, gemfile.Selection{Without: []string{"a"}}))
 		gemfile.NotRequired(text)
+		gemfile.Conditional(text)
 	})
 }

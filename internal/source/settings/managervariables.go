@@ -7,6 +7,9 @@ import "strings"
 var ofManagers = []string{
 	"NODE_ENV", "YARN_PRODUCTION", "YARN_ENABLE_SCRIPTS", "YARN_IGNORE_SCRIPTS", "npm_config_include", "npm_config_production", "npm_config_ignore_scripts",
 	"npm_config_prod", "pnpm_config_prod", "pnpm_config_ignore_scripts",
+	// https://bundler.io/man/bundle-config.1.html.
+	"BUNDLE_GEMFILE", "BUNDLE_LOCKFILE", "BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_FORCE_RUBY_PLATFORM", "BUNDLE_SPECIFIC_PLATFORM", "BUNDLE_PATH",
+	"BUNDLE_PATH__SYSTEM", "BUNDLE_FROZEN", "BUNDLE_BIN", "BUNDLE_VERSION", "BUNDLE_CACHE_PATH", "BUNDLE_APP_CONFIG", "BUNDLE_IGNORE_CONFIG",
 }
 
 func managerVariables(lookup func(string) (string, bool)) map[string]Setting {

@@ -1,0 +1,143 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/contract"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// evaluate finds out what a manifest that is a program looks at, and proves that the running application will load what was installed.
+func (m byManager) evaluate(ctx context.Context, d decided, f folder) (e layers.Evaluated, err error) {
+	if d.Evaluation == nil {
+		return e, nil
+	}
+	if err := f.write(d.Evaluation.Files); err != nil {
+		return e, err
+	}
+	if e, err = m.record(ctx, d, f); err != nil {
+		return e, err
+	}
+	if err := e.Write(m.App); err != nil {
+		return e, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Files)) {
+		m.Log.Line("Packages", name+" is in the image as it was evaluated: it runs programs, which images may not have")
+	}
+	return e, m.prove(ctx, d, f, e)
+}
+
+// record evaluates the manifest once more. What that prints, it has printed before.
+func (m byManager) record(ctx context.Context, d decided, f folder) (e layers.Evaluated, err error) {
+	step := placed(d.Evaluation.Record, d.Commands.Env, f.store, f.scratch)
+	if err := m.runQuietly(ctx, step, m.Environ(d.toolchain)); err != nil {
+		return e, err
+	}
+	text, err := os.ReadFile(filepath.Join(f.scratch, plan.RecordFile))
+	if err != nil {
+		return e, problem.Disk("read what was evaluated", err)
+	}
+	var recorded plan.Recorded
+	if err := json.Unmarshal(text, &recorded); err != nil {
+		return e, fmt.Errorf("read what was evaluated: %w", err)
+	}
+	e.Files = recorded.Files
+	for _, r := range recorded.Reads {
+		e.Reads = append(e.Reads, m.understood(r))
+	}
+	return e, nil
+}
+
+// understood gives a read as it is kept: a pattern that finds other files here than where it was evaluated counts as all names in the
+// folder that it begins with.
+func (m byManager) understood(r plan.Read) string {
+	if r.Kind == plan.ReadGlob {
+		found, err := doublestar.Glob(os.DirFS(m.App), path.Clean(r.Name))
+		slices.Sort(found)
+		if err != nil || !slices.Equal(found, r.Found) {
+			base, _ := doublestar.SplitPattern(r.Name)
+			return plan.ReadNames + " " + base
+		}
+	}
+	return r.Kind + " " + r.Name
+}
+
+// prove loads the packages as the running application will. Where that needs variables that the build has and the image has not, they
+// are named: whoever starts the container has to give them.
+func (m byManager) prove(ctx context.Context, d decided, f folder, e layers.Evaluated) error {
+	step := placed(d.Evaluation.Prove, nil, f.store, f.scratch)
+	bare := m.launchEnviron(d.toolchain)
+	full, own := slices.Clone(bare), m.Given()
+	var names []string
+	for _, name := range e.Variables() {
+		if value, given := own[name]; given && !m.atLaunch(name) {
+			full, names = append(full, name+"="+value), append(names, name)
+		}
+	}
+	end := m.Log.Step("Packages", step.Title)
+	err := m.runQuietly(ctx, step, full)
+	end("")
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	if m.run(ctx, command.Runner{Dir: filepath.Join(m.App, step.Dir), Env: bare, Output: io.Discard}, step) != nil {
+		m.Log.Warning(fmt.Sprintf("What %s names depends on %s, which the build has: the application starts only where the container has the same value. "+
+			"Declare it, so that this is checked: [dev.gantry.config.%s] in project.toml, with required = true.", d.Evaluation.Of, strings.Join(names, ", "), names[0]))
+	}
+	return nil
+}
+
+// atLaunch reports whether the config contract sees to it that the container has a variable.
+func (p pipeline) atLaunch(name string) bool {
+	return slices.ContainsFunc(p.Contract.Variables, func(v contract.Variable) bool {
+		return v.Name == name && v.AtLaunch() && (v.Required || v.Default != nil)
+	})
+}
+
+// launchEnviron is what a process of the running application sees of its packages, as NAME=value.
+func (m byManager) launchEnviron(t plan.Toolchain) []string {
+	environ := []string{"PATH=" + strings.Join(append(m.InApp(m.Image.Environment.Path), filepath.Join(m.ToolchainDir(t), "bin"), usualPath), ":")}
+	for _, name := range slices.Sorted(maps.Keys(m.Image.Environment.Variables)) {
+		environ = append(environ, name+"="+m.InImage(m.Image.Environment.Variables[name]))
+	}
+	own := m.Given()
+	for _, v := range m.Contract.Variables {
+		// What is given to the build is what the container will be given.
+		if value, given := own[v.Name]; given && m.atLaunch(v.Name) {
+			environ = append(environ, v.Name+"="+value)
+		} else if v.Default != nil {
+			environ = append(environ, v.Name+"="+*v.Default)
+		}
+	}
+	return append(environ, "HOME="+m.Variables()["HOME"])
+}
+
+// runQuietly runs a program whose output is shown only when it fails.
+func (p pipeline) runQuietly(ctx context.Context, step plan.Command, environ []string) error {
+	for _, name := range slices.Sorted(maps.Keys(step.Env)) {
+		environ = append(environ, name+"="+step.Env[name])
+	}
+	kept := &bytes.Buffer{}
+	err := p.run(ctx, command.Runner{Dir: filepath.Join(p.App, step.Dir), Env: environ, Output: kept}, step)
+	if err != nil {
+		output := p.Log.Output()
+		_, _ = output.Write(kept.Bytes())
+		_ = output.Close()
+	}
+	return err
+}

@@ -1,0 +1,36 @@
+# frozen_string_literal: true
+
+# Loads the bundle as the running application will: without Git and without compilers, which images do not have.
+module Missing
+  PROGRAMS = %w[git cc gcc g++ clang make].freeze
+
+  def self.program(words)
+    name = words.flatten.grep(String).first.to_s.split.first.to_s
+    raise Errno::ENOENT, name if PROGRAMS.include?(File.basename(name))
+  end
+
+  module Programs
+    def `(command) = (Missing.program([command]); super)
+    def spawn(*words, **options) = (Missing.program(words); super)
+
+    def system(*words, **options)
+      Missing.program(words)
+      super
+    rescue Errno::ENOENT
+      nil
+    end
+  end
+  Object.prepend(Programs)
+  Kernel.singleton_class.prepend(Programs)
+  Process.singleton_class.prepend(Module.new { def spawn(*words, **options) = (Missing.program(words); super) })
+  IO.singleton_class.prepend(Module.new { def popen(*words, **options, &block) = (Missing.program(words); super) })
+end
+
+begin
+  require "bundler"
+  Bundler.ui = Bundler::UI::Shell.new
+  Bundler.setup
+rescue Bundler::BundlerError, SystemCallError, LoadError => e
+  warn "#{e.message.strip}\n"
+  exit 1
+end
