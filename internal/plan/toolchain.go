@@ -22,13 +22,20 @@ type Toolchain struct {
 	Fixed map[string]string `json:",omitempty"`
 	// Path are folders of the application that are in PATH for these programs.
 	Path []string `json:",omitempty"`
-	// Wrappers are beginnings of commands that run the program behind them with the language's packages, such as "bundle exec".
-	Wrappers []string `json:",omitempty"`
+	// Wrappers are beginnings of commands that run the program behind them with the language's packages.
+	Wrappers []Wrapper `json:",omitempty"`
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`
 	// Agent is put next to the application's processes, so that they can be looked into; nil where the runtime needs none.
 	Agent *Agent `json:",omitempty"`
+}
+
+// Wrapper is a beginning of commands, such as "bundle exec". OnlyPackages are programs of the runtime that it does not find: they are
+// those of packages.
+type Wrapper struct {
+	Words        string
+	OnlyPackages []string `json:",omitempty"`
 }
 
 // AtLaunch reports whether the image holds something of the toolchain.

@@ -93,11 +93,14 @@ func (s startPrograms) check(q plan.Process) *problem.Problem {
 
 // checkCall checks one command; first: no other has run before, which could have made its files.
 func (s startPrograms) checkCall(q plan.Process, c shell.Call, first bool) *problem.Problem {
-	c.Words = s.unwrapped(c.Words)
+	var onlyPackages []string
+	c.Words, onlyPackages = s.unwrapped(c.Words)
 	program, dir := c.Words[0], filepath.Join(s.App, q.Dir, c.Dir)
 	switch {
 	case strings.Contains(program, "{") || strings.Contains(program, "$"):
 		return nil
+	case slices.Contains(onlyPackages, program) && !s.unknown && !s.hasPackageProgram(program):
+		return s.missing(q, program)
 	case !strings.Contains(program, "/"):
 		if fault := s.checkName(q, program); fault != nil || !first {
 			return fault
@@ -113,17 +116,17 @@ func (s startPrograms) checkCall(q plan.Process, c shell.Call, first bool) *prob
 	return nil
 }
 
-// unwrapped gives the words of the program that a wrapper runs.
-func (s startPrograms) unwrapped(words []string) []string {
+// unwrapped gives the words of the program that a wrapper runs, and the names that are programs of packages alone.
+func (s startPrograms) unwrapped(words []string) (program, onlyPackages []string) {
 	for _, t := range s.Toolchains {
 		for _, wrapper := range t.Wrappers {
-			n := len(strings.Fields(wrapper))
-			if len(words) > n && strings.Join(words[:n], " ") == wrapper && !strings.HasPrefix(words[n], "-") {
-				return words[n:]
+			n := len(strings.Fields(wrapper.Words))
+			if len(words) > n && strings.Join(words[:n], " ") == wrapper.Words && !strings.HasPrefix(words[n], "-") {
+				return words[n:], wrapper.OnlyPackages
 			}
 		}
 	}
-	return words
+	return words, nil
 }
 
 // checkName looks for a program on the image's PATH. What the run image alone has is not known: the build image's own counts.
@@ -140,7 +143,7 @@ func (s startPrograms) checkName(q plan.Process, program string) *problem.Proble
 	if hasProgram(s.InApp(s.Image.Environment.Path), program) {
 		return nil
 	}
-	if s.unknown || slices.ContainsFunc(s.Image.Environment.Path, func(dir string) bool { return slices.Contains(s.packages, dir+"/"+program) }) {
+	if s.unknown || s.hasPackageProgram(program) {
 		return nil
 	}
 	if found, _ := filepath.Glob(filepath.Join(s.Layers, "*", "bin", program)); len(found) > 0 {
@@ -153,6 +156,11 @@ func (s startPrograms) checkName(q plan.Process, program string) *problem.Proble
 		s.Log.Warning(fmt.Sprintf("Process %s runs %s, which the build image has: where the run image lacks it, the process does not start.", q.Type, program))
 	}
 	return nil
+}
+
+// hasPackageProgram reports whether a package has a program of a name on the image's PATH.
+func (s startPrograms) hasPackageProgram(program string) bool {
+	return slices.ContainsFunc(s.Image.Environment.Path, func(dir string) bool { return slices.Contains(s.packages, dir+"/"+program) })
 }
 
 func hasProgram(dirs []string, program string) bool {

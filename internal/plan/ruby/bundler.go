@@ -49,7 +49,7 @@ var platforms = map[string]string{"amd64": "x86_64-linux", "arm64": "aarch64-lin
 // bundlerEnv is Bundler's configuration while building: https://bundler.io/man/bundle-config.1.html.
 func (p *Project) bundlerEnv(gems string) map[string]string {
 	return map[string]string{
-		"BUNDLE_RETRY":            "3",
+		"BUNDLE_RETRY": "3", "RACK_ENV": "production", "RAILS_ENV": "production",
 		"BUNDLE_GLOBAL_GEM_CACHE": "true", "BUNDLE_SILENCE_ROOT_WARNING": "true", "BUNDLE_IGNORE_FUNDING_REQUESTS": "true",
 		"BUNDLE_DISABLE_VERSION_CHECK": "true", "GEM_PATH": plan.AppDir + "/" + gems, "LANG": "C.UTF-8",
 	}
@@ -292,7 +292,9 @@ func (p *Project) inputs() []string {
 }
 
 // besideGemfile gives the place in the source tree of what a Gemfile or a lockfile names.
-func (p *Project) besideGemfile(name string) string { return p.in(path.Join(path.Dir(p.files.gemfile), name)) }
+func (p *Project) besideGemfile(name string) string {
+	return p.in(path.Join(path.Dir(p.files.gemfile), name))
+}
 
 // list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
 func (p *Project) list(arch string) plan.PackageList {

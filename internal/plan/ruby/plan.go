@@ -56,7 +56,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 		Toolchains: []plan.Toolchain{{
 			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv), Fixed: gems.fixed,
 			// Programs of gems, and gems, are found without Bundler, too.
-			Path: programs, Wrappers: []string{"bundle exec"}, HomeFiles: homeFiles, Agent: rubyAgent(),
+			Path: programs, Wrappers: []plan.Wrapper{{Words: "bundle exec", OnlyPackages: bundledPrograms}}, HomeFiles: homeFiles, Agent: rubyAgent(),
 		}},
 		Installs: []plan.Install{gems.install},
 		Build:    build,
@@ -82,6 +82,9 @@ func (p *Project) runtime(release plan.Release) plan.Runtime {
 	}
 }
 
+// bundledPrograms come with gems that are bundled with Ruby: a bundle has them only where it names the gem. https://stdgems.org.
+var bundledPrograms = []string{"rake", "racc", "rbs", "typeprof", "rdbg", "test-unit"}
+
 // rubyAgent lets people look into processes of Ruby.
 func rubyAgent() *plan.Agent {
 	return &plan.Agent{
@@ -95,14 +98,14 @@ func rubyAgent() *plan.Agent {
 // launchEnv are the variables of the running application.
 func (p *Project) launchEnv(ruby string) map[string]string {
 	env := map[string]string{
-		"RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
+		"RACK_ENV": "production", "RAILS_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2",
 		"BUNDLE_PATH": plan.AppDir + "/" + p.in(bundleDir), "BUNDLE_FROZEN": "true", "BUNDLE_VERSION": "system", "GEM_PATH": plan.AppDir + "/" + p.in(gemHome(ruby)),
 		// Bundler complains where it cannot write into HOME.
 		"BUNDLE_USER_HOME": "/tmp/.bundle",
 	}
 	if p.rails() {
 		maps.Copy(env, map[string]string{
-			"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
+			"RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1", "BOOTSNAP_READONLY": "true",
 		})
 	}
 	if strings.Contains(p.read("config/puma.rb"), "tmp/pids") {
