@@ -14,9 +14,11 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
+	"github.com/gantry-buildpack/gantry/internal/plan/ruby"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
+	"github.com/gantry-buildpack/gantry/internal/source/secretfiles"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -138,6 +140,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
+	p = a.withoutSecretFiles(p)
 	declared, err := declare.Read(a.source, a.settings.Descriptor)
 	if err != nil {
 		return Resolved{}, err
@@ -160,6 +163,22 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	p.Image.DrainTimeout, p.Image.DrainWebSocketTimeout = a.settings.DrainTimeout.Value, a.settings.DrainWebSocketTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
 	return Resolved{p, declared, unbuildable}, nil
+}
+
+// withoutSecretFiles leaves files with secrets out of the image, unless a process reads them.
+func (a Application) withoutSecretFiles(p plan.Plan) plan.Plan {
+	o := secretfiles.Options{EnvFiles: len(p.Toolchains) > 0 && p.Toolchains[0].Language == ruby.Language, Keep: strings.Split(a.settings.KeepFiles.Value, ",")}
+	for _, q := range p.Image.Processes {
+		o.Used = append(o.Used, strings.Join(q.Args, " "))
+	}
+	for _, file := range secretfiles.Find(a.source, o) {
+		if slices.Contains(p.Image.Source.Remove, file.Name) {
+			continue
+		}
+		p.Image.Source.Remove = append(p.Image.Source.Remove, file.Name)
+		p.Warnings = append(p.Warnings, file.Name+" "+file.Why+": it is left out of the image. Give the container what it holds as variables or mounted files; BP_KEEP_FILES="+file.Name+" keeps it.")
+	}
+	return p
 }
 
 func types(processes []plan.Process) []string {

@@ -197,6 +197,7 @@ func (p *Project) evaluation() *plan.Evaluation {
 		Files:  map[string]string{"record.rb": record, "prove.rb": prove},
 	}
 	e.Record.Failures = failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored()))
+	e.Prove.Env = map[string]string{"BUNDLE_RETRY": "0"}
 	e.Prove.Failures = loadFailures(p.in(p.files.gemfile), p.in(p.files.lock))
 	return &e
 }

@@ -123,6 +123,10 @@ func loadFailures(gemfile, lock string) []plan.Failure {
 			Hints: []string{"Let the Gemfile do without it; what it needs to know can stand in a file of the source."},
 		},
 		{
+			Shows: "Could not reach host",
+			ID:    "ruby/bundle-incomplete", Title: "the lockfile lacks a gem for this platform: the application would ask for it at each start", Where: lock, Hints: []string{add},
+		},
+		{
 			Shows: "Could not find", Quote: regexp.MustCompile(`(?m)^(Could not find .*)$`),
 			ID: "ruby/bundle-incomplete", Title: "the application would not find all of its gems", Where: lock,
 			Hints: []string{"If a gem is locked for other platforms only: " + add, "If the Gemfile depends on a variable, give the build the value that the container has."},

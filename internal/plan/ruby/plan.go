@@ -44,7 +44,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 			warnings = append(warnings, warning)
 		}
 	}
-	notes := plan.Notes{Decisions: []plan.Decision{version}, Warnings: warnings}
+	notes := plan.Notes{Decisions: []plan.Decision{version}, Warnings: append(warnings, p.writtenFiles()...)}
 	for _, n := range []plan.Notes{gems.notes, assets.notes, needs.notes, started.notes} {
 		notes = notes.And(n)
 	}

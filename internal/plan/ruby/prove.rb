@@ -1,6 +1,9 @@
 # frozen_string_literal: true
 
-# Loads the bundle as the running application will: without Git and without compilers, which images do not have.
+# Loads the bundle as the running application will: without Git and without compilers, which images do not have, and without asking a
+# gem server.
+require "socket"
+
 module Missing
   PROGRAMS = %w[git cc gcc g++ clang make].freeze
 
@@ -20,6 +23,8 @@ module Missing
       nil
     end
   end
+  Addrinfo.singleton_class.prepend(Module.new { def getaddrinfo(*) = raise(SocketError, "there is no network") })
+  TCPSocket.prepend(Module.new { def initialize(*) = raise(SocketError, "there is no network") })
   Object.prepend(Programs)
   Kernel.singleton_class.prepend(Programs)
   Process.singleton_class.prepend(Module.new { def spawn(*words, **options) = (Missing.program(words); super) })

@@ -1,6 +1,7 @@
 package ruby
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -38,11 +39,31 @@ func (p *Project) knowsDummy() bool {
 	return version != "" && !strings.HasPrefix(version, "7.0.") && !slices.Contains([]string{"5", "6"}, version[:1])
 }
 
-// masterKey and credentials are Rails' encrypted configuration:
+// masterKey opens Rails' encrypted configuration:
 // https://guides.rubyonrails.org/security.html#custom-credentials.
 const masterKey = "config/master.key"
 
-var credentials = []string{"config/credentials.yml.enc", "config/credentials/production.yml.enc"}
+// credentials are files of it; those of another environment are read where RAILS_ENV names it.
+func (p *Project) credentials() (names []string) {
+	for _, pattern := range []string{"config/credentials.yml.enc", "config/credentials/*.yml.enc"} {
+		// The pattern is right.
+		found, _ := fs.Glob(p.app.FS, p.in(pattern))
+		names = append(names, found...)
+	}
+	return names
+}
+
+// ownSecret is where the application itself says what signs cookies: https://guides.rubyonrails.org/configuring.html#config-secret-key-base.
+var ownSecret = lazyregexp.New(`(?m)^[^#\n]*\b(?:config|Rails\.application)\.secret_key_base\s*=`)
+
+func (p *Project) hasOwnSecret() bool {
+	files, _ := fs.Glob(p.app.FS, p.in("config/initializers/*.rb"))
+	more, _ := fs.Glob(p.app.FS, p.in("config/environments/*.rb"))
+	return slices.ContainsFunc(slices.Concat(files, more, []string{p.in(railsFile)}), func(name string) bool {
+		text, _, err := p.app.Read(name)
+		return err == nil && ownSecret().Match(text)
+	})
+}
 
 var databaseURL = lazyregexp.New(`ENV(?:\.fetch\(|\[)\s*["']DATABASE_URL["']\s*(,|\)|\])`)
 
@@ -59,12 +80,13 @@ func (p *Project) needs() (n needed) {
 		return n
 	}
 	secret := plan.Variable{Name: "SECRET_KEY_BASE", Secret: true, Required: true, Description: "Rails signs and encrypts cookies with it; `rails secret` makes one"}
-	for _, file := range credentials {
-		if p.has(file) {
-			secret.Required = false
-			n.needs.Variables = append(n.needs.Variables, plan.Variable{Name: "RAILS_MASTER_KEY", Secret: true, Description: "decrypts " + file})
+	own := p.hasOwnSecret()
+	secret.Required = !own
+	if files := p.credentials(); len(files) > 0 {
+		secret.Required = false
+		n.needs.Variables = append(n.needs.Variables, plan.Variable{Name: "RAILS_MASTER_KEY", Secret: true, Description: "decrypts " + strings.Join(files, ", ")})
+		if !own {
 			n.needs.AtLeastOne = append(n.needs.AtLeastOne, []string{"RAILS_MASTER_KEY", "SECRET_KEY_BASE"})
-			break
 		}
 	}
 	n.needs.Variables = append(n.needs.Variables, secret)

@@ -73,6 +73,8 @@ type Settings struct {
 	// ManagerVariables are variables of the build that package managers read, by their names in lower case, as far as they decide
 	// about the image: https://docs.npmjs.com/cli/using-npm/config#environment-variables.
 	ManagerVariables map[string]Setting
+	// KeepFiles are files that the image is to have though they look as if they held secrets, separated by commas.
+	KeepFiles Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
 	CacheLimit Setting
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: the application

@@ -1,0 +1,170 @@
+// Package secretfiles finds files of a source tree that hold secrets and belong in no image: keys, and what people keep for their own
+// machine. It reads names and what Git ignores, and values of .env files; it prints none.
+package secretfiles
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	ignore "github.com/sabhiram/go-gitignore"
+
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
+// File is a file with secrets.
+type File struct {
+	Name string
+	// Why says what makes it one, as in "is a key".
+	Why string
+}
+
+// Options say which files count.
+type Options struct {
+	// EnvFiles: files such as .env count though Git does not ignore them. Some frameworks of Node.js read them in production.
+	EnvFiles bool
+	// Keep are names of files that the image is to have, with patterns of path.Match; Used are texts of commands: what they name is kept.
+	Keep, Used []string
+}
+
+// depth is how many folders deep files are looked for, and skipped are folders of packages and of what is made.
+const depth = 3
+
+var skipped = []string{".git", "node_modules", "vendor", "tmp", "log", "dist", "build", "public", ".next"}
+
+// always are keys, by pattern: https://guides.rubyonrails.org/security.html#custom-credentials.
+var always = []string{"config/master.key", "config/credentials/*.key"}
+
+// ignored are names of files that hold secrets where Git ignores them; one that is committed is for everybody who has the source.
+var ignored = []string{"*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".pgpass", "*.kubeconfig", "kubeconfig"}
+
+// Find gives the files, in the order of their names.
+func Find(a app.App, o Options) []File {
+	f := finder{App: a, Options: o}
+	var found []File
+	// What cannot be read is no file of this kind: it is told where it is needed.
+	_ = fs.WalkDir(a.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil && entry != nil && entry.IsDir():
+			return fs.SkipDir
+		case err != nil:
+			return nil
+		case entry.IsDir() && (slices.Contains(skipped, entry.Name()) || strings.Count(name, "/") >= depth):
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		if why := f.why(name); why != "" && !f.kept(name) {
+			found = append(found, File{name, why})
+		}
+		return nil
+	})
+	return found
+}
+
+type finder struct {
+	app.App
+	Options
+}
+
+// rules are those of the .gitignore files of a folder and of those above it, the outermost first: https://git-scm.com/docs/gitignore.
+func (f finder) rules(dir string) *ignore.GitIgnore {
+	var lines []string
+	for at := dir; ; at = path.Dir(at) {
+		text, _, _ := f.Read(path.Join(at, ".gitignore"))
+		lines = slices.Concat(fromRoot(at, string(text)), lines)
+		if at == "." {
+			return ignore.CompileIgnoreLines(lines...)
+		}
+	}
+}
+
+// fromRoot writes the rules of a folder as those of the root.
+func fromRoot(dir, text string) (lines []string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(line, " \t\r")
+		rule, not := strings.CutPrefix(line, "!")
+		switch {
+		case rule == "" || strings.HasPrefix(line, "#"):
+			continue
+		case dir == ".":
+		case strings.Contains(strings.TrimSuffix(rule, "/"), "/"):
+			rule = "/" + dir + "/" + strings.TrimPrefix(rule, "/")
+		default:
+			rule = "/" + dir + "/**/" + rule
+		}
+		if not {
+			rule = "!" + rule
+		}
+		lines = append(lines, rule)
+	}
+	return lines
+}
+
+func (f finder) why(name string) string {
+	base := path.Base(name)
+	switch {
+	case isRailsKey(name):
+		return "is a key of Rails"
+	case matches(ignored, base) && f.gitIgnores(name):
+		return "is ignored by Git, and looks like a key"
+	case isEnvFile(base) && f.hasValues(name):
+		if f.gitIgnores(name) {
+			return "is ignored by Git, and holds values of variables"
+		}
+		if f.EnvFiles {
+			return "holds values of variables"
+		}
+	}
+	return ""
+}
+
+// isRailsKey also finds those of an application in a folder.
+func isRailsKey(name string) bool {
+	at := strings.LastIndex("/"+name, "/config/")
+	return at >= 0 && matches(always, name[at:])
+}
+
+// gitIgnores reports whether Git leaves a file alone that is not committed.
+func (f finder) gitIgnores(name string) bool { return f.rules(path.Dir(name)).MatchesPath(name) }
+
+// isEnvFile leaves out those that show which variables there are: .env.example and the like.
+func isEnvFile(base string) bool {
+	if base == ".envrc" || base != ".env" && !strings.HasPrefix(base, ".env.") {
+		return base == ".envrc"
+	}
+	return !slices.Contains([]string{".example", ".sample", ".template", ".dist", ".defaults", ".schema", ".vault"}, path.Ext(base))
+}
+
+// hasValues reports whether a file sets a variable to more than nothing.
+func (f finder) hasValues(name string) bool {
+	text, _, err := f.Read(name)
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		_, value, found := strings.Cut(line, "=")
+		if found && !strings.HasPrefix(line, "#") && strings.Trim(value, ` "'`) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (f finder) kept(name string) bool {
+	if matches(f.Keep, name) || matches(f.Keep, path.Base(name)) {
+		return true
+	}
+	return slices.ContainsFunc(f.Used, func(command string) bool {
+		return slices.ContainsFunc(strings.FieldsFunc(command, func(r rune) bool { return strings.ContainsRune(" \t='\";", r) }), func(word string) bool { return path.Clean(word) == name })
+	})
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		is, err := path.Match(strings.TrimSpace(pattern), name)
+		return err == nil && is
+	})
+}

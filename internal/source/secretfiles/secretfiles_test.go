@@ -1,0 +1,52 @@
+package secretfiles_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/secretfiles"
+)
+
+func TestFind(t *testing.T) {
+	g := NewWithT(t)
+	tree := fstest.MapFS{}
+	for name, text := range map[string]string{
+		".gitignore":                         "*.pem\n/id_*\n.env*\n!.env.production\nconfig/local/\n",
+		"config/master.key":                  "k",
+		"config/credentials/staging.key":     "k",
+		"config/credentials/staging.yml.enc": "k",
+		"shop/config/master.key":             "k",
+		"myconfig/master.key":                "k",
+		"tls.pem":                            "k",
+		"certs/a.pem":                        "k",
+		"certs/.gitignore":                   "!ca.pem\n",
+		"certs/ca.pem":                       "k",
+		"id_ed25519":                         "k",
+		"certs/id_rsa":                       "not ignored",
+		".env":                               "A=1\n",
+		".env.empty":                         "# A=1\nB=\nC=''\n",
+		".env.example":                       "A=1\n",
+		".env.production":                    "A=1\n",
+		".env.staging":                       "A=1\n",
+		".envrc":                             "export A=1\n",
+		"config/local/server.key":            "k",
+		"node_modules/x/.env":                "A=1",
+		"a/b/c/d/.env":                       "A=1",
+	} {
+		tree[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	names := func(o secretfiles.Options) (list []string) {
+		for _, file := range secretfiles.Find(app.App{FS: tree}, o) {
+			list = append(list, file.Name)
+		}
+		return list
+	}
+	keys := []string{"certs/a.pem", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "id_ed25519", "shop/config/master.key", "tls.pem"}
+	g.Expect(names(secretfiles.Options{})).To(Equal(append([]string{".env", ".env.staging", ".envrc"}, keys...)))
+	g.Expect(names(secretfiles.Options{EnvFiles: true, Keep: []string{"certs/*.pem", "tls.pem"}, Used: []string{"node --env-file=.env server.js"}})).
+		To(Equal([]string{".env.production", ".env.staging", ".envrc", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "id_ed25519", "shop/config/master.key"}))
+	g.Expect(secretfiles.Find(app.App{FS: fstest.MapFS{".env": tree[".env"], "a.pem": tree["tls.pem"]}}, secretfiles.Options{})).To(BeEmpty(), "nothing is ignored")
+}
