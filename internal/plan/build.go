@@ -27,15 +27,22 @@ type Build struct {
 // Step is a command of the build.
 type Step struct {
 	Command
+	// Records: where the step turns out to make nothing, it writes what that depends on, a Recorded, as JSON, into the file that the
+	// variable RecordVariable names; Of is what decides, as in "the Rakefile". Only the one step of a pure build may do so.
+	Records bool   `json:",omitempty"`
+	Of      string `json:",omitempty"`
 	// Toolchains are the languages whose programs it runs; variables of the first count before those of the others.
 	Toolchains []string
 }
+
+// RecordVariable is the variable that names the file of a step that Records.
+const RecordVariable = "GANTRY_RECORD"
 
 // Steps gives commands as steps that need toolchains.
 func Steps(commands []Command, toolchains ...string) []Step {
 	var steps []Step
 	for _, command := range commands {
-		steps = append(steps, Step{command, toolchains})
+		steps = append(steps, Step{Command: command, Toolchains: toolchains})
 	}
 	return steps
 }
@@ -49,6 +56,8 @@ type Command struct {
 	Dir string `json:",omitempty"`
 	// Env is set for this program only.
 	Env map[string]string `json:",omitempty"`
+	// Input is its standard input.
+	Input string `json:"-"`
 	// Failures are what is known to go wrong.
 	Failures []Failure `json:"-"`
 	// Warnings are what the output may reveal of a command that has not failed.

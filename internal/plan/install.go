@@ -237,7 +237,7 @@ type Evaluation struct {
 	Of string
 	// Record runs it once more, when the packages are installed, and writes a Recorded, as JSON, into RecordFile of ScratchDir.
 	Record Command
-	// Prove loads the packages in the variables of the running application.
+	// Prove loads the packages in the variables of the running application; without words where that has none.
 	Prove Command
 	// Files, by their names, are in ScratchDir for both.
 	Files map[string]string `json:"-"`

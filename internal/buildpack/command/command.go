@@ -47,6 +47,9 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 	}
 	cmd := exec.CommandContext(ctx, program, command.Args[1:]...)
 	cmd.Dir, cmd.Env = r.Dir, r.Env
+	if command.Input != "" {
+		cmd.Stdin = strings.NewReader(command.Input)
+	}
 	cmd.Stdout = io.MultiWriter(r.Output, kept)
 	cmd.Stderr = cmd.Stdout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

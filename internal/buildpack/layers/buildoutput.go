@@ -25,6 +25,9 @@ import (
 // pure.
 // Rebuilt when: the source, the packages, the steps, the runtime or the build's variables change.
 
+// OutputLayer is its name.
+const OutputLayer = "build-output"
+
 // outputArchive is the archive's name in its layer.
 const outputArchive = "output.tar.zst"
 
@@ -34,15 +37,17 @@ type BuildOutput struct {
 	Plan    plan.Plan
 	// Packages are the inputs of the packages, by the layer that they are in.
 	Packages map[string]PackageInputs
+	// Nothing is what it depends on that the step makes nothing; without Reads where it makes something.
+	Nothing Evaluated
 }
 
 // Spec gives what decides about the output. What of the source cannot be read is an error.
 func (o BuildOutput) Spec() (Spec, error) {
-	source, err := o.source()
+	inputs, err := o.read()
 	if err != nil {
 		return Spec{}, err
 	}
-	inputs := layer.Inputs{"source": source, "the build's variables": o.variablesDigest(source), "steps": layer.Digest(fmt.Append(nil, o.commands()))}
+	inputs["steps"] = layer.Digest(fmt.Append(nil, o.commands()))
 	for _, t := range o.Plan.Toolchains {
 		inputs[t.Runtime.Title] = t.Runtime.Release.Version
 	}
@@ -51,7 +56,20 @@ func (o BuildOutput) Spec() (Spec, error) {
 			inputs[name+": "+input] = value
 		}
 	}
-	return Spec{Name: "build-output", Types: cacheOnly, Holds: "one archive of what the scripts made", Inputs: inputs}, nil
+	return Spec{Name: OutputLayer, Types: cacheOnly, Holds: "one archive of what the scripts made", Inputs: inputs}, nil
+}
+
+// read gives what the steps read of the application and of the build's variables.
+func (o BuildOutput) read() (layer.Inputs, error) {
+	if steps := o.Plan.Build.Steps; len(o.Nothing.Reads) > 0 && len(steps) == 1 {
+		t, _ := o.Plan.Toolchain(steps[0].Toolchains[0])
+		inputs, again, err := o.Nothing.Inputs(o.Session, steps[0].Of, plan.Install{}, t)
+		if again == "" {
+			return inputs, err
+		}
+	}
+	source, err := o.source()
+	return layer.Inputs{"source": source, "the build's variables": o.variablesDigest(source)}, err
 }
 
 // source sums up what the steps read of the application: all of it, or some files and folders.
@@ -73,7 +91,7 @@ func (o BuildOutput) source() (string, error) {
 func (o BuildOutput) commands() []string {
 	var list []string
 	for _, step := range slices.Concat(o.Plan.Build.Before, o.Plan.Build.Steps) {
-		list = append(list, strings.Join(step.Args, " "))
+		list = append(list, strings.Join(step.Args, " ")+step.Input)
 	}
 	return list
 }
@@ -132,6 +150,7 @@ func (o BuildOutput) Keep(before files.Snapshot, into libcnb.Layer) (libcnb.Laye
 	if len(changes.Gone) > 0 {
 		into.Metadata["gone"] = changes.Gone
 	}
+	o.Nothing.Keep(into.Metadata)
 	return into, nil
 }
 

@@ -89,14 +89,11 @@ func (e Evaluated) Variables() (names []string) {
 	return names
 }
 
-// Inputs gives what it looked at as it is now. again says why nobody can know whether the evaluation would come to the same; empty if
+// Inputs gives what it, called of, looked at as it is now, besides the inputs of an installation. again says why nobody can know whether the evaluation would come to the same; empty if
 // it would.
-func (e Evaluated) Inputs(s session.Session, in plan.Install, t plan.Toolchain) (inputs layer.Inputs, again string, err error) {
+func (e Evaluated) Inputs(s session.Session, of string, in plan.Install, t plan.Toolchain) (inputs layer.Inputs, again string, err error) {
 	inputs = layer.Inputs{}
-	if in.Evaluation == nil {
-		return inputs, "", nil
-	}
-	by := " (" + in.Evaluation.Of + " reads it)"
+	by := " (" + of + " reads it)"
 	values := given(s, t)
 	for _, text := range e.Reads {
 		kind, name, _ := strings.Cut(text, " ")
@@ -106,9 +103,9 @@ func (e Evaluated) Inputs(s session.Session, in plan.Install, t plan.Toolchain) 
 		case plan.ReadRuntime:
 			inputs[t.Runtime.Title] = t.Runtime.Release.Version
 		case plan.ReadProgram:
-			again = fmt.Sprintf("%s runs `%s`, and what that answers may change", in.Evaluation.Of, name)
+			again = fmt.Sprintf("%s runs `%s`, and what that answers may change", of, name)
 		case plan.ReadNetwork:
-			again = in.Evaluation.Of + " asks the network, and what that answers may change"
+			again = of + " asks the network, and what that answers may change"
 		default:
 			if slices.Contains(in.Inputs.Files, name) {
 				continue

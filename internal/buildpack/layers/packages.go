@@ -70,8 +70,11 @@ func NotBeside(p plan.Plan) []string {
 
 // After gives the inputs when the manifest has been evaluated.
 func (i PackageInputs) After(e Evaluated, s session.Session, in plan.Install, t plan.Toolchain) (PackageInputs, error) {
+	if in.Evaluation == nil {
+		return i, nil
+	}
 	var err error
-	i.Evaluated, i.Again, err = e.Inputs(s, in, t)
+	i.Evaluated, i.Again, err = e.Inputs(s, in.Evaluation.Of, in, t)
 	return i, err
 }
 

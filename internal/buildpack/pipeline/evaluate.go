@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -48,7 +50,15 @@ func (m byManager) record(ctx context.Context, d decided, f folder) (e layers.Ev
 	if err := m.runQuietly(ctx, step, m.Environ(d.toolchain)); err != nil {
 		return e, err
 	}
-	text, err := os.ReadFile(filepath.Join(f.scratch, plan.RecordFile))
+	return m.recorded(filepath.Join(f.scratch, plan.RecordFile))
+}
+
+// recorded reads what a program has written down; without a file, it is nothing.
+func (p pipeline) recorded(file string) (e layers.Evaluated, err error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, nil
+	}
 	if err != nil {
 		return e, problem.Disk("read what was evaluated", err)
 	}
@@ -58,16 +68,16 @@ func (m byManager) record(ctx context.Context, d decided, f folder) (e layers.Ev
 	}
 	e.Files = recorded.Files
 	for _, r := range recorded.Reads {
-		e.Reads = append(e.Reads, m.understood(r))
+		e.Reads = append(e.Reads, p.understood(r))
 	}
 	return e, nil
 }
 
 // understood gives a read as it is kept: a pattern that finds other files here than where it was evaluated counts as all names in the
 // folder that it begins with.
-func (m byManager) understood(r plan.Read) string {
+func (p pipeline) understood(r plan.Read) string {
 	if r.Kind == plan.ReadGlob {
-		found, err := doublestar.Glob(os.DirFS(m.App), path.Clean(r.Name))
+		found, err := doublestar.Glob(os.DirFS(p.App), path.Clean(r.Name))
 		slices.Sort(found)
 		if err != nil || !slices.Equal(found, r.Found) {
 			base, _ := doublestar.SplitPattern(r.Name)
@@ -80,6 +90,9 @@ func (m byManager) understood(r plan.Read) string {
 // prove loads the packages as the running application will. Where that needs variables that the build has and the image has not, they
 // are named: whoever starts the container has to give them.
 func (m byManager) prove(ctx context.Context, d decided, f folder, e layers.Evaluated) error {
+	if len(d.Evaluation.Prove.Args) == 0 {
+		return nil
+	}
 	step := placed(d.Evaluation.Prove, nil, f.store, f.scratch)
 	bare := m.launchEnviron(d.toolchain)
 	full, own := slices.Clone(bare), m.Given()

@@ -55,7 +55,11 @@ func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
 		// It is damaged.
 		return out, false, nil
 	}
-	p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
+	if steps := p.Plan.Build.Steps; len(r.output.Nothing.Reads) > 0 {
+		p.Log.Line("Build", steps[0].Title+" makes nothing (what "+steps[0].Of+" reads is unchanged)")
+	} else {
+		p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
+	}
 	for _, d := range r.installs {
 		if d.hasLayer() {
 			linked, err := p.link(finished{decided: d, layer: d.last})

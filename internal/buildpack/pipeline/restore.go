@@ -101,14 +101,31 @@ func (p pipeline) restore() (r restored, err error) {
 	if !p.Plan.Build.Pure {
 		return r, nil
 	}
-	r.output = output{pure: true, BuildOutput: layers.BuildOutput{Session: p.Session, Plan: p.Plan, Packages: packages}}
-	if r.output.spec, err = r.output.Spec(); err != nil {
-		return r, err
+	r.output, err = p.restoreOutput(layers.BuildOutput{Session: p.Session, Plan: p.Plan, Packages: packages})
+	return r, err
+}
+
+// restoreOutput looks at what the steps have made the last time. Where they made nothing, and noted why, that alone decides.
+func (p pipeline) restoreOutput(of layers.BuildOutput) (o output, err error) {
+	o = output{pure: true, BuildOutput: of}
+	of.Nothing = layers.EvaluatedOf(p.store.Last(layers.OutputLayer).Metadata)
+	if len(of.Nothing.Reads) > 0 {
+		spec, err := of.Spec()
+		if err != nil {
+			return o, err
+		}
+		if last, cause := p.store.Reuse(spec); cause == "" {
+			o.BuildOutput, o.spec, o.last, o.usable = of, spec, last, true
+			return o, nil
+		}
+	}
+	if o.spec, err = o.Spec(); err != nil {
+		return o, err
 	}
 	var cause string
-	r.output.last, cause = p.store.Reuse(r.output.spec)
-	r.output.usable = cause == ""
-	return r, nil
+	o.last, cause = p.store.Reuse(o.spec)
+	o.usable = cause == ""
+	return o, nil
 }
 
 // orRequired gives a cause or, without one, why an unchanged layer must be made again: what is only for launch is not

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // runSteps runs the application's own steps: the hooks of installations, then those of the build, with what their tools kept
@@ -25,9 +27,18 @@ func (p pipeline) runSteps(ctx context.Context, o output, builds []built, header
 	if len(steps) == 0 {
 		return nil, nil
 	}
-	kept, err := p.runWithCaches(ctx, steps, headers)
-	if err != nil || !o.pure {
+	if !o.pure {
+		return p.runWithCaches(ctx, steps, headers)
+	}
+	kept, nothing, err := p.runRecording(ctx, steps, headers)
+	if err != nil {
 		return kept, err
+	}
+	o.Nothing = nothing
+	if len(nothing.Reads) > 0 {
+		if o.spec, err = o.Spec(); err != nil {
+			return kept, err
+		}
 	}
 	into, err := p.store.Fresh(o.spec)
 	if err != nil {
@@ -35,6 +46,26 @@ func (p pipeline) runSteps(ctx context.Context, o output, builds []built, header
 	}
 	made, err := o.Keep(o.before, into)
 	return append(kept, made), err
+}
+
+// runRecording runs steps, of which the only one may record why it has made nothing.
+func (p pipeline) runRecording(ctx context.Context, steps []plan.Step, headers map[string]bool) (kept []libcnb.Layer, nothing layers.Evaluated, err error) {
+	if len(steps) != 1 || !steps[0].Records {
+		kept, err = p.runWithCaches(ctx, steps, headers)
+		return kept, nothing, err
+	}
+	folder, err := os.MkdirTemp("", "gantry-record-")
+	if err != nil {
+		return nil, nothing, problem.Disk("make a temporary folder", err)
+	}
+	file := filepath.Join(folder, plan.RecordFile)
+	step := steps[0]
+	step.Env = maps.Clone(step.Env)
+	step.Env[plan.RecordVariable] = file
+	if kept, err = p.runWithCaches(ctx, []plan.Step{step}, headers); err == nil {
+		nothing, err = p.recorded(file)
+	}
+	return kept, nothing, errors.Join(err, os.RemoveAll(folder))
 }
 
 func (p pipeline) runWithCaches(ctx context.Context, steps []plan.Step, headers map[string]bool) ([]libcnb.Layer, error) {

@@ -3,6 +3,7 @@ package ruby
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,40 +11,20 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
-// precompiles reports whether the assets have to be built: https://guides.rubyonrails.org/asset_pipeline.html.
-func (p *Project) precompiles() bool {
-	if !p.has("Rakefile") || p.precompiled() != "" {
-		return false
-	}
-	if p.ownAssets() {
-		return true
-	}
-	return p.rails() && slices.ContainsFunc([]string{"propshaft", "sprockets-rails", "sprockets", "vite_rails", "shakapacker", "webpacker"}, p.gems.Has)
+func (p *Project) assetsTask() taskKnown {
+	known, _ := p.task()
+	return known
 }
 
-var (
-	precompileTask   = lazyregexp.New(`(?m)^\s*(?:(?:multi)?task[\s(]+(?:["']assets:precompile["']|:"assets:precompile")|ViteRuby\.install_tasks\b)`)
-	assetsNamespace  = lazyregexp.New(`(?m)^\s*namespace[\s(]+(?::assets\b|["']assets["'])`)
-	precompileInside = lazyregexp.New(`(?m)^\s+(?:multi)?task[\s(]+(?::precompile\b|precompile:|["']precompile["'])`)
-)
-
-// definesPrecompile looks for a task assets:precompile of the application's own, which it may have without Rails:
-// https://devcenter.heroku.com/articles/ruby-support-reference#rake-assets-precompile.
-func (p *Project) definesPrecompile() bool {
-	if !p.gems.Has("rake") {
-		return false
-	}
-	files := []string{p.in("Rakefile")}
-	for _, pattern := range []string{"rakelib/*.rake", "lib/tasks/*.rake"} {
-		// The pattern is right.
-		found, _ := fs.Glob(p.app.FS, p.in(pattern))
-		files = append(files, found...)
-	}
-	return slices.ContainsFunc(files, func(name string) bool {
-		text, _, err := p.app.Read(name)
-		return err == nil && (precompileTask().Match(text) || assetsNamespace().Match(text) && precompileInside().Match(text))
-	})
+// ownAssets reports whether the application's own files say something of the task, so that it may read anything.
+func (p *Project) ownAssets() bool {
+	_, own := p.task()
+	return own
 }
+
+// precompiles reports whether the assets are built, as far as that is known without asking Rake:
+// https://guides.rubyonrails.org/asset_pipeline.html.
+func (p *Project) precompiles() bool { return p.assetsTask() == taskLikely }
 
 // precompiled gives the manifest of assets that are in the source already, empty without.
 func (p *Project) precompiled() string {
@@ -69,13 +50,23 @@ func (p *Project) assets() (a assets) {
 	if manifest := p.precompiled(); p.rails() && manifest != "" {
 		a.notes.Decisions = []plan.Decision{{Subject: "assets", Value: "not built", Origin: manifest + " is in the source: they are built already"}}
 	}
-	if !p.precompiles() {
+	if p.skipsAssets() {
+		a.notes.Decisions = []plan.Decision{{Subject: "assets", Value: "not built", Origin: p.settings.AssetsTask.Origin}}
+	}
+	if g, ok := p.generator(); ok {
+		return p.siteAssets(g)
+	}
+	found := p.assetsTask()
+	if found == taskNone {
 		return a
 	}
-	title, why := "rails assets:precompile", "for Propshaft"
+	task := p.settings.AssetsTask.Value
+	title, why := "rails "+task, "for Propshaft"
 	switch {
+	case p.settings.AssetsTask.IsSet():
+		title, why = "rake "+task, p.settings.AssetsTask.Origin
 	case !p.rails():
-		title, why = "rake assets:precompile", "a task of the application"
+		title, why = "rake "+task, "a task of the application, if Rake has it"
 	case p.gems.Has("propshaft"):
 	case p.gems.Has("sprockets"):
 		why = "for Sprockets"
@@ -83,7 +74,7 @@ func (p *Project) assets() (a assets) {
 		why = "by Node.js"
 	}
 	step := plan.Command{
-		Title: title, Args: []string{"bundle", "exec", "rake", "assets:precompile"}, Dir: p.dir, Failures: assetFailures(p.in("config")),
+		Title: title, Dir: p.dir, Failures: append(p.leftOutFailures(), assetFailures(p.in("config"))...),
 		Env: map[string]string{
 			"SECRET_KEY_BASE_DUMMY": "1", "SKIP_YARN_INSTALL": "1", "SKIP_BUN_INSTALL": "1",
 			// https://vite-ruby.netlify.app/config/#skip-assets-precompile-install.
@@ -91,6 +82,11 @@ func (p *Project) assets() (a assets) {
 			// Writing what it compiles takes half of the time, and nothing would read it.
 			"BOOTSNAP_READONLY": "true",
 		},
+		Warnings: []plan.OutputWarning{{
+			Quote: regexp.MustCompile(`(?m)^The Rakefile cannot be loaded: (.*)$`),
+			Title: "Rake cannot say whether there are assets to build, since the Rakefile does not load",
+			Hint:  "If there are none, BP_RUBY_ASSETS_TASK=none says so; what it loads for development can stand in begin … rescue LoadError.",
+		}},
 	}
 	a.buildEnv = map[string]string{}
 	if !p.knowsDummy() {
@@ -99,7 +95,9 @@ func (p *Project) assets() (a assets) {
 	if address := p.noDatabase(); address != "" {
 		a.buildEnv["DATABASE_URL"] = address
 	}
-	a.build = plan.Build{Steps: plan.Steps([]plan.Command{step}, Language), Caches: []string{p.in("tmp/cache/assets")}, Pure: true, Reads: p.reads()}
+	steps := plan.Steps([]plan.Command{p.runTask(step, found)}, Language)
+	steps[0].Records, steps[0].Of = found == taskUnknown, "the Rakefile"
+	a.build = plan.Build{Steps: steps, Caches: []string{p.in("tmp/cache/assets")}, Pure: true, Reads: p.reads()}
 	a.slices = [][]string{{p.in("public")}}
 	// What the build leaves there is of no use to the running application.
 	a.remove = []string{p.in("tmp/cache"), p.in("log/production.log")}

@@ -169,11 +169,11 @@ func (p *Project) install(release plan.Release, version string) plan.Install {
 			Variables: []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY", "BUNDLE_GEMFILE", "BUNDLE_FORCE_RUBY_PLATFORM", "BUNDLE_SPECIFIC_PLATFORM"},
 			Flags:     []string{"BUNDLE_BUILD__*", "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"},
 		},
-		Commands: p.installCommands(),
+		Commands: p.installCommands(release.Arch),
 		Fixes:    gemFixes,
 		Launch:   p.gemsAtLaunch(release.Version),
 
-		Evaluation: p.evaluation(),
+		Evaluation: p.evaluation(release.Arch),
 		List:       plan.PackageList{Type: "gem", Markers: gemMarkers},
 	}
 	if p.locked {
@@ -186,30 +186,30 @@ func (p *Project) install(release plan.Release, version string) plan.Install {
 }
 
 // evaluation runs the Gemfile, which is a program, once more: what it looks at decides about the gems, too.
-func (p *Project) evaluation() *plan.Evaluation {
+func (p *Project) evaluation(arch string) *plan.Evaluation {
 	run := func(title string, words ...string) plan.Command {
 		return plan.Command{Title: title, Args: append([]string{"ruby"}, words...), Dir: p.dir}
 	}
 	e := plan.Evaluation{
 		Of:     "the " + p.files.gemfile,
-		Record: run("evaluate "+p.files.gemfile, plan.ScratchDir+"/record.rb", plan.ScratchDir+"/"+plan.RecordFile, bundleDir),
+		Record: run("evaluate "+p.files.gemfile, plan.ScratchDir+"/record.rb", plan.ScratchDir+"/"+plan.RecordFile),
 		Prove:  run("load the gems as the application will", plan.ScratchDir+"/prove.rb"),
-		Files:  map[string]string{"record.rb": record, "prove.rb": prove},
+		Files:  map[string]string{"record.rb": reads + record, "prove.rb": prove},
 	}
-	e.Record.Failures = failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored()))
+	e.Record.Failures = p.installFailures(arch)
 	e.Prove.Env = map[string]string{"BUNDLE_RETRY": "0"}
-	e.Prove.Failures = loadFailures(p.in(p.files.gemfile), p.in(p.files.lock))
+	e.Prove.Failures = loadFailures(p.in(p.files.gemfile), p.in(p.files.lock), platforms[arch])
 	return &e
 }
 
 // installCommands are those of Bundler.
-func (p *Project) installCommands() plan.InstallCommands {
+func (p *Project) installCommands(arch string) plan.InstallCommands {
 	local := []string{}
 	if p.app.IsDir(p.in(p.vendored())) {
 		local = []string{"--local"}
 	}
 	all := plan.Command{
-		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored())),
+		Title: "bundle install", Args: append([]string{"bundle", "install"}, local...), Dir: p.dir, Failures: p.installFailures(arch),
 	}
 	commands := plan.InstallCommands{
 		All: all, OnlyLaunch: all,
@@ -222,6 +222,10 @@ func (p *Project) installCommands() plan.InstallCommands {
 		}
 	}
 	return commands
+}
+
+func (p *Project) installFailures(arch string) []plan.Failure {
+	return failures(p.in(p.files.gemfile), p.in(p.files.lock), p.in(p.vendored()), platforms[arch])
 }
 
 // launchWithout are the groups that the running application does not have, divided by colons.

@@ -2,10 +2,14 @@ package ruby
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
 )
 
 // libraries are what gems with native code need of Debian and Ubuntu, to be compiled and to run.
@@ -18,7 +22,7 @@ var libraries = []struct{ gem, build, run string }{
 }
 
 // failures are what is known to go wrong while Bundler installs; the texts are those of Bundler 2.4 to 4.0.
-func failures(gemfile, lock, vendored string) []plan.Failure {
+func failures(manifest, lock, vendored, platform string) []plan.Failure {
 	list := []plan.Failure{
 		{
 			Shows: "the gemspecs for path gems changed", ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the gemspecs in the source", Where: lock,
@@ -34,20 +38,20 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 		},
 		{
 			Shows: "Your bundle only supports platforms", Quote: regexp.MustCompile(`(Your bundle only supports platforms .*)`),
-			ID: "ruby/lockfile-platform", Title: path.Base(lock) + " was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform x86_64-linux`, and commit " + path.Base(lock) + "."},
+			ID: "ruby/lockfile-platform", Title: path.Base(lock) + " was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "Your Ruby version is", Quote: regexp.MustCompile(`(Your Ruby version is .*)`),
-			ID: "ruby/version-refused", Title: "the Gemfile refuses this version of Ruby", Where: gemfile, Hints: []string{"Let the Gemfile and the other sources of the version agree; the log names the one that counted."},
+			ID: "ruby/version-refused", Title: "the Gemfile refuses this version of Ruby", Where: manifest, Hints: []string{"Let the Gemfile and the other sources of the version agree; the log names the one that counted."},
 		},
 		{
 			Shows: "Authentication is required for", Quote: regexp.MustCompile(`Authentication is required for (\S+?)\.?\s`),
-			ID: "ruby/source-unauthorized", Title: "a gem server wants credentials", Where: gemfile,
+			ID: "ruby/source-unauthorized", Title: "a gem server wants credentials", Where: manifest,
 			Hints: []string{"Give the build a variable such as BUNDLE_GEMS__EXAMPLE__COM=user:token, or a service binding of type bundle with a file config."},
 		},
 		{
 			Shows: "Bad username or password for",
-			ID:    "ruby/source-unauthorized", Title: "a gem server refuses the credentials", Where: gemfile, Hints: []string{"Check the variable BUNDLE_…, or the service binding of type bundle."},
+			ID:    "ruby/source-unauthorized", Title: "a gem server refuses the credentials", Where: manifest, Hints: []string{"Check the variable BUNDLE_…, or the service binding of type bundle."},
 		},
 		{
 			Shows: "has removed it", Quote: regexp.MustCompile(`Your bundle is locked to (\S+\s+\([^)]*\))`),
@@ -59,21 +63,21 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 			Hints: []string{"Run `bundle cache --all-platforms`, and commit what it writes; or remove that folder: gems are fetched then."},
 		},
 		{
-			Shows: "You need to install git", ID: "ruby/git-missing", Title: "a gem comes from a Git repository, and the build image has no Git", Where: gemfile,
+			Shows: "You need to install git", ID: "ruby/git-missing", Title: "a gem comes from a Git repository, and the build image has no Git", Where: manifest,
 			Hints: []string{"Use a build image with Git."},
 		},
 		{
 			Shows: "Git error: command", Quote: regexp.MustCompile(`(?m)^((?:fatal|error): .*)$`),
-			ID: "ruby/git-source", Title: "a gem's Git repository cannot be read", Where: gemfile,
+			ID: "ruby/git-source", Title: "a gem's Git repository cannot be read", Where: manifest,
 			Hints: []string{"Check its address, branch and revision. For a private one give the build credentials, such as BUNDLE_GITHUB__COM=x-access-token:TOKEN."},
 		},
 		{
 			Shows: "version solving has failed", Quote: regexp.MustCompile(`(?s)Could not find compatible versions\s+(.*?),?\s+version solving has failed`),
-			ID: "ruby/gems-unsolvable", Title: "no versions of the gems fit each other", Where: gemfile, Hints: []string{"Run `bundle lock` where you develop; when that succeeds, commit " + path.Base(lock) + "."},
+			ID: "ruby/gems-unsolvable", Title: "no versions of the gems fit each other", Where: manifest, Hints: []string{"Run `bundle lock` where you develop; when that succeeds, commit " + path.Base(lock) + "."},
 		},
 		{
 			Shows: "Could not find gem", Quote: regexp.MustCompile(`Could not find gem\s+'([^']*)'`),
-			ID: "ruby/gem-not-found", Title: "a gem is not where the Gemfile looks for it", Where: gemfile, Hints: []string{"Check its name and version, and the source it comes from."},
+			ID: "ruby/gem-not-found", Title: "a gem is not where the Gemfile looks for it", Where: manifest, Hints: []string{"Check its name and version, and the source it comes from."},
 		},
 		{
 			Shows: "checksum mismatch", Quote: regexp.MustCompile(`(?i)(\S+ checksum mismatch.*|Bundler found mismatched checksums.*)`),
@@ -81,7 +85,7 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 		},
 		{
 			Shows: "Could not reach host", Quote: regexp.MustCompile(`(Could not reach host .*?)\. `),
-			ID: "ruby/source-unreachable", Title: "a gem server cannot be reached", Where: gemfile, Hints: []string{"Check the network of the build; a mirror is set with a service binding of type bundle."},
+			ID: "ruby/source-unreachable", Title: "a gem server cannot be reached", Where: manifest, Hints: []string{"Check the network of the build; a mirror is set with a service binding of type bundle."},
 		},
 	}
 	list = append(list, plan.Failure{
@@ -89,7 +93,7 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 		Shows: "retrie(s) left for ", Quote: regexp.MustCompile(`(?m)^\s*0 retrie\(s\) left for (.*)$`),
 		ID: "ruby/gem-download", Title: "a gem fetches the source of a library while it is compiled, and does not get it", Where: lock,
 		Hints: []string{
-			"Let the lockfile name the gem as it comes compiled: `bundle lock --add-platform x86_64-linux`, then commit it.",
+			"Let the lockfile name the gem as it comes compiled: `bundle lock --add-platform " + platform + "`, then commit it.",
 			"Or have it use the system's library: give the build a variable such as BUNDLE_BUILD__NOKOGIRI=--use-system-libraries.",
 		},
 	})
@@ -97,29 +101,29 @@ func failures(gemfile, lock, vendored string) []plan.Failure {
 		list = append(list, plan.Failure{
 			// Not what is asked of the compiler: "checking for whether -Wconversion is accepted".
 			Shows: "An error occurred while installing " + l.gem + " (", Quote: regexp.MustCompile(`(?m)^\s*(checking for (?:[^w]|w[^h]).*\.\.\. no|.*[^\s:]+\.h: No such file or directory|.*cannot find -l\S+)$`),
-			ID: "ruby/native-library", Title: "the gem " + l.gem + " cannot be compiled", Where: gemfile,
+			ID: "ruby/native-library", Title: "the gem " + l.gem + " cannot be compiled", Where: manifest,
 			Hints: []string{fmt.Sprintf("On Debian and Ubuntu it needs %s in the build image, and %s in the run image.", l.build, l.run)},
 		})
 	}
 	return append(list, plan.Failure{
 		Shows: "Failed to build gem native extension", Quote: regexp.MustCompile(`An error occurred while installing (.*?), and`),
-		ID: "ruby/native-build", Title: "a gem with native code cannot be compiled", Where: gemfile,
+		ID: "ruby/native-build", Title: "a gem with native code cannot be compiled", Where: manifest,
 		Hints: []string{"The output above says what is missing: a compiler and make, or a library's -dev package, have to be in the build image."},
 	})
 }
 
 // loadFailures are what is known to go wrong when the bundle is loaded in the image's variables, without Git and without a compiler.
-func loadFailures(gemfile, lock string) []plan.Failure {
-	add := "Run `bundle lock --add-platform x86_64-linux`, and commit " + path.Base(lock) + "."
+func loadFailures(manifest, lock, platform string) []plan.Failure {
+	add := "Run `bundle lock --add-platform " + platform + "`, and commit " + path.Base(lock) + "."
 	return []plan.Failure{
 		{
 			Shows: "No such file or directory - git", Quote: regexp.MustCompile(`(There was an error (?:while loading|parsing) .*?)[.:] No such file`),
-			ID: "ruby/bundle-needs-git", Title: "the Gemfile runs Git whenever the application starts, and images do not have it", Where: gemfile,
+			ID: "ruby/bundle-needs-git", Title: "the Gemfile runs Git whenever the application starts, and images do not have it", Where: manifest,
 			Hints: []string{"Write what it asks Git for into a file of the source, or guard it with `rescue Errno::ENOENT`."},
 		},
 		{
 			Shows: "No such file or directory - ", Quote: regexp.MustCompile(`No such file or directory - (\S+?)\.?\s`),
-			ID: "ruby/bundle-needs-program", Title: "the Gemfile runs a program whenever the application starts, and images do not have it", Where: gemfile,
+			ID: "ruby/bundle-needs-program", Title: "the Gemfile runs a program whenever the application starts, and images do not have it", Where: manifest,
 			Hints: []string{"Let the Gemfile do without it; what it needs to know can stand in a file of the source."},
 		},
 		{
@@ -138,15 +142,39 @@ func loadFailures(gemfile, lock string) []plan.Failure {
 		},
 		{
 			Quote: regexp.MustCompile(`(?m)\A\s*(?:\[!\] )?(.+)$`),
-			ID:    "ruby/bundle-does-not-load", Title: "the gems are installed, and do not load as they will in the image", Where: gemfile,
+			ID:    "ruby/bundle-does-not-load", Title: "the gems are installed, and do not load as they will in the image", Where: manifest,
 			Hints: []string{"The output above is what the container would end with. Run `bundle lock`, and commit " + path.Base(lock) + ", if they do not fit each other."},
 		},
 	}
 }
 
+// leftOutFailures are those of a Rakefile that loads a gem of a group that is not installed.
+func (p *Project) leftOutFailures() (list []plan.Failure) {
+	groups := gemfile.GroupsOf(p.gemfile)
+	for _, name := range slices.Sorted(maps.Keys(gemfile.LeftOut(p.gemfile, p.bundler.groups))) {
+		first, _, _ := strings.Cut(name, "-")
+		in := strings.Join(groups[name], " and ")
+		list = append(list, plan.Failure{
+			Quote: regexp.MustCompile(`cannot load such file -- ((?:` + regexp.QuoteMeta(name) + `|` + regexp.QuoteMeta(first) + `)(?:[/-][\w/-]*)?)(?:\s|$)`),
+			ID:    "ruby/rakefile-needs-gem", Title: "the Rakefile loads " + name + ", which is in group " + in + ", and that is not installed", Where: p.in("Rakefile"),
+			Hints: []string{
+				"Guard it: begin; require \"" + first + "/…\"; …; rescue LoadError; end.",
+				"Or have the group installed: BP_BUNDLE_WITHOUT names those that are not.",
+			},
+		})
+	}
+	return list
+}
+
 // assetFailures are what is known to go wrong while Rails builds assets.
 func assetFailures(config string) []plan.Failure {
 	return []plan.Failure{
+		{
+			// With Ruby's error_highlight, which shows the line.
+			Quote: regexp.MustCompile(`(?s)for nil\b.{0,400}?(credentials(?:[.!]+\w+)+)`),
+			ID:    "ruby/assets-need-credentials", Title: "building the assets reads encrypted credentials that are not there", Where: config,
+			Hints: []string{"Read them so that they may be missing while the image is built: credentials.dig(:name, :key).", "Or give the build RAILS_MASTER_KEY, which is in no image."},
+		},
 		{
 			Shows: "ActiveRecord::ConnectionNotEstablished", ID: "ruby/assets-need-database", Title: "building the assets asks the database", Where: config,
 			Hints: []string{"There is none while an image is built: find the initializer or class body that asks it (the stack above), and let it do so later."},

@@ -9,15 +9,18 @@ import (
 
 // NeedsNode reports whether building the assets takes Node.js.
 func (p *Project) NeedsNode() bool {
-	if !p.precompiles() {
+	if _, site := p.generator(); site {
+		return p.has("package.json") || p.gems.Has("execjs")
+	}
+	if p.assetsTask() == taskNone {
 		return false
 	}
-	for _, name := range []string{"execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
+	for _, name := range []string{"hanami-assets", "execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {
 		if p.gems.Has(name) {
 			return !p.gems.Has("mini_racer") || name != "execjs"
 		}
 	}
-	return p.has("package.json")
+	return p.precompiles() && p.has("package.json")
 }
 
 // javascriptPrograms are those of Node.js and its package managers.

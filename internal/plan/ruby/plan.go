@@ -51,7 +51,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	programs := []string{p.in(gemHome(release.Version)) + "/bin"}
 	build := assets.build
 	build.CacheLimit = limit
-	return plan.Plan{
+	made := plan.Plan{
 		Decisions: notes.Decisions, Warnings: notes.Warnings,
 		Toolchains: []plan.Toolchain{{
 			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv), Fixed: gems.fixed,
@@ -67,7 +67,11 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 			},
 			Source: plan.SourceFiles{Remove: slices.Concat(gems.remove, assets.remove, needs.remove), Folders: started.folders, Slices: assets.slices},
 		},
-	}, nil
+	}
+	if p.isSite() {
+		return p.onlySite(made), nil
+	}
+	return made, nil
 }
 
 // runtime is a release of Ruby, and what of it is needed for what.

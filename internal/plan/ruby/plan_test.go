@@ -196,6 +196,12 @@ func TestAssets(t *testing.T) {
 		"a task in a file":   {lock: lock("sinatra"), files: map[string]string{"Rakefile": "", "rakelib/a.rake": "task 'assets:precompile' => [:css]\n"}, step: "rake assets:precompile", reads: nil},
 		"Vite without Rails": {lock: lock("sinatra", "vite_ruby"), files: map[string]string{"Rakefile": "require 'vite_ruby'\nViteRuby.install_tasks\n"}, step: "rake assets:precompile", reads: nil},
 		"another task":       {lock: lock("sinatra"), files: map[string]string{"Rakefile": "namespace :assets do\n  task :clean\nend\ntask :precompile\n"}, step: "", reads: nil},
+		"an addition":        {lock: lock("railties", "propshaft"), files: map[string]string{"lib/tasks/types.rake": "Rake::Task['assets:precompile'].enhance(['generate_types'])\n"}, step: "rails assets:precompile", reads: nil},
+		"Rake knows":         {lock: lock("sinatra", "hanami"), files: map[string]string{"Rakefile": "require 'hanami/rake_tasks'\n"}, step: "rake assets:precompile", reads: nil},
+		"everybody knows":    {lock: lock("sinatra"), files: map[string]string{"Rakefile": "require 'bundler/setup'\nrequire \"rspec/core/rake_task\" # import\nrequire './app'\nRSpec::Core::RakeTask.new\n=begin\nload 'x'\n=end\n"}, step: "", reads: nil},
+		"files of tasks":     {lock: lock("sinatra"), files: map[string]string{"Rakefile": "Dir['jobs/*.rake'].each { |f| load f }\n"}, step: "rake assets:precompile", reads: nil},
+		"none are wanted":    {lock: lock("railties", "propshaft"), files: map[string]string{"project.toml": "[dev.gantry.ruby]\nassets-task = 'none'\n"}, step: "", reads: nil},
+		"another is wanted":  {lock: lock("railties", "propshaft"), files: map[string]string{"project.toml": "[dev.gantry.ruby]\nassets-task = 'web:build'\n"}, step: "rake web:build", reads: nil},
 		"they are there":     {lock: lock("sinatra"), files: map[string]string{"Rakefile": "task 'assets:precompile'\n", "public/assets/.manifest.json": "{}"}, step: "", reads: nil},
 		"Rails without them": {lock: lock("railties"), files: nil, step: "", reads: nil},
 	} {

@@ -54,6 +54,9 @@ type command struct {
 
 // processes decides how the application is started, with a version of Ruby.
 func (p *Project) processes(ruby string) (s started, err error) {
+	if p.isSite() {
+		return s, nil
+	}
 	for _, entry := range p.declared {
 		c := p.declaredProcess(entry, ruby)
 		s = s.with(c, cmp.Or(entry.Command, c.process.String()), "from "+entry.Where.String())

@@ -43,8 +43,8 @@ type Project struct {
 	locked bool
 	// gems is the lockfile less what is in groups alone that are not installed; without a lockfile, what the Gemfile names.
 	gems gemfile.Lock
-	// ownAssets reports whether the application has a task assets:precompile of its own; its files are read once.
-	ownAssets func() bool
+	// task is what findTask finds; files are read once.
+	task func() (known taskKnown, own bool)
 	// declared are the process types of the Procfile and project.toml.
 	declared []procfile.Entry
 }
@@ -64,7 +64,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if p.declared, err = p.readProcesses(); err != nil {
 		return nil, err
 	}
-	p.ownAssets = sync.OnceValue(p.definesPrecompile)
+	p.task = sync.OnceValues(p.findTask)
 	lock, found, err := a.Read(p.in(p.files.lock))
 	if err != nil {
 		return nil, err
@@ -150,5 +150,5 @@ func (p *Project) IsPrimary() bool {
 			return false
 		}
 	}
-	return p.has(rackFile) || p.has(railsFile)
+	return p.has(rackFile) || p.has(railsFile) || p.isSite()
 }

@@ -194,6 +194,18 @@ func (s Selection) installsUse(u use) bool {
 	return slices.ContainsFunc(u.groups, func(g groupUse) bool { return s.Installs(g.name, g.optional) })
 }
 
+// GroupsOf gives the groups of each gem that a Gemfile names, as far as it has some.
+func GroupsOf(gemfile string) map[string][]string {
+	list, _ := uses(gemfile)
+	found := map[string][]string{}
+	for _, u := range list {
+		for _, g := range u.groups {
+			found[u.gem] = append(found[u.gem], g.name)
+		}
+	}
+	return found
+}
+
 // Conditional gives the gems that a Gemfile names for some platforms alone, or where some code says so: only Bundler knows whether they
 // are installed.
 func Conditional(gemfile string) map[string]bool {
@@ -242,6 +254,14 @@ func Declared(gemfile string, leftOut map[string]bool) (l Lock) {
 		add(m[1])
 	}
 	return l
+}
+
+// Statements are the lines of a file in Ruby that are code, as far as they end with their line, without comments.
+func Statements(text string) (list []string) {
+	for code := range statements(text) {
+		list = append(list, code)
+	}
+	return list
 }
 
 // statements are the lines of a Gemfile, without comments; one that ends with a comma goes on in the next.

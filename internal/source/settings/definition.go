@@ -43,6 +43,7 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_RUBY_NODE_AT_LAUNCH": func(s *Settings) *Setting { return &s.NodeAtLaunch },
 	"BP_STATIC_DIR":          func(s *Settings) *Setting { return &s.StaticDir },
 	"BP_CACHE_LIMIT":         func(s *Settings) *Setting { return &s.CacheLimit },
+	"BP_RUBY_ASSETS_TASK":    func(s *Settings) *Setting { return &s.AssetsTask },
 	"BP_KEEP_FILES":          func(s *Settings) *Setting { return &s.KeepFiles },
 	"BP_DRAIN_TIMEOUT":       func(s *Settings) *Setting { return &s.DrainTimeout },
 

@@ -64,6 +64,8 @@ type Settings struct {
 	// BundleWithout and BundleBuildGroups are groups of the Gemfile, separated by commas: those that are not installed, and
 	// those that only the build needs.
 	BundleWithout, BundleBuildGroups Setting
+	// AssetsTask is the Rake task that builds assets, or several, separated by spaces; "none" for none.
+	AssetsTask Setting
 	// BootsnapPrecompile is true or false.
 	BootsnapPrecompile Setting
 	// NodeAtLaunch is true or false: whether the running application, one of Ruby, needs Node.js; empty when not set.

@@ -1,0 +1,190 @@
+# frozen_string_literal: true
+
+require "json"
+require "rbconfig"
+require "socket"
+
+# Reads notes what code outside of Ruby's library and of Bundler looks at.
+module Reads
+  ROOT = Dir.pwd
+  LIBRARY = RbConfig::CONFIG["rubylibdir"]
+  GEMS = File.join(ROOT, "vendor/bundle")
+  TOOLS = [File.join(LIBRARY, "bundler"), File.join(LIBRARY, "rubygems")].freeze
+  # Of the files that a gemspec lists, its programs and what is compiled matter alone.
+  FOLDERS = %w[bin exe ext].freeze
+
+  @list = {}
+  @listed = {}
+  @gemspecs = {}
+
+  class << self
+    attr_reader :gemspecs
+
+    def all = @list.keys.sort
+
+    # The file whose code asks; nil for Bundler and RubyGems themselves.
+    def asking
+      caller_locations(2).each do |location|
+        file = location.absolute_path || location.path.to_s
+        next if file == __FILE__ || file.start_with?("<internal:")
+        return nil if file.start_with?(*TOOLS) || file.match?(%r{/gems/bundler-\d[^/]*/})
+        return file unless file.start_with?(LIBRARY)
+      end
+      nil
+    end
+
+    def inside(name)
+      full = File.expand_path(name.respond_to?(:to_path) ? name.to_path : name.to_str)
+      return nil unless full.start_with?("#{ROOT}/")
+      return nil if full.start_with?("#{GEMS}/") || full == GEMS
+      full.delete_prefix("#{ROOT}/")
+    rescue StandardError
+      nil
+    end
+
+    def note(kind, what) = @list[[kind, what]] = true
+
+    def file(name)
+      path = inside(name)
+      note("file", path) if path && !path.include?("\n")
+    end
+
+    def listing(pattern, matches)
+      from = asking
+      return if from.nil? || within_gemspec(from)
+      path = inside(pattern)
+      return unless path
+      note("glob", path)
+      @listed[path] = Array(matches).filter_map { |name| inside(name) }.sort
+    end
+
+    # What code there was, besides what it looked at.
+    def code(loaded)
+      loaded.each { |name| file(name) }
+      all.each do |kind, name|
+        full = File.join(ROOT, name)
+        next unless kind == "file" && File.file?(full)
+        note("runtime", "") if File.binread(full).match?(/RUBY_(?:VERSION|PATCHLEVEL|RELEASE_DATE|DESCRIPTION)|ruby_version/n)
+      end
+    end
+
+    def kept = all.map { |kind, name| {kind: kind, name: name, found: @listed[name]} }
+
+    def variable(name)
+      from = asking
+      note("variable", name.to_s) if from && !name.to_s.match?(/\A(?:BUNDLE|BUNDLER|RUBYGEMS|GEM)_/)
+    end
+
+    def variables
+      note("variable", "*") if asking
+    end
+
+    def program(words)
+      from = asking
+      return unless from
+      command = words.grep(String).join(" ").lines.first.to_s.strip
+      if within_gemspec(from)
+        @gemspecs[from] = true
+        return if command.match?(/\A(?:\S*\/)?git\b/)
+      end
+      note("program", command)
+    end
+
+    def network
+      note("network", "") if asking
+    end
+
+    # What decides of a list of files, where a gemspec makes one.
+    def within_gemspec(file)
+      return false unless file.end_with?(".gemspec")
+      FOLDERS.each do |folder|
+        path = inside(File.join(File.dirname(file), folder))
+        note("names", path) if path
+      end
+      true
+    end
+  end
+
+  module OfFiles
+    %i[read binread readlines foreach sysopen].each do |name|
+      define_method(name) { |file, *rest, **options, &block| Reads.file(file); super(file, *rest, **options, &block) }
+    end
+
+    def popen(*words, **options, &block)
+      Reads.program(words.flatten)
+      super
+    end
+  end
+  IO.singleton_class.prepend(OfFiles)
+
+  module OfOpened
+    def initialize(file, ...)
+      Reads.file(file) unless file.is_a?(Integer)
+      super
+    end
+  end
+  File.prepend(OfOpened)
+
+  looks = %i[
+    exist? file? directory? readable? readable_real? size size? zero? empty? stat lstat mtime ctime atime symlink? readlink executable? executable_real? realpath
+  ]
+  [File, FileTest].each do |place|
+    known = looks.select { |name| place.respond_to?(name) }
+    place.singleton_class.prepend(Module.new do
+      known.each { |name| define_method(name) { |file, *rest| Reads.file(file) unless file.is_a?(IO); super(file, *rest) } }
+    end)
+  end
+
+  module OfFolders
+    def glob(pattern, *rest, base: nil, **options, &block)
+      found = super(pattern, *rest, base: base, **options, &nil)
+      Array(pattern).each { |one| Reads.listing(base ? File.join(base.to_s, one.to_s) : one, found.map { |name| base ? File.join(base.to_s, name) : name }) }
+      return found unless block
+      found.each(&block)
+      nil
+    end
+
+    def [](*patterns, base: nil, **options) = glob(patterns.flatten, base: base, **options)
+
+    %i[children entries each_child foreach open new].each do |name|
+      define_method(name) { |dir, *rest, **options, &block| Reads.listing(File.join(dir.to_s, "*"), nil); super(dir, *rest, **options, &block) }
+    end
+    %i[exist? empty?].each { |name| define_method(name) { |dir| Reads.file(dir); super(dir) } }
+  end
+  Dir.singleton_class.prepend(OfFolders)
+
+  module OfPrograms
+    def `(command)
+      Reads.program([command])
+      super
+    end
+
+    def load(file, ...)
+      Reads.file(file)
+      super
+    end
+
+    def open(file, *rest, **options, &block)
+      text = file.respond_to?(:to_path) ? file.to_path : file.to_s
+      text.start_with?("|") ? Reads.program([text]) : Reads.file(text)
+      super
+    end
+
+    %i[system spawn exec].each { |name| define_method(name) { |*words, **options| Reads.program(words.flatten); super(*words, **options) } }
+  end
+  Object.prepend(OfPrograms)
+  Kernel.singleton_class.prepend(OfPrograms)
+  Process.singleton_class.prepend(Module.new { def spawn(*words, **options) = (Reads.program(words.flatten); super) })
+
+  [TCPSocket, UDPSocket].each { |place| place.prepend(Module.new { def initialize(...) = (Reads.network; super) }) }
+  Socket.prepend(Module.new { def connect(...) = (Reads.network; super) })
+
+  class << ENV
+    one = %i[[] fetch key? include? has_key? member? assoc]
+    all = %i[to_h to_hash to_a each each_pair keys values select filter reject find any? all? map inspect slice values_at clone dup key value? has_value? rassoc filter_map]
+    prepend(Module.new do
+      one.each { |name| define_method(name) { |key, *rest, **options, &block| Reads.variable(key); super(key, *rest, **options, &block) } }
+      all.each { |name| define_method(name) { |*rest, **options, &block| Reads.variables; super(*rest, **options, &block) } if ENV.respond_to?(name) }
+    end)
+  end
+end
