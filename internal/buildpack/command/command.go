@@ -93,8 +93,10 @@ func failure(command plan.Command, output string, err error) error {
 		p.Why = "it was ended by a signal: " + strings.TrimPrefix(exit.Error(), "signal: ")
 		p.Hints = []string{"When the signal is \"killed\", the build ran out of memory: give it more."}
 	}
+	// Some programs break lines anywhere.
+	folded := strings.Join(strings.Fields(output), " ")
 	for _, known := range command.Failures {
-		if strings.Contains(output, known.Shows) && (known.Shows != "" || known.Quote.MatchString(output)) {
+		if strings.Contains(folded, known.Shows) && (known.Shows != "" || known.Quote.MatchString(output)) {
 			p.ID, p.Title, p.Hints = known.ID, known.Title, known.Hints
 			p.Where = problem.Position{File: known.Where}
 			p.Why = strings.Join(quoted(output, known.Quote), "; ")

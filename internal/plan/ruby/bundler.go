@@ -261,6 +261,15 @@ func (p *Project) fitsPlatform(platform string) error {
 	fits := func(name string) bool {
 		return name == "ruby" || name == platform || name == platform+"-gnu" || strings.HasPrefix(name, platform+"-gnu")
 	}
+	if p.bundler.sourceGems && len(p.lock.Platforms) > 0 && !slices.Contains(p.lock.Platforms, "ruby") {
+		return &problem.Problem{
+			ID:    "ruby/lockfile-platform",
+			Title: p.files.lock + " names compiled gems only",
+			Where: problem.Position{File: p.in(p.files.lock)},
+			Why:   "it is for " + strings.Join(p.lock.Platforms, ", ") + ", and BUNDLE_FORCE_RUBY_PLATFORM wants gems that are compiled here",
+			Hints: []string{"Run `bundle lock --add-platform ruby`, and commit " + p.files.lock + "; or leave the variable out."},
+		}
+	}
 	if len(p.lock.Platforms) == 0 || slices.ContainsFunc(p.lock.Platforms, fits) {
 		return nil
 	}

@@ -23,21 +23,36 @@ var libraries = []struct{ gem, build, run string }{
 
 // failures are what is known to go wrong while Bundler installs; the texts are those of Bundler 2.4 to 4.0.
 func failures(manifest, lock, vendored, platform string) []plan.Failure {
+	update := "Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."
 	list := []plan.Failure{
 		{
-			Shows: "the gemspecs for path gems changed", ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the gemspecs in the source", Where: lock,
-			Hints: []string{"Run `bundle lock`, and commit " + path.Base(lock) + "."},
+			Shows: "contains merge conflicts", ID: "ruby/conflict", Title: path.Base(lock) + " holds a conflict of a merge", Where: lock,
+			Hints: []string{"Solve it: `git checkout HEAD -- " + path.Base(lock) + "`, then `bundle lock`, and commit."},
 		},
 		{
-			Shows: "Some dependencies were deleted from", Quote: regexp.MustCompile(`(?m)^(Some dependencies were deleted from .*)$`),
-			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."},
+			Shows: "Your lockfile is unreadable", Quote: regexp.MustCompile(`while evaluating\s+(\S+)`),
+			ID: "ruby/lockfile-unreadable", Title: path.Base(lock) + " is not understood", Where: lock, Hints: []string{"Take it back from Git, or remove it and run `bundle lock`; then commit it."},
 		},
 		{
-			Shows: "because frozen mode is set", Quote: regexp.MustCompile(`(?m)^\* (.*)$`),
-			ID: "ruby/lockfile-out-of-sync", Title: lock + " does not fit the Gemfile", Where: lock, Hints: []string{"Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."},
+			Shows: "empty CHECKSUMS entry for", Quote: regexp.MustCompile(`empty\s+CHECKSUMS\s+entry\s+for\s+"([^"]+)"`),
+			ID: "ruby/lockfile-out-of-sync", Title: path.Base(lock) + " lacks the checksum of a gem", Where: lock, Hints: []string{"Run `bundle lock --add-checksums`, and commit it."},
 		},
 		{
-			Shows: "Your bundle only supports platforms", Quote: regexp.MustCompile(`(Your bundle only supports platforms .*)`),
+			Shows: "frozen mode is set", Quote: regexp.MustCompile(`(?m)^(?:You have )?((?:added to|deleted from|changed in) the Gemfile:\s+\* .*(?:\n\* .*)*)`),
+			ID: "ruby/lockfile-out-of-sync", Title: path.Base(lock) + " does not fit the Gemfile, or the gemspecs in the source", Where: lock, Hints: []string{update},
+		},
+		{
+			Quote: regexp.MustCompile(`(?s)There was an error (?:parsing|while loading)\s+(.*?)\.?\s+Bundler cannot\s+continue`),
+			ID:    "ruby/gemfile-invalid", Title: "the Gemfile, or a gemspec in the source, cannot be evaluated", Where: manifest,
+			Hints: []string{"The output above shows the line. Correct it, and run `bundle lock`."},
+		},
+		{
+			Shows: "but your local platform is ruby", Quote: regexp.MustCompile(`(?s)(Your bundle only supports\s+platforms.*?local platform is\s+ruby)`),
+			ID: "ruby/lockfile-platform", Title: path.Base(lock) + " names compiled gems only, and BUNDLE_FORCE_RUBY_PLATFORM wants none", Where: lock,
+			Hints: []string{"Run `bundle lock --add-platform ruby`, and commit " + path.Base(lock) + "; or leave the variable out."},
+		},
+		{
+			Shows: "Your bundle only supports platforms", Quote: regexp.MustCompile(`(?s)(Your bundle only supports\s+platforms.*?local platform is\s+\S+?)\.?\s`),
 			ID: "ruby/lockfile-platform", Title: path.Base(lock) + " was made for other platforms only", Where: lock, Hints: []string{"Run `bundle lock --add-platform " + platform + "`, and commit " + path.Base(lock) + "."},
 		},
 		{
@@ -58,8 +73,8 @@ func failures(manifest, lock, vendored, platform string) []plan.Failure {
 			ID: "ruby/gem-removed", Title: "a gem of the lockfile is not on the server any more", Where: lock, Hints: []string{"Run `bundle update` for that gem, and commit " + path.Base(lock) + "."},
 		},
 		{
-			Shows: "in locally installed gems", Quote: regexp.MustCompile(`Could not find (.*?) in locally installed gems`),
-			ID: "ruby/gem-not-vendored", Title: "the source brings its gems, but not all of them", Where: vendored,
+			Quote: regexp.MustCompile(`(?s)Could not find\s+(.*?)\s+in\s+(?:cached\s+gems\s+or\s+installed\s+locally|locally\s+installed\s+gems)`),
+			ID:    "ruby/gem-not-vendored", Title: "the source brings its gems, but not all of them", Where: vendored,
 			Hints: []string{"Run `bundle cache --all-platforms`, and commit what it writes; or remove that folder: gems are fetched then."},
 		},
 		{
@@ -80,11 +95,11 @@ func failures(manifest, lock, vendored, platform string) []plan.Failure {
 			ID: "ruby/gem-not-found", Title: "a gem is not where the Gemfile looks for it", Where: manifest, Hints: []string{"Check its name and version, and the source it comes from."},
 		},
 		{
-			Shows: "checksum mismatch", Quote: regexp.MustCompile(`(?i)(\S+ checksum mismatch.*|Bundler found mismatched checksums.*)`),
+			Shows: "Bundler found mismatched checksums", Quote: regexp.MustCompile(`(?m)^(\S+ \([^)]*\))$`),
 			ID: "ruby/gem-checksum", Title: "a gem is not the one that the lockfile pins", Where: lock, Hints: []string{"If a server or proxy was changed on purpose, run `bundle lock --update` for the gem and commit the lockfile; otherwise do not go on."},
 		},
 		{
-			Shows: "Could not reach host", Quote: regexp.MustCompile(`(Could not reach host .*?)\. `),
+			Shows: "Could not reach host", Quote: regexp.MustCompile(`(?s)(Could not reach host\s+.*?)\.\s`),
 			ID: "ruby/source-unreachable", Title: "a gem server cannot be reached", Where: manifest, Hints: []string{"Check the network of the build; a mirror is set with a service binding of type bundle."},
 		},
 	}

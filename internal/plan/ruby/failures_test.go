@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -38,7 +39,7 @@ func TestFailuresWordForWord(t *testing.T) {
 		"a gem without a name here": {command: install, output: "ERROR: Failed to build gem native extension.\nAn error occurred while installing strange (1.0), and Bundler cannot continue.\n",
 			want: "Gemfile: a gem with native code cannot be compiled: strange (1.0) [ruby/native-build]\nThe output above says what is missing: a compiler and make, or a library's -dev package, have to be in the build image.\n"},
 		"the lockfile is older": {command: install, output: "The dependencies in your gemfile changed, but the lockfile can't be updated\nbecause frozen mode is set\n\nYou have added to the Gemfile:\n* rake\n* redis\n",
-			want: "Gemfile.lock: Gemfile.lock does not fit the Gemfile: rake; redis [ruby/lockfile-out-of-sync]\nRun `bundle lock`, look at what it changes, and commit Gemfile.lock.\n"},
+			want: "Gemfile.lock: Gemfile.lock does not fit the Gemfile, or the gemspecs in the source: added to the Gemfile: * rake * redis [ruby/lockfile-out-of-sync]\nRun `bundle lock`, look at what it changes, and commit Gemfile.lock.\n"},
 		"credentials": {command: install, output: "Authentication is required for gems.example.com.\nPlease supply credentials for this source.\n",
 			want: "Gemfile: a gem server wants credentials: gems.example.com [ruby/source-unauthorized]\nGive the build a variable such as BUNDLE_GEMS__EXAMPLE__COM=user:token, or a service binding of type bundle with a file config.\n"},
 		"another gem": {command: install, output: "Could not find gem 'rack (~> 99)' in rubygems repository https://rubygems.org/ or installed locally.\n",
@@ -80,4 +81,32 @@ func TestFailuresWordForWord(t *testing.T) {
 			g.Expect(text).To(Equal(c.want))
 		})
 	}
+}
+
+// What Bundler 2.5, 2.6 and 4.0 print is recognised. The texts are taken from running them, less their advice about root.
+func TestBundlersWords(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/plans/rails.txtar")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	p, err := read(t, archive)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	words, err := txtar.ParseFile("testdata/bundler.txtar")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	ids := map[string]string{
+		"added": "ruby/lockfile-out-of-sync", "deleted": "ruby/lockfile-out-of-sync", "pathmissing": "ruby/lockfile-out-of-sync", "checksum": "ruby/gem-checksum",
+		"nochecksum": "ruby/lockfile-out-of-sync", "vendored": "ruby/gem-not-vendored", "force": "ruby/lockfile-platform", "platform": "ruby/lockfile-platform", "markers": "ruby/conflict",
+		"removed": "ruby/gem-removed", "notfound": "ruby/gem-not-found", "ruby": "ruby/version-refused", "gitmissing": "ruby/git-source",
+		"sourcedown": "ruby/source-unreachable", "syntax": "ruby/gemfile-invalid", "unreadable": "ruby/lockfile-unreadable",
+	}
+	var said strings.Builder
+	for _, file := range words.Files {
+		c := p.Installs[0].Commands.All
+		text := filepath.Join(t.TempDir(), "output")
+		NewWithT(t).Expect(os.WriteFile(text, file.Data, 0o644)).To(Succeed())
+		c.Args = []string{"/bin/sh", "-c", "cat " + text + "; exit 1"}
+		err := command.Runner{Env: os.Environ(), Output: io.Discard}.Run(context.Background(), c)
+		_, scenario, _ := strings.Cut(file.Name, " ")
+		NewWithT(t).Expect(problem.As(err).ID).To(Equal(ids[scenario]), file.Name)
+		said.WriteString(file.Name + "\n" + err.Error() + "\n" + strings.Join(problem.As(err).Hints, "\n") + "\n\n")
+	}
+	compare(NewWithT(t), "testdata/bundler.txt", said.String())
 }
