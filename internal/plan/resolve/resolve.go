@@ -80,6 +80,9 @@ func (r Resolver) Recognize(source app.App, lookup func(string) (string, bool)) 
 	if err != nil {
 		return Application{}, withContract(source, chosen, err)
 	}
+	if err := withoutConflicts(source, chosen); err != nil {
+		return Application{}, err
+	}
 	for _, l := range r.Languages {
 		project, err := l.Read(source, chosen)
 		if err != nil {

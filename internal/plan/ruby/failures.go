@@ -26,7 +26,7 @@ func failures(manifest, lock, vendored, platform string) []plan.Failure {
 	update := "Run `bundle lock`, look at what it changes, and commit " + path.Base(lock) + "."
 	list := []plan.Failure{
 		{
-			Shows: "contains merge conflicts", ID: "ruby/conflict", Title: path.Base(lock) + " holds a conflict of a merge", Where: lock,
+			Shows: "contains merge conflicts", ID: "app/conflict", Title: path.Base(lock) + " holds a conflict of a merge", Where: lock,
 			Hints: []string{"Solve it: `git checkout HEAD -- " + path.Base(lock) + "`, then `bundle lock`, and commit."},
 		},
 		{

@@ -93,7 +93,7 @@ func TestBundlersWords(t *testing.T) {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	ids := map[string]string{
 		"added": "ruby/lockfile-out-of-sync", "deleted": "ruby/lockfile-out-of-sync", "pathmissing": "ruby/lockfile-out-of-sync", "checksum": "ruby/gem-checksum",
-		"nochecksum": "ruby/lockfile-out-of-sync", "vendored": "ruby/gem-not-vendored", "force": "ruby/lockfile-platform", "platform": "ruby/lockfile-platform", "markers": "ruby/conflict",
+		"nochecksum": "ruby/lockfile-out-of-sync", "vendored": "ruby/gem-not-vendored", "force": "ruby/lockfile-platform", "platform": "ruby/lockfile-platform", "markers": "app/conflict",
 		"removed": "ruby/gem-removed", "notfound": "ruby/gem-not-found", "ruby": "ruby/version-refused", "gitmissing": "ruby/git-source",
 		"sourcedown": "ruby/source-unreachable", "syntax": "ruby/gemfile-invalid", "unreadable": "ruby/lockfile-unreadable",
 	}

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/gemfile"
-	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
@@ -74,17 +72,6 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if !found && p.has("package.json") && !p.IsPrimary() {
 		// A Gemfile for tools, in an application of Node.js.
 		return nil, nil
-	}
-	for name, text := range map[string]string{p.files.gemfile: p.gemfile, p.files.lock: string(lock)} {
-		if line := lockfile.Conflict(text); line > 0 {
-			return nil, &problem.Problem{
-				ID:    "ruby/conflict",
-				Title: name + " holds a conflict of a merge",
-				Where: problem.Position{File: p.in(name), Line: line, Column: 1},
-				Why:   "this line begins with a mark that Git has left there",
-				Hints: []string{"Solve it, run `bundle lock`, and commit both files."},
-			}
-		}
 	}
 	leftOut := gemfile.LeftOut(p.gemfile, p.bundler.groups)
 	if !found {
