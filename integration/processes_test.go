@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -59,4 +60,23 @@ func TestProcfile(t *testing.T) {
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(3))
 	p.Expect(job.out.String()).To(Equal("hi a b\n"))
+}
+
+// What a command in the image reads is what this one is given.
+func TestStandardInput(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts":{"start":"node server.js"}}`, "server.js": "", "Procfile": "web: node server.js\ncount: sh -c 'wc -l'\n",
+	})
+	p.build()
+	name := filepath.Join(t.TempDir(), "lines")
+	p.Expect(os.WriteFile(name, []byte("a\nb\nc\n"), 0o644)).To(Succeed())
+	file, err := os.Open(name)
+	p.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = file.Close() }()
+	c := p.start(localbuild.RunOptions{Process: "count", Input: file})
+	code, err := c.Wait()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(code).To(Equal(0))
+	p.Expect(c.out.String()).To(Equal("3\n"))
 }

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -81,6 +83,7 @@ func TestAssetsOfRails(t *testing.T) {
 	p.write("lib/tasks/types.rake", "task(:generate_types) { File.write(\"public/types.txt\", File.read(\"README.md\")) }\nRake::Task[\"assets:precompile\"].enhance([\"generate_types\"])\n")
 	p.write("README.md", "first")
 	p.write("public/robots.txt", "")
+	p.write("app/views/pages/home.html.erb", "YJIT <%= RubyVM::YJIT.enabled? %>")
 	p.build()
 	made := func() string {
 		_, files := p.files(func(name string) bool { return strings.HasSuffix(name, "workspace/public/types.txt") })
@@ -93,6 +96,18 @@ func TestAssetsOfRails(t *testing.T) {
 	p.write("README.md", "second")
 	p.build()
 	p.Expect(made()).To(Equal("second"))
+	// Rails 7.2 enables YJIT by itself, whatever Ruby was started with.
+	for _, c := range []struct {
+		env  map[string]string
+		want string
+	}{{nil, "YJIT true"}, {map[string]string{"BPL_YJIT": "off"}, "YJIT false"}, {map[string]string{"BPL_YJIT": "off", "BPL_DIAGNOSTICS": "off"}, "YJIT false"}} {
+		env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3"}
+		maps.Copy(env, c.env)
+		started := p.start(localbuild.RunOptions{Env: env})
+		_, body := started.get("/")
+		p.Expect(body).To(ContainSubstring(c.want), fmt.Sprint(c.env))
+		_, _ = started.stop()
+	}
 
 	api := copyApp(t, "ruby/rails")
 	r.use(t, api, "3.3.8")

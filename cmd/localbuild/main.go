@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
@@ -149,6 +150,10 @@ func runImage(ctx context.Context, arguments []string) (int, error) {
 	if err != nil {
 		return 0, &problem.Problem{ID: "localbuild/no-image", Title: flags.Arg(0) + " holds no image", Why: err.Error(),
 			Hints: []string{"Build the application again: a build that fails leaves none."}, Err: err}
+	}
+	// A terminal stays with this program: the container's processes are in the background of it.
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		o.Input = os.Stdin
 	}
 	// SIGQUIT ends the container, too, and not this program alone; a second signal ends both at once.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGQUIT)

@@ -11,19 +11,21 @@ const (
 	ScriptFile    = "agent.rb"
 	ProfilesFile  = "profiles.rb"
 	RequestsFile  = "requests.rb"
+	NoYJITFile    = "noyjit.rb"
 	SamplerSource = "sampler.c"
+	ObjectsSource = "objects.h"
 	SamplerFile   = "gantry_sampler.so"
 )
 
 // Compile is a program of Ruby that compiles the sampler in its working folder, for the Ruby that runs it.
 const Compile = `c = RbConfig::CONFIG
 headers = c.values_at("rubyhdrdir", "rubyarchhdrdir").map { |dir| "-I#{dir}" }
-exec("cc", "-O2", "-fPIC", "-shared", "-s", *headers, "-o", "` + SamplerFile + `", "` + SamplerSource + `")`
+exec("cc", "-O2", "-fPIC", "-shared", "-s", *headers, "-o", "` + SamplerFile + `", "` + SamplerSource + `", "-lm")`
 
 // Variable names the folder in which the script opens its socket: one that is the user's own, with mode 0700.
 const Variable = "GANTRY_AGENT"
 
-// Script, Profiles, Requests and Sampler are those files.
+// Script, Profiles, Requests, NoYJIT, Sampler and Objects are those files.
 var (
 	//go:embed ruby/agent.rb
 	Script string
@@ -31,6 +33,10 @@ var (
 	Profiles string
 	//go:embed ruby/requests.rb
 	Requests string
+	//go:embed ruby/noyjit.rb
+	NoYJIT string
 	//go:embed ruby/sampler.c
 	Sampler string
+	//go:embed ruby/objects.h
+	Objects string
 )

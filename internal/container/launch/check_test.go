@@ -16,6 +16,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/gantry-buildpack/gantry/internal/container/agent"
 	"github.com/gantry-buildpack/gantry/internal/container/launch"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 )
@@ -202,6 +203,39 @@ func TestAnotherRuntimeBeside(t *testing.T) {
 	g.Expect(set("node")).NotTo(HaveKey("RUBY_YJIT_ENABLE"))
 	g.Expect(set("ruby")).NotTo(HaveKey("NODE_OPTIONS"))
 	g.Expect(set("ruby")).To(HaveKey("RUBY_YJIT_ENABLE"))
+}
+
+// YJIT stays off where the container is small, or somebody says so; who starts Ruby with it decides himself.
+func TestYJITStaysOff(t *testing.T) {
+	layers := t.TempDir()
+	script := filepath.Join(layers, agent.Layer, agent.NoYJITFile)
+	NewWithT(t).Expect(os.MkdirAll(filepath.Dir(script), 0o755)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(script, nil, 0o644)).To(Succeed())
+	for name, c := range map[string]struct {
+		memory  string
+		environ []string
+		compile bool
+		options string
+	}{
+		"much memory":      {memory: "1073741824", compile: true},
+		"little memory":    {memory: "268435456", options: "-r" + script},
+		"it is to be on":   {memory: "268435456", environ: []string{"BPL_YJIT=on"}, compile: true},
+		"it is to be off":  {memory: "max", environ: []string{"BPL_YJIT=off", "RUBYOPT=-W0"}, options: "-r" + script + " -W0"},
+		"Ruby's own word":  {memory: "268435456", environ: []string{"RUBYOPT=--yjit"}},
+		"Ruby's own words": {memory: "268435456", environ: []string{"RUBY_YJIT_ENABLE=1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			check := launch.Check{
+				Image: launch.Image{Runtime: "ruby", Version: "3.4.5"}, Process: "web", Args: []string{"ruby"}, Environ: append(c.environ, "BPL_DIAGNOSTICS=off"),
+				Machine: machine(t, map[string]string{"sys/fs/cgroup/memory.max": c.memory + "\n"}), Log: &bytes.Buffer{}, Layer: filepath.Join(layers, "gantry"),
+			}
+			set, ok := check.Run()
+			g.Expect(ok).To(BeTrue())
+			g.Expect(set["RUBY_YJIT_ENABLE"] == "1").To(Equal(c.compile))
+			g.Expect(set["RUBYOPT"]).To(Equal(c.options))
+		})
+	}
 }
 
 func TestPreflight(t *testing.T) {

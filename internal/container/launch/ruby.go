@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,12 +39,22 @@ func (c Check) rubyAgent(values, set map[string]string) (warnings []string) {
 	return nil
 }
 
+// withoutYJIT keeps Rails from enabling it.
+func (c Check) withoutYJIT(values, set map[string]string) {
+	script := filepath.Join(filepath.Dir(c.Layer), agent.Layer, agent.NoYJITFile)
+	if _, err := os.Stat(script); err == nil && !strings.ContainsAny(script, " \t") {
+		set["RUBYOPT"] = "-r" + script + " " + cmp.Or(set["RUBYOPT"], values["RUBYOPT"])
+		set["RUBYOPT"] = strings.TrimSpace(set["RUBYOPT"])
+	}
+}
+
 // rubyVariables has YJIT compile where the memory allows it, and jemalloc allocate where that is asked for.
 func (c Check) rubyVariables(f Facts, values, set map[string]string) (warnings []string) {
 	_, chosen := values["RUBY_YJIT_ENABLE"]
-	switch mode := values["BPL_YJIT"]; {
-	case chosen || mode == "off" || strings.Contains(values["RUBYOPT"], "jit"):
-	case mode == "on" || f.Memory == 0 || f.Memory >= yjitMemory:
+	chosen = chosen || strings.Contains(values["RUBYOPT"], "jit")
+	mode := values["BPL_YJIT"]
+	compiles := mode == "on" || mode != "off" && (f.Memory == 0 || f.Memory >= yjitMemory)
+	if compiles && !chosen {
 		set["RUBY_YJIT_ENABLE"] = "1"
 	}
 	// One that is left of a container that was killed would keep "rails server" from starting: it has the same number again.
@@ -51,6 +62,9 @@ func (c Check) rubyVariables(f Facts, values, set map[string]string) (warnings [
 		_ = os.Remove(file)
 	}
 	warnings = c.rubyAgent(values, set)
+	if !compiles && !chosen {
+		c.withoutYJIT(values, set)
+	}
 	if values["BPL_JEMALLOC"] == "true" && !strings.Contains(values["LD_PRELOAD"], "jemalloc") {
 		found, _ := filepath.Glob(filepath.Join(c.Machine.Root, "usr/lib/*/libjemalloc.so.2"))
 		if len(found) == 0 {

@@ -35,7 +35,7 @@ var unpack = sync.OnceValue(func() error {
 		if out, err := exec.Command("tar", "-xzf", archive, "-C", dir).CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
-		for name, content := range map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.SamplerSource: agent.Sampler} {
+		for name, content := range map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.SamplerSource: agent.Sampler, agent.ObjectsSource: agent.Objects} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 				return err
 			}

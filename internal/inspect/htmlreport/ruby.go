@@ -18,6 +18,9 @@ func ofRuby(p Page, c *profile.Capture) Page {
 		p.Facts = allocationFacts(d)
 	}
 	p.Facts = append(p.Facts, [2]string{"Ruby", d.Ruby})
+	if d.Missed > 0 {
+		p.Facts = append(p.Facts, [2]string{"Note", fmt.Sprintf("for %d of %d objects (%.1f %%) there was no room: they are in no line", d.Missed, d.Seen, 100*float64(d.Missed)/float64(d.Seen))})
+	}
 	if d.Dropped > 0 {
 		p.Facts = append(p.Facts, [2]string{"Note", fmt.Sprintf("for %d samples there was no room: values are smaller than they were", d.Dropped)})
 	}
@@ -36,7 +39,9 @@ func allocationFacts(d *rubyprofile.Document) [][2]string {
 	for _, s := range d.Samples {
 		objects, bytes = objects+s.Objects, bytes+s.Bytes
 	}
-	facts := [][2]string{{"Allocated", fmt.Sprintf("about %d objects, %s", objects, profile.Size(bytes))}, {"Samples", fmt.Sprint(d.Taken)}}
+	facts := [][2]string{
+		{"Allocated", fmt.Sprintf("%d objects, about %s", objects, profile.Size(bytes))}, {"Samples", fmt.Sprintf("%d; ± is the error of a line's objects, with a confidence of 95 %%", d.Taken)},
+	}
 	if d.Exact {
 		facts = [][2]string{{"Allocated", fmt.Sprintf("%d objects, %s", objects, profile.Size(bytes))}}
 	}
@@ -50,6 +55,7 @@ func allocationFacts(d *rubyprofile.Document) [][2]string {
 type row struct {
 	name, place    string
 	objects, bytes int64
+	squares        int64
 	time           int64
 }
 
@@ -68,7 +74,7 @@ func rows(d *rubyprofile.Document, key func(rubyprofile.Sample) (name, place str
 			index[[2]string{name, place}] = r
 			list = append(list, r)
 		}
-		r.objects, r.bytes, r.time = r.objects+s.Objects, r.bytes+s.Bytes, r.time+s.Microseconds
+		r.objects, r.bytes, r.squares, r.time = r.objects+s.Objects, r.bytes+s.Bytes, r.squares+s.Squares, r.time+s.Microseconds
 	}
 	slices.SortStableFunc(list, func(a, b *row) int {
 		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects), cmp.Compare(b.time, a.time))
@@ -102,6 +108,13 @@ func linesTable(d *rubyprofile.Document) Table {
 		return t
 	}
 	t := Table{Title: "Lines", Columns: []string{"Line", "In", "Objects", "Objects %", "Bytes", "Bytes %"}, Kinds: []string{"text", "text", "count", "share", "bytes", "share"}}
+	if !d.Exact {
+		t.Columns, t.Kinds = slices.Insert(t.Columns, 3, "±"), slices.Insert(t.Kinds, 3, "share")
+		for _, r := range list {
+			t.add(r.name, r.place, int(r.objects), min(1, rubyprofile.Error(r.objects, r.squares)), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
+		}
+		return t
+	}
 	for _, r := range list {
 		t.add(r.name, r.place, int(r.objects), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
 	}

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -103,29 +104,39 @@ type Line struct {
 	Objects, Bytes float64
 }
 
-// Lines gives the lines in which a request allocates, those with most bytes first.
+// Lines gives the lines in which a request allocates, those with most bytes first. Function is the one that allocates most there.
 func (r *Result) Lines(request int) []Line {
 	if r.Profile == nil || request >= len(r.Profile.Requests) || r.Profile.Requests[request].Count == 0 {
 		return nil
 	}
 	times := float64(r.Profile.Requests[request].Count)
-	index := map[string]int{}
-	var list []Line
+	type place struct {
+		file   string
+		number int
+	}
+	lines, most := map[place]*Line{}, map[place]map[string]float64{}
 	for _, s := range r.Profile.Samples {
 		calls := r.Profile.Calls(s)
 		if s.Request != request || len(calls) == 0 {
 			continue
 		}
-		key := fmt.Sprintf("%s:%d", calls[0].File, calls[0].Line)
-		at, known := index[key]
-		if !known {
-			at = len(list)
-			index[key] = at
-			list = append(list, Line{File: calls[0].File, Number: calls[0].Line, Function: calls[0].Function.Name})
+		at := place{calls[0].File, calls[0].Line}
+		l := lines[at]
+		if l == nil {
+			l = &Line{File: at.file, Number: at.number}
+			lines[at], most[at] = l, map[string]float64{}
 		}
-		list[at].Objects += float64(s.Objects) / times
-		list[at].Bytes += float64(s.Bytes) / times
+		l.Objects, l.Bytes = l.Objects+float64(s.Objects)/times, l.Bytes+float64(s.Bytes)/times
+		name := calls[0].Function.Name
+		if most[at][name] += float64(s.Bytes); l.Function == "" || most[at][name] > most[at][l.Function] {
+			l.Function = name
+		}
 	}
+	list := make([]Line, 0, len(lines))
+	for _, l := range lines {
+		list = append(list, *l)
+	}
+	slices.SortFunc(list, func(a, b Line) int { return cmp.Or(strings.Compare(a.File, b.File), a.Number-b.Number) })
 	slices.SortStableFunc(list, func(a, b Line) int { return int(math.Copysign(1, b.Bytes-a.Bytes)) })
 	return list
 }

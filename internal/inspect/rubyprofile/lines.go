@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -57,21 +58,15 @@ type reader struct {
 	// The same by the numbers that the sampler gives them, which begin again when it starts again. A request's place is known
 	// only at the end.
 	functionNumbers, classNumbers, requests map[string]int
-	// Samples that are alike are one, by what they are made of; pending are those of the period that has not ended.
+	// Samples that are alike are one, by what they are made of.
 	samples map[string]int
-	pending []pending
 	ended   bool
-}
-
-type pending struct {
-	sample int
-	bytes  int64
 }
 
 var errFields = errors.New("a line has too few fields")
 
 func (r *reader) line(fields []string) error {
-	need := map[string]int{"f": 5, "c": 3, "s": 5, "p": 2, "e": 6, "r": 5, "n": 1}[fields[0]]
+	need := map[string]int{"f": 5, "c": 3, "s": 8, "e": 8, "r": 5, "n": 1}[fields[0]]
 	if need == 0 || len(fields) < need {
 		return errFields
 	}
@@ -103,11 +98,10 @@ func (r *reader) line(fields []string) error {
 		r.renumber()
 	case "s":
 		return r.sample(fields[1:])
-	case "p":
-		r.period(number(fields[1]))
 	case "e":
 		r.doc.Microseconds, r.doc.Processor = number(fields[1]), number(fields[2])
 		r.doc.Dropped, r.doc.Collecting, r.doc.Native = int(number(fields[3])), int(number(fields[4])), int(number(fields[5]))
+		r.doc.Seen, r.doc.Missed = number(fields[6]), number(fields[7])
 		r.ended = true
 	case "r":
 		r.requests[fields[1]] = len(r.doc.Requests)
@@ -120,13 +114,16 @@ func (r *reader) renumber() {
 	r.functionNumbers, r.classNumbers = map[string]int{}, map[string]int{"0": -1}
 }
 
-// sample takes CLASS, BYTES, REQUEST and the stack.
+// sample takes CLASS, SAMPLES, OBJECTS, BYTES, SQUARES, REQUEST and the stack.
 func (r *reader) sample(fields []string) error {
-	bytes, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return err
+	var n [4]int64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseInt(fields[i+1], 10, 64); err != nil {
+			return err
+		}
 	}
-	request, err := strconv.Atoi(fields[2])
+	request, err := strconv.Atoi(fields[5])
 	if err != nil {
 		return err
 	}
@@ -135,7 +132,7 @@ func (r *reader) sample(fields []string) error {
 		return errors.New("a sample names a class that was not told")
 	}
 	s := Sample{Class: class, Request: request}
-	for call := range strings.FieldsSeq(fields[3]) {
+	for call := range strings.FieldsSeq(fields[6]) {
 		number, line, _ := strings.Cut(call, ":")
 		function, ok := r.functionNumbers[number]
 		n, err := strconv.Atoi(line)
@@ -151,27 +148,28 @@ func (r *reader) sample(fields []string) error {
 		r.samples[key] = at
 		r.doc.Samples = append(r.doc.Samples, s)
 	}
-	r.doc.Taken++
-	r.pending = append(r.pending, pending{at, bytes})
+	r.doc.Taken += int(n[0])
+	same := &r.doc.Samples[at]
+	same.Objects, same.Bytes, same.Squares, same.taken = same.Objects+n[1], same.Bytes+n[2], same.Squares+n[3], same.taken+n[0]
 	return nil
 }
 
-// period ends a period, in which a number of objects was allocated: each sample stands for its part of them.
-func (r *reader) period(objects int64) {
-	if len(r.pending) == 0 || r.doc.Kind != Allocations {
+// scale has the samples of allocations stand for as many objects together as were counted: by chance they are a few more or less.
+func (r *reader) scale() {
+	var sum int64
+	for _, s := range r.doc.Samples {
+		sum += s.Objects
+	}
+	counted := r.doc.Seen - r.doc.Missed - int64(r.doc.Native)
+	if r.doc.Kind != Allocations || sum == 0 || counted <= 0 || sum == counted {
 		return
 	}
-	part := max(1, float64(objects)/float64(len(r.pending)))
-	// What is lost by rounding goes to the next sample.
-	var given, wanted float64
-	for _, p := range r.pending {
-		wanted += part
-		n := int64(wanted - given)
-		given += float64(n)
-		r.doc.Samples[p.sample].Objects += n
-		r.doc.Samples[p.sample].Bytes += int64(part * float64(p.bytes))
+	part := float64(counted) / float64(sum)
+	for i := range r.doc.Samples {
+		s := &r.doc.Samples[i]
+		s.Objects, s.Bytes = int64(math.Round(part*float64(s.Objects))), int64(math.Round(part*float64(s.Bytes)))
+		s.Squares = int64(math.Round(part * part * float64(s.Squares)))
 	}
-	r.pending = r.pending[:0]
 }
 
 // finish gives samples of time their part of it, and requests their place.
@@ -179,10 +177,11 @@ func (r *reader) finish() {
 	d := r.doc
 	if all := d.Taken + d.Collecting + d.Native; d.Kind == CPU && all > 0 {
 		part := float64(d.Processor) / float64(all)
-		for _, p := range r.pending {
-			d.Samples[p.sample].Microseconds += int64(part)
+		for i := range d.Samples {
+			d.Samples[i].Microseconds = int64(part * float64(d.Samples[i].taken))
 		}
 	}
+	r.scale()
 	for i := range d.Samples {
 		place, known := r.requests[strconv.Itoa(d.Samples[i].Request)]
 		if !known {

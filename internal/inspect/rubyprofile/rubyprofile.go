@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 )
 
 // Format is the name and the version of the format, by which a file is recognised.
@@ -36,6 +37,9 @@ type Document struct {
 	Dropped    int `json:"dropped,omitempty"`
 	Collecting int `json:"collecting,omitempty"`
 	Native     int `json:"native,omitempty"`
+	// Seen are all objects that were allocated meanwhile, and Missed those for which there was no room: they are in no sample.
+	Seen   int64 `json:"seen,omitempty"`
+	Missed int64 `json:"missed,omitempty"`
 
 	Functions []Function `json:"functions"`
 	Classes   []string   `json:"classes,omitempty"`
@@ -58,15 +62,27 @@ type Request struct {
 }
 
 // Sample is a stack, the innermost call first: places in Functions and the lines that ran, in turns. Class and Request are
-// places in the lists, -1 for none. Of allocations, Objects and Bytes are what was allocated there by estimate; of time,
-// Microseconds is what was spent.
+// places in the lists, -1 for none. Of allocations, Objects and Bytes are what was allocated there by estimate, and Squares is the
+// sum of the squares of the numbers of objects for which single samples stand; of time, Microseconds is what was spent.
 type Sample struct {
 	Stack        []int `json:"stack"`
 	Class        int   `json:"class"`
 	Request      int   `json:"request"`
 	Objects      int64 `json:"objects,omitempty"`
 	Bytes        int64 `json:"bytes,omitempty"`
+	Squares      int64 `json:"squares,omitempty"`
 	Microseconds int64 `json:"microseconds,omitempty"`
+	// taken is how many samples these are.
+	taken int64
+}
+
+// Error is by how much an estimate of objects may be wrong, as a part of it, with a confidence of 95 %: samples are independent of
+// each other, so that the variance of a sum is at most the sum of squares (Horvitz and Thompson, 1952).
+func Error(objects, squares int64) float64 {
+	if objects <= 0 {
+		return 0
+	}
+	return 1.96 * math.Sqrt(float64(squares)) / float64(objects)
 }
 
 // Call is one call of a stack.

@@ -2,6 +2,7 @@ package rubyprofile_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,32 +14,35 @@ import (
 const lines = `f	1	Labels.for	/app/labels.rb	5
 f	2	Array#map	<cfunc>	0
 c	3	String
-s	3	40	1	2:0 1:6
-s	3	40	1	2:0 1:6
-s	0	80	0	1:0
-p	300
-s	3	40	1	2:0 1:6
-p	50
+s	3	2	200	8000	20000	1	2:0 1:6
+s	0	1	100	8000	10000	0	1:0
+s	3	1	50	2000	2500	1	2:0 1:6
 n
 f	1	#<Class:0x00007f78f8219e40>#_app_views_repos_index_html_erb___2450187113371113376_8120	/app/index.html.erb	1
-s	0	40	0	1:3
-p	1
-e	2000000	1500000	4	0	0
+s	0	1	1	40	1	0	1:3
+e	2000000	1500000	4	0	0	SEEN	0
 r	1	10	90000	GET ReposController#index
 `
 
 func TestFromLines(t *testing.T) {
 	g := NewWithT(t)
-	d, err := rubyprofile.FromLines(rubyprofile.Allocations, strings.NewReader(lines))
+	d, err := rubyprofile.FromLines(rubyprofile.Allocations, strings.NewReader(strings.Replace(lines, "SEEN", "351", 1)))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(d.Functions).To(Equal([]rubyprofile.Function{
 		{Name: "Labels.for", File: "/app/labels.rb", Line: 5}, {Name: "Array#map"}, {Name: "#<Class>#_app_views_repos_index_html_erb", File: "/app/index.html.erb", Line: 1},
 	}))
-	g.Expect(d.Samples).To(Equal([]rubyprofile.Sample{
-		{Stack: []int{1, 0, 0, 6}, Class: 0, Request: 0, Objects: 250, Bytes: 10000},
-		{Stack: []int{0, 0}, Class: -1, Request: -1, Objects: 100, Bytes: 8000},
-		{Stack: []int{2, 3}, Class: -1, Request: -1, Objects: 1, Bytes: 40},
-	}))
+	g.Expect(d.Taken).To(Equal(5))
+	told := func(d *rubyprofile.Document) (list []string) {
+		for _, s := range d.Samples {
+			list = append(list, fmt.Sprint(s.Stack, s.Class, s.Request, s.Objects, s.Bytes, s.Squares))
+		}
+		return list
+	}
+	g.Expect(told(d)).To(Equal([]string{"[1 0 0 6] 0 0 250 10000 22500", "[0 0] -1 -1 100 8000 10000", "[2 3] -1 -1 1 40 1"}))
+	g.Expect(rubyprofile.Error(250, 22500)).To(BeNumerically("~", 1.96*150/250))
+	counted, err := rubyprofile.FromLines(rubyprofile.Allocations, strings.NewReader(strings.Replace(lines, "SEEN", "702", 1)))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(told(counted)).To(Equal([]string{"[1 0 0 6] 0 0 500 20000 90000", "[0 0] -1 -1 200 16000 40000", "[2 3] -1 -1 2 80 4"}), "the samples stand for all that was counted")
 	g.Expect(d.Requests).To(Equal([]rubyprofile.Request{{Name: "GET ReposController#index", Count: 10, Microseconds: 90000}}))
 	g.Expect(d.Calls(d.Samples[0])[0]).To(Equal(rubyprofile.Call{Function: rubyprofile.Function{Name: "Array#map"}, File: "/app/labels.rb", Line: 6}))
 	g.Expect(d.Calls(d.Samples[1])[0].Line).To(Equal(5), "a line that Ruby does not know is the function's first")
@@ -47,13 +51,14 @@ func TestFromLines(t *testing.T) {
 	g.Expect(d.Write(&out)).To(Succeed())
 	again, err := rubyprofile.Parse(out.Bytes())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(again).To(Equal(d))
+	g.Expect(told(again)).To(Equal(told(d)))
+	g.Expect(again.Seen).To(Equal(int64(351)))
 }
 
 func TestWhatIsNotWhole(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{text: "f	1	a	b	1\n", want: "unexpected EOF"},
-		{text: "s	0	40	0	1:0\ne	1	1	0	0	0\n", want: "read what the process sent: a sample names a function that was not told"},
+		{text: "s	0	1	1	40	1	0	1:0\ne	1	1	0	0	0	1	0\n", want: "read what the process sent: a sample names a function that was not told"},
 		{text: "x	1\n", want: "read what the process sent: a line has too few fields"},
 	} {
 		_, err := rubyprofile.FromLines(rubyprofile.CPU, strings.NewReader(c.text))

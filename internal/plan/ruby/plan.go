@@ -92,8 +92,8 @@ var bundledPrograms = []string{"rake", "racc", "rbs", "typeprof", "rdbg", "test-
 // rubyAgent lets people look into processes of Ruby.
 func rubyAgent() *plan.Agent {
 	return &plan.Agent{
-		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.RequestsFile: agent.Requests},
-		Sources:  map[string]string{agent.SamplerSource: agent.Sampler},
+		Files:    map[string]string{agent.ScriptFile: agent.Script, agent.ProfilesFile: agent.Profiles, agent.RequestsFile: agent.Requests, agent.NoYJITFile: agent.NoYJIT},
+		Sources:  map[string]string{agent.SamplerSource: agent.Sampler, agent.ObjectsSource: agent.Objects},
 		Compile:  plan.Command{Title: "compile the sampler", Args: []string{"ruby", "--disable=gems", "-rrbconfig", "-e", agent.Compile}},
 		Compiled: agent.SamplerFile,
 	}

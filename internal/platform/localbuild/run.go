@@ -28,6 +28,8 @@ type RunOptions struct {
 	Args []string
 	// Env is set in addition to the image's.
 	Env map[string]string
+	// Input is the process's standard input; nil for none.
+	Input *os.File
 }
 
 // Container is an image that was started: as user 1000, with a read-only root file system, a writable /tmp, and the
@@ -62,7 +64,7 @@ func start(ctx context.Context, image v1.Image, dir, work string, options RunOpt
 	if err != nil {
 		return nil, fmt.Errorf("read the image: %w", err)
 	}
-	spec := sandbox.Spec{ReadOnly: true, Dir: config.Config.WorkingDir, Env: config.Config.Env, Links: map[string]string{}}
+	spec := sandbox.Spec{ReadOnly: true, Dir: config.Config.WorkingDir, Env: config.Config.Env, Links: map[string]string{}, Input: options.Input}
 	if spec.Dir == "" {
 		spec.Dir = "/"
 	}

@@ -42,6 +42,8 @@ type Spec struct {
 	Dir   string
 	Args  []string
 	Env   []string
+	// Input is its standard input; nil for none.
+	Input *os.File `json:"-"`
 	// Grace is how long the program may take to end after SIGTERM, when the context ends; zero: as long as it takes.
 	Grace time.Duration
 }
@@ -75,6 +77,9 @@ func Start(ctx context.Context, spec Spec, stdout, stderr io.Writer) (*exec.Cmd,
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{argv0}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if spec.Input != nil {
+		cmd.Stdin = spec.Input
+	}
 	cmd.ExtraFiles = []*os.File{read}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		// The program is number 1 of a process namespace: the others end with it, whatever they ignore.

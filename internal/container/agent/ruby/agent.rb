@@ -235,17 +235,16 @@ module GantryAgent
 
     # Takes samples until the time is over, the client says "stop", or it is gone.
     def profile(client, kind, options)
-      require "objspace"
       require sampler
       require "#{__dir__}/profiles"
       install_guards
       Sampler.tag = -1
       seconds = options.fetch("seconds", "10").to_f
-      period = kind == "cpu" ? 0.5 : 0.25
       requests = Requests.new
-      pace = Pace.new(options["exact"] == "1")
+      start = now
+      pace = Pace.new(options["exact"] == "1", start)
       begin
-        kind == "cpu" ? Sampler.start_time(options.fetch("every", "5000").to_i) : Sampler.start_objects(pace.interval)
+        kind == "cpu" ? Sampler.start_time(options.fetch("every", "5000").to_i) : Sampler.start_objects(pace.interval, seconds)
       rescue RuntimeError, NoMemoryError => e
         return client.write("error #{e.message}\n")
       end
@@ -253,27 +252,15 @@ module GantryAgent
         reply(client) do |out|
           requests.watch
           cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
-          start = last = now
-          until now - start >= seconds || IO.select([client], nil, nil, [period * pace.share, seconds - (now - start)].min.clamp(0, period))
-            # What is not looked at is estimated from what is: the time of looking ends with the pause.
-            Sampler.pause(true) if pace.share < 1
-            active = now - last
-            out << Sampler.take
-            if pace.share < 1
-              over = IO.select([client], nil, nil, period * (1 - pace.share))
-              Sampler.pause(false)
-              break if over
-            end
+          until (left = seconds - (now - start)) <= 0 || IO.select([client], nil, nil, [kind == "cpu" ? 0.5 : 0.25, left].min)
             seen, = Sampler.counts
-            out << pace.period(seen, (now - last) / [active, 0.001].max)
-            Sampler.interval = pace.next(seen, active) unless kind == "cpu"
-            last = now
+            out << Sampler.take(pace.next(seen, now))
           end
-          rest = Sampler.stop
-          seen, dropped, collecting, foreign = Sampler.counts
-          out << rest << pace.period(seen, 1)
-          out << "e\t#{((now - start) * 1e6).to_i}\t#{((Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e6).to_i}\t" \
-                 "#{dropped}\t#{collecting}\t#{foreign}\n"
+          worked = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu
+          length = [now - start, seconds].min
+          out << Sampler.stop
+          seen, missed, dropped, collecting, foreign = Sampler.counts
+          out << "e\t#{(length * 1e6).to_i}\t#{(worked * 1e6).to_i}\t#{dropped}\t#{collecting}\t#{foreign}\t#{seen}\t#{missed}\n"
           out << requests.lines
         end
       ensure

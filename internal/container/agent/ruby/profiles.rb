@@ -2,31 +2,27 @@
 
 # What profiles need next to the sampler. Loaded with the first of them.
 module GantryAgent
-  # How many objects there are to a sample, so that there are about as many samples in a second as are wanted; and which
-  # share of the time is looked at: noticing a new object costs about 50 ns.
+  # How many objects there are to a sample, so that there are about as many samples in a second as are wanted.
   class Pace
-    WANTED = 800
-    FIRST = 1000
-    MOST_NOTICED = 250_000
-    attr_reader :interval, :share
+    WANTED = 8000
+    FIRST = 100
+    # A process that wakes up may make a hundred thousand objects before the next look; the sampler takes fewer samples by itself then.
+    LEAST = 4
+    attr_reader :interval
 
-    def initialize(exact)
+    def initialize(exact, start)
       @exact = exact
-      @interval = exact ? 1 : FIRST
-      @share = 1.0
+      @interval = exact ? 1.0 : FIRST.to_f
       @seen = 0
+      @last = start
     end
 
-    # The line that says how many objects the samples before it stand for; each for itself, when every one was looked at.
-    def period(seen, scale) = "p\t#{@exact ? 0 : ((seen - @seen) * scale).round}\n"
-
-    def next(seen, seconds)
-      rate = (seen - @seen) / [seconds, 0.001].max
+    # The interval from now on.
+    def next(seen, now)
+      rate = (seen - @seen) / [now - @last, 0.001].max
       @seen = seen
-      return 1 if @exact
-
-      @share = (MOST_NOTICED / [rate, 1.0].max).clamp(0.1, 1.0)
-      @interval = (rate * @share / WANTED).to_i.clamp(@interval / 4 + 1, @interval * 4)
+      @last = now
+      @interval = @exact ? 1.0 : (rate / WANTED).clamp(LEAST.to_f, 1e6)
     end
   end
 

@@ -11,6 +11,8 @@ module GantryRequests
   SETTLING = 2
   LONG_ENOUGH = 0.03
   MOST_CALLS = 9
+  # No request is looked at for longer, in seconds.
+  LONGEST = 3600
 
   class << self
     def main
@@ -152,23 +154,24 @@ module GantryRequests
       sampler = "#{__dir__}/gantry_sampler.so"
       return "" unless File.exist?(sampler)
 
-      require "objspace"
       require sampler
       text = +""
+      counts = [0, 0]
       GantryAgent::Sampler.tag = -1
       requests.each_with_index do |request, i|
         times.times do
           env = env_of(request)
-          GantryAgent::Sampler.start_objects(1)
+          GantryAgent::Sampler.start_objects(1, LONGEST)
           GantryAgent::Sampler.tag = i + 1
           call(app, env)
           GantryAgent::Sampler.tag = -1
           # Each time numbers functions again.
-          text << GantryAgent::Sampler.stop << "p\t0\n" << "n\n"
+          text << GantryAgent::Sampler.stop << "n\n"
+          GantryAgent::Sampler.counts.first(2).each_with_index { |count, place| counts[place] += count }
         end
       end
       requests.each_with_index { |request, i| text << "r\t#{i + 1}\t#{times}\t0\t#{request["name"].tr("\t\r\n", " ")}\n" }
-      text << "e\t0\t0\t#{GantryAgent::Sampler.counts[1]}\t0\t0\n"
+      text << "e\t0\t0\t0\t0\t0\t#{counts[0]}\t#{counts[1]}\n"
     end
   end
 

@@ -3,19 +3,21 @@
  *
  * Time: ITIMER_PROF has the kernel send SIGPROF to the thread that runs; its stack is copied in the handler, with nothing
  * that allocates or locks (rb_profile_frames only reads the stack of the calling thread).
- * Objects: every so many new objects (a random number around an average, so that no pattern of the application is met or
- * missed each time) the stack and the class are copied. The object is kept until the next drain, and measured then.
+ * Objects: see objects.h.
  *
- * Samples wait in a buffer, whose frames and objects the garbage collector is told of. drain() makes lines of it:
+ * Samples wait in a buffer, whose frames and objects the garbage collector is told of. Lines are made of it:
  *   f ID LABEL PATH FIRST-LINE      a function, when it is first met
  *   c ID NAME                       a class, likewise
- *   s CLASS BYTES TAG ID:LINE ...   a sample, the innermost function first
+ *   s CLASS SAMPLES OBJECTS BYTES SQUARES TAG ID:LINE ...
+ *                                   samples of a stack, the innermost function first: what they stand for, and the sum of the
+ *                                   squares of what each stands for, by which the error is known
  * Fields are divided by tabs; the samples of a collection in progress are only counted. */
 #include <ruby/ruby.h>
 #include <ruby/debug.h>
 #include <ruby/thread.h>
 #include <ruby/version.h>
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,7 +32,6 @@
 int ruby_native_thread_p(void);
 
 struct sample {
-    VALUE object, klass;
     int depth, tag;
     size_t first;
 };
@@ -39,16 +40,15 @@ enum mode { OFF, TIME, OBJECTS };
 
 static struct {
     enum mode mode;
-    VALUE tracepoint, text, objspace;
-    long interval, countdown;
-    unsigned long random;
-    int exact, draining;
+    VALUE tracepoint, text;
+    int draining;
     size_t samples, frames, capacity;
     struct sample *sample;
     VALUE *frame;
     int *line;
     st_table *ids;
     unsigned long dropped, collecting, foreign, seen;
+    double missed;
     struct sigaction before;
     unsigned int job;
 } state;
@@ -60,6 +60,11 @@ static atomic_flag busy = ATOMIC_FLAG_INIT;
 static __thread int tag __attribute__((tls_model("initial-exec")));
 #define OWN -1
 
+static void drain_later(void);
+static void write_line(VALUE klass, unsigned long samples, double count, double bytes, double squares, int of, VALUE *frame, int *line, int depth);
+
+#include "objects.h"
+
 static int mark_key(st_data_t key, st_data_t value, st_data_t unused) {
     rb_gc_mark((VALUE)key);
     return ST_CONTINUE;
@@ -67,21 +72,18 @@ static int mark_key(st_data_t key, st_data_t value, st_data_t unused) {
 
 /* Everything that is waiting is marked, and with that pinned. */
 static void mark(void *unused) {
-    size_t i, frames = state.frames, samples = state.samples;
+    size_t i, frames = state.frames;
     rb_gc_mark(state.tracepoint);
     rb_gc_mark(state.text);
     if (state.ids) st_foreach(state.ids, mark_key, 0);
     for (i = 0; i < frames; i++) rb_gc_mark(state.frame[i]);
-    for (i = 0; i < samples; i++) {
-        if (state.sample[i].object) rb_gc_mark(state.sample[i].object);
-        if (state.sample[i].klass) rb_gc_mark(state.sample[i].klass);
-    }
+    mark_objects();
 }
 
 static const rb_data_type_t guard_type = {"GantryAgent::Sampler", {mark, 0, 0}, 0, 0, 0};
 
 /* Copies the stack of the calling thread. */
-static void take(VALUE object, VALUE klass, VALUE trace) {
+static void take(void) {
     struct sample *s;
     int depth;
     if (state.samples >= SAMPLES || state.frames + DEPTH > state.capacity) {
@@ -93,13 +95,8 @@ static void take(VALUE object, VALUE klass, VALUE trace) {
         state.foreign++;
         return;
     }
-    if (trace && !state.line[state.frames]) {
-        /* rb_profile_frames does not believe the innermost line of compiled code, since it may be interrupted anywhere. */
-        VALUE line = rb_tracearg_lineno(rb_tracearg_from_tracepoint(trace));
-        if (depth < 2 || !NIL_P(rb_profile_frame_first_lineno(state.frame[state.frames]))) state.line[state.frames] = FIXNUM_P(line) ? FIX2INT(line) : 0;
-    }
     s = &state.sample[state.samples];
-    s->object = object, s->klass = klass, s->depth = depth, s->tag = tag, s->first = state.frames;
+    s->depth = depth, s->tag = tag, s->first = state.frames;
     /* The collector may look from another thread: what it reads is complete before it is counted. */
     atomic_thread_fence(memory_order_release);
     state.frames += depth;
@@ -115,43 +112,13 @@ static void on_time(int number) {
         } else if (rb_during_gc()) {
             state.collecting++;
         } else {
-            take(0, 0, 0);
+            take();
         }
         atomic_flag_clear(&busy);
     } else {
         state.dropped++;
     }
     errno = kept;
-}
-
-/* A random number between 1 and twice the interval, which is its average. */
-static long next_countdown(void) {
-    unsigned long x = state.random;
-    if (state.interval <= 1) return 1;
-    /* Marsaglia's xorshift: the application's own random numbers stay as they are. */
-    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-    state.random = x;
-    return 1 + (long)(x % (unsigned long)(2 * state.interval - 1));
-}
-
-static void drain_later(void);
-
-static void on_object(VALUE trace, void *unused) {
-    VALUE object;
-    if (state.draining || tag == OWN) return;
-    state.seen++;
-    if (--state.countdown > 0) return;
-    state.countdown = next_countdown();
-    object = rb_tracearg_object(rb_tracearg_from_tracepoint(trace));
-    switch (RB_BUILTIN_TYPE(object)) {
-    case RUBY_T_IMEMO: case RUBY_T_NODE: case RUBY_T_ICLASS: case RUBY_T_NONE: case RUBY_T_ZOMBIE: case RUBY_T_MOVED:
-        /* The interpreter's own: what is where others have their class may be anything. */
-        take(0, 0, trace);
-        break;
-    default:
-        take(object, RBASIC(object)->klass, trace);
-    }
-    if (state.exact && (state.samples > SAMPLES / 2 || state.frames > state.capacity / 2)) drain_later();
 }
 
 static void append(VALUE text, VALUE string) {
@@ -197,30 +164,28 @@ static unsigned long id_of(VALUE value, int is_class) {
     return id;
 }
 
-static size_t size_of(VALUE object) {
-    return NUM2SIZET(rb_funcall(state.objspace, rb_intern("memsize_of"), 1, object));
+static void write_line(VALUE klass, unsigned long samples, double count, double bytes, double squares, int of, VALUE *frame, int *line, int depth) {
+    char part[160];
+    VALUE text;
+    int k;
+    unsigned long class_id = klass ? id_of(klass, 1) : 0;
+    for (k = 0; k < depth; k++) id_of(frame[k], 0);
+    text = rb_str_buf_new(depth * 10 + 80);
+    snprintf(part, sizeof part, "s\t%lu\t%lu\t%.0f\t%.0f\t%.0f\t%d\t", class_id, samples, count, bytes, squares, of);
+    rb_str_cat_cstr(text, part);
+    for (k = 0; k < depth; k++) {
+        snprintf(part, sizeof part, k ? " %lu:%d" : "%lu:%d", id_of(frame[k], 0), line[k]);
+        rb_str_cat_cstr(text, part);
+    }
+    rb_str_cat_cstr(text, "\n");
+    rb_str_append(state.text, text);
 }
 
 static VALUE write_samples(VALUE unused) {
     size_t i;
-    int k;
-    char part[96];
     for (i = 0; i < state.samples; i++) {
         struct sample *s = &state.sample[i];
-        unsigned long klass = s->klass ? id_of(s->klass, 1) : 0;
-        size_t bytes = s->object && s->klass ? size_of(s->object) : 40;
-        VALUE line;
-        for (k = 0; k < s->depth; k++) id_of(state.frame[s->first + k], 0);
-        line = rb_str_buf_new(s->depth * 10 + 40);
-        snprintf(part, sizeof part, "s\t%lu\t%zu\t%d\t", klass, state.mode == OBJECTS ? bytes : 0, s->tag);
-        rb_str_cat_cstr(line, part);
-        for (k = 0; k < s->depth; k++) {
-            snprintf(part, sizeof part, k ? " %lu:%d" : "%lu:%d", id_of(state.frame[s->first + k], 0), state.line[s->first + k]);
-            rb_str_cat_cstr(line, part);
-        }
-        rb_str_cat_cstr(line, "\n");
-        rb_str_append(state.text, line);
-        s->object = 0;
+        write_line(0, 1, 0, 0, 0, s->tag, state.frame + s->first, state.line + s->first, s->depth);
     }
     return Qnil;
 }
@@ -232,15 +197,18 @@ static VALUE emptied(VALUE unused) {
     return Qnil;
 }
 
+/* Writes what the timer has sampled. */
 static void drain(void) {
-    if (state.mode == OFF || state.draining) return;
+    if (state.draining) return;
     /* The handler drops what it meets meanwhile. */
     while (atomic_flag_test_and_set(&busy)) sched_yield();
     state.draining = 1;
     rb_ensure(write_samples, Qnil, emptied, Qnil);
 }
 
-static void drain_job(void *unused) { drain(); }
+static void drain_job(void *unused) {
+    if (state.mode == OBJECTS && !state.draining) settle_most();
+}
 
 #if RUBY_API_VERSION_MAJOR > 3 || RUBY_API_VERSION_MINOR >= 3
 static void drain_later(void) { rb_postponed_job_trigger(state.job); }
@@ -249,6 +217,15 @@ static void prepare_job(void) { state.job = rb_postponed_job_preregister(0, drai
 static void drain_later(void) { rb_postponed_job_register_one(0, drain_job, 0); }
 static void prepare_job(void) {}
 #endif
+
+static void begin(void) {
+    state.samples = state.frames = 0;
+    state.dropped = state.collecting = state.foreign = 0;
+    state.text = rb_str_new(0, 0);
+    state.ids = st_init_numtable();
+    state.draining = 0;
+    atomic_flag_clear(&busy);
+}
 
 static void allocate(size_t frames) {
     state.capacity = frames;
@@ -260,12 +237,6 @@ static void allocate(size_t frames) {
         state.sample = 0, state.frame = 0, state.line = 0;
         rb_raise(rb_eNoMemError, "no memory for the samples");
     }
-    state.samples = state.frames = 0;
-    state.dropped = state.collecting = state.foreign = state.seen = 0;
-    state.text = rb_str_new(0, 0);
-    state.ids = st_init_numtable();
-    state.draining = 0;
-    atomic_flag_clear(&busy);
 }
 
 static void idle_only(void) {
@@ -283,6 +254,7 @@ static VALUE start_time(VALUE self, VALUE every) {
         rb_raise(rb_eRuntimeError, "the application handles SIGPROF: another profiler is running in it");
     }
     allocate(262144);
+    begin();
     state.mode = TIME;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_time;
@@ -295,40 +267,28 @@ static VALUE start_time(VALUE self, VALUE every) {
     return Qnil;
 }
 
-/* start_objects(interval): 1 for every object */
-static VALUE start_objects(VALUE self, VALUE interval) {
-    struct timespec now;
+/* start_objects(interval, seconds): 1 for every object; later ones are not looked at */
+static VALUE start_objects(VALUE self, VALUE interval, VALUE seconds) {
     idle_only();
-    state.interval = NUM2LONG(interval);
-    state.exact = state.interval == 1;
-    allocate(state.exact ? 4194304 : 1048576);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    state.random = (unsigned long)now.tv_nsec ^ 0x9e3779b97f4a7c15UL;
-    state.countdown = next_countdown();
+    allocate_objects(NUM2DBL(interval), NUM2DBL(seconds));
+    begin();
     state.mode = OBJECTS;
     if (NIL_P(state.tracepoint)) state.tracepoint = rb_tracepoint_new(Qnil, RUBY_INTERNAL_EVENT_NEWOBJ, on_object, 0);
     rb_tracepoint_enable(state.tracepoint);
     return Qnil;
 }
 
-/* interval=: while it is running */
-static VALUE set_interval(VALUE self, VALUE interval) {
-    state.interval = NUM2LONG(interval);
-    return interval;
-}
-
-/* pause(true) has new objects cost nothing, until pause(false) */
-static VALUE pause_objects(VALUE self, VALUE on) {
-    if (state.mode != OBJECTS) return Qnil;
-    if (RTEST(on)) rb_tracepoint_disable(state.tracepoint);
-    else rb_tracepoint_enable(state.tracepoint);
-    return Qnil;
-}
-
-static VALUE take_text(VALUE self) {
+/* take(interval): what there is since the last time; of objects, sampled with this interval from now on */
+static VALUE take_text(VALUE self, VALUE interval) {
     VALUE text;
-    drain();
     if (state.mode == OFF) return rb_str_new(0, 0);
+    if (state.mode == TIME) {
+        drain();
+    } else {
+        state.draining = 1;
+        look(NIL_P(interval), NIL_P(interval) ? 0 : NUM2DBL(interval));
+        state.draining = 0;
+    }
     text = state.text;
     state.text = rb_str_new(0, 0);
     return text;
@@ -352,9 +312,11 @@ static VALUE stop(VALUE self) {
     if (state.mode == OFF) return rb_str_new(0, 0);
     quiet();
     while (state.draining) rb_thread_schedule();
-    text = take_text(self);
+    text = take_text(self, Qnil);
     state.mode = OFF;
+    state.seen = objects.seen, state.missed = objects.missed;
     while (atomic_flag_test_and_set(&busy)) sched_yield();
+    free_objects();
     free(state.sample), free(state.frame), free(state.line);
     state.sample = 0, state.frame = 0, state.line = 0, state.samples = state.frames = 0;
     st_free_table(state.ids);
@@ -373,6 +335,7 @@ static VALUE forked(VALUE self) {
     state.draining = 0;
     state.ids = 0;
     state.text = Qnil;
+    free_objects();
     atomic_flag_clear(&busy);
     return Qnil;
 }
@@ -383,10 +346,11 @@ static VALUE quiet_now(VALUE self) {
     return Qnil;
 }
 
-/* counts: [seen, dropped, while collecting, of other threads than Ruby's, waiting] */
+/* counts: [objects seen, those for which there was no room, samples dropped, while collecting, of other threads than Ruby's] */
 static VALUE counts(VALUE self) {
-    return rb_ary_new_from_args(5, ULONG2NUM(state.seen), ULONG2NUM(state.dropped), ULONG2NUM(state.collecting), ULONG2NUM(state.foreign),
-                                ULONG2NUM(state.samples));
+    int running = state.mode == OBJECTS;
+    return rb_ary_new_from_args(5, ULONG2NUM(running ? objects.seen : state.seen), ULONG2NUM((unsigned long)(running ? objects.missed : state.missed)),
+                                ULONG2NUM(state.dropped), ULONG2NUM(state.collecting), ULONG2NUM(state.foreign));
 }
 
 /* tag=: what the calling thread is busy with */
@@ -400,13 +364,10 @@ void Init_gantry_sampler(void) {
     state.tracepoint = Qnil;
     state.text = Qnil;
     rb_gc_register_mark_object(TypedData_Wrap_Struct(rb_cObject, &guard_type, &state));
-    state.objspace = rb_const_get(rb_cObject, rb_intern("ObjectSpace"));
     prepare_job();
     rb_define_singleton_method(module, "start_time", start_time, 1);
-    rb_define_singleton_method(module, "start_objects", start_objects, 1);
-    rb_define_singleton_method(module, "interval=", set_interval, 1);
-    rb_define_singleton_method(module, "pause", pause_objects, 1);
-    rb_define_singleton_method(module, "take", take_text, 0);
+    rb_define_singleton_method(module, "start_objects", start_objects, 2);
+    rb_define_singleton_method(module, "take", take_text, 1);
     rb_define_singleton_method(module, "stop", stop, 0);
     rb_define_singleton_method(module, "forked", forked, 0);
     rb_define_singleton_method(module, "quiet", quiet_now, 0);
