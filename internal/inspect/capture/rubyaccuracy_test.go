@@ -81,7 +81,7 @@ func TestRubyProfilesCountAllocations(t *testing.T) {
 					d := readProfile(t, out).Ruby
 					g.Expect(d.Missed).To(BeZero())
 					g.Expect(d.Microseconds).To(BeNumerically("~", 4_000_000, 100_000), "a capture ends when it says")
-					counted, squares := map[int]int64{}, map[int]int64{}
+					counted, squares := map[int]int64{}, map[int]float64{}
 					for _, s := range d.Samples {
 						for _, call := range d.Calls(s) {
 							// All that the method allocates, or what it calls in Ruby's own code.

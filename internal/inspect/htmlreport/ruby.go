@@ -40,7 +40,7 @@ func allocationFacts(d *rubyprofile.Document) [][2]string {
 		objects, bytes = objects+s.Objects, bytes+s.Bytes
 	}
 	facts := [][2]string{
-		{"Allocated", fmt.Sprintf("%d objects, about %s", objects, profile.Size(bytes))}, {"Samples", fmt.Sprintf("%d; ± is the error of a line's objects, with a confidence of 95 %%", d.Taken)},
+		{"Allocated", fmt.Sprintf("%d objects, about %s", objects, profile.Size(bytes))}, {"Samples", fmt.Sprintf("%d; ± is the error of a line's estimate, with a confidence of 95 %%", d.Taken)},
 	}
 	if d.Exact {
 		facts = [][2]string{{"Allocated", fmt.Sprintf("%d objects, %s", objects, profile.Size(bytes))}}
@@ -55,8 +55,9 @@ func allocationFacts(d *rubyprofile.Document) [][2]string {
 type row struct {
 	name, place    string
 	objects, bytes int64
-	squares        int64
 	time           int64
+	// squares and byteSquares are those of what samples stand for.
+	squares, byteSquares float64
 }
 
 // rows adds samples up by a key, the largest first; samples whose key is empty are left out.
@@ -74,7 +75,8 @@ func rows(d *rubyprofile.Document, key func(rubyprofile.Sample) (name, place str
 			index[[2]string{name, place}] = r
 			list = append(list, r)
 		}
-		r.objects, r.bytes, r.squares, r.time = r.objects+s.Objects, r.bytes+s.Bytes, r.squares+s.Squares, r.time+s.Microseconds
+		r.objects, r.bytes, r.time = r.objects+s.Objects, r.bytes+s.Bytes, r.time+s.Microseconds
+		r.squares, r.byteSquares = r.squares+s.Squares, r.byteSquares+s.ByteSquares
 	}
 	slices.SortStableFunc(list, func(a, b *row) int {
 		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects), cmp.Compare(b.time, a.time))
@@ -109,9 +111,9 @@ func linesTable(d *rubyprofile.Document) Table {
 	}
 	t := Table{Title: "Lines", Columns: []string{"Line", "In", "Objects", "Objects %", "Bytes", "Bytes %"}, Kinds: []string{"text", "text", "count", "share", "bytes", "share"}}
 	if !d.Exact {
-		t.Columns, t.Kinds = slices.Insert(t.Columns, 3, "±"), slices.Insert(t.Kinds, 3, "share")
+		t.Columns, t.Kinds = []string{"Line", "In", "Objects", "±", "Objects %", "Bytes", "±", "Bytes %"}, []string{"text", "text", "count", "share", "share", "bytes", "share", "share"}
 		for _, r := range list {
-			t.add(r.name, r.place, int(r.objects), min(1, rubyprofile.Error(r.objects, r.squares)), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
+			t.add(r.name, r.place, int(r.objects), rubyprofile.Error(r.objects, r.squares), ratio(r.objects, objects), r.bytes, rubyprofile.Error(r.bytes, r.byteSquares), ratio(r.bytes, bytes))
 		}
 		return t
 	}

@@ -2,6 +2,7 @@ package rubyprofile
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ type reader struct {
 	// The same by the numbers that the sampler gives them, which begin again when it starts again. A request's place is known
 	// only at the end.
 	functionNumbers, classNumbers, requests map[string]int
+	stacks                                  map[string][]int
 	// Samples that are alike are one, by what they are made of.
 	samples map[string]int
 	ended   bool
@@ -66,7 +68,7 @@ type reader struct {
 var errFields = errors.New("a line has too few fields")
 
 func (r *reader) line(fields []string) error {
-	need := map[string]int{"f": 5, "c": 3, "s": 8, "e": 8, "r": 5, "n": 1}[fields[0]]
+	need := map[string]int{"f": 5, "c": 3, "k": 3, "s": 9, "e": 8, "r": 5, "n": 1}[fields[0]]
 	if need == 0 || len(fields) < need {
 		return errFields
 	}
@@ -96,6 +98,8 @@ func (r *reader) line(fields []string) error {
 		r.classNumbers[fields[1]] = r.classes[name]
 	case "n":
 		r.renumber()
+	case "k":
+		return r.stack(fields[1:])
 	case "s":
 		return r.sample(fields[1:])
 	case "e":
@@ -111,19 +115,35 @@ func (r *reader) line(fields []string) error {
 }
 
 func (r *reader) renumber() {
-	r.functionNumbers, r.classNumbers = map[string]int{}, map[string]int{"0": -1}
+	r.functionNumbers, r.classNumbers, r.stacks = map[string]int{}, map[string]int{"0": -1}, map[string][]int{}
 }
 
-// sample takes CLASS, SAMPLES, OBJECTS, BYTES, SQUARES, REQUEST and the stack.
+// stack takes a number and the calls.
+func (r *reader) stack(fields []string) error {
+	var stack []int
+	for call := range strings.FieldsSeq(fields[1]) {
+		number, line, _ := strings.Cut(call, ":")
+		function, ok := r.functionNumbers[number]
+		n, err := strconv.Atoi(line)
+		if !ok || err != nil {
+			return errors.New("a stack names a function that was not told")
+		}
+		stack = append(stack, function, n)
+	}
+	r.stacks[fields[0]] = stack
+	return nil
+}
+
+// sample takes CLASS, SAMPLES, OBJECTS, BYTES, the squares of these two, REQUEST and STACK.
 func (r *reader) sample(fields []string) error {
-	var n [4]int64
+	var n [5]float64
 	for i := range n {
 		var err error
-		if n[i], err = strconv.ParseInt(fields[i+1], 10, 64); err != nil {
-			return err
+		if n[i], err = strconv.ParseFloat(fields[i+1], 64); err != nil || math.IsNaN(n[i]) || math.IsInf(n[i], 0) || n[i] < 0 || i < 3 && n[i] > math.MaxInt32*1e6 {
+			return cmp.Or(err, errors.New("a sample stands for no number of objects"))
 		}
 	}
-	request, err := strconv.Atoi(fields[5])
+	request, err := strconv.Atoi(fields[6])
 	if err != nil {
 		return err
 	}
@@ -131,16 +151,11 @@ func (r *reader) sample(fields []string) error {
 	if !ok {
 		return errors.New("a sample names a class that was not told")
 	}
-	s := Sample{Class: class, Request: request}
-	for call := range strings.FieldsSeq(fields[6]) {
-		number, line, _ := strings.Cut(call, ":")
-		function, ok := r.functionNumbers[number]
-		n, err := strconv.Atoi(line)
-		if !ok || err != nil {
-			return errors.New("a sample names a function that was not told")
-		}
-		s.Stack = append(s.Stack, function, n)
+	stack, ok := r.stacks[fields[7]]
+	if !ok {
+		return errors.New("a sample names a stack that was not told")
 	}
+	s := Sample{Class: class, Request: request, Stack: stack}
 	key := fmt.Sprint(s)
 	at, known := r.samples[key]
 	if !known {
@@ -150,7 +165,8 @@ func (r *reader) sample(fields []string) error {
 	}
 	r.doc.Taken += int(n[0])
 	same := &r.doc.Samples[at]
-	same.Objects, same.Bytes, same.Squares, same.taken = same.Objects+n[1], same.Bytes+n[2], same.Squares+n[3], same.taken+n[0]
+	same.Objects, same.Bytes, same.taken = same.Objects+int64(n[1]), same.Bytes+int64(n[2]), same.taken+int64(n[0])
+	same.Squares, same.ByteSquares = same.Squares+n[3], same.ByteSquares+n[4]
 	return nil
 }
 
@@ -168,7 +184,7 @@ func (r *reader) scale() {
 	for i := range r.doc.Samples {
 		s := &r.doc.Samples[i]
 		s.Objects, s.Bytes = int64(math.Round(part*float64(s.Objects))), int64(math.Round(part*float64(s.Bytes)))
-		s.Squares = int64(math.Round(part * part * float64(s.Squares)))
+		s.Squares, s.ByteSquares = part*part*s.Squares, part*part*s.ByteSquares
 	}
 }
 

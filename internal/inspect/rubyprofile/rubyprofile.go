@@ -62,27 +62,28 @@ type Request struct {
 }
 
 // Sample is a stack, the innermost call first: places in Functions and the lines that ran, in turns. Class and Request are
-// places in the lists, -1 for none. Of allocations, Objects and Bytes are what was allocated there by estimate, and Squares is the
-// sum of the squares of the numbers of objects for which single samples stand; of time, Microseconds is what was spent.
+// places in the lists, -1 for none. Of allocations, Objects and Bytes are what was allocated there by estimate, Squares and
+// ByteSquares are the sums of the squares of the objects and bytes for which single samples stand; of time, Microseconds is what was spent.
 type Sample struct {
-	Stack        []int `json:"stack"`
-	Class        int   `json:"class"`
-	Request      int   `json:"request"`
-	Objects      int64 `json:"objects,omitempty"`
-	Bytes        int64 `json:"bytes,omitempty"`
-	Squares      int64 `json:"squares,omitempty"`
-	Microseconds int64 `json:"microseconds,omitempty"`
+	Stack        []int   `json:"stack"`
+	Class        int     `json:"class"`
+	Request      int     `json:"request"`
+	Objects      int64   `json:"objects,omitempty"`
+	Bytes        int64   `json:"bytes,omitempty"`
+	Squares      float64 `json:"squares,omitempty"`
+	ByteSquares  float64 `json:"byteSquares,omitempty"`
+	Microseconds int64   `json:"microseconds,omitempty"`
 	// taken is how many samples these are.
 	taken int64
 }
 
-// Error is by how much an estimate of objects may be wrong, as a part of it, with a confidence of 95 %: samples are independent of
+// Error is by how much an estimate of objects, or of bytes, may be wrong, as a part of it, with a confidence of 95 %: samples are independent of
 // each other, so that the variance of a sum is at most the sum of squares (Horvitz and Thompson, 1952).
-func Error(objects, squares int64) float64 {
-	if objects <= 0 {
+func Error(estimate int64, squares float64) float64 {
+	if estimate <= 0 {
 		return 0
 	}
-	return 1.96 * math.Sqrt(float64(squares)) / float64(objects)
+	return 1.96 * math.Sqrt(squares) / float64(estimate)
 }
 
 // Call is one call of a stack.

@@ -14,12 +14,15 @@ import (
 const lines = `f	1	Labels.for	/app/labels.rb	5
 f	2	Array#map	<cfunc>	0
 c	3	String
-s	3	2	200	8000	20000	1	2:0 1:6
-s	0	1	100	8000	10000	0	1:0
-s	3	1	50	2000	2500	1	2:0 1:6
+k	1	2:0 1:6
+k	2	1:0
+s	3	2	200	8000	20000	32000000	1	1
+s	0	1	100	8000	10000	64000000	0	2
+s	3	1	50	2000	2500	4000000	1	1
 n
 f	1	#<Class:0x00007f78f8219e40>#_app_views_repos_index_html_erb___2450187113371113376_8120	/app/index.html.erb	1
-s	0	1	1	40	1	0	1:3
+k	1	1:3
+s	0	1	1	40	1	1600	0	1
 e	2000000	1500000	4	0	0	SEEN	0
 r	1	10	90000	GET ReposController#index
 `
@@ -34,15 +37,15 @@ func TestFromLines(t *testing.T) {
 	g.Expect(d.Taken).To(Equal(5))
 	told := func(d *rubyprofile.Document) (list []string) {
 		for _, s := range d.Samples {
-			list = append(list, fmt.Sprint(s.Stack, s.Class, s.Request, s.Objects, s.Bytes, s.Squares))
+			list = append(list, fmt.Sprint(s.Stack, s.Class, s.Request, s.Objects, s.Bytes, s.Squares, s.ByteSquares))
 		}
 		return list
 	}
-	g.Expect(told(d)).To(Equal([]string{"[1 0 0 6] 0 0 250 10000 22500", "[0 0] -1 -1 100 8000 10000", "[2 3] -1 -1 1 40 1"}))
+	g.Expect(told(d)).To(Equal([]string{"[1 0 0 6] 0 0 250 10000 22500 3.6e+07", "[0 0] -1 -1 100 8000 10000 6.4e+07", "[2 3] -1 -1 1 40 1 1600"}))
 	g.Expect(rubyprofile.Error(250, 22500)).To(BeNumerically("~", 1.96*150/250))
 	counted, err := rubyprofile.FromLines(rubyprofile.Allocations, strings.NewReader(strings.Replace(lines, "SEEN", "702", 1)))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(told(counted)).To(Equal([]string{"[1 0 0 6] 0 0 500 20000 90000", "[0 0] -1 -1 200 16000 40000", "[2 3] -1 -1 2 80 4"}), "the samples stand for all that was counted")
+	g.Expect(told(counted)).To(Equal([]string{"[1 0 0 6] 0 0 500 20000 90000 1.44e+08", "[0 0] -1 -1 200 16000 40000 2.56e+08", "[2 3] -1 -1 2 80 4 6400"}), "the samples stand for all that was counted")
 	g.Expect(d.Requests).To(Equal([]rubyprofile.Request{{Name: "GET ReposController#index", Count: 10, Microseconds: 90000}}))
 	g.Expect(d.Calls(d.Samples[0])[0]).To(Equal(rubyprofile.Call{Function: rubyprofile.Function{Name: "Array#map"}, File: "/app/labels.rb", Line: 6}))
 	g.Expect(d.Calls(d.Samples[1])[0].Line).To(Equal(5), "a line that Ruby does not know is the function's first")
@@ -58,7 +61,8 @@ func TestFromLines(t *testing.T) {
 func TestWhatIsNotWhole(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{text: "f	1	a	b	1\n", want: "unexpected EOF"},
-		{text: "s	0	1	1	40	1	0	1:0\ne	1	1	0	0	0	1	0\n", want: "read what the process sent: a sample names a function that was not told"},
+		{text: "k	1	1:0\ne	1	1	0	0	0	1	0\n", want: "read what the process sent: a stack names a function that was not told"},
+		{text: "s	0	1	1	40	1	1600	0	1\n", want: "read what the process sent: a sample names a stack that was not told"},
 		{text: "x	1\n", want: "read what the process sent: a line has too few fields"},
 	} {
 		_, err := rubyprofile.FromLines(rubyprofile.CPU, strings.NewReader(c.text))

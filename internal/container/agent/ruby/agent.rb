@@ -253,8 +253,8 @@ module GantryAgent
           requests.watch
           cpu = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
           until (left = seconds - (now - start)) <= 0 || IO.select([client], nil, nil, [kind == "cpu" ? 0.5 : 0.25, left].min)
-            seen, = Sampler.counts
-            out << Sampler.take(pace.next(seen, now))
+            counts = Sampler.counts
+            out << Sampler.take(pace.next(counts.first, counts.last, now))
           end
           worked = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - cpu
           length = [now - start, seconds].min

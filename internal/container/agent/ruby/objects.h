@@ -21,19 +21,19 @@ struct group {
     VALUE klass;
     int tag, next;
     unsigned long samples;
-    double objects, bytes, squares;
+    double objects, bytes, squares, byte_squares;
 };
 
 struct stack {
     unsigned long hash;
     size_t first;
-    int depth, group;
+    int depth, group, told;
 };
 
 static struct {
     long countdown;
     double interval, drawn;
-    unsigned long random, seen, burst;
+    unsigned long random, seen, taken, burst;
     double missed;
     int exact, over;
     struct timespec deadline;
@@ -44,6 +44,9 @@ static struct {
     VALUE *frame, *scratch_frame;
     int *line, *scratch_line;
     struct group *group;
+    /* The functions of all stacks, each once: the collector looks at these. */
+    VALUE *function;
+    size_t functions, function_slots;
 } objects;
 
 /* What the objspace extension calls; it calls no Ruby code. A Ruby without it says nothing of bytes beyond an object's own. */
@@ -51,7 +54,7 @@ extern size_t rb_obj_memsize_of(VALUE object) __attribute__((weak));
 
 static void mark_objects(void) {
     size_t i;
-    for (i = 0; i < objects.frames; i++) rb_gc_mark(objects.frame[i]);
+    for (i = 0; i < objects.function_slots; i++) if (objects.function[i]) rb_gc_mark(objects.function[i]);
     for (i = 0; i < objects.groups; i++) if (objects.group[i].klass) rb_gc_mark(objects.group[i].klass);
     for (i = 0; i < objects.waiting; i++) {
         if (objects.list[i].object) rb_gc_mark(objects.list[i].object);
@@ -101,6 +104,27 @@ static int grow_slots(void) {
     return 1;
 }
 
+static size_t function_at(VALUE *list, size_t slots, VALUE function) {
+    size_t at = (size_t)((function >> 3) * 0x9e3779b97f4a7c15UL >> 20) & (slots - 1);
+    while (list[at] && list[at] != function) at = (at + 1) & (slots - 1);
+    return at;
+}
+
+static int remember(VALUE function) {
+    size_t at;
+    if (objects.functions * 2 >= objects.function_slots) {
+        size_t i, more = objects.function_slots ? objects.function_slots * 2 : 4096;
+        VALUE *list = calloc(more, sizeof *list);
+        if (!list) return 0;
+        for (i = 0; i < objects.function_slots; i++) if (objects.function[i]) list[function_at(list, more, objects.function[i])] = objects.function[i];
+        free(objects.function);
+        objects.function = list, objects.function_slots = more;
+    }
+    at = function_at(objects.function, objects.function_slots, function);
+    if (!objects.function[at]) objects.function[at] = function, objects.functions++;
+    return 1;
+}
+
 /* Gives the number of the calling thread's stack; -1 where it is not Ruby's, -2 where there is no room. */
 static long stack_of(VALUE trace) {
     VALUE *frame = objects.scratch_frame;
@@ -125,10 +149,11 @@ static long stack_of(VALUE trace) {
     if (objects.frames + depth > MOST_FRAMES || !grow((void **)&objects.stack, &objects.stack_room, objects.stacks + 1, sizeof *objects.stack) ||
         !grow((void **)&objects.line, &line_room, objects.frames + depth, sizeof *objects.line) ||
         !grow((void **)&objects.frame, &objects.frame_room, objects.frames + depth, sizeof *objects.frame)) return -2;
+    for (k = 0; k < depth; k++) if (!remember(frame[k])) return -2;
     memcpy(objects.frame + objects.frames, frame, depth * sizeof *frame);
     memcpy(objects.line + objects.frames, line, depth * sizeof *line);
     s = &objects.stack[objects.stacks];
-    s->hash = hash, s->first = objects.frames, s->depth = depth, s->group = -1;
+    s->hash = hash, s->first = objects.frames, s->depth = depth, s->group = -1, s->told = 0;
     objects.frames += depth;
     objects.slot[at] = (unsigned)++objects.stacks;
     return (long)objects.stacks - 1;
@@ -158,6 +183,7 @@ static void settle(size_t count) {
             s->group = (int)objects.groups++;
         }
         g->samples++, g->objects += w->weight, g->bytes += w->weight * bytes, g->squares += w->weight * w->weight;
+        g->byte_squares += w->weight * bytes * w->weight * bytes;
     }
     memmove(objects.list, objects.list + count, (objects.waiting - count) * sizeof *objects.list);
     objects.waiting -= count;
@@ -183,6 +209,7 @@ static void on_object(VALUE trace, void *unused) {
     }
     if (--objects.countdown > 0) return;
     if (!objects.exact && ++objects.burst % BURST == 0) objects.interval *= 2;
+    objects.taken++;
     draw();
     stack = stack_of(trace);
     if (stack == -1) {
@@ -221,11 +248,11 @@ static void write_groups(void) {
         for (at = s->group; at >= 0; at = objects.group[at].next) {
             struct group *g = &objects.group[at];
             if (!g->samples) continue;
-            write_line(g->klass, g->samples, g->objects, g->bytes, g->squares, g->tag, objects.frame + s->first, objects.line + s->first, s->depth);
-            g->samples = 0, g->objects = g->bytes = g->squares = 0;
+            if (!s->told) write_stack(i + 1, objects.frame + s->first, objects.line + s->first, s->depth), s->told = 1;
+            write_samples(g->klass, (double[]){g->samples, g->objects, g->bytes, g->squares, g->byte_squares}, g->tag, i + 1);
+            g->samples = 0, g->objects = g->bytes = g->squares = g->byte_squares = 0;
         }
     }
-    if (objects.waiting == 0) objects.stacks = objects.frames = objects.groups = 0, memset(objects.slot, 0, objects.slots * sizeof *objects.slot);
 }
 
 /* A look: what was there at the last one has its final size by now, and the interval is what is wanted next; 0 leaves it. */
@@ -238,7 +265,7 @@ static void look(int all, double interval) {
 }
 
 static void free_objects(void) {
-    free(objects.list), free(objects.stack), free(objects.slot), free(objects.frame), free(objects.line), free(objects.group), free(objects.scratch_frame), free(objects.scratch_line);
+    free(objects.list), free(objects.stack), free(objects.slot), free(objects.frame), free(objects.line), free(objects.group), free(objects.function), free(objects.scratch_frame), free(objects.scratch_line);
     memset(&objects, 0, sizeof objects);
 }
 

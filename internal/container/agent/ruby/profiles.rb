@@ -2,12 +2,14 @@
 
 # What profiles need next to the sampler. Loaded with the first of them.
 module GantryAgent
-  # How many objects there are to a sample, so that there are about as many samples in a second as are wanted.
+  # How many objects there are to a sample, so that there are about as many samples in a second as are wanted. What an idle process has not
+  # used of them, a burst may use.
   class Pace
-    WANTED = 8000
-    FIRST = 100
+    WANTED = 3000
+    SAVED = 4 * WANTED
+    FIRST = 64
     # A process that wakes up may make a hundred thousand objects before the next look; the sampler takes fewer samples by itself then.
-    LEAST = 4
+    LEAST = 16
     attr_reader :interval
 
     def initialize(exact, start)
@@ -15,14 +17,21 @@ module GantryAgent
       @interval = exact ? 1.0 : FIRST.to_f
       @seen = 0
       @last = start
+      @taken = 0
+      @saved = 0.0
     end
 
     # The interval from now on.
-    def next(seen, now)
-      rate = (seen - @seen) / [now - @last, 0.001].max
+    def next(seen, taken, now)
+      return @interval if @exact
+
+      seconds = [now - @last, 0.001].max
+      rate = (seen - @seen) / seconds
+      @saved = (@saved + WANTED * seconds - (taken - @taken)).clamp(0, SAVED)
       @seen = seen
+      @taken = taken
       @last = now
-      @interval = @exact ? 1.0 : (rate / WANTED).clamp(LEAST.to_f, 1e6)
+      @interval = (rate / (WANTED + @saved)).clamp(LEAST.to_f, 1e6)
     end
   end
 

@@ -8,9 +8,10 @@
  * Samples wait in a buffer, whose frames and objects the garbage collector is told of. Lines are made of it:
  *   f ID LABEL PATH FIRST-LINE      a function, when it is first met
  *   c ID NAME                       a class, likewise
- *   s CLASS SAMPLES OBJECTS BYTES SQUARES TAG ID:LINE ...
- *                                   samples of a stack, the innermost function first: what they stand for, and the sum of the
- *                                   squares of what each stands for, by which the error is known
+ *   k STACK ID:LINE ...             a stack, likewise, the innermost function first
+ *   s CLASS SAMPLES OBJECTS BYTES SQUARES SQUARES TAG STACK
+ *                                   samples: what they stand for, and the sums of the squares of the objects and bytes for which each
+ *                                   stands, by which the error is known
  * Fields are divided by tabs; the samples of a collection in progress are only counted. */
 #include <ruby/ruby.h>
 #include <ruby/debug.h>
@@ -42,7 +43,7 @@ static struct {
     enum mode mode;
     VALUE tracepoint, text;
     int draining;
-    size_t samples, frames, capacity;
+    size_t samples, frames, capacity, told;
     struct sample *sample;
     VALUE *frame;
     int *line;
@@ -61,7 +62,8 @@ static __thread int tag __attribute__((tls_model("initial-exec")));
 #define OWN -1
 
 static void drain_later(void);
-static void write_line(VALUE klass, unsigned long samples, double count, double bytes, double squares, int of, VALUE *frame, int *line, int depth);
+static void write_stack(size_t number, VALUE *frame, int *line, int depth);
+static void write_samples(VALUE klass, const double *sums, int of, size_t stack);
 
 #include "objects.h"
 
@@ -164,16 +166,14 @@ static unsigned long id_of(VALUE value, int is_class) {
     return id;
 }
 
-static void write_line(VALUE klass, unsigned long samples, double count, double bytes, double squares, int of, VALUE *frame, int *line, int depth) {
-    char part[160];
-    VALUE text;
+static void write_stack(size_t number, VALUE *frame, int *line, int depth) {
+    char part[64];
+    VALUE text = rb_str_buf_new(depth * 10 + 80);
     int k;
-    unsigned long class_id = klass ? id_of(klass, 1) : 0;
-    for (k = 0; k < depth; k++) id_of(frame[k], 0);
-    text = rb_str_buf_new(depth * 10 + 80);
-    snprintf(part, sizeof part, "s\t%lu\t%lu\t%.0f\t%.0f\t%.0f\t%d\t", class_id, samples, count, bytes, squares, of);
+    snprintf(part, sizeof part, "k\t%zu\t", number);
     rb_str_cat_cstr(text, part);
     for (k = 0; k < depth; k++) {
+        /* It may write a line of its own. */
         snprintf(part, sizeof part, k ? " %lu:%d" : "%lu:%d", id_of(frame[k], 0), line[k]);
         rb_str_cat_cstr(text, part);
     }
@@ -181,11 +181,19 @@ static void write_line(VALUE klass, unsigned long samples, double count, double 
     rb_str_append(state.text, text);
 }
 
-static VALUE write_samples(VALUE unused) {
+static void write_samples(VALUE klass, const double *sums, int of, size_t stack) {
+    char part[240];
+    unsigned long class_id = klass ? id_of(klass, 1) : 0;
+    snprintf(part, sizeof part, "s\t%lu\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t%zu\n", class_id, sums[0], sums[1], sums[2], sums[3], sums[4], of, stack);
+    rb_str_cat_cstr(state.text, part);
+}
+
+static VALUE write_times(VALUE unused) {
     size_t i;
     for (i = 0; i < state.samples; i++) {
         struct sample *s = &state.sample[i];
-        write_line(0, 1, 0, 0, 0, s->tag, state.frame + s->first, state.line + s->first, s->depth);
+        write_stack(++state.told, state.frame + s->first, state.line + s->first, s->depth);
+        write_samples(0, (double[]){1, 0, 0, 0, 0}, s->tag, state.told);
     }
     return Qnil;
 }
@@ -203,7 +211,7 @@ static void drain(void) {
     /* The handler drops what it meets meanwhile. */
     while (atomic_flag_test_and_set(&busy)) sched_yield();
     state.draining = 1;
-    rb_ensure(write_samples, Qnil, emptied, Qnil);
+    rb_ensure(write_times, Qnil, emptied, Qnil);
 }
 
 static void drain_job(void *unused) {
@@ -219,7 +227,7 @@ static void prepare_job(void) {}
 #endif
 
 static void begin(void) {
-    state.samples = state.frames = 0;
+    state.samples = state.frames = state.told = 0;
     state.dropped = state.collecting = state.foreign = 0;
     state.text = rb_str_new(0, 0);
     state.ids = st_init_numtable();
@@ -346,11 +354,11 @@ static VALUE quiet_now(VALUE self) {
     return Qnil;
 }
 
-/* counts: [objects seen, those for which there was no room, samples dropped, while collecting, of other threads than Ruby's] */
+/* counts: [objects seen, those for which there was no room, samples dropped, while collecting, of other threads than Ruby's, of objects] */
 static VALUE counts(VALUE self) {
     int running = state.mode == OBJECTS;
-    return rb_ary_new_from_args(5, ULONG2NUM(running ? objects.seen : state.seen), ULONG2NUM((unsigned long)(running ? objects.missed : state.missed)),
-                                ULONG2NUM(state.dropped), ULONG2NUM(state.collecting), ULONG2NUM(state.foreign));
+    return rb_ary_new_from_args(6, ULONG2NUM(running ? objects.seen : state.seen), ULONG2NUM((unsigned long)(running ? objects.missed : state.missed)),
+                                ULONG2NUM(state.dropped), ULONG2NUM(state.collecting), ULONG2NUM(state.foreign), ULONG2NUM(running ? objects.taken : 0));
 }
 
 /* tag=: what the calling thread is busy with */
