@@ -309,3 +309,33 @@ func FuzzVersionFile(f *testing.F) {
 		}
 	})
 }
+
+// What is written next to the code, where containers cannot write, or lose it.
+func TestWrittenFiles(t *testing.T) {
+	const lock = "GEM\n  specs:\n    puma (6.6.0)\n    railties (8.0.2)\n    sqlite3 (2.9.6)\n"
+	for name, c := range map[string]struct {
+		file, text string
+		want       string
+	}{
+		"Puma's number":        {file: "config/puma.rb", text: "pidfile \"tmp/pids/server.pid\"\n", want: "config/puma.rb: tmp/pids/server.pid is written when the application starts; with a read-only file system, it does not. Name a file in /tmp, or leave the line out."},
+		"as a variable says":   {file: "config/puma.rb", text: "pidfile ENV.fetch(\"PIDFILE\") { \"tmp/pids/server.pid\" }\n"},
+		"in a folder of all":   {file: "config/puma.rb", text: "pidfile '/tmp/puma.pid'\n"},
+		"in a comment":         {file: "config/puma.rb", text: "# pidfile 'a.pid'\n"},
+		"an option":            {file: "Procfile", text: "web: bundle exec puma --pidfile tmp/web.pid\n", want: "Procfile:1:6: tmp/web.pid is written when the application starts; with a read-only file system, it does not. Name a file in /tmp, or leave the line out."},
+		"a database":           {file: "config/database.yml", text: "development:\n  database: storage/development.sqlite3\n\nproduction:\n  primary:\n    <<: *default\n    database: storage/production.sqlite3\n", want: "config/database.yml keeps the production database in storage/production.sqlite3, in the container: its content is lost with it, and a read-only file system has none. Mount a volume at /workspace/storage."},
+		"a database elsewhere": {file: "config/database.yml", text: "production:\n  url: <%= ENV['DATABASE_URL'] %>\ntest:\n  database: storage/test.sqlite3\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			p, err := read(t, &txtar.Archive{Files: []txtar.File{
+				{Name: "Gemfile"}, {Name: "config.ru"}, {Name: "config/application.rb"}, {Name: "Gemfile.lock", Data: []byte(lock)}, {Name: c.file, Data: []byte(c.text)},
+			}})
+			g.Expect(err).NotTo(HaveOccurred())
+			if c.want == "" {
+				g.Expect(p.Warnings).To(BeEmpty())
+			} else {
+				g.Expect(p.Warnings).To(Equal([]string{c.want}))
+			}
+		})
+	}
+}
