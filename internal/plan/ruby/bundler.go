@@ -3,8 +3,6 @@ package ruby
 import (
 	"cmp"
 	_ "embed" // for the programs in Ruby
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"path"
@@ -21,14 +19,6 @@ import (
 //
 //go:embed mkmf.rb
 var mkmf string
-
-// record and prove evaluate the Gemfile when its gems are installed.
-//
-//go:embed record.rb
-var record string
-
-//go:embed prove.rb
-var prove string
 
 // bundleDir is where gems are installed, relative to the application.
 const bundleDir = "vendor/bundle"
@@ -185,23 +175,6 @@ func (p *Project) install(release plan.Release, version string) plan.Install {
 	return in
 }
 
-// evaluation runs the Gemfile, which is a program, once more: what it looks at decides about the gems, too.
-func (p *Project) evaluation(arch string) *plan.Evaluation {
-	run := func(title string, words ...string) plan.Command {
-		return plan.Command{Title: title, Args: append([]string{"ruby"}, words...), Dir: p.dir}
-	}
-	e := plan.Evaluation{
-		Of:     "the " + p.files.gemfile,
-		Record: run("evaluate "+p.files.gemfile, plan.ScratchDir+"/record.rb", plan.ScratchDir+"/"+plan.RecordFile),
-		Prove:  run("load the gems as the application will", plan.ScratchDir+"/prove.rb"),
-		Files:  map[string]string{"record.rb": reads + record, "prove.rb": prove},
-	}
-	e.Record.Failures = p.installFailures(arch)
-	e.Prove.Env = map[string]string{"BUNDLE_RETRY": "0"}
-	e.Prove.Failures = loadFailures(p.in(p.files.gemfile), p.in(p.files.lock), platforms[arch])
-	return &e
-}
-
 // installCommands are those of Bundler.
 func (p *Project) installCommands(arch string) plan.InstallCommands {
 	local := []string{}
@@ -235,12 +208,6 @@ func (p *Project) launchWithout() string {
 		return p.without()
 	}
 	return strings.Join(append(strings.Split(p.without(), ":"), groups...), ":")
-}
-
-// gemMarkers tell that a gem is installed: the lockfile does not say which gems are those of a group that is left out.
-var gemMarkers = []string{
-	"ruby/*/specifications/{name}-{version}{,-*}.gemspec", "ruby/*/bundler/gems/**/{name}.gemspec",
-	plan.ToolchainDir + "/lib/ruby/gems/*/specifications/default/{name}-{version}.gemspec",
 }
 
 var gemFixes = plan.Fixes{
@@ -308,52 +275,4 @@ func (p *Project) inputs() []string {
 // besideGemfile gives the place in the source tree of what a Gemfile or a lockfile names.
 func (p *Project) besideGemfile(name string) string {
 	return p.in(path.Join(path.Dir(p.files.gemfile), name))
-}
-
-// list names the gems for the bill of materials. Of a gem for several platforms, the one that Bundler prefers counts.
-func (p *Project) list(arch string) plan.PackageList {
-	list := plan.PackageList{Type: "gem", Markers: gemMarkers}
-	chosen := p.chosen(arch)
-	for name, s := range chosen {
-		item := plan.Package{Key: name, Name: name, Version: s.Version}
-		if sum, err := hex.DecodeString(s.SHA256); err == nil && len(sum) == 32 {
-			item.Integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum)
-		}
-		for _, need := range s.Needs {
-			if _, known := chosen[need]; known {
-				item.Needs = append(item.Needs, need)
-			}
-		}
-		list.Packages = append(list.Packages, item)
-		list.AtLaunch = append(list.AtLaunch, name)
-	}
-	slices.SortFunc(list.Packages, func(a, b plan.Package) int { return strings.Compare(a.Key, b.Key) })
-	slices.Sort(list.AtLaunch)
-	for _, name := range p.gems.Dependencies {
-		if _, known := chosen[name]; known {
-			list.DependsOn = append(list.DependsOn, name)
-		}
-	}
-	slices.Sort(list.DependsOn)
-	return list
-}
-
-// chosen are the gems that Bundler installs on an architecture, by their names.
-func (p *Project) chosen(arch string) map[string]gemfile.Spec {
-	chosen := map[string]gemfile.Spec{}
-	rank := func(s gemfile.Spec) int {
-		switch {
-		case !p.bundler.sourceGems && (s.Platform == platforms[arch] || s.Platform == platforms[arch]+"-gnu"):
-			return 2
-		case s.Platform == "ruby":
-			return 1
-		}
-		return 0
-	}
-	for _, s := range p.gems.Specs {
-		if rank(s) > 0 && rank(s) > rank(chosen[s.Name]) && s.Source != "PATH" {
-			chosen[s.Name] = s
-		}
-	}
-	return chosen
 }
