@@ -120,6 +120,37 @@ gem "method_source", install_if: -> { ENV.fetch("WITH_METHODS", "yes") == "yes" 
 	p.Expect(log).To(ContainSubstring(gemsReused))
 }
 
+// Whatever the Gemfile asks, and by whatever means: another answer is noticed, and the same one is not asked for again.
+func TestWhateverTheGemfileAsks(t *testing.T) {
+	t.Parallel()
+	r := rubyMirror(t)
+	for name, c := range map[string]struct {
+		before, condition string
+		change            func(p *project)
+	}{
+		"a file that may be required": {before: "def found; require_relative \"local\"; true; rescue LoadError; false; end\n", condition: "found", change: func(p *project) { p.write("local.rb", "") }},
+		"all variables but one":       {condition: "ENV.except(\"PATH\").key?(\"UA\")", change: func(p *project) { p.env["UA"] = "1" }},
+		"a variable like RubyGems'":   {condition: "ENV[\"GEM_EXTRA\"]", change: func(p *project) { p.env["GEM_EXTRA"] = "1" }},
+		"by test":                     {condition: "test(?e, \"flag\")", change: func(p *project) { p.write("flag", "") }},
+		"among the root's files":      {condition: "Dir.children(\".\").include?(\"flag\")", change: func(p *project) { p.write("flag", "") }},
+		"in YAML":                     {before: "require \"yaml\"\n", condition: "YAML.load_file(\"conf/gems.yml\")[\"extra\"]", change: func(p *project) { p.write("conf/gems.yml", "extra: true\n") }},
+		"by an object of its own": {
+			before:    "class Own; def initialize(h) = @h = h; def method_missing(n, *a) = @h.fetch(n); def respond_to_missing?(*) = true; end\n",
+			condition: "Own.new(open: ENV[\"OPEN\"]).open", change: func(p *project) { p.env["OPEN"] = "1" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProject(t, rackApp(c.before+"gem \"rackup\"\ngem \"tilt\", group: ("+c.condition+") ? :default : :test\n", []string{"rackup", "tilt"}))
+			p.write("conf/gems.yml", "extra: false\n")
+			r.use(t, p, "3.4.5")
+			p.Expect(p.build()).NotTo(ContainSubstring("Installing tilt"))
+			p.Expect(p.build()).To(ContainSubstring(gemsReused))
+			c.change(p)
+			p.Expect(p.build()).To(ContainSubstring("Installing tilt"))
+		})
+	}
+}
+
 // What asks other programs is asked in each build.
 func TestTheGemfileRunsPrograms(t *testing.T) {
 	t.Parallel()
@@ -171,6 +202,9 @@ func (p *project) git(args ...string) {
 	out, err := exec.Command("git", append([]string{"-C", p.dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...).CombinedOutput()
 	p.Expect(err).NotTo(HaveOccurred(), string(out))
 }
+
+// notStarted is for what cannot be known: which programs the run image has.
+const notStarted = "not started"
 
 // A build that ends well has proved that the bundle loads, and that what starts is installed.
 func TestTheBundleLoads(t *testing.T) {
@@ -237,6 +271,18 @@ func TestTheBundleLoads(t *testing.T) {
 			files: rackApp("gem \"rackup\"\nBRANCH = `git --version`\n", []string{"rackup"}),
 			shows: []string{"the Gemfile runs Git whenever the application starts, and images do not have it  [ruby/bundle-needs-git]"},
 		},
+		"a file that is left out of the image": {
+			files: with(rackApp("gem \"rackup\"\nFile.read(\".env\")\n", []string{"rackup"}), map[string]string{".env": "A=1\n"}),
+			shows: []string{".env holds values of variables: it is left out of the image", "[ruby/bundle-does-not-load]"},
+		},
+		"a program at each start": {
+			files: rackApp("gem \"rackup\"\nVERSION = `curl --version`\n", []string{"rackup"}),
+			shows: []string{"the Gemfile runs `curl --version` whenever the application starts"}, answers: notStarted,
+		},
+		"Git behind something else": {
+			files: rackApp("gem \"rackup\"\nBRANCH = `cd . && git --version`\n", []string{"rackup"}),
+			shows: []string{"[ruby/bundle-needs-git]"},
+		},
 		"a group by the environment": {
 			files:   rackApp("gem \"rackup\"\ngem \"rake\", install_if: -> { ENV[\"RAILS_ENV\"] == \"production\" }\n", []string{"rackup", "rake"}),
 			answers: "rack rackup rake webrick",
@@ -257,6 +303,9 @@ func TestTheBundleLoads(t *testing.T) {
 				return
 			}
 			p.Expect(err).NotTo(HaveOccurred(), log)
+			if c.answers == notStarted {
+				return
+			}
 			started := p.start(localbuild.RunOptions{})
 			_, body := started.get("/")
 			p.Expect(body).To(Equal(c.answers))

@@ -261,12 +261,13 @@ type Read struct {
 	Found []string `json:"found"`
 }
 
-// The kinds of reads: a file, or whether there is one; names of files by a pattern of Ruby's Dir.glob, and all names in a folder; a
-// variable, or "*" for all; the runtime's own version; the answer of a program, and of the network.
+// The kinds of reads: a file, or whether there is one; names of files by a pattern of Ruby's Dir.glob, all names in a folder, and those of
+// its entries alone; a variable, or "*" for all; the runtime's own version; the answer of a program, and of the network.
 const (
 	ReadFile     = "file"
 	ReadGlob     = "glob"
 	ReadNames    = "names"
+	ReadChildren = "children"
 	ReadVariable = "variable"
 	ReadRuntime  = "runtime"
 	ReadProgram  = "program"

@@ -80,9 +80,14 @@ func (e Evaluated) Write(app string) error {
 }
 
 // Variables are the names of the variables that were looked at.
-func (e Evaluated) Variables() (names []string) {
+func (e Evaluated) Variables() (names []string) { return e.of(plan.ReadVariable) }
+
+// Programs are the commands that were run.
+func (e Evaluated) Programs() (commands []string) { return e.of(plan.ReadProgram) }
+
+func (e Evaluated) of(kind string) (names []string) {
 	for _, text := range e.Reads {
-		if kind, name, _ := strings.Cut(text, " "); kind == plan.ReadVariable {
+		if of, name, _ := strings.Cut(text, " "); of == kind {
 			names = append(names, name)
 		}
 	}
@@ -110,7 +115,7 @@ func (e Evaluated) Inputs(s session.Session, of string, in plan.Install, t plan.
 			if slices.Contains(in.Inputs.Files, name) {
 				continue
 			}
-			if inputs[strings.TrimPrefix(kind+" ", plan.ReadFile+" ")+name+by], err = readDigest(s.App, kind, name); err != nil {
+			if inputs[strings.TrimPrefix(kind+" ", plan.ReadFile+" ")+name+by], err = readDigest(s.App, kind, name, in); err != nil {
 				return inputs, again, err
 			}
 		}
@@ -145,7 +150,7 @@ func variableDigest(values map[string]string, name string, in plan.Install) stri
 }
 
 // readDigest sums up what was read of the application.
-func readDigest(app, kind, name string) (string, error) {
+func readDigest(app, kind, name string, in plan.Install) (string, error) {
 	if !filepath.IsLocal(name) {
 		return "", nil
 	}
@@ -158,10 +163,28 @@ func readDigest(app, kind, name string) (string, error) {
 		}
 		slices.Sort(names)
 		return layer.Digest([]byte(strings.Join(names, "\n"))), nil
+	case plan.ReadChildren:
+		entries, err := os.ReadDir(file)
+		var names []string
+		for _, entry := range entries {
+			// What is installed, or the folder that is made for it, may be there or not.
+			inside := filepath.Join(name, entry.Name())
+			if !slices.ContainsFunc(in.Trees.Dirs, func(dir string) bool { return dir == inside || strings.HasPrefix(dir, inside+"/") }) {
+				names = append(names, entry.Name())
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return "none", nil
+		}
+		return layer.Digest([]byte(strings.Join(names, "\n"))), err
 	case plan.ReadNames:
 		var names []string
-		err := filepath.WalkDir(file, func(file string, _ fs.DirEntry, err error) error {
-			names = append(names, file)
+		err := filepath.WalkDir(file, func(at string, entry fs.DirEntry, err error) error {
+			inside, _ := filepath.Rel(app, at)
+			if err == nil && entry.IsDir() && (slices.Contains(in.Trees.Dirs, inside) || inside == ".git") {
+				return fs.SkipDir
+			}
+			names = append(names, at)
 			return err
 		})
 		if errors.Is(err, fs.ErrNotExist) {

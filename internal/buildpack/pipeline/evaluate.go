@@ -41,7 +41,42 @@ func (m byManager) evaluate(ctx context.Context, d decided, f folder) (e layers.
 	for _, name := range slices.Sorted(maps.Keys(e.Files)) {
 		m.Log.Line("Packages", name+" is in the image as it was evaluated: it runs programs, which images may not have")
 	}
-	return e, m.prove(ctx, d, f, e)
+	for _, program := range e.Programs() {
+		if word, _, _ := strings.Cut(program, " "); !slices.Contains(everywhere, word) {
+			m.Log.Warning(fmt.Sprintf("%s runs `%s` whenever the application starts: where the run image lacks a program of it, it does not start.", d.Evaluation.Of, program))
+		}
+	}
+	shown, err := m.hide()
+	if err != nil {
+		return e, err
+	}
+	return e, errors.Join(m.prove(ctx, d, f, e), shown())
+}
+
+// hide takes away for a while what the image will not have.
+func (m byManager) hide() (show func() error, err error) {
+	moved := map[string]string{}
+	show = func() error {
+		for from, to := range moved {
+			if err := os.Rename(from, to); err != nil {
+				return problem.Disk("put "+filepath.Base(to)+" back", err)
+			}
+		}
+		return nil
+	}
+	for n, name := range m.Image.Source.Remove {
+		file := filepath.Join(m.App, name)
+		info, err := os.Lstat(file)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		to := filepath.Join(filepath.Dir(file), fmt.Sprintf(".gantry-hidden-%d", n))
+		if err := os.Rename(file, to); err != nil {
+			return show, errors.Join(problem.Disk("hide "+name, err), show())
+		}
+		moved[to] = file
+	}
+	return show, nil
 }
 
 // record evaluates the manifest once more. What that prints, it has printed before.

@@ -125,7 +125,7 @@ func (p *Project) noDatabase() string {
 // assetSources are what building the assets reads: without code that looks elsewhere, the assets are the same as long as
 // these are.
 var assetSources = []string{
-	"app/assets", "app/javascript", "app/components", "lib/assets", "lib/tasks", "vendor/assets", "vendor/javascript", "config", "Rakefile",
+	"app/assets", "app/javascript", "app/components", "lib/assets", "lib/tasks", "vendor/assets", "vendor/javascript", "config", "Rakefile", "rakefile", "Rakefile.rb", "rakefile.rb",
 	"Gemfile", "Gemfile.lock", "gems.rb", "gems.locked", "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "bin/importmap",
 }
 
@@ -139,7 +139,7 @@ var (
 	// scanners look for names of classes everywhere in the application.
 	scanners = lazyregexp.New(`tailwind|purgecss|unocss|windicss|pandacss`)
 	// morePaths are where Rails' configuration names further folders of assets.
-	morePaths = lazyregexp.New(`assets\.(?:paths|prepend_path|append_path)\b`)
+	morePaths = lazyregexp.New(`assets\.(?:paths|prepend_path|append_path)\b|\bpaths\[["']app/assets`)
 )
 
 // reads gives what building the assets depends on; nothing for all of the source. That is where something looks for names everywhere,
@@ -170,11 +170,16 @@ func (p *Project) reads() []string {
 
 // findsAssetsElsewhere reports whether the configuration names folders of assets.
 func (p *Project) findsAssetsElsewhere() bool {
-	files, _ := fs.Glob(p.app.FS, p.in("config/initializers/*.rb"))
-	return slices.ContainsFunc(append(files, p.in("config/application.rb"), p.in("config/environments/production.rb")), func(name string) bool {
-		text, _, err := p.app.Read(name)
-		return err == nil && morePaths().Match(text)
+	found := false
+	// Rails loads initializers of any depth; what cannot be read is told by Rails.
+	_ = fs.WalkDir(p.app.FS, p.in("config"), func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && path.Ext(name) == ".rb" {
+			text, _, err := p.app.Read(name)
+			found = found || err == nil && morePaths().Match(text)
+		}
+		return nil
 	})
+	return found
 }
 
 // allButCode are all files and folders that a bundler of scripts might read, wherever it is told to look: those with code for the

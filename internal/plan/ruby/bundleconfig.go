@@ -62,7 +62,7 @@ func readBundler(a app.App, s settings.Settings, dir string) (bundler, error) {
 	if b.files, err = namedGemfile(a, s.ManagerVariables["bundle_gemfile"], own["BUNDLE_GEMFILE"], dir, b.config); err != nil {
 		return b, err
 	}
-	if names := decidedBy(own, variable); len(names) > 0 {
+	if names := decidedBy(b.config, own, variable); len(names) > 0 {
 		b.notes.Warnings = append(b.notes.Warnings, fmt.Sprintf("%s: that does not count, for Gantry decides where gems are and which Bundler installs them, from the lockfile. "+
 			"BP_BUNDLE_WITHOUT chooses other groups.", strings.Join(names, ", ")))
 	}
@@ -156,9 +156,9 @@ var fixed = []struct {
 var groupSettings = []string{"BUNDLE_WITHOUT", "BUNDLE_WITH", "BUNDLE_ONLY"}
 
 // decidedBy names the settings that do not count, and that the build would have come out otherwise with.
-func decidedBy(own map[string]string, variable func(string) string) (names []string) {
+func decidedBy(config string, own map[string]string, variable func(string) string) (names []string) {
 	for _, f := range fixed {
-		for origin, value := range map[string]string{"": variable(f.name), " in " + bundleConfig: own[f.name]} {
+		for origin, value := range map[string]string{"": variable(f.name), " in " + config: own[f.name]} {
 			if value != "" && (f.harmless == nil || !f.harmless(value)) {
 				names = append(names, f.name+origin)
 			}
@@ -166,7 +166,7 @@ func decidedBy(own map[string]string, variable func(string) string) (names []str
 	}
 	for _, name := range groupSettings {
 		if _, set := own[name]; set {
-			names = append(names, name+" in "+bundleConfig)
+			names = append(names, name+" in "+config)
 		}
 	}
 	slices.Sort(names)

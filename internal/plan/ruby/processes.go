@@ -81,7 +81,7 @@ func (p *Project) processes(ruby string) (s started, err error) {
 			s = s.with(p.process("release", p.railsCommand("db:prepare"), ruby), p.railsCommand("db:prepare"), "Rails; it runs when it is asked for")
 		}
 	}
-	if p.gems.Has("rake") && p.has("Rakefile") {
+	if p.gems.Has("rake") && p.rakefile() != "" {
 		s = s.with(p.process("rake", "bundle exec rake", ruby), "bundle exec rake", "Rakefile")
 	}
 	if len(s.processes) == 0 || !slices.ContainsFunc(s.processes, func(q plan.Process) bool { return q.Default }) && len(p.declared) == 0 {
@@ -104,7 +104,7 @@ func (p *Project) nothingToStart() error {
 		why, hints = "there is "+file+", and no gem that could serve it: "+strings.Join(servers, ", "), []string{"Run `bundle add puma`, and commit " + p.files.gemfile + " and " + p.files.lock + "."}
 	}
 	hints = append(hints, "Write a Procfile, for example: web: bundle exec ruby app.rb")
-	if p.gems.Has("rake") && p.has("Rakefile") {
+	if p.gems.Has("rake") && p.rakefile() != "" {
 		hints = append(hints, "A Rakefile's default task is not started unasked, since it is mostly for tests. If it is to be: web: bundle exec rake")
 	}
 	return &problem.Problem{

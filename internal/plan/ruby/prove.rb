@@ -5,14 +5,15 @@
 require "socket"
 
 module Missing
-  PROGRAMS = %w[git cc gcc g++ clang make].freeze
+  # Where a shell takes a word for a program.
+  PROGRAMS = %r{(?:\A|[;&|(]|\$\()\s*(?:\S*/)?(git|cc|gcc|g\+\+|clang|make)(?=\s|\z|;)}
 
   def self.program(words)
-    name = words.flatten.grep(String).first.to_s.split.first.to_s
-    raise Errno::ENOENT, name if PROGRAMS.include?(File.basename(name))
+    name = words.flatten.grep(String).first.to_s[PROGRAMS, 1]
+    raise Errno::ENOENT, name if name
   end
 
-  module Programs
+  programs = proc do
     def `(command) = (Missing.program([command]); super)
     def spawn(*words, **options) = (Missing.program(words); super)
 
@@ -25,8 +26,10 @@ module Missing
   end
   Addrinfo.singleton_class.prepend(Module.new { def getaddrinfo(*) = raise(SocketError, "there is no network") })
   TCPSocket.prepend(Module.new { def initialize(*) = raise(SocketError, "there is no network") })
-  Object.prepend(Programs)
-  Kernel.singleton_class.prepend(Programs)
+  hidden = Module.new(&programs)
+  hidden.send(:private, *hidden.instance_methods(false))
+  Object.prepend(hidden)
+  Kernel.singleton_class.prepend(Module.new(&programs))
   Process.singleton_class.prepend(Module.new { def spawn(*words, **options) = (Missing.program(words); super) })
   IO.singleton_class.prepend(Module.new { def popen(*words, **options, &block) = (Missing.program(words); super) })
 end

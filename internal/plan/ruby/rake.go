@@ -54,14 +54,14 @@ func (p *Project) skipsAssets() bool { return p.settings.AssetsTask.Value == "no
 // findTask reads what there is of the task assets:precompile: https://devcenter.heroku.com/articles/ruby-support-reference#rake-assets-precompile.
 // own: the application's files mention it, so that it may read anything.
 func (p *Project) findTask() (known taskKnown, own bool) {
-	if p.skipsAssets() || !p.has("Rakefile") || !p.gems.Has("rake") && !p.rails() || p.precompiled() != "" && !p.settings.AssetsTask.IsSet() {
+	if p.skipsAssets() || p.rakefile() == "" || !p.gems.Has("rake") && !p.rails() || p.precompiled() != "" && !p.settings.AssetsTask.IsSet() {
 		return taskNone, false
 	}
 	unknown := false
 	for _, name := range p.taskFiles() {
 		text := strings.Join(gemfile.Statements(p.read(name)), "\n")
 		own = own || mentionsTask().MatchString(text) || assetsNamespace().MatchString(text) && taskInside().MatchString(text)
-		unknown = unknown || loadsMore(text)
+		unknown = unknown || loadsMore(text) || strings.Contains(text, "assets") && strings.Contains(text, "precompile")
 	}
 	gems := []string{"propshaft", "sprockets-rails", "sprockets", "vite_rails", "shakapacker", "webpacker"}
 	switch {
@@ -76,34 +76,44 @@ func (p *Project) findTask() (known taskKnown, own bool) {
 	return taskNone, false
 }
 
-// taskFiles are the application's files of tasks, as far as they are where everybody has them, or the Rakefile names them.
+// rakefiles are the names that Rake knows; it takes the first: https://ruby.github.io/rake/doc/rakefile_rdoc.html.
+var rakefiles = []string{"rakefile", "Rakefile", "rakefile.rb", "Rakefile.rb"}
+
+func (p *Project) rakefile() string { return p.firstOf(rakefiles...) }
+
+// taskFiles are the application's files of tasks: where everybody has them, and those that the Rakefile loads by name, and these in turn.
 func (p *Project) taskFiles() []string {
-	names := []string{"Rakefile"}
-	for _, pattern := range []string{"rakelib/*.rake", "lib/tasks/*.rake", "lib/tasks/**/*.rake", "tasks/*.rake"} {
+	names := []string{p.rakefile()}
+	for _, pattern := range []string{"rakelib/*.rake", "lib/tasks/*.rake", "lib/tasks/*/*.rake", "tasks/*.rake"} {
 		// The pattern is right.
 		found, _ := fs.Glob(p.app.FS, p.in(pattern))
 		for _, name := range found {
 			names = append(names, strings.TrimPrefix(strings.TrimPrefix(name, p.dir), "/"))
 		}
 	}
-	for _, m := range ownLoads().FindAllStringSubmatch(p.read("Rakefile"), -1) {
-		for _, name := range []string{m[1], m[1] + ".rb"} {
-			if name = path.Clean(name); p.has(name) && name != railsFile {
-				names = append(names, name)
+	for n := 0; n < len(names) && n < mostTaskFiles; n++ {
+		for _, m := range ownLoads().FindAllStringSubmatch(p.read(names[n]), -1) {
+			for _, name := range []string{path.Join(path.Dir(names[n]), m[1]), path.Join(path.Dir(names[n]), m[1]+".rb"), path.Clean(m[1]), path.Clean(m[1] + ".rb")} {
+				if fs.ValidPath(name) && p.has(name) && name != railsFile && !slices.Contains(names, name) {
+					names = append(names, name)
+				}
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names
 }
+
+// mostTaskFiles bounds how many files are read for the answer.
+const mostTaskFiles = 100
 
 var (
 	mentionsTask    = lazyregexp.New(`assets:precompile|\bViteRuby\.install_tasks\b`)
 	assetsNamespace = lazyregexp.New(`(?m)^\s*namespace[\s(]+(?::assets\b|["']assets["'])`)
 	taskInside      = lazyregexp.New(`(?m)^\s+(?:multi)?task[\s(]+(?::precompile\b|precompile:|["']precompile["'])`)
 	ownLoads        = lazyregexp.New(`(?m)^\s*(?:require_relative|require|load|import)[\s(]+["'](\.{0,2}/?[\w./-]+)["']`)
-	// loads are lines by which a Rakefile may come to tasks that do not stand in it.
-	loads     = lazyregexp.New(`(?m)\bload_tasks\b|\binstall_tasks\b|^\s*(?:import|load)\b|\bDir(?:\.glob|\[)|^\s*(?:require|Bundler\.require)\b[\s(]*["']?([\w./-]*)`)
+	// loads are lines by which a Rakefile may come to tasks that do not stand in it, or whose names do not.
+	loads = lazyregexp.New(`(?m)\b(?:load_tasks|install_tasks|import|load|add_rakelib|FileList|instance_eval|class_eval|eval|define_task)\b|\bDir\b|` +
+		`\b(?:multi)?task[\s(]+(?:[a-z_]\w*[\s,)]|["'][^"']*#\{)|^\s*(?:require|Bundler\.require)\b[\s(]*["']?([\w./-]*)`)
 	plainLoad = lazyregexp.New(`^(?:\.{1,2}/.*|rake/.*|bundler(?:/(?:setup|gem_tasks|gem_helper|audit/task))?|rspec/core/rake_task|minitest/test_task|rubocop/rake_task|` +
 		`standard/rake|yard(?:/rake/yardoc_task)?|rdoc/task|cucumber/rake/task|sinatra/activerecord(?:/rake)?|sequel(?:/.*)?|active_record|dotenv(?:/.*)?|` +
 		`json|yaml|fileutils|erb|time|date|pathname|open3|logger|net/http|uri|set|securerandom|optparse|tempfile|digest(?:/.*)?|csv|rubygems|shellwords|benchmark)$`)

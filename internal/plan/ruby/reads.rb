@@ -49,6 +49,19 @@ module Reads
       note("file", path) if path && !path.include?("\n")
     end
 
+    # A file that may be loaded, with or without the end of its name.
+    def code_file(name)
+      file(name)
+      file("#{name}.rb") unless name.end_with?(".rb", ".so")
+    end
+
+    def children(dir)
+      from = asking
+      return if from.nil? || within_gemspec(from)
+      full = File.expand_path(dir.respond_to?(:to_path) ? dir.to_path : dir.to_s)
+      note("children", full == ROOT ? "." : full.delete_prefix("#{ROOT}/")) if full == ROOT || full.start_with?("#{ROOT}/")
+    end
+
     def listing(pattern, matches)
       from = asking
       return if from.nil? || within_gemspec(from)
@@ -72,7 +85,7 @@ module Reads
 
     def variable(name)
       from = asking
-      note("variable", name.to_s) if from && !name.to_s.match?(/\A(?:BUNDLE|BUNDLER|RUBYGEMS|GEM)_/)
+      note("variable", name.to_s) if from
     end
 
     def variables
@@ -147,19 +160,39 @@ module Reads
     def [](*patterns, base: nil, **options) = glob(patterns.flatten, base: base, **options)
 
     %i[children entries each_child foreach open new].each do |name|
-      define_method(name) { |dir, *rest, **options, &block| Reads.listing(File.join(dir.to_s, "*"), nil); super(dir, *rest, **options, &block) }
+      define_method(name) { |dir, *rest, **options, &block| Reads.children(dir); super(dir, *rest, **options, &block) }
     end
     %i[exist? empty?].each { |name| define_method(name) { |dir| Reads.file(dir); super(dir) } }
   end
   Dir.singleton_class.prepend(OfFolders)
 
-  module OfPrograms
+  # The same methods twice: those of all objects are private.
+  programs = proc do
     def `(command)
       Reads.program([command])
       super
     end
 
     def load(file, ...)
+      Reads.file(file)
+      super
+    end
+
+    def require(name)
+      text = name.respond_to?(:to_path) ? name.to_path : name.to_s
+      Reads.code_file(text) if text.start_with?("/", "./", "../")
+      super
+    end
+
+    # Ruby looks at the file that calls it, which is this one then.
+    def require_relative(name)
+      from = caller_locations(1, 1).first
+      file = File.expand_path(name.respond_to?(:to_path) ? name.to_path : name, File.dirname(from.absolute_path || File.expand_path(from.path)))
+      Reads.code_file(file)
+      require(file)
+    end
+
+    def test(kind, file, ...)
       Reads.file(file)
       super
     end
@@ -172,19 +205,22 @@ module Reads
 
     %i[system spawn exec].each { |name| define_method(name) { |*words, **options| Reads.program(words.flatten); super(*words, **options) } }
   end
-  Object.prepend(OfPrograms)
-  Kernel.singleton_class.prepend(OfPrograms)
+  hidden = Module.new(&programs)
+  hidden.send(:private, *hidden.instance_methods(false))
+  Object.prepend(hidden)
+  Kernel.singleton_class.prepend(Module.new(&programs))
   Process.singleton_class.prepend(Module.new { def spawn(*words, **options) = (Reads.program(words.flatten); super) })
 
   [TCPSocket, UDPSocket].each { |place| place.prepend(Module.new { def initialize(...) = (Reads.network; super) }) }
   Socket.prepend(Module.new { def connect(...) = (Reads.network; super) })
 
   class << ENV
-    one = %i[[] fetch key? include? has_key? member? assoc]
-    all = %i[to_h to_hash to_a each each_pair keys values select filter reject find any? all? map inspect slice values_at clone dup key value? has_value? rassoc filter_map]
+    one = %i[[] fetch key? include? has_key? member? assoc delete]
+    written = %i[[]= store update merge! replace clear rehash freeze]
+    all = ENV.methods.uniq - Object.instance_methods - one - written
     prepend(Module.new do
       one.each { |name| define_method(name) { |key, *rest, **options, &block| Reads.variable(key); super(key, *rest, **options, &block) } }
-      all.each { |name| define_method(name) { |*rest, **options, &block| Reads.variables; super(*rest, **options, &block) } if ENV.respond_to?(name) }
+      all.each { |name| define_method(name) { |*rest, **options, &block| Reads.variables; super(*rest, **options, &block) } }
     end)
   end
 end

@@ -11,6 +11,11 @@ rescue Bundler::BundlerError => e
   exit 1
 end
 Reads.code($LOADED_FEATURES - loaded)
+# Their programs are installed.
+specs.each do |spec|
+  path = Reads.inside(File.join(File.dirname(spec.loaded_from.to_s), spec.bindir.to_s))
+  Reads.note("names", path) if path
+end
 
 # Gemspecs that run programs would do so at each start, where those are not.
 written = specs.filter_map do |spec|

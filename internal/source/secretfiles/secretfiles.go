@@ -29,15 +29,22 @@ type Options struct {
 }
 
 // depth is how many folders deep files are looked for, and skipped are folders of packages and of what is made.
-const depth = 3
+const depth = 8
 
 var skipped = []string{".git", "node_modules", "vendor", "tmp", "log", "dist", "build", "public", ".next"}
 
 // always are keys, by pattern: https://guides.rubyonrails.org/security.html#custom-credentials.
 var always = []string{"config/master.key", "config/credentials/*.key"}
 
-// ignored are names of files that hold secrets where Git ignores them; one that is committed is for everybody who has the source.
-var ignored = []string{"*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".pgpass", "*.kubeconfig", "kubeconfig"}
+// ignored are names of files that hold secrets where Git ignores them; one that is committed is for everybody who has the source. withKey are
+// those that do so where a private key stands in them: others are certificates.
+var (
+	ignored = []string{"*.p12", "*.pfx", "*.jks", "*.keystore", ".netrc", ".pgpass", "*.kubeconfig", "kubeconfig"}
+	withKey = []string{"*.pem", "*.key", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.json"}
+)
+
+// figaro is where the gem of that name has variables: https://github.com/laserlemon/figaro#readme.
+const figaro = "config/application.yml"
 
 // Find gives the files, in the order of their names.
 func Find(a app.App, o Options) []File {
@@ -109,6 +116,10 @@ func (f finder) why(name string) string {
 		return "is a key of Rails"
 	case matches(ignored, base) && f.gitIgnores(name):
 		return "is ignored by Git, and looks like a key"
+	case matches(withKey, base) && f.gitIgnores(name) && f.hasKey(name):
+		return "is ignored by Git, and holds a private key"
+	case (name == figaro || path.Ext(base) == ".env" && base != ".env") && f.gitIgnores(name):
+		return "is ignored by Git, and holds values of variables"
 	case isEnvFile(base) && f.hasValues(name):
 		if f.gitIgnores(name) {
 			return "is ignored by Git, and holds values of variables"
@@ -151,6 +162,12 @@ func (f finder) hasValues(name string) bool {
 		}
 	}
 	return false
+}
+
+// hasKey also takes what cannot be read for one.
+func (f finder) hasKey(name string) bool {
+	text, _, err := f.Read(name)
+	return err != nil || strings.Contains(string(text), "PRIVATE KEY")
 }
 
 func (f finder) kept(name string) bool {

@@ -14,17 +14,21 @@ func TestFind(t *testing.T) {
 	g := NewWithT(t)
 	tree := fstest.MapFS{}
 	for name, text := range map[string]string{
-		".gitignore":                         "*.pem\n/id_*\n.env*\n!.env.production\nconfig/local/\n",
+		".gitignore":                         "*.pem\n/id_*\n.env*\n!.env.production\nconfig/local/\n*.env\nconfig/application.yml\n",
 		"config/master.key":                  "k",
 		"config/credentials/staging.key":     "k",
 		"config/credentials/staging.yml.enc": "k",
 		"shop/config/master.key":             "k",
 		"myconfig/master.key":                "k",
-		"tls.pem":                            "k",
-		"certs/a.pem":                        "k",
+		"tls.pem":                            "-----BEGIN PRIVATE KEY-----",
+		"certs/a.pem":                        "-----BEGIN PRIVATE KEY-----",
 		"certs/.gitignore":                   "!ca.pem\n",
-		"certs/ca.pem":                       "k",
-		"id_ed25519":                         "k",
+		"certs/ca.pem":                       "-----BEGIN PRIVATE KEY-----",
+		"id_ed25519":                         "-----BEGIN PRIVATE KEY-----",
+		"certs/public.pem":                   "-----BEGIN CERTIFICATE-----",
+		"config/application.yml":             "A: 1",
+		"deep/a/b/c/d/e/.env":                "A=1",
+		"prod.env":                           "A=1",
 		"certs/id_rsa":                       "not ignored",
 		".env":                               "A=1\n",
 		".env.empty":                         "# A=1\nB=\nC=''\n",
@@ -32,7 +36,7 @@ func TestFind(t *testing.T) {
 		".env.production":                    "A=1\n",
 		".env.staging":                       "A=1\n",
 		".envrc":                             "export A=1\n",
-		"config/local/server.key":            "k",
+		"config/local/server.key":            "-----BEGIN PRIVATE KEY-----",
 		"node_modules/x/.env":                "A=1",
 		"a/b/c/d/.env":                       "A=1",
 	} {
@@ -44,9 +48,9 @@ func TestFind(t *testing.T) {
 		}
 		return list
 	}
-	keys := []string{"certs/a.pem", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "id_ed25519", "shop/config/master.key", "tls.pem"}
-	g.Expect(names(secretfiles.Options{})).To(Equal(append([]string{".env", ".env.staging", ".envrc"}, keys...)))
+	keys := []string{"certs/a.pem", "config/application.yml", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "deep/a/b/c/d/e/.env", "id_ed25519", "prod.env", "shop/config/master.key", "tls.pem"}
+	g.Expect(names(secretfiles.Options{})).To(Equal(append([]string{".env", ".env.staging", ".envrc", "a/b/c/d/.env"}, keys...)))
 	g.Expect(names(secretfiles.Options{EnvFiles: true, Keep: []string{"certs/*.pem", "tls.pem"}, Used: []string{"node --env-file=.env server.js"}})).
-		To(Equal([]string{".env.production", ".env.staging", ".envrc", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "id_ed25519", "shop/config/master.key"}))
+		To(Equal([]string{".env.production", ".env.staging", ".envrc", "a/b/c/d/.env", "config/application.yml", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "deep/a/b/c/d/e/.env", "id_ed25519", "prod.env", "shop/config/master.key"}))
 	g.Expect(secretfiles.Find(app.App{FS: fstest.MapFS{".env": tree[".env"], "a.pem": tree["tls.pem"]}}, secretfiles.Options{})).To(BeEmpty(), "nothing is ignored")
 }
