@@ -127,7 +127,7 @@ func TestBundleConfig(t *testing.T) {
 	r.use(t, p, "3.4.5")
 	p.write(".bundle/config", "---\nBUNDLE_PATH: \"vendor/gems\"\nBUNDLE_WITHOUT: \"production\"\nBUNDLE_DEPLOYMENT: \"true\"\nBUNDLE_GEMS__EXAMPLE__COM: \"user:"+canary+"\"\n")
 	log := p.build()
-	p.Expect(log).To(ContainSubstring("Warning: .bundle/config says something of path, without: that is for another machine, and does not\n  count."))
+	p.Expect(log).To(ContainSubstring("Warning: BUNDLE_PATH in .bundle/config, BUNDLE_WITHOUT in .bundle/config: that does not count, for\n  Gantry decides where gems are"))
 	p.Expect(log).NotTo(ContainSubstring(canary))
 	p.expectNowhere(canary)
 	c := p.start(localbuild.RunOptions{})
