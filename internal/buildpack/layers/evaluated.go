@@ -82,8 +82,8 @@ func (e Evaluated) Write(app string) error {
 // Variables are the names of the variables that were looked at.
 func (e Evaluated) Variables() (names []string) { return e.of(plan.ReadVariable) }
 
-// Programs are the commands that were run.
-func (e Evaluated) Programs() (commands []string) { return e.of(plan.ReadProgram) }
+// Programs are the names of the programs that were run.
+func (e Evaluated) Programs() (names []string) { return e.of(plan.ReadProgram) }
 
 func (e Evaluated) of(kind string) (names []string) {
 	for _, text := range e.Reads {
@@ -108,7 +108,7 @@ func (e Evaluated) Inputs(s session.Session, of string, in plan.Install, t plan.
 		case plan.ReadRuntime:
 			inputs[t.Runtime.Title] = t.Runtime.Release.Version
 		case plan.ReadProgram:
-			again = fmt.Sprintf("%s runs `%s`, and what that answers may change", of, name)
+			again = fmt.Sprintf("%s runs %s, and what that answers may change", of, name)
 		case plan.ReadNetwork:
 			again = of + " asks the network, and what that answers may change"
 		default:

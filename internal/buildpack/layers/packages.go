@@ -99,6 +99,10 @@ func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInpu
 	if in.Trees.Beside {
 		i.All[BesideInput] = ""
 	}
+	if in.Evaluation != nil {
+		// What was evaluated in another way, or not at all, does not tell what it depends on.
+		i.All["how "+in.Evaluation.Of+" is evaluated"] = layer.Digest(fmt.Append(nil, in.Evaluation.Files))
+	}
 	maps.Copy(i.All, i.Flags)
 	maps.Copy(i.All, setVariables(variables, in.Inputs.Variables))
 	for _, name := range in.Inputs.Files {

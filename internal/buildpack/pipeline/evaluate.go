@@ -42,8 +42,8 @@ func (m byManager) evaluate(ctx context.Context, d decided, f folder) (e layers.
 		m.Log.Line("Packages", name+" is in the image as it was evaluated: it runs programs, which images may not have")
 	}
 	for _, program := range e.Programs() {
-		if word, _, _ := strings.Cut(program, " "); !slices.Contains(everywhere, word) {
-			m.Log.Warning(fmt.Sprintf("%s runs `%s` whenever the application starts: where the run image lacks a program of it, it does not start.", d.Evaluation.Of, program))
+		if !slices.Contains(everywhere, program) {
+			m.Log.Warning(fmt.Sprintf("%s runs %s whenever the application starts: where the run image lacks that program, it may not start.", d.Evaluation.Of, program))
 		}
 	}
 	shown, err := m.hide()

@@ -92,15 +92,16 @@ module Reads
       note("variable", "*") if asking
     end
 
+    # The program's name alone: what stands behind it may be a secret.
     def program(words)
       from = asking
       return unless from
-      command = words.grep(String).join(" ").lines.first.to_s.strip
+      name = words.grep(String).first.to_s.split.first.to_s
       if within_gemspec(from)
         @gemspecs[from] = true
-        return if command.match?(/\A(?:\S*\/)?git\b/)
+        return if File.basename(name) == "git"
       end
-      note("program", command)
+      note("program", name)
     end
 
     def network

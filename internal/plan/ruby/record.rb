@@ -26,6 +26,8 @@ written = specs.filter_map do |spec|
   # That of today would make another image each day.
   spec.date = Time.utc(1980, 1, 2)
   spec.files = []
+  # Nobody needs it, and it may have come of a variable.
+  spec.metadata = {}
   [name, "# Evaluated while the image was built: it runs programs, and may be asked for at each start.\n#{spec.to_ruby}"]
 end
 File.write(ARGV.fetch(0), JSON.generate(reads: Reads.kept, files: written.to_h))

@@ -40,7 +40,7 @@ var always = []string{"config/master.key", "config/credentials/*.key"}
 // those that do so where a private key stands in them: others are certificates.
 var (
 	ignored = []string{"*.p12", "*.pfx", "*.jks", "*.keystore", ".netrc", ".pgpass", "*.kubeconfig", "kubeconfig"}
-	withKey = []string{"*.pem", "*.key", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.json"}
+	withKey = []string{"*.pem", "*.key", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*service*account*.json", "*credential*.json", "*secret*.json", "*[-_]key.json"}
 )
 
 // figaro is where the gem of that name has variables: https://github.com/laserlemon/figaro#readme.
@@ -48,7 +48,7 @@ const figaro = "config/application.yml"
 
 // Find gives the files, in the order of their names.
 func Find(a app.App, o Options) []File {
-	f := finder{App: a, Options: o}
+	f := finder{a, o, map[string]*ignore.GitIgnore{}}
 	var found []File
 	// What cannot be read is no file of this kind: it is told where it is needed.
 	_ = fs.WalkDir(a.FS, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -73,18 +73,25 @@ func Find(a app.App, o Options) []File {
 type finder struct {
 	app.App
 	Options
+	// known are the rules of folders that have been asked for.
+	known map[string]*ignore.GitIgnore
 }
 
 // rules are those of the .gitignore files of a folder and of those above it, the outermost first: https://git-scm.com/docs/gitignore.
 func (f finder) rules(dir string) *ignore.GitIgnore {
-	var lines []string
-	for at := dir; ; at = path.Dir(at) {
-		text, _, _ := f.Read(path.Join(at, ".gitignore"))
-		lines = slices.Concat(fromRoot(at, string(text)), lines)
-		if at == "." {
-			return ignore.CompileIgnoreLines(lines...)
-		}
+	if f.known[dir] == nil {
+		f.known[dir] = ignore.CompileIgnoreLines(f.lines(dir)...)
 	}
+	return f.known[dir]
+}
+
+func (f finder) lines(dir string) []string {
+	text, _, _ := f.Read(path.Join(dir, ".gitignore"))
+	own := fromRoot(dir, string(text))
+	if dir == "." {
+		return own
+	}
+	return slices.Concat(f.lines(path.Dir(dir)), own)
 }
 
 // fromRoot writes the rules of a folder as those of the root.
@@ -112,6 +119,7 @@ func fromRoot(dir, text string) (lines []string) {
 func (f finder) why(name string) string {
 	base := path.Base(name)
 	switch {
+	case !mayHold(base):
 	case isRailsKey(name):
 		return "is a key of Rails"
 	case matches(ignored, base) && f.gitIgnores(name):
@@ -129,6 +137,12 @@ func (f finder) why(name string) string {
 		}
 	}
 	return ""
+}
+
+// mayHold is the short answer for most files of a source.
+func mayHold(base string) bool {
+	return base[0] == '.' || strings.HasPrefix(base, "id_") || base == "kubeconfig" || base == path.Base(figaro) ||
+		slices.Contains([]string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kubeconfig", ".env", ".json"}, path.Ext(base))
 }
 
 // isRailsKey also finds those of an application in a folder.
