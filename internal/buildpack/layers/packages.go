@@ -139,7 +139,11 @@ func setVariables(variables map[string]string, patterns []string) layer.Inputs {
 
 // Packages is that layer.
 func Packages(in plan.Install, i PackageInputs) Spec {
-	return Spec{Name: in.Layer, Types: launchOnly, Holds: "the packages that the running application needs", Inputs: i.All}
+	spec := Spec{Name: in.Layer, Types: launchOnly, Holds: "the packages that the running application needs", Inputs: i.All}
+	if in.Evaluation != nil {
+		spec.Also = []string{"what " + in.Evaluation.Of + " reads"}
+	}
+	return spec
 }
 
 // Layer: "modules-store" holds the archives of the packages, one file each, named by their checksums, where they are installed
