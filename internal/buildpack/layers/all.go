@@ -23,7 +23,7 @@ func All(s session.Session, p plan.Plan, c contract.Contract) ([]Spec, error) {
 		for _, in := range p.Installs {
 			if in.Language == t.Language && !in.Launch.None && !in.Launch.InPlace {
 				spec := Packages(in, packages[in.Layer])
-				spec.Also = []string{WrittenInput}
+				spec.Also = append(spec.Also, WrittenInput)
 				image = append(image, spec)
 			}
 		}
