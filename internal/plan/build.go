@@ -15,11 +15,8 @@ type Build struct {
 	Caches []string `json:",omitempty"`
 	// CacheLimit bounds them, in bytes.
 	CacheLimit int64 `json:",omitempty"`
-	// Pure: the steps read nothing but the application, its packages and the build's variables, so that what they made can be
-	// used again.
-	Pure bool `json:",omitempty"`
-	// Reads are the files and folders of the application that pure steps read; empty for all.
-	Reads []string `json:",omitempty"`
+	// Reuse says when what a step made is used again; empty for ReuseAuto.
+	Reuse Reuse `json:",omitempty"`
 	// Checks are made when all is built.
 	Checks []BuildCheck `json:",omitempty"`
 }
@@ -27,16 +24,21 @@ type Build struct {
 // Step is a command of the build.
 type Step struct {
 	Command
-	// Records: where the step turns out to make nothing, it writes what that depends on, a Recorded, as JSON, into the file that the
-	// variable RecordVariable names; Of is what decides, as in "the Rakefile". Only the one step of a pure build may do so.
-	Records bool   `json:",omitempty"`
-	Of      string `json:",omitempty"`
 	// Toolchains are the languages whose programs it runs; variables of the first count before those of the others.
 	Toolchains []string
 }
 
-// RecordVariable is the variable that names the file of a step that Records.
-const RecordVariable = "GANTRY_RECORD"
+// Reuse says when what a step made is used again, in place of running it.
+type Reuse string
+
+const (
+	// ReuseAuto: when what it read is unchanged, and it is not known to depend on anything else.
+	ReuseAuto Reuse = "auto"
+	// ReuseAlways: when what it read is unchanged, though it has opened connections or written the time.
+	ReuseAlways Reuse = "always"
+	// ReuseNever: the steps run in every build.
+	ReuseNever Reuse = "never"
+)
 
 // Steps gives commands as steps that need toolchains.
 func Steps(commands []Command, toolchains ...string) []Step {

@@ -31,6 +31,8 @@ type Runner struct {
 	Output io.Writer
 	// Warn receives the warnings that the output reveals; nil to drop them.
 	Warn func(text string)
+	// Start starts a program; nil for its own method.
+	Start func(cmd *exec.Cmd) error
 }
 
 // Run executes a command. When ctx ends, the program and all that it has started are asked to stop, then stopped.
@@ -56,7 +58,12 @@ func (r Runner) Run(ctx context.Context, command plan.Command) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	running.Add(1)
-	err = cmd.Run()
+	if r.Start == nil {
+		r.Start = (*exec.Cmd).Start
+	}
+	if err = r.Start(cmd); err == nil {
+		err = cmd.Wait()
+	}
 	if cmd.Process != nil {
 		// What the program left behind must not outlive it: it could write into a tree that is being packed.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

@@ -3,7 +3,6 @@ package layers
 import (
 	"slices"
 
-	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/plan"
@@ -62,12 +61,22 @@ func Caches(s session.Session, p plan.Plan, packages map[string]PackageInputs) [
 	if len(p.Build.Steps)+len(p.Build.Before) > 0 && len(p.Build.Caches) > 0 {
 		list = append(list, BuildCache{s, p.Build}.Spec())
 	}
-	if p.Build.Pure {
-		list = append(list, Spec{Name: "build-output", Types: cacheOnly, Holds: "one archive of what the scripts made", Inputs: layer.Inputs{
-			"source": "", "packages": "", "the build's variables": "", "steps": "",
-		}})
+	if len(Steps(p)) > 0 {
+		list = append(list, OutputSpec(""))
 	}
 	return list
+}
+
+// Steps are the application's own steps, in the order in which they run: those before packages are installed, those of the installations,
+// and those of the build.
+func Steps(p plan.Plan) []plan.Step {
+	list := slices.Clone(p.Build.Before)
+	for _, in := range p.Installs {
+		if Builds(p, in) {
+			list = append(list, plan.Steps(in.Commands.Hooks, in.Language)...)
+		}
+	}
+	return append(list, p.Build.Steps...)
 }
 
 // InstallCaches are those of one installation.

@@ -1,8 +1,8 @@
 package layers
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,178 +14,247 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
-	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/install/files"
-	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// Layer: "build-output" holds an archive of what the application's steps made, when the application says that they are
-// pure.
-// Rebuilt when: the source, the packages, the steps, the runtime or the build's variables change.
+// Layer: "build-output" holds what each of the application's steps made, as an archive, and a record of what that depends on.
+// Rebuilt when: a step runs; each decides for itself.
 
 // OutputLayer is its name.
 const OutputLayer = "build-output"
 
-// outputArchive is the archive's name in its layer.
-const outputArchive = "output.tar.zst"
+// recordsFile is the name of the records in their layer, and recordsInput that of its digest in the layer's metadata: a file that was damaged,
+// or is of another build, counts as none.
+const (
+	recordsFile  = "records.json"
+	recordsInput = "what the steps did"
+)
 
-// BuildOutput is that layer.
-type BuildOutput struct {
-	Session session.Session
-	Plan    plan.Plan
-	// Packages are the inputs of the packages, by the layer that they are in.
-	Packages map[string]PackageInputs
-	// Nothing is what it depends on that the step makes nothing; without Reads where it makes something.
-	Nothing Evaluated
+// Record is what a step depended on and what it did, when it ran.
+type Record struct {
+	// Key tells steps apart, Title is what people call it.
+	Key   string `json:"key"`
+	Title string `json:"title"`
+	// Salt makes the digests of variables those of this record alone.
+	Salt string `json:"salt"`
+	// Inputs are what it may have depended on besides the source.
+	Inputs layer.Inputs `json:"inputs"`
+	// Names are all entries of the source, and Reads the digests of the files that it read. Whole: the reads could not be observed, and are
+	// all files.
+	Names []string          `json:"names"`
+	Reads map[string]string `json:"reads"`
+	Whole bool              `json:"whole,omitempty"`
+	// Git are the digests of what it depends on in the folder .git, where it has read any of it.
+	Git map[string]string `json:"git,omitempty"`
+	// Source is what it changed in the source, Packages in the packages.
+	Source   observe.Changes `json:"source"`
+	Packages observe.Changes `json:"packages"`
+	// Archives are the digests of its archives, by their names.
+	Archives map[string]string `json:"archives,omitempty"`
+	// Unkept are the names of what it made in the source that is in no archive: files that the image must not have.
+	Unkept []string `json:"unkept,omitempty"`
+	// Connected: it opened a connection, or may have.
+	Connected bool `json:"connected,omitempty"`
+	// Dated are files with the time at which it ran, Varies those that were other ones the last time, with all else the same.
+	Dated  []string `json:"dated,omitempty"`
+	Varies []string `json:"varies,omitempty"`
 }
 
-// Spec gives what decides about the output. What of the source cannot be read is an error.
-func (o BuildOutput) Spec() (Spec, error) {
-	inputs, err := o.read()
-	if err != nil {
-		return Spec{}, err
+// Left is the state in which a build has left the packages for running.
+type Left struct {
+	// Written and Beside are the inputs WrittenInput and BesideInput.
+	Written string `json:"written"`
+	Beside  string `json:"beside"`
+}
+
+// Records are those of a build.
+type Records struct {
+	// Steps are in the order in which they ran.
+	Steps []Record `json:"steps"`
+	// Installing is what installing packages changed in the source, apart from the packages.
+	Installing observe.Changes `json:"installing"`
+	// Packages are how the build has left them, by their layers.
+	Packages map[string]Left `json:"packages"`
+	// Programs are those of the packages for building.
+	Programs []string `json:"programs,omitempty"`
+}
+
+// Find gives the record of a step; ok is false where there is none.
+func (r Records) Find(key string) (record Record, ok bool) {
+	i := slices.IndexFunc(r.Steps, func(s Record) bool { return s.Key == key })
+	if i < 0 {
+		return Record{}, false
 	}
-	inputs["steps"] = layer.Digest(fmt.Append(nil, o.commands()))
-	for _, t := range o.Plan.Toolchains {
-		inputs[t.Runtime.Title] = t.Runtime.Release.Version
+	return r.Steps[i], true
+}
+
+// Output is that layer.
+type Output struct {
+	// App is the application's folder.
+	App   string
+	store Store
+	layer libcnb.Layer
+}
+
+// OutputSpec is what is known of it before it is made.
+func OutputSpec(recorded string) Spec {
+	return Spec{
+		Name: OutputLayer, Types: cacheOnly, Holds: "what each step made, and a record of what that depends on", Inputs: layer.Inputs{recordsInput: recorded},
+		Also: []string{"the files that a step reads", "the names of the source's files", "the packages", "the build's variables", "the step's command"},
 	}
-	for name, packages := range o.Packages {
-		for input, value := range packages.Installed() {
-			inputs[name+": "+input] = value
+}
+
+// OpenOutput gives the layer with the records of the last build, if it left any that are whole.
+func (s Store) OpenOutput(app string) (Output, Records, error) {
+	o := Output{App: app, store: s}
+	text, err := os.ReadFile(filepath.Join(s.Path(OutputLayer), recordsFile))
+	if err == nil {
+		var records Records
+		last, cause := s.Reuse(OutputSpec(layer.Digest(text)))
+		if cause == "" && json.Unmarshal(text, &records) == nil {
+			o.layer = last
+			return o, records, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return o, Records{}, problem.Disk("read the records of the last build", err)
+	}
+	o.layer, err = s.Fresh(OutputSpec(""))
+	return o, Records{}, err
+}
+
+// archives are the files of what a step made in the source and in the packages, named by what is in them.
+func (o Output) archives(r Record) (source, packages string) {
+	name := func(c observe.Changes) string { return filepath.Join(o.layer.Path, c.Sum()+archiveSuffix) }
+	return name(r.kept()), name(r.Packages)
+}
+
+// kept are the changes of the source that an archive holds.
+func (r Record) kept() observe.Changes {
+	kept := observe.Changes{Made: maps.Clone(r.Source.Made), Gone: r.Source.Gone}
+	for _, name := range r.Unkept {
+		delete(kept.Made, name)
+	}
+	return kept
+}
+
+// Whole reports whether the archives of a record are there and are what they were.
+func (o Output) Whole(r Record) bool {
+	for name, digest := range r.Archives {
+		if now, err := files.Digest(filepath.Join(o.layer.Path, name)); err != nil || now != digest {
+			return false
 		}
 	}
-	return Spec{Name: OutputLayer, Types: cacheOnly, Holds: "one archive of what the scripts made", Inputs: inputs}, nil
+	return true
 }
 
-// read gives what the steps read of the application and of the build's variables.
-func (o BuildOutput) read() (layer.Inputs, error) {
-	if steps := o.Plan.Build.Steps; len(o.Nothing.Reads) > 0 && len(steps) == 1 {
-		t, _ := o.Plan.Toolchain(steps[0].Toolchains[0])
-		inputs, again, err := o.Nothing.Inputs(o.Session, steps[0].Of, plan.Install{}, t)
-		if again == "" {
-			return inputs, err
+// Keep archives what a step has made, and gives the record with the archives' digests.
+func (o Output) Keep(r Record) (Record, error) {
+	source, packages := o.archives(r)
+	r.Archives = map[string]string{}
+	for file, changes := range map[string]observe.Changes{source: r.kept(), packages: r.Packages} {
+		names := changes.Files()
+		if len(names) == 0 {
+			continue
 		}
-	}
-	source, err := o.source()
-	return layer.Inputs{"source": source, "the build's variables": o.variablesDigest(source)}, err
-}
-
-// source sums up what the steps read of the application: all of it, or some files and folders.
-func (o BuildOutput) source() (string, error) {
-	if len(o.Plan.Build.Reads) == 0 {
-		return o.digest()
-	}
-	sum := sha256.New()
-	for _, name := range o.Plan.Build.Reads {
-		digest, err := files.ContentDigest(filepath.Join(o.Session.App, name))
+		if err := o.store.Pack(file, o.App, names...); err != nil {
+			return r, err
+		}
+		digest, err := files.Digest(file)
 		if err != nil {
-			return "", problem.Disk("read "+name, err)
+			return r, problem.Disk("read "+filepath.Base(file), err)
 		}
-		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", name, digest)
+		r.Archives[filepath.Base(file)] = digest
 	}
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
+	return r, nil
 }
 
-func (o BuildOutput) commands() []string {
-	var list []string
-	for _, step := range slices.Concat(o.Plan.Build.Before, o.Plan.Build.Steps) {
-		list = append(list, strings.Join(step.Args, " ")+step.Input)
-	}
-	return list
-}
-
-// variablesDigest sums up the variables that the user and the plan give the build. They may be secrets: the digest
-// depends on the source, so that nobody can look a value up by it.
-func (o BuildOutput) variablesDigest(source string) string {
-	values := map[string]string{}
-	for _, t := range slices.Backward(o.Plan.Toolchains) {
-		maps.Copy(values, t.Env)
-	}
-	maps.Copy(values, o.Session.Given())
-	sum := sha256.New()
-	_, _ = fmt.Fprintln(sum, source)
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", name, values[name])
-	}
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
-}
-
-// Restore puts into the application what the steps made last time.
-func (o BuildOutput) Restore(from libcnb.Layer) error {
-	if err := archive.UnzstdFile(filepath.Join(from.Path, outputArchive), o.Session.App); err != nil {
+// Restore does to the source what a step did, and to the packages if they are there.
+func (o Output) Restore(r Record, packages bool) error {
+	source, written := o.archives(r)
+	if err := o.apply(r.kept(), source); err != nil || !packages {
 		return err
 	}
-	for _, name := range Strings(from.Metadata["gone"]) {
-		if !filepath.IsLocal(name) {
-			return fmt.Errorf("the last build's metadata names a file outside the application: %s", name)
-		}
-		if err := os.RemoveAll(filepath.Join(o.Session.App, name)); err != nil {
+	return o.apply(r.Packages, written)
+}
+
+func (o Output) apply(c observe.Changes, file string) error {
+	root, err := os.OpenRoot(o.App)
+	if err != nil {
+		return problem.Disk("open the application", err)
+	}
+	defer func() { _ = root.Close() }()
+	for _, name := range c.Gone {
+		if err := root.RemoveAll(name); err != nil {
 			return problem.Disk("remove "+name, err)
+		}
+	}
+	names := slices.Sorted(maps.Keys(c.Made))
+	for _, name := range names {
+		if info, err := root.Lstat(name); err == nil && (!info.IsDir() || c.Made[name].Kind != observe.Folder) {
+			if err := root.RemoveAll(name); err != nil {
+				return problem.Disk("replace "+name, err)
+			}
+		}
+	}
+	if len(c.Files()) > 0 {
+		if err := archive.UnzstdFile(file, o.App); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err := finish(root, name, c.Made[name]); err != nil {
+			return problem.Disk("make "+name, err)
 		}
 	}
 	return nil
 }
 
-// Snapshot records the application's files, before the steps run.
-func (o BuildOutput) Snapshot() (files.Snapshot, error) {
-	states, err := files.Record(o.Session.App, []string{o.Session.App}, o.skips())
-	if err != nil {
-		return nil, problem.Disk("read the application", err)
+// finish gives an entry its mode, and makes it if it is no file.
+func finish(root *os.Root, name string, e observe.Entry) error {
+	switch e.Kind {
+	case observe.Folder:
+		return errors.Join(root.MkdirAll(name, 0o755), root.Chmod(name, e.Mode))
+	case observe.Link:
+		return errors.Join(root.MkdirAll(filepath.Dir(name), 0o755), root.Symlink(e.Content, name))
+	case observe.File, observe.Program:
+		return root.Chmod(name, e.Mode)
 	}
-	return states, nil
+	return nil
 }
 
-// Keep writes what the steps have made since a snapshot into a layer.
-func (o BuildOutput) Keep(before files.Snapshot, into libcnb.Layer) (libcnb.Layer, error) {
-	after, err := o.Snapshot()
+// Save writes the records, and removes archives that none of them needs.
+func (o Output) Save(records Records) (libcnb.Layer, error) {
+	text, err := json.Marshal(records)
 	if err != nil {
-		return into, err
+		return o.layer, fmt.Errorf("write down what the steps did: %w", err)
 	}
-	changes := after.Since(before)
-	if err := archive.Zstd(filepath.Join(into.Path, outputArchive), o.Session.App, changes.Written...); err != nil {
-		return into, err
+	needed := map[string]bool{}
+	for _, r := range records.Steps {
+		source, packages := o.archives(r)
+		needed[source], needed[packages] = true, true
 	}
-	if len(changes.Gone) > 0 {
-		into.Metadata["gone"] = changes.Gone
+	entries, err := os.ReadDir(o.layer.Path)
+	if err != nil {
+		return o.layer, problem.Disk("read the layer "+OutputLayer, err)
 	}
-	o.Nothing.Keep(into.Metadata)
-	return into, nil
-}
-
-// skips tells the folders that the steps do not make.
-func (o BuildOutput) skips() func(file string) bool {
-	skip := map[string]bool{}
-	for _, name := range append([]string{".git"}, o.Plan.Image.Source.Remove...) {
-		skip[filepath.Join(o.Session.App, name)] = true
-	}
-	for _, in := range o.Plan.Installs {
-		for _, name := range in.Trees.Dirs {
-			skip[filepath.Join(o.Session.App, name)] = true
+	for _, entry := range entries {
+		if file := filepath.Join(o.layer.Path, entry.Name()); strings.HasSuffix(file, archiveSuffix) && !needed[file] {
+			if err := o.store.Forget(file); err != nil {
+				return o.layer, err
+			}
 		}
 	}
-	return func(file string) bool { return skip[file] }
+	if err := os.WriteFile(filepath.Join(o.layer.Path, recordsFile), text, 0o644); err != nil {
+		return o.layer, problem.Disk("write down what the steps did", err)
+	}
+	saved := o.layer
+	spec := OutputSpec(layer.Digest(text))
+	saved.LayerTypes, saved.Metadata = spec.Types, spec.Inputs.Metadata()
+	return saved, nil
 }
 
-// digest sums up the application's files: names, contents, and whether they can be executed.
-func (o BuildOutput) digest() (string, error) {
-	sum, skips := sha256.New(), o.skips()
-	err := filepath.WalkDir(o.Session.App, func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && skips(file):
-			return fs.SkipDir
-		case entry.IsDir():
-			return nil
-		}
-		content, err := files.EntryDigest(file)
-		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", strings.TrimPrefix(file, o.Session.App), content)
-		return err
-	})
-	if err != nil {
-		return "", problem.Disk("read the application", err)
-	}
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
-}
+// Layer is the layer as it is.
+func (o Output) Layer() libcnb.Layer { return o.layer }

@@ -83,6 +83,15 @@ func (s Store) Pack(file, dir string, names ...string) error {
 	return nil
 }
 
+// Forget removes an archive from a cache.
+func (s Store) Forget(file string) error {
+	if err := os.Remove(file); err != nil {
+		return problem.Disk("remove "+filepath.Base(file), err)
+	}
+	s.archives.Delete(file)
+	return nil
+}
+
 // Betrayed gives the names of those of some layers of which somebody else has changed an archive: the next build must not unpack it.
 func (s Store) Betrayed(list []libcnb.Layer) (names []string) {
 	s.archives.Range(func(file, stamp any) bool {

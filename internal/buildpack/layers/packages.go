@@ -50,6 +50,9 @@ const (
 // Installed are the inputs that decide what is installed, before the application is built.
 func (i PackageInputs) Installed() layer.Inputs { return i.All.But(WrittenInput, BesideInput) }
 
+// ForSteps are the inputs that decide about what steps find installed.
+func (i PackageInputs) ForSteps() layer.Inputs { return i.with(i.Installed()) }
+
 // Beside gives the input of that name, as the application's folder is now.
 func Beside(t trees.Trees, p plan.Plan) (string, error) {
 	names, err := t.NamesBeside(NotBeside(p))

@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/pipeline"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
@@ -150,11 +150,13 @@ func (w *workshop) toys(ctx context.Context, r command.Runner, c plan.Command) e
 // build builds once. The lifecycle keeps the metadata of launch layers and the whole of caches, and gives a new copy of the source.
 func (w *workshop) build() error {
 	w.ran, w.unpacked = nil, 0
-	w.app = filepath.Join(w.layers, "..", fmt.Sprintf("app-%d", time.Now().UnixNano()))
+	w.app = filepath.Join(w.layers, "..", "app")
+	w.Expect(os.RemoveAll(w.app)).To(Succeed())
 	w.Expect(os.CopyFS(w.app, os.DirFS(w.source))).To(Succeed())
 	var out bytes.Buffer
 	b := pipeline.Builder{
 		Environ: []string{"HOME=" + w.source, "PATH=/bin"}, Log: buildlog.New(&out, false), Run: w.toys, Unpacker: w,
+		Traffic: func() (observe.Traffic, error) { return observe.Traffic{}, nil },
 		Resolve: func(app.App, func(string) (string, bool), resolve.Target, time.Time) (resolve.Resolved, error) {
 			return resolve.Resolved{Plan: w.plan}, nil
 		},
@@ -209,8 +211,8 @@ func (w *workshop) export(result libcnb.BuildResult) {
 	}
 }
 
-// appFolder is the folder of the application, which is another one for each build here.
-var appFolder = regexp.MustCompile(`.*/app-\d+`)
+// appFolder is the folder of the application, which is another one in each test.
+var appFolder = regexp.MustCompile(`.*/app\b`)
 
 // read gives the files and links below a folder, by their names behind a prefix.
 func (w *workshop) read(dir, prefix string) map[string]string {

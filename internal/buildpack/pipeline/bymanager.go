@@ -61,7 +61,7 @@ func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restor
 		m.Log.Line("Packages", "restored from the cache (inputs unchanged)")
 		caches := append(m.store.Keep(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs)), kept)
 		evaluated := layers.EvaluatedOf(kept.Metadata)
-		return built{hooks: d.Commands.Hooks, caches: caches, evaluated: evaluated}, true, evaluated.Write(m.App)
+		return built{hooks: d.Commands.Hooks, caches: caches, evaluated: evaluated, restored: true}, true, evaluated.Write(m.App)
 	}
 	m.Log.Line("Packages", "the archive in the cache is damaged; they are installed again")
 	return b, false, d.trees.Remove()

@@ -22,83 +22,55 @@ type outcome struct {
 
 // install installs packages and runs the application's steps, or reuses what the last build made of them.
 func (p pipeline) install(ctx context.Context, r restored) (outcome, error) {
-	if out, ok, err := p.reuseOutput(r); ok || err != nil {
-		return out, err
-	}
-	o, err := r.output.recording()
+	h, err := p.openHistory(r)
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := p.runBefore(ctx); err != nil {
+	if out, ok, err := p.reuseAll(r, h); ok || err != nil {
+		return out, err
+	}
+	if h, err = p.runBefore(ctx, h); err != nil {
 		return outcome{}, err
 	}
 	choices, err := p.choose(ctx, r)
 	if err != nil {
 		return outcome{}, err
 	}
-	return p.build(ctx, o, choices)
-}
-
-// reuseOutput restores what pure steps made the last time; ok is false when they have to run.
-func (p pipeline) reuseOutput(r restored) (out outcome, ok bool, err error) {
-	if !r.output.usable {
-		return out, false, nil
-	}
-	for _, d := range r.installs {
-		// The steps add the same files to the same source.
-		beside := d.hasLayer() && d.Trees.Beside && d.last.Metadata[besideKey] != d.inputs.All[layers.BesideInput]
-		if !d.unchanged() || beside {
-			return out, false, nil
-		}
-	}
-	if r.output.Restore(r.output.last) != nil {
-		// It is damaged.
-		return out, false, nil
-	}
-	if steps := p.Plan.Build.Steps; len(r.output.Nothing.Reads) > 0 {
-		p.Log.Line("Build", steps[0].Title+" makes nothing (what "+steps[0].Of+" reads is unchanged)")
-	} else {
-		p.Log.Line("Build", "restored what the scripts made (source, packages and variables unchanged)")
-	}
-	for _, d := range r.installs {
-		if d.hasLayer() {
-			linked, err := p.link(finished{decided: d, layer: d.last})
-			if err != nil {
-				return out, false, err
-			}
-			out.layers = append(out.layers, linked)
-		}
-	}
-	out.layers = layers.Merge(p.store.Keep(p.keptCaches(r)...), append(out.layers, r.output.last)...)
-	return out, true, nil
-}
-
-// keptCaches are all caches that the last build may have left.
-func (p pipeline) keptCaches(r restored) []layers.Spec {
-	specs := []layers.Spec{layers.BuildCache{Session: p.Session, Build: p.Plan.Build}.Spec()}
-	for _, d := range r.installs {
-		specs = append(specs, layers.KeptCaches(p.Session, d.Install, d.toolchain, d.inputs)...)
-	}
-	return specs
+	return p.build(ctx, h, choices)
 }
 
 // runBefore runs the application's steps that come before its packages are installed.
-func (p pipeline) runBefore(ctx context.Context) error {
+func (p pipeline) runBefore(ctx context.Context, h history) (history, error) {
 	headers := map[string]bool{}
 	for _, in := range p.Installs {
 		// What these steps write may decide what is installed.
 		headers[in.Language] = true
 	}
-	return p.runAll(ctx, p.Plan.Build.Before, headers)
+	quiet := make(chan struct{})
+	close(quiet)
+	for _, step := range p.Plan.Build.Before {
+		restored, ok, err := p.restoreStep(h, step, nil, nil, len(layers.Steps(p.Plan)))
+		if err == nil && !ok {
+			restored, err = p.runStep(ctx, restored, step, nil, nil, headers, quiet)
+		}
+		if err != nil {
+			return h, err
+		}
+		h = restored
+	}
+	return h, nil
 }
 
-// build installs and builds. What the image needs of toolchains that the build does not use is downloaded meanwhile.
-func (p pipeline) build(ctx context.Context, o output, choices []choice) (outcome, error) {
+// build installs and builds. What the image needs of toolchains that the build does not use is downloaded meanwhile; quiet is closed
+// when it is there, so that no step is taken for what has connected.
+func (p pipeline) build(ctx context.Context, h history, choices []choice) (outcome, error) {
 	headers, needed := p.needs(choices)
 	var runtimes []libcnb.Layer
 	var out outcome
+	quiet := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
+		defer close(quiet)
 		for _, t := range p.Toolchains {
 			if t.AtLaunch() && !needed[t.Language] && err == nil {
 				var l libcnb.Layer
@@ -109,7 +81,7 @@ func (p pipeline) build(ctx context.Context, o output, choices []choice) (outcom
 		return err
 	})
 	group.Go(func() (err error) {
-		out, err = p.perform(ctx, o, choices, headers)
+		out, err = p.perform(ctx, h, choices, headers, quiet)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -210,7 +182,7 @@ func (p pipeline) needs(choices []choice) (headers, toolchains map[string]bool) 
 }
 
 // perform installs, runs the steps, and puts what the image needs into layers.
-func (p pipeline) perform(ctx context.Context, o output, choices []choice, headers map[string]bool) (outcome, error) {
+func (p pipeline) perform(ctx context.Context, h history, choices []choice, headers map[string]bool, quiet <-chan struct{}) (outcome, error) {
 	var out outcome
 	var builds []built
 	for _, c := range choices {
@@ -221,7 +193,7 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 		builds = append(builds, b)
 		out.layers = layers.Merge(out.layers, b.caches...)
 	}
-	made, err := p.runSteps(ctx, o, builds, headers)
+	h, made, err := p.runSteps(ctx, h.installed(), builds, headers, quiet)
 	if err != nil {
 		return out, err
 	}
@@ -235,6 +207,11 @@ func (p pipeline) perform(ctx context.Context, o output, choices []choice, heade
 		}
 		all = append(all, f)
 	}
+	recorded, err := p.saveHistory(h, all, out.programs)
+	if err != nil {
+		return out, err
+	}
+	out.layers = layers.Merge(out.layers, recorded...)
 	// The links come last: they are not what the steps have made.
 	for _, f := range all {
 		out.layers = layers.Merge(out.layers, f.caches...)

@@ -21,8 +21,8 @@ import (
 // built is an installation whose packages for building are in the application's folder, if it needs them at all.
 type built struct {
 	choice
-	// installed: the packages for building are there.
-	installed bool
+	// installed: the packages for building are there; restored: as the last build had them.
+	installed, restored bool
 	// layer is the empty layer of the packages for running, where it is certain that they are needed; its name is empty else.
 	layer libcnb.Layer
 	// launched: the packages for running are in it already.

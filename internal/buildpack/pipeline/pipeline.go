@@ -14,6 +14,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
 	"github.com/gantry-buildpack/gantry/internal/container/sharedlib"
 	unpack "github.com/gantry-buildpack/gantry/internal/install/toolchain"
@@ -32,6 +33,8 @@ type Builder struct {
 	Resolve  func(source app.App, lookup func(string) (string, bool), target resolve.Target, now time.Time) (resolve.Resolved, error)
 	Run      func(ctx context.Context, r command.Runner, c plan.Command) error
 	Unpacker layers.Unpacker
+	// Traffic counts what is sent from this network namespace; nil for the kernel's counters.
+	Traffic func() (observe.Traffic, error)
 }
 
 // pipeline is one build. It does not change: what stages make is returned.
@@ -41,6 +44,7 @@ type pipeline struct {
 	store    layers.Store
 	run      func(ctx context.Context, r command.Runner, c plan.Command) error
 	unpacker layers.Unpacker
+	traffic  func() (observe.Traffic, error)
 	// libc is the C library, as npm names it.
 	libc string
 	// required are the entries of the build plan.
@@ -88,7 +92,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 		return libcnb.BuildResult{}, err
 	}
 	p := pipeline{
-		Session: s, Resolved: resolved, store: layers.Open(c.Layers), run: b.Run, unpacker: b.Unpacker, required: c.Plan.Entries, libc: unpack.Libc("/"),
+		Session: s, Resolved: resolved, store: layers.Open(c.Layers), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, required: c.Plan.Entries, libc: unpack.Libc("/"),
 		toolchains: newToolchains(resolved.Plan), writes: &writes{},
 	}
 	if p.run == nil {

@@ -22,7 +22,7 @@ func TestFirstBuild(t *testing.T) {
 	w.Expect(w.build()).To(Succeed())
 	w.Expect(w.ran).To(Equal([]string{"toys install", "toy build", "toys prune"}))
 	w.Expect(w.unpacked).To(Equal(1))
-	w.Expect(w.layerNames()).To(Equal([]string{"build-cache", "gantry", "modules-cache", "packages-cache", "toolchain", "toolchain-cache", "toy", "toybox"}))
+	w.Expect(w.layerNames()).To(Equal([]string{"build-cache", "build-output", "gantry", "modules-cache", "packages-cache", "toolchain", "toolchain-cache", "toy", "toybox"}))
 	w.Expect(w.image).To(And(
 		HaveKeyWithValue("toybox/toys/robot/toy", "robot"), HaveKeyWithValue("toybox/toys/ball/toy", "ball"), HaveKeyWithValue("toy/bin/toy", "bin/toy"),
 		HaveKeyWithValue("gantry/bin/gantry", "the launch program"), Not(HaveKey("toybox/toys/ruler/toy")), Not(HaveKey("toybox/toys/.cache/fast")),
@@ -45,7 +45,7 @@ func TestCauses(t *testing.T) {
 		ran []string
 	}{
 		"nothing": {
-			change: func(*workshop) {}, log: "Layer       toybox: reused (inputs unchanged)", ran: []string{"toy build"},
+			change: func(*workshop) {}, log: "Build       reused: the 1 file it read is unchanged, and it opened no connection", ran: nil,
 		},
 		"the source": {
 			change: func(w *workshop) { w.write(w.source, "main.toy", "sing") }, log: "Layer       toybox: reused (inputs unchanged)", ran: []string{"toy build"},
@@ -90,11 +90,11 @@ func TestCauses(t *testing.T) {
 			change: func(w *workshop) {
 				w.required = []libcnb.BuildpackPlanEntry{{Name: "toy_packages", Metadata: map[string]any{"build": true}}}
 			},
-			log: "Layer       toybox: created (another buildpack needs them while it builds)", ran: []string{"toy build", "toys prune"},
+			log: "Layer       toybox: created (another buildpack needs them while it builds)", ran: []string{"toys prune"},
 		},
 		"the launch program": {
 			change: func(w *workshop) { w.write(w.buildpack, "bin/gantry", "a new one") }, log: "Layer       gantry: created (Gantry's launch program changed)",
-			ran: []string{"toy build"},
+			ran: nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestToolchainIsDownloadedOnce(t *testing.T) {
 		"a step before packages": before,
 		"only packages":          func(w *workshop) { w.plan.Build.Steps = nil },
 		"only steps":             func(w *workshop) { w.plan.Installs = nil },
-		"a build that is pure":   func(w *workshop) { w.plan.Build.Pure = true },
-		"both":                   func(w *workshop) { before(w); w.plan.Build.Pure = true },
+		"steps that always run":  func(w *workshop) { w.plan.Build.Reuse = plan.ReuseNever },
+		"both":                   func(w *workshop) { before(w); w.plan.Build.Reuse = plan.ReuseNever },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkshop(t)
@@ -150,20 +150,19 @@ func TestRuntimeAlone(t *testing.T) {
 func TestDamagedCaches(t *testing.T) {
 	for name, c := range map[string]struct {
 		archive  string
-		pure     bool
 		ran      []string
 		unpacked int
 	}{
-		"the toolchain":             {archive: "toolchain-cache/toolchain.tar.zst", ran: []string{"toy build"}, unpacked: 1},
-		"the packages":              {archive: "modules-cache/modules.tar.zst", ran: []string{"toys install", "toy build"}},
-		"what was fetched":          {archive: "packages-cache/packages.tar.zst", ran: []string{"toy build"}},
-		"the tools' caches":         {archive: "build-cache/cache.tar.zst", ran: []string{"toy build"}},
-		"what the scripts had made": {archive: "build-output/output.tar.zst", pure: true, ran: []string{"toy build"}},
+		"the toolchain":     {archive: "toolchain-cache/toolchain.tar.zst", ran: []string{"toy build"}, unpacked: 1},
+		"the packages":      {archive: "modules-cache/modules.tar.zst", ran: []string{"toys install", "toy build"}},
+		"what was fetched":  {archive: "packages-cache/packages.tar.zst", ran: []string{"toy build"}},
+		"the tools' caches": {archive: "build-cache/cache.tar.zst", ran: []string{"toy build"}},
+		"the records":       {archive: "build-output/records.json", ran: []string{"toy build"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for damage, content := range map[string]string{"empty": "", "of another form": "not an archive", "cut off": "\x28\xb5\x2f\xfd\x04\x00"} {
 				w := newWorkshop(t)
-				w.plan.Build.Pure = c.pure
+				w.plan.Build.Reuse = plan.ReuseNever
 				w.Expect(w.build()).To(Succeed())
 				clean := w.image
 				w.write(w.layers, c.archive, content)
@@ -230,10 +229,9 @@ func TestStepsThatAreGone(t *testing.T) {
 	w.Expect(w.image).To(HaveKeyWithValue("toybox/toys/ball/toy", "ball"), w.log)
 }
 
-// What steps before the installation write is part of what a pure build has made.
-func TestPureStepsBeforeTheInstallation(t *testing.T) {
+// What steps before the installation write is there again where they need not run.
+func TestReusedStepsBeforeTheInstallation(t *testing.T) {
 	w := newWorkshop(t)
-	w.plan.Build.Pure = true
 	w.plan.Build.Before = plan.Steps([]plan.Command{{Title: "toy prebuild", Args: []string{"toy"}}}, "toy")
 	w.run = func(_ context.Context, r command.Runner, step plan.Command) error {
 		if step.Title == "toy prebuild" {
@@ -347,7 +345,9 @@ func TestReusedIsWhatACleanBuildMakes(t *testing.T) {
 		func(w *workshop, n int) {
 			w.write(w.source, "toys.lock", []string{"robot", "robot ball", "ball !ruler"}[n%3])
 		},
-		func(w *workshop, n int) { w.plan.Build.Pure = n%2 == 0 },
+		func(w *workshop, n int) {
+			w.plan.Build.Reuse = []plan.Reuse{plan.ReuseAuto, plan.ReuseNever, plan.ReuseAlways}[n%3]
+		},
 		func(w *workshop, n int) { w.write(w.source, []string{"more", "conf/file", "main.toy~"}[n%3], "") },
 		func(w *workshop, n int) { w.distribution = []string{"13", "14"}[n%2] },
 		func(w *workshop, n int) {

@@ -6,16 +6,12 @@ import (
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
-	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
 // restored is what the last build has left, and what that means for this one.
-type restored struct {
-	installs []decided
-	output   output
-}
+type restored struct{ installs []decided }
 
 // decided is an installation of which nothing is on disk yet: what decides about it, and what of the last build can be used.
 type decided struct {
@@ -38,28 +34,6 @@ func (d decided) unchanged() bool { return d.Launch.None || d.hasLayer() && d.ca
 
 // spec is the layer of the packages for running.
 func (d decided) spec() layers.Spec { return layers.Packages(d.Install, d.inputs) }
-
-// output is what the application's steps make, where it says that they are pure.
-type output struct {
-	layers.BuildOutput
-	pure bool
-	spec layers.Spec
-	// last is what they made the last time, usable whether that can be used again.
-	last   libcnb.Layer
-	usable bool
-	// before are the application's files before any step ran.
-	before files.Snapshot
-}
-
-// recording gives the output while it is made: what is there now is not the steps' making.
-func (o output) recording() (output, error) {
-	if !o.pure {
-		return o, nil
-	}
-	var err error
-	o.before, err = o.Snapshot()
-	return o, err
-}
 
 // restore looks at what the last build has left. What installations have left in the application's folder is removed.
 func (p pipeline) restore() (r restored, err error) {
@@ -98,34 +72,7 @@ func (p pipeline) restore() (r restored, err error) {
 		}
 		r.installs = append(r.installs, d)
 	}
-	if !p.Plan.Build.Pure {
-		return r, nil
-	}
-	r.output, err = p.restoreOutput(layers.BuildOutput{Session: p.Session, Plan: p.Plan, Packages: packages})
-	return r, err
-}
-
-// restoreOutput looks at what the steps have made the last time. Where they made nothing, and noted why, that alone decides.
-func (p pipeline) restoreOutput(of layers.BuildOutput) (o output, err error) {
-	o = output{pure: true, BuildOutput: of}
-	of.Nothing = layers.EvaluatedOf(p.store.Last(layers.OutputLayer).Metadata)
-	if len(of.Nothing.Reads) > 0 {
-		spec, err := of.Spec()
-		if err != nil {
-			return o, err
-		}
-		if last, cause := p.store.Reuse(spec); cause == "" {
-			o.BuildOutput, o.spec, o.last, o.usable = of, spec, last, true
-			return o, nil
-		}
-	}
-	if o.spec, err = o.Spec(); err != nil {
-		return o, err
-	}
-	var cause string
-	o.last, cause = p.store.Reuse(o.spec)
-	o.usable = cause == ""
-	return o, nil
+	return r, nil
 }
 
 // orRequired gives a cause or, without one, why an unchanged layer must be made again: what is only for launch is not

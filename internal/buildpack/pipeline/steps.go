@@ -2,83 +2,120 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
 	"github.com/buildpacks/libcnb/v2"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/plan"
-	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// runSteps runs the application's own steps: the hooks of installations, then those of the build, with what their tools kept
-// the last time. It gives the layers of what is kept for the next.
-func (p pipeline) runSteps(ctx context.Context, o output, builds []built, headers map[string]bool) ([]libcnb.Layer, error) {
+// runSteps runs the application's own steps, those of installations and those of the build, or restores what they made the last time. It
+// gives the layers of what is kept for the next build.
+func (p pipeline) runSteps(ctx context.Context, h history, all []built, headers map[string]bool, quiet <-chan struct{}) (history, []libcnb.Layer, error) {
 	var steps []plan.Step
-	for _, b := range builds {
+	packages := map[string]layers.PackageInputs{}
+	for _, b := range all {
 		steps = append(steps, plan.Steps(b.hooks, b.Language)...)
+		inputs, err := b.inputs.After(b.evaluated, p.Session, b.Install, b.toolchain)
+		if err != nil {
+			return h, nil, err
+		}
+		if b.installed && !b.restored && b.Lockfile.Name == "" {
+			inputs.Again = "nothing says which versions were installed"
+		}
+		packages[b.Layer] = inputs
 	}
 	steps = append(steps, p.Plan.Build.Steps...)
-	if len(steps) == 0 {
-		return nil, nil
-	}
-	if !o.pure {
-		return p.runWithCaches(ctx, steps, headers)
-	}
-	kept, nothing, err := p.runRecording(ctx, steps, headers)
-	if err != nil {
-		return kept, err
-	}
-	o.Nothing = nothing
-	if len(nothing.Reads) > 0 {
-		if o.spec, err = o.Spec(); err != nil {
-			return kept, err
+	caches, ran := layers.BuildCache{Session: p.Session, Build: p.Plan.Build}, false
+	for _, step := range steps {
+		more := packagesFor(packages, h.written)
+		restored, ok, err := p.restoreStep(h, step, more, all, len(steps))
+		if err != nil {
+			return h, nil, err
+		}
+		if ok {
+			h = restored
+			continue
+		}
+		if !ran {
+			p.restoreCaches(caches)
+			h, ran = h.looked(h.tree), true
+		}
+		if h, err = p.runStep(ctx, restored, step, more, all, headers, quiet); err != nil {
+			return h, nil, err
 		}
 	}
-	into, err := p.store.Fresh(o.spec)
-	if err != nil {
-		return nil, err
+	if !ran {
+		return h, p.store.Keep(caches.Spec()), nil
 	}
-	made, err := o.Keep(o.before, into)
-	return append(kept, made), err
+	kept, err := p.keepCaches(caches)
+	return h, kept, err
 }
 
-// runRecording runs steps, of which the only one may record why it has made nothing.
-func (p pipeline) runRecording(ctx context.Context, steps []plan.Step, headers map[string]bool) (kept []libcnb.Layer, nothing layers.Evaluated, err error) {
-	if len(steps) != 1 || !steps[0].Records {
-		kept, err = p.runWithCaches(ctx, steps, headers)
-		return kept, nothing, err
+// restoreStep restores what a step made the last time; ok is false when it has to run.
+func (p pipeline) restoreStep(h history, step plan.Step, more layer.Inputs, all []built, steps int) (_ history, ok bool, err error) {
+	if h.unrecorded != "" {
+		return h, false, nil
 	}
-	folder, err := os.MkdirTemp("", "gantry-record-")
-	if err != nil {
-		return nil, nothing, problem.Disk("make a temporary folder", err)
+	record, tree, cause, known := p.reusable(h, more, step, keyOf(step, h.done.Steps))
+	h.tree = tree
+	switch {
+	case known && cause == "" && len(record.Unkept) > 0:
+		cause = "files that it made are in no cache"
+	case known && cause == "" && !h.output.Whole(record):
+		cause = "what it made is damaged in the cache"
 	}
-	file := filepath.Join(folder, plan.RecordFile)
-	step := steps[0]
-	step.Env = maps.Clone(step.Env)
-	step.Env[plan.RecordVariable] = file
-	if kept, err = p.runWithCaches(ctx, []plan.Step{step}, headers); err == nil {
-		nothing, err = p.recorded(file)
+	if !known || cause != "" {
+		if known {
+			p.Log.Line("Build", step.Title+" runs again: "+cause)
+		}
+		return h, false, nil
 	}
-	return kept, nothing, errors.Join(err, os.RemoveAll(folder))
+	installed := slices.ContainsFunc(all, func(b built) bool { return b.installed })
+	if err := h.output.Restore(record, installed); err != nil {
+		return h, false, err
+	}
+	p.logReused(record, steps)
+	before := h.tree
+	h = h.with(record)
+	return h.looked(before), true, nil
 }
 
-func (p pipeline) runWithCaches(ctx context.Context, steps []plan.Step, headers map[string]bool) ([]libcnb.Layer, error) {
+// runStep runs a step while nothing else connects anywhere.
+func (p pipeline) runStep(ctx context.Context, h history, step plan.Step, more layer.Inputs, all []built, headers map[string]bool, quiet <-chan struct{}) (history, error) {
+	toolchains, err := p.openLanguages(ctx, step.Toolchains, headers)
+	if err != nil {
+		return h, err
+	}
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+		return h, ctx.Err()
+	}
+	return p.observe(h, step, keyOf(step, h.done.Steps), more, all, func(start starter) error {
+		return p.start(ctx, "Build", step.Command, start, toolchains...)
+	})
+}
+
+// restoreCaches puts into the application what its tools kept the last time.
+func (p pipeline) restoreCaches(caches layers.BuildCache) {
 	if len(p.Plan.Build.Caches) == 0 {
-		return nil, p.runAll(ctx, steps, headers)
+		return
 	}
-	caches := layers.BuildCache{Session: p.Session, Build: p.Plan.Build}
 	if last, cause := p.store.Reuse(caches.Spec()); cause == "" {
 		caches.Restore(last)
 	}
-	if err := p.runAll(ctx, steps, headers); err != nil {
-		return nil, err
-	}
+}
+
+// keepCaches takes what the application's tools keep out of its folder, into a layer.
+func (p pipeline) keepCaches(caches layers.BuildCache) ([]libcnb.Layer, error) {
 	found, err := caches.Find()
 	if err != nil || found.None() {
 		return nil, err
@@ -90,22 +127,16 @@ func (p pipeline) runWithCaches(ctx context.Context, steps []plan.Step, headers 
 	return []libcnb.Layer{l}, caches.Keep(found, l.Path)
 }
 
-// runAll runs steps, one after the other.
-func (p pipeline) runAll(ctx context.Context, steps []plan.Step, headers map[string]bool) error {
-	for _, step := range steps {
-		toolchains, err := p.openLanguages(ctx, step.Toolchains, headers)
-		if err != nil {
-			return err
-		}
-		if err := p.runCommand(ctx, "Build", step.Command, toolchains...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// starter starts a program; nil for its own method.
+type starter func(cmd *exec.Cmd) error
 
 // runCommand runs a program of toolchains in the application's folder.
 func (p pipeline) runCommand(ctx context.Context, subject string, step plan.Command, toolchains ...plan.Toolchain) error {
+	return p.start(ctx, subject, step, nil, toolchains...)
+}
+
+// start is runCommand with another way to start.
+func (p pipeline) start(ctx context.Context, subject string, step plan.Command, start starter, toolchains ...plan.Toolchain) error {
 	output := p.Log.Output()
 	environ := p.Environ(toolchains...)
 	for _, name := range slices.Sorted(maps.Keys(step.Env)) {
@@ -115,7 +146,7 @@ func (p pipeline) runCommand(ctx context.Context, subject string, step plan.Comm
 	var warnings []string
 	warn := func(text string) { warnings = append(warnings, text) }
 	end := p.Log.Step(subject, step.Title)
-	err := p.run(ctx, command.Runner{Dir: filepath.Join(p.App, step.Dir), Env: environ, Output: output, Warn: warn}, step)
+	err := p.run(ctx, command.Runner{Dir: filepath.Join(p.App, step.Dir), Env: environ, Output: output, Warn: warn, Start: start}, step)
 	_ = output.Close()
 	if err != nil {
 		end("")

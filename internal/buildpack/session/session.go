@@ -3,6 +3,8 @@
 package session
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"os"
@@ -34,6 +36,7 @@ type Session struct {
 	// given are the variables of the platform, own those of the process.
 	given, own map[string]string
 	home       home
+	bindings   libcnb.Bindings
 }
 
 // Arch gives the architecture that a build is for.
@@ -49,7 +52,7 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 	s := Session{
 		App: cnb.ApplicationPath, Layers: cnb.Layers.Path, Buildpack: cnb.Buildpack.Path, Info: cnb.Buildpack.Info,
 		Arch: Arch(cnb), Distribution: cnb.TargetDistro.Name + " " + cnb.TargetDistro.Version, Log: log,
-		given: cnb.Platform.Environment, own: map[string]string{},
+		given: cnb.Platform.Environment, own: map[string]string{}, bindings: cnb.Platform.Bindings,
 	}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
@@ -107,6 +110,30 @@ func NewClient(cnb libcnb.BuildContext, environ []string, log *buildlog.Log) (*f
 
 // Given are the variables of the platform.
 func (s Session) Given() map[string]string { return maps.Clone(s.given) }
+
+// WithoutHome gives a text without the name of the home folder, where that is another one in each build.
+func (s Session) WithoutHome(text string) string {
+	if !s.home.temporary {
+		return text
+	}
+	return strings.ReplaceAll(text, s.home.dir, "~")
+}
+
+// BindingsDigest sums up the service bindings, with a salt: they hold secrets.
+func (s Session) BindingsDigest(salt string) string {
+	sum := sha256.New()
+	_, _ = fmt.Fprintln(sum, salt)
+	for _, b := range s.bindings {
+		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00%s\x00", b.Name, b.Type, b.Provider)
+		// libcnb does not read files with a dot. What cannot be read counts as nothing, as it does for the build's programs.
+		entries, _ := os.ReadDir(b.Path)
+		for _, entry := range entries {
+			content, _ := os.ReadFile(filepath.Join(b.Path, entry.Name()))
+			_, _ = fmt.Fprintf(sum, "%s\x00%s\x00", entry.Name(), content)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
 
 // Variables are the platform's over the process's and, where none is set, those of toolchains, the first one's before the
 // others'.

@@ -96,7 +96,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 		Decisions: notes.Decisions, Warnings: notes.Warnings, Toolchains: []plan.Toolchain{toolchain}, Installs: installs,
 		Build: plan.Build{
 			Before: plan.Steps(built.before, Language), Steps: plan.Steps(steps, Language), Caches: p.caches(), CacheLimit: limit,
-			Pure: p.settings.NodePureBuild.Value == "true" && len(steps) > 0, Checks: p.prisma(),
+			Checks: p.prisma(),
 		},
 		Image: image,
 	}, nil

@@ -144,6 +144,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 		return Resolved{}, err
 	}
 	p = a.withoutSecretFiles(p)
+	p.Build.Reuse = a.reuse()
 	declared, err := declare.Read(a.source, a.settings.Descriptor)
 	if err != nil {
 		return Resolved{}, err
@@ -166,6 +167,14 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	p.Image.DrainTimeout, p.Image.DrainWebSocketTimeout = a.settings.DrainTimeout.Value, a.settings.DrainWebSocketTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
 	return Resolved{p, declared, unbuildable}, nil
+}
+
+// reuse says when what the steps made is used again.
+func (a Application) reuse() plan.Reuse {
+	if !a.settings.BuildReuse.IsSet() && a.settings.NodePureBuild.Value == "true" {
+		return plan.ReuseAlways
+	}
+	return plan.Reuse(a.settings.BuildReuse.Value)
 }
 
 // withoutSecretFiles leaves files with secrets out of the image, unless a process reads them.

@@ -21,31 +21,16 @@ module Asked
       end
     end
 
-    # Asks in a process of its own, which notes what the answer depends on. Where it is no, nothing else does.
-    def first(reads)
-      reader, writer = IO.pipe
-      child = fork do
-        reader.close
-        eval(reads, TOPLEVEL_BINDING, "reads.rb")
-        loaded = $LOADED_FEATURES.dup
-        found = begin
-          there?
-        rescue LoadError, StandardError, SyntaxError, SystemExit => e
-          puts "The Rakefile cannot be loaded: #{e.message.lines.first}"
-          nil
-        end
-        none if found == false
-        Reads.code($LOADED_FEATURES - loaded)
-        $stdout.flush
-        writer.write(found ? "yes" : JSON.generate(reads: Reads.kept))
-        writer.close
-        exit!(0)
+    # Runs it where it is certain that it is there: a Rakefile that does not load has none.
+    def first
+      found = begin
+        there?
+      rescue LoadError, StandardError, SyntaxError, SystemExit => e
+        puts "The Rakefile cannot be loaded: #{e.message.lines.first}"
+        return
       end
-      writer.close
-      answer = reader.read
-      Process.wait(child)
-      return run if answer == "yes"
-      File.write(ENV.fetch("GANTRY_RECORD"), answer) unless answer.empty?
+      return none unless found
+      Rake.application.standard_exception_handling { Rake.application.top_level }
     end
   end
 end

@@ -12,7 +12,7 @@ func (p *Project) NeedsNode() bool {
 	if _, site := p.generator(); site {
 		return p.has("package.json") || p.gems.Has("execjs")
 	}
-	if p.assetsTask() == taskNone {
+	if p.task() == taskNone {
 		return false
 	}
 	for _, name := range []string{"hanami-assets", "execjs", "jsbundling-rails", "cssbundling-rails", "vite_rails", "vite_ruby", "shakapacker", "webpacker"} {

@@ -31,8 +31,7 @@ const (
 	taskLikely
 )
 
-// runTask gives a command the words and the input with which it runs the task; where its existence is unknown, they note why it is not
-// there.
+// runTask gives a command the words and the input with which it runs the task.
 func (p *Project) runTask(c plan.Command, known taskKnown) plan.Command {
 	task := p.settings.AssetsTask
 	switch {
@@ -40,7 +39,7 @@ func (p *Project) runTask(c plan.Command, known taskKnown) plan.Command {
 		c.Args = append([]string{"bundle", "exec", "rake"}, strings.Fields(task.Value)...)
 		return c
 	case known == taskUnknown:
-		c.Input = askRake + "Asked.first(<<'READS')\n" + reads + "READS\n"
+		c.Input = askRake + "Asked.first\n"
 	default:
 		c.Input = askRake + "Asked.run\n"
 	}
@@ -52,12 +51,11 @@ func (p *Project) runTask(c plan.Command, known taskKnown) plan.Command {
 func (p *Project) skipsAssets() bool { return p.settings.AssetsTask.Value == "none" }
 
 // findTask reads what there is of the task assets:precompile: https://devcenter.heroku.com/articles/ruby-support-reference#rake-assets-precompile.
-// own: the application's files mention it, so that it may read anything.
-func (p *Project) findTask() (known taskKnown, own bool) {
+func (p *Project) findTask() taskKnown {
 	if p.skipsAssets() || p.rakefile() == "" || !p.gems.Has("rake") && !p.rails() || p.precompiled() != "" && !p.settings.AssetsTask.IsSet() {
-		return taskNone, false
+		return taskNone
 	}
-	unknown := false
+	own, unknown := false, false
 	for _, name := range p.taskFiles() {
 		text := strings.Join(gemfile.Statements(p.read(name)), "\n")
 		own = own || mentionsTask().MatchString(text) || assetsNamespace().MatchString(text) && taskInside().MatchString(text)
@@ -66,14 +64,14 @@ func (p *Project) findTask() (known taskKnown, own bool) {
 	gems := []string{"propshaft", "sprockets-rails", "sprockets", "vite_rails", "shakapacker", "webpacker"}
 	switch {
 	case own || p.settings.AssetsTask.IsSet():
-		return taskLikely, true
+		return taskLikely
 	case p.rails() && slices.ContainsFunc(gems, p.gems.Has):
-		return taskLikely, false
+		return taskLikely
 	case unknown && !p.rails():
 		// Rails itself has none: it comes with these gems.
-		return taskUnknown, false
+		return taskUnknown
 	}
-	return taskNone, false
+	return taskNone
 }
 
 // rakefiles are the names that Rake knows; it takes the first: https://ruby.github.io/rake/doc/rakefile_rdoc.html.

@@ -44,7 +44,7 @@ type Project struct {
 	// gems is the lockfile less what is in groups alone that are not installed; without a lockfile, what the Gemfile names.
 	gems gemfile.Lock
 	// task is what findTask finds; files are read once.
-	task func() (known taskKnown, own bool)
+	task func() taskKnown
 	// declared are the process types of the Procfile and project.toml.
 	declared []procfile.Entry
 }
@@ -64,7 +64,7 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	if p.declared, err = p.readProcesses(); err != nil {
 		return nil, err
 	}
-	p.task = sync.OnceValues(p.findTask)
+	p.task = sync.OnceValue(p.findTask)
 	lock, found, err := a.Read(p.in(p.files.lock))
 	if err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_NODE_INSTALLER":      func(s *Settings) *Setting { return &s.NodeInstaller },
 	"BP_NODE_KEEP_DEV":       func(s *Settings) *Setting { return &s.NodeKeepDev },
 	"BP_NODE_PURE_BUILD":     func(s *Settings) *Setting { return &s.NodePureBuild },
+	"BP_BUILD_REUSE":         func(s *Settings) *Setting { return &s.BuildReuse },
 	"BP_NPM_VERIFY":          func(s *Settings) *Setting { return &s.NPMVerify },
 	"BP_NPM_REGISTRY":        func(s *Settings) *Setting { return &s.NPMRegistry },
 	"BP_RUBY_VERSION":        func(s *Settings) *Setting { return &s.RubyVersion },

@@ -51,8 +51,10 @@ type Settings struct {
 	NodeInstaller Setting
 	// NodeKeepDev is true, false, or names of development dependencies, separated by commas.
 	NodeKeepDev Setting
-	// NodePureBuild is true or false.
+	// NodePureBuild is true or false: whether BuildReuse is "always" where it is not set.
 	NodePureBuild Setting
+	// BuildReuse is "auto", "always" or "never".
+	BuildReuse Setting
 	// NPMRegistry is a URL without a trailing slash.
 	NPMRegistry Setting
 	// NPMVerify is lockfile, pinned or signatures.

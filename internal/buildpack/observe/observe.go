@@ -1,0 +1,305 @@
+// Package observe sees what a program reads and writes of a folder, and whether it connects anywhere, without tracing it: from the
+// access times of files, and from the kernel's counters. It knows no build and no layer.
+package observe
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The kinds of entries.
+const (
+	File    = "file"
+	Program = "program"
+	Folder  = "folder"
+	Link    = "link"
+	Other   = "other"
+)
+
+// Entry is a file, a folder or a link.
+type Entry struct {
+	// Kind is one of the kinds; a file that its owner may execute is a program.
+	Kind string      `json:"kind"`
+	Mode fs.FileMode `json:"mode"`
+	// Content is the digest of a file's content, empty where it has not been computed; for a link, where it leads.
+	Content string `json:"content,omitempty"`
+	// state tells cheaply that a file is not what it was.
+	state state
+}
+
+// state changes with whatever is done to a file, except that it is read.
+type state struct {
+	inode, device     uint64
+	size              int64
+	modified, changed int64
+	accessed          int64
+	hardLinks         uint64
+}
+
+func (s state) same(other state) bool {
+	s.accessed, other.accessed = 0, 0
+	return s == other && s != state{}
+}
+
+// Tree is the state of a folder: its entries by their names, relative to it.
+type Tree map[string]Entry
+
+// Source is a folder whose entries are observed.
+type Source struct {
+	// Dir is its name; Skip reports whether an entry of that name, relative to it, is left out with all that is in it.
+	Dir  string
+	Skip func(name string) bool
+}
+
+// Read gives the folder's state. The digests of files that are as they were before are taken over.
+func (s Source) Read(before Tree) (Tree, error) {
+	tree := Tree{}
+	err := filepath.WalkDir(s.Dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || file == s.Dir {
+			return err
+		}
+		name := file[len(s.Dir)+1:]
+		if s.Skip != nil && s.Skip(name) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		e, err := entryOf(file, info)
+		if old := before[name]; err == nil && e.Kind != Link && e.state.same(old.state) {
+			e.Content = old.Content
+		}
+		tree[name] = e
+		return err
+	})
+	return tree, err
+}
+
+func entryOf(file string, info fs.FileInfo) (e Entry, err error) {
+	e = Entry{Kind: Other, Mode: info.Mode().Perm(), state: stateOf(info)}
+	switch {
+	case info.IsDir():
+		e.Kind = Folder
+	case info.Mode()&fs.ModeSymlink != 0:
+		e.Kind, e.Mode = Link, 0
+		e.Content, err = os.Readlink(file)
+	case info.Mode().IsRegular() && e.Mode&0o100 != 0:
+		e.Kind = Program
+	case info.Mode().IsRegular():
+		e.Kind = File
+	}
+	return e, err
+}
+
+func stateOf(info fs.FileInfo) state {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return state{}
+	}
+	return state{
+		inode: stat.Ino, device: uint64(stat.Dev), size: stat.Size, modified: stat.Mtim.Nano(), changed: stat.Ctim.Nano(), accessed: stat.Atim.Nano(),
+		hardLinks: uint64(stat.Nlink),
+	}
+}
+
+// isFile reports whether an entry has a content of its own.
+func (e Entry) isFile() bool { return e.Kind == File || e.Kind == Program }
+
+// Digest computes the digests of files, or of all where no names are given; those that are known already cost nothing. A name that
+// the tree does not have is passed over.
+func (s Source) Digest(t Tree, names ...string) (Tree, error) {
+	if names == nil {
+		names = slices.Collect(maps.Keys(t))
+	}
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { e, there := t[name]; return !there || !e.isFile() || e.Content != "" })
+	digests := make([]string, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() (err error) {
+			digests[i], err = digest(filepath.Join(s.Dir, name))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := maps.Clone(t)
+	for i, name := range names {
+		e := all[name]
+		e.Content = digests[i]
+		all[name] = e
+	}
+	return all, nil
+}
+
+func digest(file string) (string, error) {
+	content, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, content)
+	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, content.Close())
+}
+
+// Names are all entries, each as "KIND NAME", and for a link where it leads, in order.
+func (t Tree) Names() []string {
+	list := make([]string, 0, len(t))
+	for name, e := range t {
+		text := e.Kind + " " + name
+		if e.Kind == Link {
+			text += " -> " + e.Content
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Differ says how other names differ from some, both in order; empty where they do not.
+func Differ(before, now []string) string {
+	for i, j := 0, 0; i < len(before) || j < len(now); {
+		switch {
+		case j == len(now) || i < len(before) && before[i] < now[j]:
+			return nameOf(before[i]) + " was removed"
+		case i == len(before) || now[j] < before[i]:
+			if there := slices.ContainsFunc(before, func(old string) bool { return nameOf(old) == nameOf(now[j]) }); there {
+				return nameOf(now[j]) + " is another kind of file"
+			}
+			return nameOf(now[j]) + " is new"
+		}
+		i, j = i+1, j+1
+	}
+	return ""
+}
+
+// nameOf gives the name in one of Names.
+func nameOf(text string) string {
+	_, name, _ := strings.Cut(text, " ")
+	name, _, _ = strings.Cut(name, " -> ")
+	return name
+}
+
+// Changes are what has become of a tree.
+type Changes struct {
+	// Made are the entries that are new or other than before, by their names.
+	Made Tree `json:"made,omitempty"`
+	// Gone are the names of those that are not there any more.
+	Gone []string `json:"gone,omitempty"`
+}
+
+// None reports whether nothing has changed.
+func (c Changes) None() bool { return len(c.Made)+len(c.Gone) == 0 }
+
+// Changes gives what has changed between two states of the folder. Digests of the first must be known.
+func (s Source) Changes(before, after Tree) (c Changes, now Tree, err error) {
+	var touched []string
+	for name, e := range after {
+		if old, known := before[name]; !known || !e.state.same(old.state) {
+			touched = append(touched, name)
+		}
+	}
+	if len(touched) > 0 {
+		if after, err = s.Digest(after, touched...); err != nil {
+			return c, after, err
+		}
+	}
+	c.Made = Tree{}
+	for _, name := range touched {
+		if e, old := after[name], before[name]; e.Kind != old.Kind || e.Mode != old.Mode || e.Content != old.Content {
+			c.Made[name] = e
+		}
+	}
+	for name := range before {
+		if _, still := after[name]; !still {
+			c.Gone = append(c.Gone, name)
+		}
+	}
+	slices.Sort(c.Gone)
+	return c, after, nil
+}
+
+// With gives a tree with changes made to it.
+func (t Tree) With(c Changes) Tree {
+	all := maps.Clone(t)
+	for _, name := range c.Gone {
+		delete(all, name)
+	}
+	maps.Copy(all, c.Made)
+	return all
+}
+
+// Sum sums changes up.
+func (c Changes) Sum() string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(c.Made)) {
+		e := c.Made[name]
+		_, _ = fmt.Fprintf(sum, "%s\x00%s\x00%o\x00%s\x00", name, e.Kind, e.Mode, e.Content)
+	}
+	for _, name := range c.Gone {
+		_, _ = fmt.Fprintf(sum, "%s\x00gone\x00", name)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Other gives the names of what is not the same in two sets of changes, in order.
+func (c Changes) Other(than Changes) (names []string) {
+	for name, e := range c.Made {
+		if old, there := than.Made[name]; !there || old.Kind != e.Kind || old.Mode != e.Mode || old.Content != e.Content {
+			names = append(names, name)
+		}
+	}
+	for name := range than.Made {
+		if _, there := c.Made[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Files are the names of the files among what was made, in order: what an archive of it has to hold.
+func (c Changes) Files() []string {
+	var names []string
+	for name, e := range c.Made {
+		if e.isFile() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Entries gives the state of some entries, with their digests.
+func (s Source) Entries(names []string) (Tree, error) {
+	tree := Tree{}
+	for _, name := range names {
+		file := filepath.Join(s.Dir, name)
+		info, err := os.Lstat(file)
+		if err != nil {
+			return nil, err
+		}
+		if tree[name], err = entryOf(file, info); err != nil {
+			return nil, err
+		}
+	}
+	return s.Digest(tree)
+}

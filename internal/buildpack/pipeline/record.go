@@ -1,0 +1,252 @@
+package pipeline
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
+	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
+	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
+)
+
+// maxDated bounds the files in which a time is looked for, in bytes.
+const maxDated = 64 << 20
+
+// observed is what is known of a step's surroundings before it runs.
+type observed struct {
+	record   layers.Record
+	watched  observe.Tree
+	git      observe.Tree
+	packages files.Snapshot
+	traffic  observe.Traffic
+	sockets  *observe.Sockets
+	start    time.Time
+}
+
+// try finds out what this machine lets a build observe, once.
+func (h history) try(log func(subject, text string)) history {
+	if h.recorder.tried {
+		return h
+	}
+	h.recorder.tried = true
+	if h.recorder.traffic == nil {
+		h.recorder.traffic = observe.Counters()
+	}
+	err := h.source.Sees()
+	h.recorder.reads = err == nil
+	if err != nil {
+		log("Build", "which files the steps read does not show here ("+err.Error()+"): they run again whenever any file changes")
+	}
+	return h
+}
+
+// watch prepares the observation of a step.
+func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs, built []built) (o observed, err error) {
+	o.record = layers.Record{Key: key, Title: step.Title, Salt: rand.Text(), Whole: !h.recorder.reads}
+	if o.watched, err = h.source.Digest(h.tree); err != nil {
+		return o, err
+	}
+	o.record.Names, o.record.Inputs = o.watched.Names(), p.inputsOf(step, o.record.Salt, more)
+	if o.packages, err = snapshotOf(built); err != nil {
+		return o, err
+	}
+	if h.git.Dir != "" {
+		if o.git, err = h.git.Read(nil); err != nil {
+			return o, err
+		}
+	}
+	if h.recorder.reads {
+		watched, err := h.source.Watch(o.watched)
+		if errors.Is(err, observe.ErrBlind) {
+			o.record.Whole = true
+		} else if err != nil {
+			return o, err
+		} else {
+			o.watched = watched
+		}
+	}
+	if h.git.Dir != "" && !o.record.Whole {
+		if o.git, err = h.git.Watch(o.git); err != nil {
+			return o, err
+		}
+	}
+	o.start, o.sockets = time.Now(), &observe.Sockets{}
+	var unknown error
+	o.traffic, unknown = h.recorder.traffic()
+	o.record.Connected = unknown != nil
+	return o, nil
+}
+
+// snapshotOf is the state of the packages of all installations.
+func snapshotOf(all []built) (files.Snapshot, error) {
+	states := files.Snapshot{}
+	for _, b := range all {
+		if !b.installed {
+			continue
+		}
+		more, err := b.trees.Snapshot()
+		if err != nil {
+			return nil, err
+		}
+		for name, state := range more {
+			states[name] = state
+		}
+	}
+	return states, nil
+}
+
+// recordOf gives the record of a step that has run, and the source as it is then.
+func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record, after observe.Tree, err error) {
+	r = o.record
+	took := observe.Period{From: o.start, To: time.Now()}
+	traffic, unknown := h.recorder.traffic()
+	r.Connected = (r.Connected || unknown != nil || traffic != o.traffic) && o.sockets.Made()
+	if after, err = h.source.Read(o.watched); err != nil {
+		return r, after, err
+	}
+	r.Reads = map[string]string{}
+	for _, name := range readNames(o, after) {
+		r.Reads[name] = o.watched[name].Content
+	}
+	if r.Git, err = h.gitRead(o); err != nil {
+		return r, after, err
+	}
+	if r.Source, after, err = h.source.Changes(o.watched, after); err != nil {
+		return r, after, err
+	}
+	for name := range r.Source.Made {
+		if p.unkept(name) {
+			r.Unkept = append(r.Unkept, name)
+		}
+	}
+	slices.Sort(r.Unkept)
+	now, err := snapshotOf(all)
+	if err != nil {
+		return r, after, err
+	}
+	changes := now.Since(o.packages)
+	r.Packages.Gone = changes.Gone
+	if r.Packages.Made, err = (observe.Source{Dir: p.App}).Entries(changes.Written); err != nil {
+		return r, after, err
+	}
+	r.Dated, err = p.dated(r, took)
+	return r, after, err
+}
+
+// readNames are the files of the source that a step has read, or all.
+func readNames(o observed, after observe.Tree) (names []string) {
+	if !o.record.Whole {
+		return observe.WereRead(o.watched, after)
+	}
+	for name, e := range o.watched {
+		if e.Kind == observe.File || e.Kind == observe.Program {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// gitRead is what a step depends on of the folder .git; nothing if it has not read it.
+func (h history) gitRead(o observed) (map[string]string, error) {
+	if h.git.Dir == "" {
+		return nil, nil
+	}
+	after, err := h.git.Read(nil)
+	if err != nil {
+		return nil, err
+	}
+	read := observe.WereRead(o.git, after)
+	if o.record.Whole {
+		read = []string{"index", "config"}
+	}
+	if len(read) == 0 {
+		return nil, nil
+	}
+	return h.git.Commits(after, read)
+}
+
+// unkept reports whether a file is one that the image must not have: no cache has it either.
+func (p pipeline) unkept(name string) bool {
+	return slices.ContainsFunc(p.Image.Source.Remove, func(removed string) bool { return name == removed || strings.HasPrefix(name, removed+"/") })
+}
+
+// dated are the files among those that a step has made in which the time stands at which it ran.
+func (p pipeline) dated(r layers.Record, took observe.Period) (names []string, err error) {
+	for _, c := range []observe.Changes{r.Source, r.Packages} {
+		for _, name := range c.Files() {
+			if p.unkept(name) {
+				continue
+			}
+			file := filepath.Join(p.App, name)
+			info, err := os.Stat(file)
+			if err != nil || info.Size() > maxDated {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, problem.Disk("read "+name, err)
+			}
+			if took.In(text) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// compared adds to a record what the step made otherwise than the last time, though all that it depended on was the same.
+func (p pipeline) compared(h history, r layers.Record, more layer.Inputs, step plan.Step) layers.Record {
+	last, known := h.last.Find(r.Key)
+	if !known {
+		return r
+	}
+	if _, cause := p.unchanged(h, last, more, step); cause != "" {
+		return r
+	}
+	for _, name := range append(r.Source.Other(last.Source), r.Packages.Other(last.Packages)...) {
+		if !p.unkept(name) {
+			r.Varies = append(r.Varies, name)
+		}
+	}
+	return r
+}
+
+// observe runs a step, and records what it did. Where that cannot be done, the step runs all the same.
+func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inputs, all []built, run func(start starter) error) (history, error) {
+	if h.unrecorded != "" {
+		return h, run(nil)
+	}
+	h = h.try(p.Log.Line)
+	o, err := p.watch(h, step, key, more, all)
+	if err != nil {
+		h.unrecorded = err.Error()
+		return h, run(nil)
+	}
+	if err := run(o.sockets.Start); err != nil {
+		return h, err
+	}
+	h.tree = o.watched
+	record, after, err := p.recordOf(h, o, all)
+	if err == nil {
+		record, err = h.output.Keep(p.compared(h, record, more, step))
+	}
+	if err != nil {
+		h.unrecorded = err.Error()
+		return h, nil
+	}
+	last, _ := h.last.Find(key)
+	if why := depends(record); why != "" && h.reuse == plan.ReuseAuto && depends(last) == "" {
+		p.Log.Line("Build", step.Title+" runs in each build: "+why+" (BP_BUILD_REUSE=always reuses what it made nevertheless)")
+	}
+	h = h.with(record)
+	h.tree = after
+	return h, nil
+}
