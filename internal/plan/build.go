@@ -13,6 +13,9 @@ type Build struct {
 	// Caches are folders and files in which build tools keep what makes their next run faster; patterns of path.Match. They
 	// are kept between builds and are in no image.
 	Caches []string `json:",omitempty"`
+	// Traces are files and folders in which tools note how they ran, for those who look at the tools: no other step reads them, and no image has
+	// them.
+	Traces []string `json:",omitempty"`
 	// CacheLimit bounds them, in bytes.
 	CacheLimit int64 `json:",omitempty"`
 	// Reuse says when what a step made is used again; empty for ReuseAuto.

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layer"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/plan"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // history is what is known of the application's steps: what the last build recorded of them, and what this one has done so far. Stages
@@ -24,6 +27,8 @@ type history struct {
 	source observe.Source
 	git    observe.Source
 	tree   observe.Tree
+	// own are inputs of all steps: what the source has where tools keep something, which is not observed.
+	own layer.Inputs
 	// recorder is what this build can observe; unrecorded is why it records nothing, empty if it does.
 	recorder   recorder
 	unrecorded string
@@ -52,7 +57,35 @@ func (p pipeline) openHistory(r restored) (h history, err error) {
 	h.recorder.traffic = p.traffic
 	h.git, _ = observe.GitOf(p.App)
 	h.source = observe.Source{Dir: p.App, Skip: p.unobserved(r, h.git.Dir != "")}
+	if h.own, err = p.committed(); err != nil {
+		return h, err
+	}
 	return h.looked(nil), nil
+}
+
+// kept reports whether a name is of a place where tools keep something for themselves.
+func (p pipeline) kept(name string) bool {
+	return slices.ContainsFunc(slices.Concat(p.Plan.Build.Caches, p.Plan.Build.Traces), func(pattern string) bool {
+		matched, err := path.Match(pattern, name)
+		return err == nil && matched
+	})
+}
+
+// committed sums up what the source has in such places.
+func (p pipeline) committed() (layer.Inputs, error) {
+	in := layer.Inputs{}
+	for _, pattern := range slices.Concat(p.Plan.Build.Caches, p.Plan.Build.Traces) {
+		// The pattern is right.
+		found, _ := filepath.Glob(filepath.Join(p.App, pattern))
+		for _, file := range found {
+			digest, err := files.ContentDigest(file)
+			if err != nil {
+				return nil, problem.Disk("read "+pattern, err)
+			}
+			in["the source's "+strings.TrimPrefix(file, p.App+"/")] = digest
+		}
+	}
+	return in, nil
 }
 
 // unobserved tells the folders that are not the application's source.
@@ -67,10 +100,7 @@ func (p pipeline) unobserved(r restored, git bool) func(name string) bool {
 		if name == observe.Git {
 			return git
 		}
-		return slices.Contains(installed, name) || slices.ContainsFunc(p.Plan.Build.Caches, func(pattern string) bool {
-			matched, err := path.Match(pattern, name)
-			return err == nil && matched
-		})
+		return slices.Contains(installed, name) || p.kept(name)
 	}
 }
 
@@ -156,7 +186,7 @@ func some(names []string) string {
 
 // unchanged gives what of a step's inputs is not what it was when it was recorded; empty if all is. The tree has the digests that were needed.
 func (p pipeline) unchanged(h history, r layers.Record, more layer.Inputs, step plan.Step) (tree observe.Tree, cause string) {
-	inputs := p.inputsOf(step, r.Salt, more)
+	inputs := p.inputsOf(h, step, r.Salt, more)
 	if cause := inputs.Cause(r.Inputs.Metadata()); cause != "" {
 		return h.tree, cause
 	}
@@ -197,13 +227,14 @@ func (h history) commits(read map[string]string) bool {
 }
 
 // inputsOf are what a step depends on besides the source.
-func (p pipeline) inputsOf(step plan.Step, salt string, more layer.Inputs) layer.Inputs {
+func (p pipeline) inputsOf(h history, step plan.Step, salt string, more layer.Inputs) layer.Inputs {
 	var toolchains []plan.Toolchain
 	for _, language := range step.Toolchains {
 		t, _ := p.Toolchain(language)
 		toolchains = append(toolchains, t)
 	}
 	inputs := layers.StepInputs(p.Session, step, toolchains, salt)
+	maps.Copy(inputs, h.own)
 	maps.Copy(inputs, more)
 	return inputs
 }

@@ -54,7 +54,7 @@ func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs
 	if o.watched, err = h.source.Digest(h.tree); err != nil {
 		return o, err
 	}
-	o.record.Names, o.record.Inputs = o.watched.Names(), p.inputsOf(step, o.record.Salt, more)
+	o.record.Names, o.record.Inputs = o.watched.Names(), p.inputsOf(h, step, o.record.Salt, more)
 	if o.packages, err = snapshotOf(built); err != nil {
 		return o, err
 	}

@@ -238,6 +238,15 @@ func (p *Project) caches() []string {
 	return slices.Compact(list)
 }
 
+// traces are where the build's tools note how they ran.
+func (p *Project) traces() []string {
+	f, known := p.framework()
+	if !known || len(f.traces) == 0 {
+		return nil
+	}
+	return app.InDir(p.dir, f.traces)
+}
+
 var noEmit = lazyregexp.New(`"noEmit"\s*:\s*true`)
 
 // onlyChecksTypes reports whether the TypeScript compiler writes no files. Where it does, what it remembers of its last run

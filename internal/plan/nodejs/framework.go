@@ -47,6 +47,8 @@ type framework struct {
 	run func(p *Project) (o output, ok bool)
 	// caches are where its tools keep what makes their next run faster.
 	caches []string
+	// traces are where they note how they ran.
+	traces []string
 	// build is the command that builds, for applications without a script that does.
 	build string
 	// develop are commands that serve an application while it is being written: no image is started with one. The first words
@@ -58,7 +60,7 @@ type framework struct {
 var frameworks = []framework{
 	{
 		name: "Next.js", packages: []string{"next"}, run: nextOutput,
-		develop: []string{"next dev"}, build: "next build", caches: []string{".next/cache"},
+		develop: []string{"next dev"}, build: "next build", caches: []string{".next/cache"}, traces: []string{".next/trace", ".next/trace-build", ".next/diagnostics"},
 	},
 	{
 		name: "Nuxt", packages: []string{"nuxt", "nuxt3"}, run: nuxtOutput,

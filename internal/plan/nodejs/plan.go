@@ -67,7 +67,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	toolchain.Env = merge(toolchain.Env, built.env)
 	image := started.image
 	image.Labels = p.labels()
-	image.Source.Remove = slices.Concat(secret.remove, p.others(), installed.leftovers(), image.Source.Remove)
+	image.Source.Remove = slices.Concat(secret.remove, p.others(), installed.leftovers(), p.traces(), image.Source.Remove)
 	for _, group := range slicesOf {
 		image.Source.Slices = append(image.Source.Slices, app.InDir(p.dir, group))
 	}
@@ -95,7 +95,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	return plan.Plan{
 		Decisions: notes.Decisions, Warnings: notes.Warnings, Toolchains: []plan.Toolchain{toolchain}, Installs: installs,
 		Build: plan.Build{
-			Before: plan.Steps(built.before, Language), Steps: plan.Steps(steps, Language), Caches: p.caches(), CacheLimit: limit,
+			Before: plan.Steps(built.before, Language), Steps: plan.Steps(steps, Language), Caches: p.caches(), Traces: p.traces(), CacheLimit: limit,
 			Checks: p.prisma(),
 		},
 		Image: image,
