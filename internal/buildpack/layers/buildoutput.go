@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -107,7 +106,7 @@ func OutputSpec(recorded string) Spec {
 	}
 }
 
-// OpenOutput gives the layer with the records of the last build, if it left any that are whole.
+// OpenOutput gives the layer with the records of the last build, if it left any that are whole; what cannot be read counts as none.
 func (s Store) OpenOutput(app string) (Output, Records, error) {
 	o := Output{App: app, store: s}
 	text, err := os.ReadFile(filepath.Join(s.Path(OutputLayer), recordsFile))
@@ -118,8 +117,6 @@ func (s Store) OpenOutput(app string) (Output, Records, error) {
 			o.layer = last
 			return o, records, nil
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return o, Records{}, problem.Disk("read the records of the last build", err)
 	}
 	o.layer, err = s.Fresh(OutputSpec(""))
 	return o, Records{}, err
@@ -158,6 +155,10 @@ func (o Output) Keep(r Record) (Record, error) {
 		names := changes.Files()
 		if len(names) == 0 {
 			continue
+		}
+		// A damaged one may be in its place.
+		if err := os.RemoveAll(file); err != nil {
+			return r, problem.Disk("replace "+filepath.Base(file), err)
 		}
 		if err := o.store.Pack(file, o.App, names...); err != nil {
 			return r, err

@@ -16,12 +16,18 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
-// StepInputs are what a step may depend on besides the source and the packages. Values that may be secrets are salted, all in one
+// Surroundings are what every step of a build may depend on, whatever it is.
+func Surroundings(s session.Session) layer.Inputs {
+	return layer.Inputs{
+		"Gantry": s.Info.Version, "architecture": s.Arch, "the build image": buildImage(s.Distribution), "other buildpacks' layers": otherLayers(s.Layers),
+	}
+}
+
+// StepInputs are what one step may depend on besides these, the source and the packages. Values that may be secrets are salted, all in one
 // digest, so that nobody can look one up.
 func StepInputs(s session.Session, step plan.Step, toolchains []plan.Toolchain, salt string) layer.Inputs {
 	in := layer.Inputs{
-		"the step's command": layer.Digest(fmt.Append(nil, step.Args, step.Dir, step.Env, step.Input)), "Gantry": s.Info.Version,
-		"architecture": s.Arch, "the build image": buildImage(s.Distribution), "other buildpacks' layers": otherLayers(s.Layers),
+		"the step's command":    layer.Digest(fmt.Append(nil, step.Args, step.Dir, step.Env, step.Input)),
 		"the build's variables": variablesOf(s, toolchains, salt), "service bindings": s.BindingsDigest(salt),
 	}
 	for _, t := range toolchains {

@@ -32,7 +32,8 @@ func (p Period) In(text []byte) bool {
 		return true
 	}
 	for _, zone := range []*time.Location{time.UTC, time.Local} {
-		for _, day := range []time.Time{p.From.In(zone), p.To.In(zone)} {
+		// In another zone it is another day.
+		for _, day := range []time.Time{p.From.In(zone).AddDate(0, 0, -1), p.From.In(zone), p.From.In(zone).AddDate(0, 0, 1), p.To.In(zone)} {
 			if p.anyAt(text, day.Format("2006-01-02"), func(at []byte) (time.Time, bool) { return isoOf(at, zone) }) ||
 				p.anyAt(text, day.Format("Jan 02 2006"), func(at []byte) (time.Time, bool) {
 					return parsed(dateTime.Find(at), zone, "Jan 02 2006 15:04:05 GMT-0700", "Jan 02 2006 15:04:05")

@@ -179,16 +179,25 @@ func Differ(before, now []string) string {
 	for i, j := 0, 0; i < len(before) || j < len(now); {
 		switch {
 		case j == len(now) || i < len(before) && before[i] < now[j]:
-			return nameOf(before[i]) + " was removed"
+			return nameOf(before[i]) + became(before[i], now, " was removed")
 		case i == len(before) || now[j] < before[i]:
-			if there := slices.ContainsFunc(before, func(old string) bool { return nameOf(old) == nameOf(now[j]) }); there {
-				return nameOf(now[j]) + " is another kind of file"
-			}
-			return nameOf(now[j]) + " is new"
+			return nameOf(now[j]) + became(now[j], before, " is new")
 		}
 		i, j = i+1, j+1
 	}
 	return ""
+}
+
+// became says how an entry differs from one of the same name among others; otherwise where there is none.
+func became(text string, others []string, otherwise string) string {
+	i := slices.IndexFunc(others, func(other string) bool { return nameOf(other) == nameOf(text) })
+	switch {
+	case i < 0:
+		return otherwise
+	case strings.HasPrefix(text, Link) && strings.HasPrefix(others[i], Link):
+		return " leads elsewhere"
+	}
+	return " is another kind of file"
 }
 
 // nameOf gives the name in one of Names.

@@ -27,7 +27,7 @@ type history struct {
 	source observe.Source
 	git    observe.Source
 	tree   observe.Tree
-	// own are inputs of all steps: what the source has where tools keep something, which is not observed.
+	// own are inputs of all steps: the machine, and what the source has where tools keep something, which is not observed.
 	own layer.Inputs
 	// recorder is what this build can observe; unrecorded is why it records nothing, empty if it does.
 	recorder   recorder
@@ -39,8 +39,10 @@ type history struct {
 
 // recorder is what this machine lets a build observe.
 type recorder struct {
-	// tried: it is known; reads: those of files show.
-	tried, reads bool
+	// tried: it is known; sees tries how reads of files show, which is reads then.
+	tried bool
+	sees  func(source observe.Source) (observe.Sight, error)
+	reads observe.Sight
 	// traffic counts what is sent; an error where that is not known.
 	traffic func() (observe.Traffic, error)
 }
@@ -54,12 +56,13 @@ func (p pipeline) openHistory(r restored) (h history, err error) {
 	if h.output, h.last, err = p.store.OpenOutput(p.App); err != nil {
 		return h, err
 	}
-	h.recorder.traffic = p.traffic
+	h.recorder = recorder{traffic: p.traffic, sees: p.sees}
 	h.git, _ = observe.GitOf(p.App)
 	h.source = observe.Source{Dir: p.App, Skip: p.unobserved(r, h.git.Dir != "")}
 	if h.own, err = p.committed(); err != nil {
 		return h, err
 	}
+	maps.Copy(h.own, layers.Surroundings(p.Session))
 	return h.looked(nil), nil
 }
 

@@ -35,6 +35,8 @@ type Builder struct {
 	Unpacker layers.Unpacker
 	// Traffic counts what is sent from this network namespace; nil for the kernel's counters.
 	Traffic func() (observe.Traffic, error)
+	// Sees tries how reads of the source show; nil for observe.Source.Sees.
+	Sees func(source observe.Source) (observe.Sight, error)
 }
 
 // pipeline is one build. It does not change: what stages make is returned.
@@ -45,6 +47,7 @@ type pipeline struct {
 	run      func(ctx context.Context, r command.Runner, c plan.Command) error
 	unpacker layers.Unpacker
 	traffic  func() (observe.Traffic, error)
+	sees     func(source observe.Source) (observe.Sight, error)
 	// libc is the C library, as npm names it.
 	libc string
 	// required are the entries of the build plan.
@@ -92,7 +95,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 		return libcnb.BuildResult{}, err
 	}
 	p := pipeline{
-		Session: s, Resolved: resolved, store: layers.Open(c.Layers), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, required: c.Plan.Entries, libc: unpack.Libc("/"),
+		Session: s, Resolved: resolved, store: layers.Open(c.Layers), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, sees: b.Sees, required: c.Plan.Entries, libc: unpack.Libc("/"),
 		toolchains: newToolchains(resolved.Plan), writes: &writes{},
 	}
 	if p.run == nil {

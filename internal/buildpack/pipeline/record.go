@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"crypto/rand"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +22,9 @@ const maxDated = 64 << 20
 // observed is what is known of a step's surroundings before it runs.
 type observed struct {
 	record   layers.Record
-	watched  observe.Tree
-	git      observe.Tree
+	tree     observe.Tree
+	reads    observe.Watch
+	git      observe.Watch
 	packages files.Snapshot
 	traffic  observe.Traffic
 	sockets  *observe.Sockets
@@ -40,49 +40,53 @@ func (h history) try(log func(subject, text string)) history {
 	if h.recorder.traffic == nil {
 		h.recorder.traffic = observe.Counters()
 	}
-	err := h.source.Sees()
-	h.recorder.reads = err == nil
-	if err != nil {
-		log("Build", "which files the steps read does not show here ("+err.Error()+"): they run again whenever any file changes")
+	if h.recorder.sees == nil {
+		h.recorder.sees = observe.Source.Sees
+	}
+	var why error
+	if h.recorder.reads, why = h.recorder.sees(h.source); why != nil {
+		log("Build", "which files the steps read does not show here, so that they run again whenever any file changes: "+strings.ReplaceAll(why.Error(), "\n", "; "))
 	}
 	return h
 }
 
 // watch prepares the observation of a step.
 func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs, built []built) (o observed, err error) {
-	o.record = layers.Record{Key: key, Title: step.Title, Salt: rand.Text(), Whole: !h.recorder.reads}
-	if o.watched, err = h.source.Digest(h.tree); err != nil {
+	o.record = layers.Record{Key: key, Title: step.Title, Salt: rand.Text()}
+	if o.tree, err = h.source.Digest(h.tree); err != nil {
 		return o, err
 	}
-	o.record.Names, o.record.Inputs = o.watched.Names(), p.inputsOf(h, step, o.record.Salt, more)
+	o.record.Names, o.record.Inputs = o.tree.Names(), p.inputsOf(h, step, o.record.Salt, more)
 	if o.packages, err = snapshotOf(built); err != nil {
 		return o, err
 	}
+	var git observe.Tree
 	if h.git.Dir != "" {
-		if o.git, err = h.git.Read(nil); err != nil {
+		if git, err = h.git.Read(nil); err != nil {
 			return o, err
 		}
 	}
-	if h.recorder.reads {
-		watched, err := h.source.Watch(o.watched)
-		if errors.Is(err, observe.ErrBlind) {
-			o.record.Whole = true
-		} else if err != nil {
-			return o, err
-		} else {
-			o.watched = watched
+	if o.reads, err = h.source.Watch(o.tree, h.recorder.reads); err == nil && h.git.Dir != "" {
+		if o.git, err = h.git.Watch(git, h.recorder.reads); err != nil {
+			o.reads.End()
 		}
 	}
-	if h.git.Dir != "" && !o.record.Whole {
-		if o.git, err = h.git.Watch(o.git); err != nil {
-			return o, err
-		}
+	if o.record.Whole = err != nil; !o.record.Whole {
+		o.tree = o.reads.Tree
 	}
 	o.start, o.sockets = time.Now(), &observe.Sockets{}
 	var unknown error
 	o.traffic, unknown = h.recorder.traffic()
 	o.record.Connected = unknown != nil
 	return o, nil
+}
+
+// end ends the observation of a step that has failed.
+func (o observed) end() {
+	if !o.record.Whole {
+		o.reads.End()
+		o.git.End()
+	}
 }
 
 // snapshotOf is the state of the packages of all installations.
@@ -109,17 +113,21 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	took := observe.Period{From: o.start, To: time.Now()}
 	traffic, unknown := h.recorder.traffic()
 	r.Connected = (r.Connected || unknown != nil || traffic != o.traffic) && o.sockets.Made()
-	if after, err = h.source.Read(o.watched); err != nil {
+	if after, err = h.source.Read(o.tree); err != nil {
 		return r, after, err
 	}
+	names := observe.Unwatched(o.tree)
+	if !r.Whole {
+		names = o.reads.Reads(after)
+	}
 	r.Reads = map[string]string{}
-	for _, name := range readNames(o, after) {
-		r.Reads[name] = o.watched[name].Content
+	for _, name := range names {
+		r.Reads[name] = o.tree[name].Content
 	}
 	if r.Git, err = h.gitRead(o); err != nil {
 		return r, after, err
 	}
-	if r.Source, after, err = h.source.Changes(o.watched, after); err != nil {
+	if r.Source, after, err = h.source.Changes(o.tree, after); err != nil {
 		return r, after, err
 	}
 	for name := range r.Source.Made {
@@ -141,19 +149,6 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	return r, after, err
 }
 
-// readNames are the files of the source that a step has read, or all.
-func readNames(o observed, after observe.Tree) (names []string) {
-	if !o.record.Whole {
-		return observe.WereRead(o.watched, after)
-	}
-	for name, e := range o.watched {
-		if e.Kind == observe.File || e.Kind == observe.Program {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // gitRead is what a step depends on of the folder .git; nothing if it has not read it.
 func (h history) gitRead(o observed) (map[string]string, error) {
 	if h.git.Dir == "" {
@@ -163,9 +158,9 @@ func (h history) gitRead(o observed) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	read := observe.WereRead(o.git, after)
-	if o.record.Whole {
-		read = []string{"index", "config"}
+	read := []string{"index", "config"}
+	if !o.record.Whole {
+		read = o.git.Reads(after)
 	}
 	if len(read) == 0 {
 		return nil, nil
@@ -231,9 +226,10 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 		return h, run(nil)
 	}
 	if err := run(o.sockets.Start); err != nil {
+		o.end()
 		return h, err
 	}
-	h.tree = o.watched
+	h.tree = o.tree
 	record, after, err := p.recordOf(h, o, all)
 	if err == nil {
 		record, err = h.output.Keep(p.compared(h, record, more, step))
