@@ -92,6 +92,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	env := flags.StringArrayP("env", "e", nil, "a variable for the build: NAME=VALUE, or NAME to pass on this shell's")
 	flags.BoolVar(&o.Verify, "verify", false, "start the image for a moment, and fail where its process ends")
 	runEnv := flags.StringArray("run-env", nil, "a variable for that start: NAME=VALUE, or NAME to pass on this shell's")
+	timeline := flags.String("timeline", "", "a file for where the time went: FILE.html, a page, or FILE.json, for Chrome and Perfetto; shows what the lifecycle says, too")
 	volumes := flags.StringArray("volume", nil, "a folder or file that the build sees, read-only: SOURCE:TARGET")
 	if err := flags.Parse(arguments); err != nil {
 		return helpOrUsage(err)
@@ -102,7 +103,8 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	}
 	o.App, o.Env, o.RunEnv = flags.Arg(0), variables(*env), variables(*runEnv)
 	o.Color, o.LogLevel = buildlog.Colored(os.Stdout), "error"
-	if *verbose {
+	o.Phases = *timeline != ""
+	if *verbose || o.Phases {
 		o.LogLevel = "info"
 	}
 	for _, volume := range *volumes {
@@ -114,6 +116,11 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	}
 	r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 	result, err := localbuild.Build(ctx, o, r, os.Stdout, os.Stderr)
+	if *timeline != "" {
+		if failed := writeTimeline(r.Timeline(), o.App, *timeline); failed != nil {
+			return 1, errors.Join(err, failed)
+		}
+	}
 	if err != nil {
 		return 1, err
 	}
@@ -121,6 +128,9 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	r.Line("Kept in", result.Layout)
 	if o.Output != "" {
 		r.Line("Written to", o.Output)
+	}
+	if *timeline != "" {
+		r.Line("Timeline", *timeline)
 	}
 	if o.Publish != "" {
 		r.Line("Pushed to", o.Publish)
@@ -180,6 +190,9 @@ func collectGarbage(arguments []string) (int, error) {
 	}
 	return 0, localbuild.GC(c, buildlog.New(os.Stdout, buildlog.Colored(os.Stdout)), time.Now())
 }
+
+// took gives a duration for people.
+func took(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
 func helpOrUsage(err error) (int, error) {
 	if errors.Is(err, pflag.ErrHelp) {

@@ -10,6 +10,7 @@
 package buildlog
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,8 @@ type Log struct {
 	color bool
 	// announceAfter and remindAfter are the waiting times of the rules above.
 	announceAfter, remindAfter time.Duration
+	// spans are what the timeline shows.
+	spans []Span
 }
 
 // New makes a report; color allows escape sequences.
@@ -74,6 +77,12 @@ func (r *Log) Decisions(list []plan.Decision) {
 
 // Line prints a subject and what there is to say of it.
 func (r *Log) Line(subject, text string) {
+	now := time.Now()
+	r.Note(Span{Subject: subject, Name: text, Start: now, End: now})
+	r.line(subject, text)
+}
+
+func (r *Log) line(subject, text string) {
 	r.printf("  %-10s  %s\n", problem.Visible(subject), problem.Visible(text))
 }
 
@@ -82,8 +91,17 @@ func (r *Log) Warning(text string) {
 	r.printf("%s\n\n", indent(wrap("Warning: "+problem.VisibleLines(text), 100), "  ", func(s string) string { return r.paint(yellow, s) }))
 }
 
-// Done ends the report with the time that it all took.
-func (r *Log) Done(took time.Duration) { r.printf("  %-10s  %s\n", "Done", seconds(took)) }
+// worthNaming is how long the longest piece of work takes that the last line names.
+const worthNaming = time.Second
+
+// Done ends the report with the time that it all took, and with what took longest.
+func (r *Log) Done(took time.Duration) {
+	text := seconds(took)
+	if longest, ok := r.Timeline().Longest(); ok && longest.Took() >= worthNaming && longest.Took() < took {
+		text = fmt.Sprintf("%s of %s: %s", seconds(longest.Took()), text, longest.Name)
+	}
+	r.line("Done", text)
+}
 
 // Step announces work. The function it gives ends the step: with what came of it, or with "" when it failed.
 func (r *Log) Step(subject, what string) (end func(result string)) {
@@ -96,7 +114,7 @@ func (r *Log) Step(subject, what string) (end func(result string)) {
 			case <-finished:
 				return
 			case <-time.After(wait):
-				r.Line(subject, text)
+				r.line(subject, text)
 				wait, text = r.remindAfter, what+" … still running"
 			}
 		}
@@ -104,8 +122,9 @@ func (r *Log) Step(subject, what string) (end func(result string)) {
 	return func(result string) {
 		close(finished)
 		waiting.Wait()
+		r.Note(Span{Subject: subject, Name: cmp.Or(result, what), Start: start, End: time.Now()})
 		if result != "" {
-			r.Line(subject, fmt.Sprintf("%s (%s)", result, seconds(time.Since(start))))
+			r.line(subject, fmt.Sprintf("%s (%s)", result, seconds(time.Since(start))))
 		}
 	}
 }

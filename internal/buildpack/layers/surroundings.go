@@ -38,7 +38,7 @@ func StepInputs(s session.Session, step plan.Step, toolchains []plan.Toolchain, 
 }
 
 // changing are variables that have another value in each container.
-var changing = []string{"HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_", "CNB_BP_PLAN_PATH"}
+var changing = []string{"HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_", "CNB_BP_PLAN_PATH", "BP_TIMELINE", "BP_BUILD_REUSE"}
 
 // variablesOf sums up what the step sees of variables. The home folder may be one of this build; what is in it comes from service
 // bindings.

@@ -165,7 +165,7 @@ func (m byManager) install(ctx context.Context, d decided, command plan.Command,
 		return done, err
 	}
 	// While the application is being built, unless it is in the application's folder.
-	done.writing = m.writes.start(func() error {
+	done.writing = m.writes.start(m.Log, "archive what "+d.Manager.Name+" keeps", func() error {
 		if err := archive.ZstdFiles(filepath.Join(done.cache.Path, layers.ManagerArchive), f.store, "."); err != nil {
 			return err
 		}

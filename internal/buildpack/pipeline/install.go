@@ -22,12 +22,19 @@ type outcome struct {
 
 // install installs packages and runs the application's steps, or reuses what the last build made of them.
 func (p pipeline) install(ctx context.Context, r restored) (outcome, error) {
+	end := p.Log.Span("Build", "look at the source, and at what the last build did")
 	h, err := p.openHistory(r)
+	if err == nil {
+		var out outcome
+		var ok bool
+		if out, ok, err = p.reuseAll(r, h); ok {
+			end()
+			return out, err
+		}
+	}
+	end()
 	if err != nil {
 		return outcome{}, err
-	}
-	if out, ok, err := p.reuseAll(r, h); ok || err != nil {
-		return out, err
 	}
 	if h, err = p.runBefore(ctx, h); err != nil {
 		return outcome{}, err
@@ -193,7 +200,10 @@ func (p pipeline) perform(ctx context.Context, h history, choices []choice, head
 		builds = append(builds, b)
 		out.layers = layers.Merge(out.layers, b.caches...)
 	}
-	h, made, err := p.runSteps(ctx, h.installed(), builds, headers, quiet)
+	end := p.Log.Span("Build", "look at the source after the installation")
+	h = h.installed()
+	end()
+	h, made, err := p.runSteps(ctx, h, builds, headers, quiet)
 	if err != nil {
 		return out, err
 	}
@@ -201,13 +211,17 @@ func (p pipeline) perform(ctx context.Context, h history, choices []choice, head
 	out.programs = programsIn(p.App, p.Image.Environment.Path)
 	var all []finished
 	for _, b := range builds {
+		end := p.Log.Span("Packages", "take the packages for building away: "+b.Layer)
 		f, err := p.finish(ctx, b)
+		end()
 		if err != nil {
 			return out, err
 		}
 		all = append(all, f)
 	}
+	end = p.Log.Span("Build", "keep the records")
 	recorded, err := p.saveHistory(h, all, out.programs)
+	end()
 	if err != nil {
 		return out, err
 	}

@@ -139,6 +139,7 @@ func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
 
 // fill puts the packages for running into a new layer.
 func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, error) {
+	defer p.Log.Span("Layer", "fill "+b.Layer)()
 	f.layer = b.layer
 	var err error
 	if f.layer.Name == "" || b.installed && !b.launched {

@@ -62,6 +62,7 @@ func (b Builder) Build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	start := time.Now()
 	b.Log.Title("Gantry " + c.Buildpack.Info.Version)
 	result, err := b.build(ctx, c)
+	defer b.writeTimeline(c)
 	if errors.Is(err, context.Canceled) {
 		err = &problem.Problem{
 			ID:    "build/interrupted",
@@ -78,8 +79,24 @@ func (b Builder) Build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	return result, nil
 }
 
+// TimelineVariable names a file for the build's timeline.
+const TimelineVariable = "BP_TIMELINE"
+
+// writeTimeline writes down where the time went, if somebody wants to know.
+func (b Builder) writeTimeline(c libcnb.BuildContext) {
+	file, set := cnb.Lookup(c.Platform.Environment, b.Environ)(TimelineVariable)
+	if !set || file == "" {
+		return
+	}
+	if err := b.Log.Timeline().WriteTrace(file); err != nil {
+		b.Log.Warning("The timeline could not be written: " + err.Error() + ". " + TimelineVariable + " names a file, in a folder that the build can write to: a volume, or /tmp.")
+	}
+}
+
 func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.BuildResult, error) {
+	end := b.Log.Span("Plan", "plan the build")
 	resolved, err := b.resolve(ctx, c)
+	end()
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
@@ -139,6 +156,7 @@ func (b Builder) resolve(ctx context.Context, c libcnb.BuildContext) (resolve.Re
 // carryOut runs the stages. Background writes are waited for, whatever comes of it.
 func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
 	result, err := p.stages(ctx, l)
+	defer p.Log.Span("Cache", "wait for archives")()
 	if failed := p.writes.wait(); err == nil {
 		err = failed
 	}
@@ -146,11 +164,15 @@ func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildRe
 }
 
 func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
+	end := p.Log.Span("Layer", "make gantry")
 	gantry, err := p.gantry(ctx)
+	end()
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	end = p.Log.Span("Packages", "compare with the last build")
 	last, err := p.restore()
+	end()
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
@@ -161,16 +183,22 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if p, err = p.startable(built.layers); err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	end = p.Log.Span("Layer", "make the runtimes")
 	runtimes, err := p.runtimes(ctx, built)
+	end()
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
 	if err := gantry.again(ctx, p); err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	if err := p.writeBill(l, built); err != nil {
+	end = p.Log.Span("Layer", "write the bill of materials")
+	err = p.writeBill(l, built)
+	end()
+	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	defer p.Log.Span("Build", "check what was built")()
 	groups := p.slices()
 	if err := p.finishApplication(); err != nil {
 		return libcnb.BuildResult{}, err

@@ -219,8 +219,10 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 	if h.unrecorded != "" {
 		return h, run(nil)
 	}
+	end := p.Log.Span("Build", "prepare to observe "+step.Title)
 	h = h.try(p.Log.Line)
 	o, err := p.watch(h, step, key, more, all)
+	end()
 	if err != nil {
 		h.unrecorded = err.Error()
 		return h, run(nil)
@@ -229,6 +231,7 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 		o.end()
 		return h, err
 	}
+	defer p.Log.Span("Build", "record what "+step.Title+" did")()
 	h.tree = o.tree
 	record, after, err := p.recordOf(h, o, all)
 	if err == nil {

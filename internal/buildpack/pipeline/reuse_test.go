@@ -211,6 +211,9 @@ func TestReusedStepsMakeWhatCleanOnesDo(t *testing.T) {
 func reusedLikeClean(t *testing.T, sight observe.Sight) {
 	t.Parallel()
 	reused, rounds := 0, 200
+	if sight == observe.Accesses {
+		rounds = 60
+	}
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		s := newShop(t, randomScripts...)

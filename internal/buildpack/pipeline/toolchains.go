@@ -110,7 +110,9 @@ func (p pipeline) open(ctx context.Context, of plan.Toolchain, headers bool) err
 	if err := t.opened.writing.wait(); err != nil {
 		return err
 	}
+	end := p.Log.Span("Toolchain", "unpack "+of.Runtime.Title)
 	opened, err := p.restoreToolchain(ctx, of, headers)
+	end()
 	if err == nil {
 		opened.launch, err = stampOfLaunch(of, opened.dir)
 	}
@@ -173,7 +175,7 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 		return openToolchain{}, problem.Disk("look at the toolchain", err)
 	}
 	// While the application is being built: what its programs have changed meanwhile must not be in the next build's toolchain.
-	writing := p.writes.start(func() error {
+	writing := p.writes.start(p.Log, "archive "+t.Runtime.Title, func() error {
 		if err := p.store.Pack(file, scratch.Path, "."); err != nil {
 			return err
 		}

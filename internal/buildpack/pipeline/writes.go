@@ -1,6 +1,11 @@
 package pipeline
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+)
 
 // write is something that goes on in the background.
 type write struct {
@@ -23,12 +28,14 @@ type writes struct {
 	list []*write
 }
 
-// start runs a task in the background.
-func (all *writes) start(task func() error) *write {
+// start runs a task in the background, which is called what in the log's timeline.
+func (all *writes) start(log *buildlog.Log, what string, task func() error) *write {
 	w := &write{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
+		start := time.Now()
 		w.err = task()
+		log.Note(buildlog.Span{Subject: "Cache", Name: what, Start: start, End: time.Now(), Background: true})
 	}()
 	all.mu.Lock()
 	defer all.mu.Unlock()

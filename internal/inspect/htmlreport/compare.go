@@ -20,14 +20,14 @@ func Compared(before, after string, metric compare.Metric, changes []compare.Cha
 	p := Page{Title: "What changed: " + before + " → " + after, Facts: [][2]string{{"Compared", string(metric) + " of each request"}}}
 	t := Table{Title: "Requests", Columns: []string{"Request", "Verdict", "Before", "After", "Change", "p", "Distance"}, Kinds: []string{"text", "text", kind, kind, "share", "text", "text"}}
 	for _, c := range changes {
-		t.add(c.Request, string(c.Verdict), int64(c.Before), int64(c.After), c.Effect, compare.Probability(c.P), compare.Probability(c.Distance))
+		t.Add(c.Request, string(c.Verdict), int64(c.Before), int64(c.After), c.Effect, compare.Probability(c.P), compare.Probability(c.Distance))
 		p.Distributions = append(p.Distributions, Distribution{c.Request, kind, slices.Sorted(slices.Values(c.BeforeValues)), slices.Sorted(slices.Values(c.AfterValues))})
 	}
 	p.Tables = append(p.Tables, t)
 	for _, c := range changes {
 		lines := Table{Title: "Lines of " + c.Request, Columns: []string{"Line", "In", "Bytes", "Objects", "Before", "After"}, Kinds: []string{"text", "text", "+bytes", "+count", "bytes", "bytes"}}
 		for _, l := range c.Lines {
-			lines.add(l.Where, l.Function, int64(l.After-l.Before), int(l.AfterObjects-l.BeforeObjects), int64(l.Before), int64(l.After))
+			lines.Add(l.Where, l.Function, int64(l.After-l.Before), int(l.AfterObjects-l.BeforeObjects), int64(l.Before), int64(l.After))
 		}
 		if len(lines.Rows) > 0 {
 			p.Tables = append(p.Tables, lines)

@@ -22,6 +22,8 @@ type Page struct {
 	Stack  []string    `json:"stack,omitempty"`
 	Flame  *Flame      `json:"flame,omitempty"`
 	Tables []Table     `json:"tables"`
+	// Timeline is when each piece of some work was done.
+	Timeline *Timeline `json:"timeline,omitempty"`
 	// Distributions are pictures of measurements, before and after.
 	Distributions []Distribution `json:"distributions,omitempty"`
 }
@@ -45,6 +47,22 @@ type frame struct {
 	Package string `json:"package"`
 }
 
+// Timeline is a picture of work, one row for each piece. Total, and the times of the rows, are in microseconds.
+type Timeline struct {
+	Total int64 `json:"total"`
+	Rows  []Bar `json:"rows"`
+}
+
+// Bar is a row of a timeline. The end waited for what is Critical; what is in the Background was done meanwhile.
+type Bar struct {
+	Subject    string `json:"subject"`
+	Name       string `json:"name"`
+	Start      int64  `json:"start"`
+	Took       int64  `json:"took"`
+	Critical   bool   `json:"critical,omitempty"`
+	Background bool   `json:"background,omitempty"`
+}
+
 // Table is a table; Kinds say what the columns hold: text, count, time, bytes or share (of 1), and "+" before it a change.
 type Table struct {
 	Title   string   `json:"title"`
@@ -56,7 +74,8 @@ type Table struct {
 // maxRows bounds a table; the page stays readable, and small.
 const maxRows = 500
 
-func (t *Table) add(values ...any) {
+// Add adds a row, up to a limit.
+func (t *Table) Add(values ...any) {
 	if len(t.Rows) < maxRows {
 		t.Rows = append(t.Rows, values)
 	}
@@ -95,11 +114,11 @@ func ofProfile(name string, p *profile.Profile) Page {
 	page.Flame = flameOf(p.Unit, total, fromNode(p.Root))
 	functions := Table{Title: "Functions", Columns: []string{"Function", "Where", "Self", "Self %", "Total", "Total %"}, Kinds: []string{"text", "text", kind, "share", kind, "share"}}
 	for _, l := range p.Functions() {
-		functions.add(l.Name, place(l.Frame), l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
+		functions.Add(l.Name, place(l.Frame), l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
 	}
 	packages := Table{Title: "Packages", Columns: []string{"Package", "Self", "Self %", "Total", "Total %"}, Kinds: []string{"text", kind, "share", kind, "share"}}
 	for _, l := range p.Packages() {
-		packages.add(l.Name, l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
+		packages.Add(l.Name, l.Self, ratio(l.Self, total), l.Total, ratio(l.Total, total))
 	}
 	page.Tables = []Table{functions, packages}
 	return page
@@ -112,11 +131,11 @@ func ofSnapshot(name string, s *profile.Snapshot) Page {
 	}
 	t := Table{Title: "Constructors", Columns: []string{"Constructor", "Package", "Where", "Objects", "Self", "Keeps alive", "%"}, Kinds: []string{"text", "text", "text", "count", "bytes", "bytes", "share"}}
 	for _, c := range s.Constructors {
-		t.add(c.Name, c.Package(), c.File, c.Count, c.Self, c.Retained, ratio(c.Retained, s.Size))
+		t.Add(c.Name, c.Package(), c.File, c.Count, c.Self, c.Retained, ratio(c.Retained, s.Size))
 	}
 	packages := Table{Title: "Packages", Columns: []string{"Package", "Self", "Keep alive"}, Kinds: []string{"text", "bytes", "bytes"}}
 	for _, l := range s.Packages {
-		packages.add(l.Name, l.Self, l.Total)
+		packages.Add(l.Name, l.Self, l.Total)
 	}
 	p.Tables = []Table{t, packages}
 	return p
@@ -126,11 +145,11 @@ func ofReport(name string, r *profile.Report) Page {
 	p := Page{Title: "Diagnostic report: " + name, Facts: r.Facts, Stack: r.Stack}
 	spaces := Table{Title: "Heap", Columns: []string{"Space", "Used", "Available", "Capacity"}, Kinds: []string{"text", "bytes", "bytes", "bytes"}}
 	for _, s := range r.Spaces {
-		spaces.add(s.Name, s.Used, s.Available, s.Capacity)
+		spaces.Add(s.Name, s.Used, s.Available, s.Capacity)
 	}
 	handles := Table{Title: "What the event loop waits for", Columns: []string{"Kind", "Count", "Active"}, Kinds: []string{"text", "count", "count"}}
 	for _, h := range r.Handles {
-		handles.add(h.Kind, h.Count, h.Active)
+		handles.Add(h.Kind, h.Count, h.Active)
 	}
 	p.Tables = []Table{spaces, handles}
 	return p
@@ -182,7 +201,7 @@ func Diff(before, after *profile.Capture) (Page, error) {
 		})
 		table := Table{Title: t.title, Columns: []string{"Name", "Where", "Change", "Before", "After"}, Kinds: []string{"text", "text", "+" + kind, kind, kind}}
 		for _, row := range list {
-			table.add(row.line.Name, place(row.line.Frame), row.line.Self-row.was, row.was, row.line.Self)
+			table.Add(row.line.Name, place(row.line.Frame), row.line.Self-row.was, row.was, row.line.Self)
 		}
 		p.Tables = append(p.Tables, table)
 	}
@@ -196,7 +215,7 @@ func diffSnapshots(title string, before, after *profile.Snapshot) Page {
 	t := Table{Title: "Constructors", Columns: []string{"Constructor", "Package", "More objects", "More self", "Keep more alive", "Objects", "Keep alive"},
 		Kinds: []string{"text", "text", "+count", "+bytes", "+bytes", "count", "bytes"}}
 	for _, g := range after.Compare(before) {
-		t.add(g.Name, g.Package(), g.MoreCount, g.MoreSelf, g.MoreRetained, g.Count, g.Retained)
+		t.Add(g.Name, g.Package(), g.MoreCount, g.MoreSelf, g.MoreRetained, g.Count, g.Retained)
 	}
 	p.Tables = []Table{t}
 	return p

@@ -93,7 +93,40 @@ for (const table of data.tables ?? []) {
 }
 
 if (data.flame) flame(data.flame)
+if (data.timeline) timeline(data.timeline)
 if (data.distributions) distributions(data.distributions)
+
+// A row for each piece of work, its bar where it was done.
+function timeline({ total, rows }) {
+  const section = byId('timeline')
+  section.hidden = false
+  const legend = element('p', undefined, 'legend')
+  legend.append(element('i', undefined, 'critical'), 'the end waited for it', element('i'), 'done meanwhile', element('i', undefined, 'background'), 'in the background')
+  section.append(legend)
+  const list = element('div')
+  list.setAttribute('role', 'list')
+  for (const { subject, name, start, took, critical, background } of rows) {
+    const row = element('div', undefined, 'row')
+    row.setAttribute('role', 'listitem')
+    const what = element('div', undefined, 'what')
+    what.append(element('b', subject), name)
+    const track = element('div', undefined, 'track')
+    const bar = element('i')
+    if (critical) bar.classList.add('critical')
+    if (background) bar.classList.add('background')
+    const share = value => `${(100 * value) / Math.max(1, total)}%`
+    bar.style.left = share(start)
+    bar.style.width = share(took)
+    const text = element('span', show('time', took))
+    // It stands where there is more room.
+    if (start + took > total * 0.85) text.style.right = share(total - start)
+    else text.style.left = share(start + took)
+    track.append(bar, text)
+    row.append(what, track)
+    list.append(row)
+  }
+  section.append(list)
+}
 
 // Two curves a request: which share of its measurements was at most so much.
 function distributions(list) {

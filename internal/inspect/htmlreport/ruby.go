@@ -105,7 +105,7 @@ func linesTable(d *rubyprofile.Document) Table {
 	if d.Kind == rubyprofile.CPU {
 		t := Table{Title: "Lines", Columns: []string{"Line", "In", "Self", "Self %"}, Kinds: []string{"text", "text", "time", "share"}}
 		for _, r := range list {
-			t.add(r.name, r.place, r.time, ratio(r.time, time))
+			t.Add(r.name, r.place, r.time, ratio(r.time, time))
 		}
 		return t
 	}
@@ -113,12 +113,12 @@ func linesTable(d *rubyprofile.Document) Table {
 	if !d.Exact {
 		t.Columns, t.Kinds = []string{"Line", "In", "Objects", "±", "Objects %", "Bytes", "±", "Bytes %"}, []string{"text", "text", "count", "share", "share", "bytes", "share", "share"}
 		for _, r := range list {
-			t.add(r.name, r.place, int(r.objects), rubyprofile.Error(r.objects, r.squares), ratio(r.objects, objects), r.bytes, rubyprofile.Error(r.bytes, r.byteSquares), ratio(r.bytes, bytes))
+			t.Add(r.name, r.place, int(r.objects), rubyprofile.Error(r.objects, r.squares), ratio(r.objects, objects), r.bytes, rubyprofile.Error(r.bytes, r.byteSquares), ratio(r.bytes, bytes))
 		}
 		return t
 	}
 	for _, r := range list {
-		t.add(r.name, r.place, int(r.objects), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
+		t.Add(r.name, r.place, int(r.objects), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
 	}
 	return t
 }
@@ -136,7 +136,7 @@ func classesTable(d *rubyprofile.Document) Table {
 	})
 	objects, bytes, _ := total(list)
 	for _, r := range list {
-		t.add(r.name, int(r.objects), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
+		t.Add(r.name, int(r.objects), ratio(r.objects, objects), r.bytes, ratio(r.bytes, bytes))
 	}
 	return t
 }
@@ -163,9 +163,9 @@ func requestsTable(d *rubyprofile.Document) Table {
 			continue
 		}
 		if d.Kind == rubyprofile.CPU {
-			t.add(request.Name, request.Count, r.time/int64(request.Count), ratio(r.time, time))
+			t.Add(request.Name, request.Count, r.time/int64(request.Count), ratio(r.time, time))
 		} else {
-			t.add(request.Name, request.Count, int(r.objects)/request.Count, r.bytes/int64(request.Count), ratio(r.bytes, bytes))
+			t.Add(request.Name, request.Count, int(r.objects)/request.Count, r.bytes/int64(request.Count), ratio(r.bytes, bytes))
 		}
 	}
 	return t
@@ -183,7 +183,7 @@ func ofRequests(c *profile.Capture) Page {
 		objects, _, _ := replay.Median(m.Objects)
 		bytes, _, _ := replay.Median(m.Bytes)
 		time, _, _ := replay.Median(m.Microseconds)
-		t.add(m.Name, len(m.Objects), int(objects), int64(bytes), int64(time))
+		t.Add(m.Name, len(m.Objects), int(objects), int64(bytes), int64(time))
 	}
 	p.Tables = append([]Table{t}, p.Tables...)
 	return p

@@ -53,6 +53,8 @@ type Options struct {
 	Env map[string]string
 	// Volumes are shown to the build.
 	Volumes []Volume
+	// Phases has the build note the lifecycle's phases, and where the buildpack's time went, for the timeline.
+	Phases bool
 	// Verify starts the image for a moment before it is delivered, with RunEnv in addition to the image's variables.
 	Verify bool
 	RunEnv map[string]string
@@ -82,6 +84,11 @@ type build struct {
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
 func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr io.Writer) (Result, error) {
 	b := &build{options: options, report: r, said: &atomic.Bool{}}
+	if options.Phases {
+		noted := &phases{out: stdout, report: r}
+		defer noted.end()
+		stdout = noted
+	}
 	b.stdout, b.stderr = withoutEcho{stdout, b.said}, withoutEcho{stderr, b.said}
 	if err := b.check(); err != nil {
 		return Result{}, err
@@ -99,9 +106,14 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 		return Result{}, problem.Disk("make a temporary folder", err)
 	}
 	defer removeAll(work)
-	if err := b.prepare(work); err != nil {
+	end := r.Span("Platform", "copy the application and the buildpack")
+	err = b.prepare(work)
+	end()
+	if err != nil {
 		return Result{}, err
 	}
+	defer b.noteBuildpack()
+	defer r.Span("Platform", "build")()
 	damaged, err := cachedLayers(b.folders[cacheDir]).heal()
 	if err != nil {
 		return Result{}, problem.Disk("look at the cache of the last build", err)
@@ -119,7 +131,9 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 }
 
 func (b *build) run(ctx context.Context) (Result, error) {
+	end := b.report.Span("Platform", "find the run image")
 	base, label, err := RunImage(ctx, b.options.RunImage, b.options.Home, b.report)
+	end()
 	if err != nil {
 		return Result{}, err
 	}
@@ -132,9 +146,13 @@ func (b *build) run(ctx context.Context) (Result, error) {
 		}
 	}
 	b.store.sealed.Store(true)
-	if err := b.createHealing(ctx); err != nil {
+	end = b.report.Span("Platform", "the lifecycle")
+	err = b.createHealing(ctx)
+	end()
+	if err != nil {
 		return Result{}, err
 	}
+	defer b.report.Span("Platform", "keep and deliver the image")()
 	if err := cachedLayers(b.folders[cacheDir]).remember(); err != nil {
 		return Result{}, problem.Disk("note what was verified", err)
 	}
@@ -315,7 +333,11 @@ func (b *build) prepare(work string) error {
 	if err := b.placeBindings(); err != nil {
 		return err
 	}
-	return writeEnv(filepath.Join(b.folders[platformDir], "env"), described.over(b.options.Env))
+	env := described.over(b.options.Env)
+	if b.options.Phases && env[timelineVariable] == "" {
+		env[timelineVariable] = filepath.Join(temporaryDir, timelineFile)
+	}
+	return writeEnv(filepath.Join(b.folders[platformDir], "env"), env)
 }
 
 // placeBindings makes the places of volumes in the platform's folder, which the sandbox cannot write to.

@@ -53,7 +53,7 @@ var targets = map[string]func(*Settings) *Setting{
 
 // elsewhere are configurations of a build that are read where they are used: names of variables that begin with one are
 // open-ended.
-var elsewhere = []string{"BP_DEPENDENCY_MIRROR"}
+var elsewhere = []string{"BP_DEPENDENCY_MIRROR", "BP_TIMELINE"}
 
 // Table is all settings, with their forms and defaults.
 type Table []definition
