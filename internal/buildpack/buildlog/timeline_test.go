@@ -42,7 +42,7 @@ func TestCriticalPath(t *testing.T) {
 		"nothing":           {path: "", longest: ""},
 		"one after another": {spans: timeline(work("a", 0, 2), work("b", 2, 7)), path: "a 2s, b 5s", longest: "b 5s"},
 		"within another":    {spans: timeline(work("all", 0, 10), work("a", 0, 3), work("b", 3, 8)), path: "a 3s, b 5s, all 2s", longest: "b 5s"},
-		"side by side":      {spans: timeline(work("a", 0, 4), work("b", 0, 9), work("c", 9, 10)), path: "b 9s, c 1s", longest: "b 9s"},
+		"side by side":      {spans: timeline(work("a", 0, 4), work("b", 1, 9), work("c", 9, 10)), path: "a 1s, b 8s, c 1s", longest: "b 8s"},
 		"a gap":             {spans: timeline(work("a", 0, 2), work("b", 5, 6)), path: "a 2s, b 1s", longest: "a 2s"},
 		"in the background": {spans: timeline(background, work("a", 0, 3), work("b", 3, 10)), path: "a 3s, b 7s, archive 2s", longest: "b 7s"},
 		"in parts":          {spans: timeline(work("a", 0, 3), work("b", 3, 7), work("a", 7, 10)), path: "a 3s, b 4s, a 3s", longest: "a 6s"},
