@@ -25,6 +25,7 @@ func TestNextStandalone(t *testing.T) {
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("/.next/cache")))
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("/workspace/app/page.jsx")), "the image holds the server alone")
 
+	p.edit("app/page.jsx", "Rendered by", "Made by")
 	p.Expect(p.build()).To(ContainSubstring("Build       restored the caches of the build's tools"))
 }
 

@@ -327,7 +327,7 @@ func TestRails(t *testing.T) {
 	twin.build()
 	p.Expect(twin.layers()).To(Equal(p.layers()), func() string { return strings.Join(differing(p, twin, "/gems/vendor/"), "\n") })
 
-	const kept = "restored what the scripts made"
+	const kept = "unchanged, and it opened no connection"
 	first := p.layers()
 	p.Expect(p.build()).To(ContainSubstring(kept))
 	p.Expect(p.layers()).To(Equal(first))
@@ -390,7 +390,7 @@ func TestRailsWithNode(t *testing.T) {
 	}
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("bin/node")))
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("node_modules/")))
-	p.Expect(p.build()).To(ContainSubstring("restored what the scripts made"))
+	p.Expect(p.build()).To(ContainSubstring("unchanged, and it opened no connection"))
 }
 
 // railsEnv is what the Rails application needs to start.
@@ -435,7 +435,7 @@ func TestRailsWithNodeAtLaunch(t *testing.T) {
 	p.Expect(names).NotTo(ContainElement(HaveSuffix("npm-cli.js")))
 	before := p.layers()
 
-	p.Expect(p.build()).To(And(ContainSubstring("modules: reused"), ContainSubstring("restored what the scripts made")))
+	p.Expect(p.build()).To(And(ContainSubstring("modules: reused"), ContainSubstring("unchanged, and it opened no connection")))
 	p.Expect(p.layers()).To(Equal(before), "nothing has changed")
 	p.edit("build.mjs", "blue", "green")
 	log = p.build()

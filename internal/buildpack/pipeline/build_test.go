@@ -235,6 +235,14 @@ func (w *workshop) read(dir, prefix string) map[string]string {
 	return files
 }
 
+// keepReady has the platform keep a folder for what is unpacked.
+func (w *workshop) keepReady() (dir string) {
+	dir = filepath.Join(w.layers, "../ready")
+	w.Expect(os.MkdirAll(dir, 0o755)).To(Succeed())
+	w.env["GANTRY_READY"] = dir
+	return dir
+}
+
 func (w *workshop) layerNames() (names []string) {
 	for _, l := range w.result.Layers {
 		names = append(names, l.Name)

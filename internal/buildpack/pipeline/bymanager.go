@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/install/managercache"
 	"github.com/gantry-buildpack/gantry/internal/install/prefetch"
 	"github.com/gantry-buildpack/gantry/internal/install/trees"
@@ -40,18 +41,30 @@ func (m byManager) forBuild(ctx context.Context, d decided, _ string) (built, er
 		}
 	}
 	b.before, err = d.trees.Snapshot()
+	b.now = b.before
 	return b, err
+}
+
+func (m byManager) ready(d decided) (key string, b built, ok bool) {
+	spec := layers.BuildPackages(d.toolchain, d.inputs)
+	kept, cause := m.store.Reuse(spec)
+	if cause != "" || d.inputs.Again != "" {
+		return layers.KeyOf(spec.Inputs), b, false
+	}
+	caches := append(m.store.Keep(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs)), kept)
+	return layers.KeyOf(spec.Inputs), built{hooks: d.Commands.Hooks, caches: caches, evaluated: layers.EvaluatedOf(kept.Metadata)}, true
 }
 
 // restoreTrees unpacks the packages for building of the last build; restored is false when they have to be installed.
 func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restored bool, err error) {
-	kept, cause := m.store.Reuse(layers.BuildPackages(d.toolchain, d.inputs))
-	if cause != "" || d.inputs.Again != "" {
+	_, b, ok := m.ready(d)
+	if !ok {
 		return b, false, nil
 	}
 	damaged := false
+	kept := m.store.Path(layers.BuildPackages(d.toolchain, d.inputs).Name)
 	err = together(ctx, m.opener(d), func(context.Context) error {
-		damaged = archive.UnzstdFile(filepath.Join(kept.Path, layers.TreeArchive), m.App) != nil
+		damaged = archive.UnzstdFile(filepath.Join(kept, layers.TreeArchive), m.App) != nil
 		return nil
 	})
 	if err != nil {
@@ -59,9 +72,8 @@ func (m byManager) restoreTrees(ctx context.Context, d decided) (b built, restor
 	}
 	if !damaged {
 		m.Log.Line("Packages", "restored from the cache (inputs unchanged)")
-		caches := append(m.store.Keep(layers.ManagerStore(m.Session, d.Install, d.toolchain, d.inputs)), kept)
-		evaluated := layers.EvaluatedOf(kept.Metadata)
-		return built{hooks: d.Commands.Hooks, caches: caches, evaluated: evaluated, restored: true}, true, evaluated.Write(m.App)
+		b.restored = true
+		return b, true, b.evaluated.Write(m.App)
 	}
 	m.Log.Line("Packages", "the archive in the cache is damaged; they are installed again")
 	return b, false, d.trees.Remove()
@@ -101,7 +113,7 @@ func (byManager) waitForArchive(d decided, writing *write) error {
 	return writing.wait()
 }
 
-func (m byManager) fromBuild(ctx context.Context, b built, dir string) ([]string, error) {
+func (m byManager) fromBuild(ctx context.Context, b built, _ files.Changes, dir string) ([]string, error) {
 	if err := m.prune(ctx, b.decided); err != nil {
 		return nil, err
 	}

@@ -73,9 +73,25 @@ func (l fromLockfile) forBuild(ctx context.Context, d decided, launch string) (b
 	if b.before, err = d.trees.Snapshot(); err != nil {
 		return b, err
 	}
+	if !l.lockfile.HasScripts(false) {
+		b.now = b.before
+	}
 	results, err := l.runScripts(ctx, d, false)
 	b.caches = append(b.caches, results...)
 	return b, err
+}
+
+func (l fromLockfile) ready(d decided) (key string, b built, ok bool) {
+	results := layers.ScriptResults(d.toolchain, d.inputs)
+	b = built{hooks: d.Commands.Hooks, caches: []libcnb.Layer{l.store}}
+	if l.lockfile.HasScripts(false) {
+		kept, cause := l.pipeline.store.Reuse(results)
+		if cause != "" {
+			return layers.KeyOf(results.Inputs), b, false
+		}
+		b.caches = append(b.caches, kept)
+	}
+	return layers.KeyOf(results.Inputs), b, true
 }
 
 // opener opens the toolchain of an installation, with what it needs.
@@ -139,17 +155,13 @@ func (l fromLockfile) runScripts(ctx context.Context, d decided, launch bool) ([
 }
 
 // fromBuild adds to the tree for running what was written into the one for building.
-func (l fromLockfile) fromBuild(ctx context.Context, b built, dir string) ([]string, error) {
+func (l fromLockfile) fromBuild(ctx context.Context, b built, changes files.Changes, dir string) ([]string, error) {
 	if !b.launched {
 		if err := l.place(ctx, direct.Target{Layer: dir, Launch: true}); err != nil {
 			return nil, err
 		}
 	}
-	changes, err := b.trees.Changes(b.before)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.apply(l.lockfile.AtLaunch(changes), dir); err != nil {
+	if err := l.apply(changes, dir); err != nil {
 		return nil, err
 	}
 	links, err := l.lockfile.Prune(dir)

@@ -32,6 +32,8 @@ type history struct {
 	// recorder is what this build can observe; unrecorded is why it records nothing, empty if it does.
 	recorder   recorder
 	unrecorded string
+	// packages is the state of the packages after the last step that was recorded; nil where it is not known.
+	packages files.Snapshot
 	// done are the steps so far, written what they changed in the packages.
 	done    layers.Records
 	written []string

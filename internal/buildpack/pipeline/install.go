@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/install/direct"
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 )
 
@@ -130,9 +131,12 @@ type installer interface {
 	// forBuild installs the packages for building into the application's folder; launch is the folder of the empty layer of
 	// those for running, where it is certain that they are needed, else empty.
 	forBuild(ctx context.Context, d decided, launch string) (built, error)
+	// ready gives the key of the packages for building, and what forBuild gives where they are there already; ok is false where they have to be
+	// made.
+	ready(d decided) (key string, b built, ok bool)
 	// fromBuild puts the packages for running into their layer when the application is built, and gives the places where the
 	// application needs links to it.
-	fromBuild(ctx context.Context, b built, dir string) (links []string, err error)
+	fromBuild(ctx context.Context, b built, changes files.Changes, dir string) (links []string, err error)
 	// forLaunch installs only the packages for running, into their layer.
 	forLaunch(ctx context.Context, d decided, dir string) (launched, error)
 }
@@ -202,6 +206,7 @@ func (p pipeline) perform(ctx context.Context, h history, choices []choice, head
 	}
 	end := p.Log.Span("Build", "look at the source after the installation")
 	h = h.installed()
+	h.packages = known(builds)
 	end()
 	h, made, err := p.runSteps(ctx, h, builds, headers, quiet)
 	if err != nil {
@@ -212,7 +217,7 @@ func (p pipeline) perform(ctx context.Context, h history, choices []choice, head
 	var all []finished
 	for _, b := range builds {
 		end := p.Log.Span("Packages", "take the packages for building away: "+b.Layer)
-		f, err := p.finish(ctx, b)
+		f, err := p.finish(ctx, b, h.packages)
 		end()
 		if err != nil {
 			return out, err

@@ -27,12 +27,15 @@ type built struct {
 	layer libcnb.Layer
 	// launched: the packages for running are in it already.
 	launched bool
-	// before is what the packages were when they were installed, hooks the application's own steps that were not run.
-	before files.Snapshot
+	// before is what the packages were when they were installed, now what they are after their install scripts; nil where it is not known. hooks
+	// are the application's own steps that were not run.
+	before, now files.Snapshot
 	hooks  []plan.Command
 	caches []libcnb.Layer
 	// evaluated is what decided about them, where the manifest is a program.
 	evaluated layers.Evaluated
+	// waiting is the state in which the packages for building may wait for the next build.
+	waiting layers.Waiting
 }
 
 // prepare installs the packages for building, where steps need them or where the packages stay.
@@ -52,6 +55,10 @@ func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 			return none, err
 		}
 	}
+	if b, taken, err := p.takeTrees(c); taken || err != nil {
+		b.choice, b.installed, b.layer = c, true, launch
+		return b, err
+	}
 	b, err := c.by.forBuild(ctx, c.decided, launch.Path)
 	if why, is := direct.Unsupported(err); is {
 		if c.by, err = p.leaveToManager(c.decided, why); err == nil {
@@ -59,7 +66,10 @@ func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 		}
 	}
 	b.choice, b.installed, b.layer = c, true, launch
-	return b, err
+	if err != nil {
+		return b, err
+	}
+	return p.noteTrees(b)
 }
 
 // leaveToManager has the package manager install, from nothing, what turned out not to be installed from the lockfile.
@@ -93,24 +103,30 @@ type finished struct {
 	evaluated layers.Evaluated
 }
 
-// finish puts the packages that the running application needs where they stay.
-func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
+// finish puts the packages that the running application needs where they stay; now is the state of those for building, nil where it is not
+// known.
+func (p pipeline) finish(ctx context.Context, b built, now files.Snapshot) (finished, error) {
 	f := finished{decided: b.decided, layer: b.last, evaluated: b.evaluated}
 	switch {
 	case b.skip:
 		return f, nil
 	case b.Launch.None:
-		return f, b.trees.Remove()
+		return f, p.putAway(b)
 	case b.Launch.InPlace:
 		return f, p.prune(ctx, b.decided)
 	}
 	f.inputs.All = maps.Clone(b.inputs.All)
 	f.cause = b.cause
+	var changes files.Changes
 	if b.installed {
-		changes, err := b.trees.Changes(b.before)
+		var err error
+		if now == nil {
+			now, err = b.trees.Snapshot()
+		}
 		if err != nil {
 			return f, err
 		}
+		changes = now.In(b.Trees.Dirs).Since(b.before)
 		if l, ok := b.by.(fromLockfile); ok {
 			changes = l.lockfile.AtLaunch(changes)
 		}
@@ -128,17 +144,17 @@ func (p pipeline) finish(ctx context.Context, b built) (finished, error) {
 		f.cause = p.orRequired(b.Install, f.inputs.Cause(b.last.Metadata))
 	}
 	if f.cause == "" {
-		return f, b.trees.Remove()
+		return f, p.putAway(b)
 	}
-	f, err := p.fill(ctx, b, f)
+	f, err := p.fill(ctx, b, changes, f)
 	if err != nil {
 		return f, err
 	}
-	return f, b.trees.Remove()
+	return f, p.putAway(b)
 }
 
 // fill puts the packages for running into a new layer.
-func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, error) {
+func (p pipeline) fill(ctx context.Context, b built, changes files.Changes, f finished) (finished, error) {
 	defer p.Log.Span("Layer", "fill "+b.Layer)()
 	f.layer = b.layer
 	var err error
@@ -147,9 +163,9 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 			return f, err
 		}
 	}
-	done, err := p.place(ctx, b, b.by, f.layer.Path)
+	done, err := p.place(ctx, b, b.by, changes, f.layer.Path)
 	if why, is := direct.Unsupported(err); is {
-		f, done, err = p.placeByManager(ctx, b, f, why)
+		f, done, err = p.placeByManager(ctx, b, changes, f, why)
 	}
 	if err != nil {
 		return f, err
@@ -189,7 +205,7 @@ func (p pipeline) fill(ctx context.Context, b built, f finished) (finished, erro
 }
 
 // placeByManager has the package manager make the layer of packages after all; packages for building that are there are used.
-func (p pipeline) placeByManager(ctx context.Context, b built, f finished, why string) (finished, launched, error) {
+func (p pipeline) placeByManager(ctx context.Context, b built, changes files.Changes, f finished, why string) (finished, launched, error) {
 	var manager installer = byManager{p}
 	var err error
 	if !b.installed {
@@ -200,16 +216,16 @@ func (p pipeline) placeByManager(ctx context.Context, b built, f finished, why s
 	if f.layer, err = p.store.Fresh(b.spec()); err != nil {
 		return f, launched{}, err
 	}
-	done, err := p.place(ctx, b, manager, f.layer.Path)
+	done, err := p.place(ctx, b, manager, changes, f.layer.Path)
 	return f, done, err
 }
 
-// place puts the packages for running into the folder of their layer: from those for building, if these are installed.
-func (p pipeline) place(ctx context.Context, b built, by installer, dir string) (launched, error) {
+// place puts the packages for running into the folder of their layer: from those for building with their changes, if these are installed.
+func (p pipeline) place(ctx context.Context, b built, by installer, changes files.Changes, dir string) (launched, error) {
 	if !b.installed {
 		return by.forLaunch(ctx, b.decided, dir)
 	}
-	links, err := by.fromBuild(ctx, b, dir)
+	links, err := by.fromBuild(ctx, b, changes, dir)
 	return launched{links: links}, err
 }
 

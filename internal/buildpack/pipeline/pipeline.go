@@ -160,6 +160,9 @@ func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildRe
 	if failed := p.writes.wait(); err == nil {
 		err = failed
 	}
+	if err == nil {
+		err = p.putToolchainsAway()
+	}
 	return result, err
 }
 

@@ -260,6 +260,52 @@ func TestUnreadableMetadata(t *testing.T) {
 	w.Expect(w.read(w.app, "")).To(And(HaveLen(4), HaveKey("built/main")), "source and output alone")
 }
 
+// Where the platform keeps a folder for it, packages and toolchains wait unpacked; what was changed meanwhile is unpacked again.
+func TestReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(w *workshop, dir string)
+		waited bool
+	}{
+		"as they were left": {damage: func(*workshop, string) {}, waited: true},
+		"a package changed": {damage: func(w *workshop, dir string) { w.write(dir, "packages-toy/toys/robot/toy", "evil!") }},
+		"a package gone": {damage: func(w *workshop, dir string) {
+			w.Expect(os.RemoveAll(filepath.Join(dir, "packages-toy/toys/robot"))).To(Succeed())
+		}},
+		"a file more": {damage: func(w *workshop, dir string) { w.write(dir, "packages-toy/toys/robot/more", "") }},
+		"no note": {damage: func(w *workshop, dir string) {
+			w.Expect(os.Remove(filepath.Join(dir, "packages-toy.json"))).To(Succeed())
+		}},
+		"another note": {damage: func(w *workshop, dir string) { w.write(dir, "packages-toy.json", "{}") }},
+		"all gone":     {damage: func(w *workshop, dir string) { w.Expect(os.RemoveAll(dir)).To(Succeed()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkshop(t)
+			dir := w.keepReady()
+			w.plan.Build.Reuse = plan.ReuseNever
+			const waited = "Packages    unpacked since the last build (inputs unchanged)"
+			w.Expect(w.build()).To(Succeed())
+			clean := w.image
+			// The first build has moved the packages into their layer.
+			w.Expect(w.build()).To(Succeed())
+			w.Expect(w.log).NotTo(ContainSubstring(waited))
+			c.damage(w, dir)
+			w.Expect(w.build()).To(Succeed())
+			if c.waited {
+				w.Expect(w.log).To(ContainSubstring(waited))
+			} else {
+				w.Expect(w.log).To(ContainSubstring("Packages    restored from the cache (inputs unchanged)"))
+			}
+			w.Expect(w.ran).To(Equal([]string{"toy build"}))
+			w.Expect(w.image).To(Equal(clean))
+			w.Expect(w.read(w.app, "")).To(HaveKeyWithValue("built/main", "PLAY"))
+			w.write(w.source, "toys.lock", "robot car")
+			w.Expect(w.build()).To(Succeed())
+			w.Expect(w.log).NotTo(ContainSubstring(waited))
+			w.Expect(w.image).To(And(HaveKey("toybox/toys/car/toy"), Not(HaveKey("toybox/toys/ball/toy"))))
+		})
+	}
+}
+
 // Packages of another language that only steps use are not installed where no step does.
 func TestPackagesThatNothingUses(t *testing.T) {
 	w := newWorkshop(t)
@@ -366,6 +412,9 @@ func TestReusedIsWhatACleanBuildMakes(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := newWorkshop(t)
+		if seed%2 == 1 {
+			w.keepReady()
+		}
 		for range 8 {
 			changes[r.IntN(len(changes))](w, r.IntN(6))
 			w.Expect(w.build()).To(Succeed())

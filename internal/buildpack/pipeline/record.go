@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"crypto/rand"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,8 +58,10 @@ func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs
 		return o, err
 	}
 	o.record.Names, o.record.Inputs = o.tree.Names(), p.inputsOf(h, step, o.record.Salt, more)
-	if o.packages, err = snapshotOf(built); err != nil {
-		return o, err
+	if o.packages = h.packages; o.packages == nil {
+		if o.packages, err = snapshotOf(built); err != nil {
+			return o, err
+		}
 	}
 	var git observe.Tree
 	if h.git.Dir != "" {
@@ -100,35 +103,51 @@ func snapshotOf(all []built) (files.Snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		for name, state := range more {
-			states[name] = state
-		}
+		maps.Copy(states, more)
 	}
 	return states, nil
 }
 
-// recordOf gives the record of a step that has run, and the source as it is then.
-func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record, after observe.Tree, err error) {
+// known is the state of the packages of all installations, before any step has run; nil where it is not known.
+func known(all []built) files.Snapshot {
+	states := files.Snapshot{}
+	for _, b := range all {
+		if b.installed && b.now == nil {
+			return nil
+		}
+		maps.Copy(states, b.now)
+	}
+	return states
+}
+
+// after is the state of things when a step has run.
+type after struct {
+	source   observe.Tree
+	packages files.Snapshot
+}
+
+// recordOf gives the record of a step that has run, and the state of things then.
+func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record, now after, err error) {
 	r = o.record
 	took := observe.Period{From: o.start, To: time.Now()}
 	traffic, unknown := h.recorder.traffic()
 	r.Connected = (r.Connected || unknown != nil || traffic != o.traffic) && o.sockets.Made()
-	if after, err = h.source.Read(o.tree); err != nil {
-		return r, after, err
+	if now.source, err = h.source.Read(o.tree); err != nil {
+		return r, now, err
 	}
 	names := observe.Unwatched(o.tree)
 	if !r.Whole {
-		names = o.reads.Reads(after)
+		names = o.reads.Reads(now.source)
 	}
 	r.Reads = map[string]string{}
 	for _, name := range names {
 		r.Reads[name] = o.tree[name].Content
 	}
 	if r.Git, err = h.gitRead(o); err != nil {
-		return r, after, err
+		return r, now, err
 	}
-	if r.Source, after, err = h.source.Changes(o.tree, after); err != nil {
-		return r, after, err
+	if r.Source, now.source, err = h.source.Changes(o.tree, now.source); err != nil {
+		return r, now, err
 	}
 	for name := range r.Source.Made {
 		if p.unkept(name) {
@@ -136,17 +155,16 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 		}
 	}
 	slices.Sort(r.Unkept)
-	now, err := snapshotOf(all)
-	if err != nil {
-		return r, after, err
+	if now.packages, err = snapshotOf(all); err != nil {
+		return r, now, err
 	}
-	changes := now.Since(o.packages)
+	changes := now.packages.Since(o.packages)
 	r.Packages.Gone = changes.Gone
 	if r.Packages.Made, err = (observe.Source{Dir: p.App}).Entries(changes.Written); err != nil {
-		return r, after, err
+		return r, now, err
 	}
 	r.Dated, err = p.dated(r, took)
-	return r, after, err
+	return r, now, err
 }
 
 // gitRead is what a step depends on of the folder .git; nothing if it has not read it.
@@ -217,6 +235,7 @@ func (p pipeline) compared(h history, r layers.Record, more layer.Inputs, step p
 // observe runs a step, and records what it did. Where that cannot be done, the step runs all the same.
 func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inputs, all []built, run func(start starter) error) (history, error) {
 	if h.unrecorded != "" {
+		h.packages = nil
 		return h, run(nil)
 	}
 	end := p.Log.Span("Build", "prepare to observe "+step.Title)
@@ -224,7 +243,7 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 	o, err := p.watch(h, step, key, more, all)
 	end()
 	if err != nil {
-		h.unrecorded = err.Error()
+		h.unrecorded, h.packages = err.Error(), nil
 		return h, run(nil)
 	}
 	if err := run(o.sockets.Start); err != nil {
@@ -233,12 +252,12 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 	}
 	defer p.Log.Span("Build", "record what "+step.Title+" did")()
 	h.tree = o.tree
-	record, after, err := p.recordOf(h, o, all)
+	record, now, err := p.recordOf(h, o, all)
 	if err == nil {
 		record, err = h.output.Keep(p.compared(h, record, more, step))
 	}
 	if err != nil {
-		h.unrecorded = err.Error()
+		h.unrecorded, h.packages = err.Error(), nil
 		return h, nil
 	}
 	last, _ := h.last.Find(key)
@@ -246,6 +265,6 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 		p.Log.Line("Build", step.Title+" runs in each build: "+why+" (BP_BUILD_REUSE=always reuses what it made nevertheless)")
 	}
 	h = h.with(record)
-	h.tree = after
+	h.tree, h.packages = now.source, now.packages
 	return h, nil
 }

@@ -85,6 +85,9 @@ func (p pipeline) restoreStep(h history, step plan.Step, more layer.Inputs, all 
 	p.logReused(record, steps)
 	before := h.tree
 	h = h.with(record)
+	if !record.Packages.None() {
+		h.packages = nil
+	}
 	return h.looked(before), true, nil
 }
 

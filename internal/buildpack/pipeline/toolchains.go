@@ -28,6 +28,8 @@ type openToolchain struct {
 	writing *write
 	// launch is the state of what the image gets of it.
 	launch string
+	// waiting is the state in which it may wait for the next build.
+	waiting layers.Waiting
 }
 
 // toolchain is what a build has of one language's toolchain: nothing, until it is opened.
@@ -64,6 +66,26 @@ func (all toolchains) dir(language string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.opened.dir
+}
+
+// waiting is a toolchain as it is open; nothing while it is not.
+func (all toolchains) waiting(language string) openToolchain {
+	t := all[language]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.opened
+}
+
+// linked notes the state of a toolchain after the image got links to its files, where nothing else has changed in it: whole is whether that was so
+// before.
+func (all toolchains) linked(language string, whole bool, stamp func(dir string) string) {
+	t := all[language]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.opened.waiting.Stamp = ""
+	if whole {
+		t.opened.waiting.Stamp = stamp(t.opened.dir)
+	}
 }
 
 // forLaunch is the folder of a toolchain, where what the image gets of it is as it was unpacked; else empty, as while it is not open.
@@ -151,8 +173,15 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 		return openToolchain{}, err
 	}
 	file := filepath.Join(kept.Path, layers.ToolchainArchive)
+	waiting := layers.Waiting{Key: layers.KeyOf(spec.Inputs)}
+	if cause == "" {
+		if there, ok := p.unpacked().Take(toolchainName(t), waiting.Key, toolchainPlaces(scratch.Path)); ok {
+			return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, waiting: there}, nil
+		}
+	}
 	if cause == "" && archive.UnzstdFile(file, scratch.Path) == nil {
-		return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}}, nil
+		waiting.Stamp = p.unpacked().Stamp(toolchainPlaces(scratch.Path))
+		return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, waiting: waiting}, nil
 	}
 	if cause == "" {
 		// The archive is damaged.
@@ -184,7 +213,8 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 		}
 		return nil
 	})
-	return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, writing: writing}, nil
+	waiting.Stamp = p.unpacked().Stamp(toolchainPlaces(scratch.Path))
+	return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, writing: writing, waiting: waiting}, nil
 }
 
 // keepToolchains are the archives of toolchains that the last build has left, for those that this one does not open.

@@ -37,7 +37,12 @@ type Session struct {
 	given, own map[string]string
 	home       home
 	bindings   libcnb.Bindings
+	// Ready is a folder, on the mount of the application and the layers, that the platform keeps from build to build; empty for none.
+	Ready string
 }
+
+// readyVariable is how the embedded platform names the folder Ready.
+const readyVariable = "GANTRY_READY"
 
 // Arch gives the architecture that a build is for.
 func Arch(cnb libcnb.BuildContext) string {
@@ -52,7 +57,14 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 	s := Session{
 		App: cnb.ApplicationPath, Layers: cnb.Layers.Path, Buildpack: cnb.Buildpack.Path, Info: cnb.Buildpack.Info,
 		Arch: Arch(cnb), Distribution: cnb.TargetDistro.Name + " " + cnb.TargetDistro.Version, Log: log,
-		given: cnb.Platform.Environment, own: map[string]string{}, bindings: cnb.Platform.Bindings,
+		given: maps.Clone(cnb.Platform.Environment), own: map[string]string{}, bindings: cnb.Platform.Bindings,
+	}
+	if dir := s.given[readyVariable]; dir != "" {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			s.Ready = dir
+		}
+		// It is nothing to the build's programs.
+		delete(s.given, readyVariable)
 	}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")

@@ -27,6 +27,8 @@ const (
 	orderFile     = "/cnb/order.toml"
 	homeDir       = "/home/cnb"
 	temporaryDir  = "/tmp"
+	// readyDir holds what the buildpack keeps unpacked from build to build.
+	readyDir = "/ready"
 
 	platformAPI = "0.14"
 	systemPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,8 +53,11 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 		}
 	}
 	env := []string{"CNB_PLATFORM_API=" + platformAPI, "PATH=" + systemPath, "HOME=" + homeDir, "CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "CNB_NO_COLOR=" + strconv.FormatBool(!b.options.Color), b.store.environment()}
-	spec := sandbox.Spec{Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env, Grace: grace}
+	spec := sandbox.Spec{Root: b.root, Dir: workspaceDir, Args: arguments(func(s string) string { return s }), Env: env, Grace: grace}
 	for target, source := range b.folders {
+		if source == filepath.Join(b.root, target) {
+			continue
+		}
 		readOnly := target == lifecycleDir || target == orderFile || target == platformDir || filepath.Dir(filepath.Dir(target)) == buildpacksDir
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: source, Target: target, ReadOnly: readOnly})
 	}
@@ -145,7 +150,7 @@ func (b *build) createDirectly(ctx context.Context, arguments, env []string) err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: sandbox.UID, Gid: sandbox.GID}
-		for _, name := range []string{layersDir, workspaceDir, cacheDir, homeDir, temporaryDir} {
+		for _, name := range []string{layersDir, workspaceDir, cacheDir, homeDir, temporaryDir, readyDir} {
 			if err := chownAll(b.folders[name]); err != nil {
 				return err
 			}

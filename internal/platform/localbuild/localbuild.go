@@ -77,6 +77,8 @@ type build struct {
 	said    *atomic.Bool
 	store   *store
 	folders folders
+	// root is the folder of the sandbox's root: what is in it is on one mount.
+	root string
 	// etc are files that the sandbox sees in /etc in the place of the machine's, by their names.
 	etc map[string]string
 }
@@ -106,6 +108,7 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 		return Result{}, problem.Disk("make a temporary folder", err)
 	}
 	defer removeAll(work)
+	defer func() { b.keepReady(b.root) }()
 	end := r.Span("Platform", "copy the application and the buildpack")
 	err = b.prepare(work)
 	end()
@@ -280,6 +283,7 @@ func (b *build) prepare(work string) error {
 	leftovers, _ := filepath.Glob(filepath.Join(b.options.Cache, "work-*"))
 	for _, dir := range leftovers {
 		if dir != work {
+			b.keepReady(filepath.Join(dir, "root"))
 			removeAll(dir)
 		}
 	}
@@ -288,16 +292,22 @@ func (b *build) prepare(work string) error {
 		return err
 	}
 	folder := filepath.Join(work, "buildpacks", strings.ReplaceAll(id, "/", "_"), version)
+	b.root = filepath.Join(work, "root")
+	inRoot := func(name string) string { return filepath.Join(b.root, name) }
 	b.folders = folders{
-		layersDir:    filepath.Join(work, "layers"),
-		workspaceDir: filepath.Join(work, "workspace"),
+		layersDir:    inRoot(layersDir),
+		workspaceDir: inRoot(workspaceDir),
 		platformDir:  filepath.Join(work, "platform"),
-		homeDir:      filepath.Join(work, "home"),
-		temporaryDir: filepath.Join(work, "tmp"),
+		homeDir:      inRoot(homeDir),
+		temporaryDir: inRoot(temporaryDir),
+		readyDir:     inRoot(readyDir),
 		cacheDir:     filepath.Join(b.options.Cache, "layers"),
 		lifecycleDir: filepath.Join(work, "lifecycle"),
 		orderFile:    filepath.Join(work, "order.toml"),
 		strings.Replace(folder, filepath.Join(work, "buildpacks"), buildpacksDir, 1): folder,
+	}
+	if err := b.takeReady(); err != nil {
+		return err
 	}
 	for target, source := range b.folders {
 		if target == orderFile {
@@ -334,6 +344,7 @@ func (b *build) prepare(work string) error {
 		return err
 	}
 	env := described.over(b.options.Env)
+	env[readyVariable] = readyDir
 	if b.options.Phases && env[timelineVariable] == "" {
 		env[timelineVariable] = filepath.Join(temporaryDir, timelineFile)
 	}

@@ -19,7 +19,7 @@ func mountAll(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
+	if err := mountRoot(spec.Root, root); err != nil {
 		return fmt.Errorf("mount the root: %w", err)
 	}
 	for i, m := range spec.Mounts {
@@ -36,7 +36,8 @@ func mountAll(spec Spec) error {
 		_ = sources[i].Close()
 	}
 	for name, target := range spec.Links {
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+		// A root on disk has it from an earlier run.
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil && !os.IsExist(err) {
 			return fmt.Errorf("link %s: %w", name, err)
 		}
 	}
@@ -69,6 +70,27 @@ func mountAll(spec Spec) error {
 		return fmt.Errorf("leave the old root: %w", err)
 	}
 	return os.Chdir("/")
+}
+
+// mountRoot mounts a folder, or an empty one in memory, as the root.
+func mountRoot(folder, root string) error {
+	const flags = unix.MS_NOSUID | unix.MS_NODEV
+	if folder == "" {
+		return unix.Mount("tmpfs", root, "tmpfs", flags, "mode=755")
+	}
+	if err := unix.Mount(folder, root, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	var stat unix.Statfs_t
+	if err := unix.Statfs(root, &stat); err != nil {
+		return err
+	}
+	return unix.Mount("", root, "", unix.MS_BIND|unix.MS_REMOUNT|flags|kept(stat), "")
+}
+
+// kept are the flags that a mount has and has to keep: taking one away is not allowed in a user namespace.
+func kept(stat unix.Statfs_t) uintptr {
+	return uintptr(stat.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
 }
 
 // openAll opens what is to be mounted before /tmp is covered, since some of it may be there.
@@ -113,14 +135,12 @@ func bind(source, target string, m Mount) error {
 	return nil
 }
 
-// readOnly keeps the flags that the mount has: taking one away is not allowed in a user namespace.
 func readOnly(target string) error {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(target, &stat); err != nil {
 		return fmt.Errorf("look at %s: %w", target, err)
 	}
-	kept := uintptr(stat.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
-	if err := unix.Mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|kept, ""); err != nil {
+	if err := unix.Mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|kept(stat), ""); err != nil {
 		return fmt.Errorf("make %s read-only: %w", target, err)
 	}
 	return nil

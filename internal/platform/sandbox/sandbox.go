@@ -35,6 +35,9 @@ type Mount struct {
 type Spec struct {
 	// Mounts are what the root file system is made of.
 	Mounts []Mount
+	// Root is a folder for what is next to the mounts, so that what is in it can be renamed from one place to another; empty for one in
+	// memory.
+	Root string
 	// ReadOnly forbids writing next to the mounts.
 	ReadOnly bool
 	// Links are symbolic links to make, by name.
