@@ -82,11 +82,11 @@ func (p *Project) assets() (a assets) {
 		a.buildEnv["DATABASE_URL"] = address
 	}
 	steps := plan.Steps([]plan.Command{p.runTask(step, found)}, Language)
-	traces := []string{p.in("log/production.log")}
+	traces := []string{p.in("tmp/cache"), p.in("log/production.log")}
 	a.build = plan.Build{Steps: steps, Caches: []string{p.in("tmp/cache/assets")}, Traces: traces}
 	a.slices = [][]string{{p.in("public")}}
 	// What the build leaves there is of no use to the running application.
-	a.remove = append(traces, p.in("tmp/cache"))
+	a.remove = traces
 	a.notes.Decisions = append(a.notes.Decisions, plan.Decision{Subject: "assets", Value: title, Origin: why + "; again only when what they are made of changes"})
 	return a
 }
