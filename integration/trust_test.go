@@ -168,7 +168,7 @@ func TestKilledPlatform(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p.Expect(cmd.Start()).To(Succeed())
 	started := func() []string {
-		files, _ := filepath.Glob(filepath.Join(p.cache, "work-*/workspace/started"))
+		files, _ := filepath.Glob(filepath.Join(p.cache, "work-*/root/workspace/started"))
 		return files
 	}
 	p.Eventually(started, time.Minute, 50*time.Millisecond).ShouldNot(BeEmpty(), out.String)

@@ -22,11 +22,12 @@ import (
 )
 
 // Ready is a folder in which packages and toolchains wait unpacked for the next build, where the platform keeps one on the mount of the
-// application: they are renamed to their places and back. What is not as it was left is unpacked from its archive, as anywhere else.
-type Ready struct{ dir string }
-
-// OpenReady gives the folder of a build; empty for none.
-func OpenReady(dir string) Ready { return Ready{dir} }
+// application: they are renamed to their places and back. What is not as it was left is unpacked from its archive, as anywhere else. While a
+// build runs, what is known of them is nowhere on disk, so that no program can make something of its own wait.
+type Ready struct {
+	dir   string
+	notes *sync.Map
+}
 
 // Waiting is what waits under a name.
 type Waiting struct {
@@ -37,36 +38,70 @@ type Waiting struct {
 	Scripts files.Changes `json:"scripts,omitzero"`
 }
 
+// notesFile says what waits, by its names.
+const notesFile = "waiting.json"
+
+// OpenReady opens the folder for a build; empty for none. Close ends it.
+func OpenReady(dir string) Ready {
+	r := Ready{dir, &sync.Map{}}
+	if dir == "" {
+		return r
+	}
+	file := filepath.Join(dir, notesFile)
+	text, err := os.ReadFile(file)
+	notes := map[string]Waiting{}
+	if err == nil && json.Unmarshal(text, &notes) == nil && os.Remove(file) == nil {
+		for name, w := range notes {
+			r.notes.Store(name, w)
+		}
+	}
+	return r
+}
+
+// Close notes what waits for the next build, and removes all else.
+func (r Ready) Close() {
+	if r.dir == "" {
+		return
+	}
+	notes := map[string]Waiting{}
+	r.notes.Range(func(name, w any) bool {
+		notes[name.(string)] = w.(Waiting)
+		return true
+	})
+	entries, _ := os.ReadDir(r.dir)
+	for _, entry := range entries {
+		if _, waits := notes[entry.Name()]; !waits {
+			_ = archive.RemoveAll(filepath.Join(r.dir, entry.Name()))
+		}
+	}
+	if text, err := json.Marshal(notes); err == nil {
+		// Without it nothing waits.
+		_ = os.WriteFile(filepath.Join(r.dir, notesFile), text, 0o644)
+	}
+}
+
 // KeyOf tells what waits from what is wanted.
 func KeyOf(in layer.Inputs) string { return layer.Digest(fmt.Append(nil, in)) }
 
 // Take renames what waits under a name to some places; ok is false where nothing does, or something else.
 func (r Ready) Take(name, key string, places map[string]string) (w Waiting, ok bool) {
-	if r.dir == "" {
+	known, there := r.notes.LoadAndDelete(name)
+	if !there {
 		return w, false
 	}
-	text, err := os.ReadFile(r.note(name))
-	if err != nil || json.Unmarshal(text, &w) != nil || w.Key != key {
-		return w, r.drop(name)
+	if w = known.(Waiting); w.Key != key {
+		return w, false
 	}
 	inside := map[string]string{}
-	for from, to := range places {
-		inside[from] = filepath.Join(r.tree(name), from)
-		if os.MkdirAll(filepath.Dir(to), 0o755) != nil {
-			return w, r.drop(name)
-		}
+	for from := range places {
+		inside[from] = filepath.Join(r.dir, name, from)
 	}
-	stamp, err := stampOf(inside)
-	if err != nil || stamp != w.Stamp {
-		return w, r.drop(name)
-	}
-	// From here on it is the build's: one that is killed leaves nothing.
-	if os.Remove(r.note(name)) != nil {
-		return w, r.drop(name)
+	if stamp, err := stampOf(inside); err != nil || stamp != w.Stamp {
+		return w, false
 	}
 	for from, to := range places {
-		if err := rename(inside[from], to); err != nil {
-			return w, r.drop(name)
+		if os.MkdirAll(filepath.Dir(to), 0o755) != nil || rename(inside[from], to) != nil {
+			return w, false
 		}
 	}
 	return w, true
@@ -80,18 +115,17 @@ func (r Ready) Give(name string, w Waiting, places map[string]string) (ok bool) 
 	if now, err := stampOf(places); err != nil || now != w.Stamp {
 		return false
 	}
-	r.drop(name)
+	if archive.RemoveAll(filepath.Join(r.dir, name)) != nil {
+		return false
+	}
 	for to, from := range places {
-		target := filepath.Join(r.tree(name), to)
+		target := filepath.Join(r.dir, name, to)
 		if os.MkdirAll(filepath.Dir(target), 0o755) != nil || rename(from, target) != nil {
-			return r.drop(name)
+			return false
 		}
 	}
-	text, err := json.Marshal(w)
-	if err == nil {
-		err = os.WriteFile(r.note(name), text, 0o644)
-	}
-	return err == nil || r.drop(name)
+	r.notes.Store(name, w)
+	return true
 }
 
 // Stamp is the state of what is at some places, for Give; empty where nothing is kept.
@@ -113,16 +147,6 @@ func rename(from, to string) error {
 		return err
 	}
 	return nil
-}
-
-func (r Ready) tree(name string) string { return filepath.Join(r.dir, name) }
-func (r Ready) note(name string) string { return filepath.Join(r.dir, name+".json") }
-
-// drop removes what waits under a name; it is false.
-func (r Ready) drop(name string) bool {
-	_ = os.Remove(r.note(name))
-	_ = archive.RemoveAll(r.tree(name))
-	return false
 }
 
 // stampOf is the state of trees: names, kinds, sizes, and when each was changed last. What it says of the trees' own folders is left out, since

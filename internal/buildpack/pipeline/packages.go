@@ -30,8 +30,8 @@ type built struct {
 	// before is what the packages were when they were installed, now what they are after their install scripts; nil where it is not known. hooks
 	// are the application's own steps that were not run.
 	before, now files.Snapshot
-	hooks  []plan.Command
-	caches []libcnb.Layer
+	hooks       []plan.Command
+	caches      []libcnb.Layer
 	// evaluated is what decided about them, where the manifest is a program.
 	evaluated layers.Evaluated
 	// waiting is the state in which the packages for building may wait for the next build.

@@ -43,7 +43,9 @@ type Builder struct {
 type pipeline struct {
 	session.Session
 	resolve.Resolved
-	store    layers.Store
+	store layers.Store
+	// ready is what waits unpacked from build to build, where the platform has a place for it.
+	ready    layers.Ready
 	run      func(ctx context.Context, r command.Runner, c plan.Command) error
 	unpacker layers.Unpacker
 	traffic  func() (observe.Traffic, error)
@@ -112,7 +114,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 		return libcnb.BuildResult{}, err
 	}
 	p := pipeline{
-		Session: s, Resolved: resolved, store: layers.Open(c.Layers), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, sees: b.Sees, required: c.Plan.Entries, libc: unpack.Libc("/"),
+		Session: s, Resolved: resolved, store: layers.Open(c.Layers), ready: layers.OpenReady(s.Ready), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, sees: b.Sees, required: c.Plan.Entries, libc: unpack.Libc("/"),
 		toolchains: newToolchains(resolved.Plan), writes: &writes{},
 	}
 	if p.run == nil {
@@ -155,6 +157,7 @@ func (b Builder) resolve(ctx context.Context, c libcnb.BuildContext) (resolve.Re
 
 // carryOut runs the stages. Background writes are waited for, whatever comes of it.
 func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
+	defer p.ready.Close()
 	result, err := p.stages(ctx, l)
 	defer p.Log.Span("Cache", "wait for archives")()
 	if failed := p.writes.wait(); err == nil {

@@ -273,9 +273,9 @@ func TestReady(t *testing.T) {
 		}},
 		"a file more": {damage: func(w *workshop, dir string) { w.write(dir, "packages-toy/toys/robot/more", "") }},
 		"no note": {damage: func(w *workshop, dir string) {
-			w.Expect(os.Remove(filepath.Join(dir, "packages-toy.json"))).To(Succeed())
+			w.Expect(os.Remove(filepath.Join(dir, "waiting.json"))).To(Succeed())
 		}},
-		"another note": {damage: func(w *workshop, dir string) { w.write(dir, "packages-toy.json", "{}") }},
+		"another note": {damage: func(w *workshop, dir string) { w.write(dir, "waiting.json", "{}") }},
 		"all gone":     {damage: func(w *workshop, dir string) { w.Expect(os.RemoveAll(dir)).To(Succeed()) }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,9 +9,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// unpacked is what waits unpacked from build to build, where the platform has a place for it.
-func (p pipeline) unpacked() layers.Ready { return layers.OpenReady(p.Ready) }
-
 // treesName is the name under which the packages of an installation wait.
 func treesName(d decided) string { return "packages-" + d.Language }
 
@@ -30,7 +27,7 @@ func (p pipeline) takeTrees(c choice) (b built, ok bool, err error) {
 	if !known {
 		return b, false, nil
 	}
-	waiting, taken := p.unpacked().Take(treesName(c.decided), key, p.treesPlaces(c.decided))
+	waiting, taken := p.ready.Take(treesName(c.decided), key, p.treesPlaces(c.decided))
 	if !taken {
 		// Some of it may be there.
 		return b, false, c.trees.Remove()
@@ -51,13 +48,13 @@ func (p pipeline) noteTrees(b built) (built, error) {
 		return b, nil
 	}
 	scripts, err := b.trees.Changes(b.before)
-	b.waiting = layers.Waiting{Key: key, Stamp: p.unpacked().Stamp(p.treesPlaces(b.decided)), Scripts: scripts}
+	b.waiting = layers.Waiting{Key: key, Stamp: p.ready.Stamp(p.treesPlaces(b.decided)), Scripts: scripts}
 	return b, err
 }
 
 // putAway takes the packages for building out of the application: to wait for the next build if nothing has changed in them.
 func (p pipeline) putAway(b built) error {
-	if p.unpacked().Give(treesName(b.decided), b.waiting, p.treesPlaces(b.decided)) {
+	if p.ready.Give(treesName(b.decided), b.waiting, p.treesPlaces(b.decided)) {
 		return nil
 	}
 	return b.trees.Remove()
@@ -76,7 +73,7 @@ func (p pipeline) putToolchainsAway() error {
 	}
 	for _, t := range p.Toolchains {
 		opened := p.toolchains.waiting(t.Language)
-		if opened.dir == "" || !p.unpacked().Give(toolchainName(t), opened.waiting, toolchainPlaces(opened.dir)) {
+		if opened.dir == "" || !p.ready.Give(toolchainName(t), opened.waiting, toolchainPlaces(opened.dir)) {
 			continue
 		}
 		if err := os.Mkdir(opened.dir, 0o755); err != nil {

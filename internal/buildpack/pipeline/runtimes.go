@@ -49,7 +49,7 @@ func (p pipeline) runtime(ctx context.Context, t plan.Toolchain) (libcnb.Layer, 
 	whole := false
 	if from != "" && p.Ready != "" {
 		open := p.toolchains.waiting(t.Language)
-		whole = p.unpacked().Stamp(toolchainPlaces(from)) == open.waiting.Stamp
+		whole = p.ready.Stamp(toolchainPlaces(from)) == open.waiting.Stamp
 	}
 	of := layers.Runtime{Session: p.Session, Toolchain: t, From: from, Unpacker: p.unpacker}
 	l, cause, err := p.store.Make(ctx, of)
@@ -57,7 +57,7 @@ func (p pipeline) runtime(ctx context.Context, t plan.Toolchain) (libcnb.Layer, 
 		return l, err
 	}
 	if from != "" && p.Ready != "" && cause != "" {
-		p.toolchains.linked(t.Language, whole, func(dir string) string { return p.unpacked().Stamp(toolchainPlaces(dir)) })
+		p.toolchains.linked(t.Language, whole, func(dir string) string { return p.ready.Stamp(toolchainPlaces(dir)) })
 	}
 	if changed && cause != "" {
 		p.Log.Line("Layer", l.Name+": taken anew, because the build's programs have changed the files of "+t.Runtime.Title+" that they use")

@@ -175,12 +175,12 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 	file := filepath.Join(kept.Path, layers.ToolchainArchive)
 	waiting := layers.Waiting{Key: layers.KeyOf(spec.Inputs)}
 	if cause == "" {
-		if there, ok := p.unpacked().Take(toolchainName(t), waiting.Key, toolchainPlaces(scratch.Path)); ok {
+		if there, ok := p.ready.Take(toolchainName(t), waiting.Key, toolchainPlaces(scratch.Path)); ok {
 			return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, waiting: there}, nil
 		}
 	}
 	if cause == "" && archive.UnzstdFile(file, scratch.Path) == nil {
-		waiting.Stamp = p.unpacked().Stamp(toolchainPlaces(scratch.Path))
+		waiting.Stamp = p.ready.Stamp(toolchainPlaces(scratch.Path))
 		return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, waiting: waiting}, nil
 	}
 	if cause == "" {
@@ -213,7 +213,7 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 		}
 		return nil
 	})
-	waiting.Stamp = p.unpacked().Stamp(toolchainPlaces(scratch.Path))
+	waiting.Stamp = p.ready.Stamp(toolchainPlaces(scratch.Path))
 	return openToolchain{dir: scratch.Path, headers: headers, layers: []libcnb.Layer{scratch, kept}, writing: writing, waiting: waiting}, nil
 }
 
