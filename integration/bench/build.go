@@ -33,7 +33,18 @@ func (b *bench) project(sample string) (*project, error) {
 			p.env[name] = value
 		}
 	}
-	return p, os.CopyFS(p.dir, os.DirFS(filepath.Join(b.root, "samples", sample)))
+	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join(b.root, "samples", sample))); err != nil {
+		return nil, err
+	}
+	// A file that no step reads.
+	return p, os.WriteFile(filepath.Join(p.dir, readme), []byte("# Sample\n"), 0o644)
+}
+
+const readme = "README.md"
+
+// editReadme changes the file that no step reads.
+func (p *project) editReadme(run int) error {
+	return os.WriteFile(filepath.Join(p.dir, readme), fmt.Appendf(nil, "# Sample, edited %d times\n", run+1), 0o644)
 }
 
 // buildpack makes a copy of the buildpack whose phases print what they cost.
@@ -101,6 +112,7 @@ func (b *bench) builds(ctx context.Context) error {
 	}{
 		{"first", "first build", nil},
 		{"same", "rebuild, nothing changed", func(*project, int) error { return nil }},
+		{"readme", "rebuild, README.md edited", func(p *project, run int) error { return p.editReadme(run) }},
 		{"line", "rebuild, one line of source changed", func(p *project, run int) error {
 			return p.touch("src/app.controller.ts", run)
 		}},

@@ -134,5 +134,27 @@ func (b *bench) measureManager(ctx context.Context, m manager, program string) e
 	b.add("manager-"+m.name+"-first", "first build of the NestJS sample with "+m.name+": bin/build, Node.js fetched too, against "+m.name+"'s own frozen install with nothing cached and the build script; one run", "s",
 		[]float64{first.Wall}, []float64{firstByHand.Wall})
 	b.add("manager-"+m.name+"-same", "unchanged rebuild of it: bin/build, against "+m.name+"'s own frozen install with a warm cache and the build script", "s", walls(ours), walls(theirs))
+	for _, edit := range []struct {
+		name, what string
+		change     func(run int) error
+	}{
+		{"readme", "README.md edited", p.editReadme},
+		{"line", "one line of source changed", func(run int) error { return p.touch("src/app.controller.ts", run) }},
+	} {
+		ours, theirs, err := alternate(b.runs, func(run int) (cost, error) {
+			if err := edit.change(run); err != nil {
+				return cost{}, err
+			}
+			_, log, err := p.build(ctx)
+			if err != nil {
+				return cost{}, err
+			}
+			return costOf(log, "build")
+		}, byHand)
+		if err != nil {
+			return err
+		}
+		b.add("manager-"+m.name+"-"+edit.name, "the same, "+edit.what, "s", walls(ours), walls(theirs))
+	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -158,6 +159,10 @@ func stampOf(places map[string]string) (string, error) {
 	for name, dir := range places {
 		entries, err := os.ReadDir(dir)
 		if os.IsNotExist(err) {
+			continue
+		}
+		if errors.Is(err, syscall.ENOTDIR) {
+			parts = append(parts, part{name, dir})
 			continue
 		}
 		if err != nil {

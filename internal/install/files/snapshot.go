@@ -3,6 +3,7 @@ package files
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -30,6 +32,11 @@ func Record(base string, folders []string, skip func(file string) bool) (Snapsho
 	var parts []string
 	for _, folder := range folders {
 		entries, err := os.ReadDir(folder)
+		if errors.Is(err, syscall.ENOTDIR) {
+			// Plug'n'Play has files in place of folders.
+			parts = append(parts, folder)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +85,7 @@ func record(base, part string, skip func(file string) bool) (Snapshot, error) {
 func (s Snapshot) In(folders []string) Snapshot {
 	part := Snapshot{}
 	for name, state := range s {
-		if slices.ContainsFunc(folders, func(folder string) bool { return strings.HasPrefix(name, folder+"/") }) {
+		if slices.ContainsFunc(folders, func(folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }) {
 			part[name] = state
 		}
 	}
