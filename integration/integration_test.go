@@ -57,7 +57,9 @@ type project struct {
 	env   map[string]string
 	// volumes are what the build sees next to the application.
 	volumes []localbuild.Volume
-	last    localbuild.Result
+	// forgetful: nothing is kept unpacked.
+	forgetful bool
+	last      localbuild.Result
 }
 
 // copySample makes a project of a sample.
@@ -116,7 +118,7 @@ func (p *project) options() localbuild.Options {
 	}
 	return localbuild.Options{
 		App: p.dir, Buildpack: "../build/buildpack", Lifecycle: "../build/tools", Cache: p.cache, Home: homeFolder(),
-		Env: env, LogLevel: "info", Volumes: p.volumes,
+		Env: env, LogLevel: "info", Volumes: p.volumes, Forgetful: p.forgetful,
 	}
 }
 

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -132,6 +133,27 @@ func TestConnectionsAreSeen(t *testing.T) {
 	p.write("fetch.js", "require('fs').writeFileSync('fetched', '')")
 	p.build()
 	p.Expect(p.build()).To(ContainSubstring("npm run build reused: "))
+}
+
+// A cache that is brought to another machine serves there: nothing is fetched, and no script runs.
+func TestCacheOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "cat text > built"}, "dependencies": {"is-number": "7.0.0"}}`,
+		"server.js":    "", "text": "one",
+	})
+	p.lock()
+	p.forgetful = true
+	p.build()
+	first := p.layers()
+	p.Expect(filepath.Join(p.cache, "ready")).NotTo(BeADirectory())
+	moved := t.TempDir()
+	out, err := exec.Command("cp", "-R", p.cache+"/.", moved).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	p.cache = moved
+	log := p.build()
+	p.Expect(log).To(And(ContainSubstring(reused), Not(ContainSubstring("Download")), ContainSubstring("modules: reused")))
+	p.Expect(p.layers()).To(Equal(first))
 }
 
 // Prisma's client is written into the packages: without the step they have it nevertheless.

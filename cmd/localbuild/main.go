@@ -89,6 +89,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	flags.StringVar(&o.Buildpack, "buildpack", filepath.Join(tools, "buildpack"), "the folder of the buildpack")
 	flags.StringVar(&o.Lifecycle, "lifecycle", filepath.Join(tools, "tools"), "the folder of the lifecycle's programs")
 	verbose := flags.BoolP("verbose", "v", false, "show what the lifecycle says, too")
+	unpacked := flags.Bool("unpacked", os.Getenv("CI") == "", "keep packages and toolchains unpacked in the cache for the next build; not where CI is set, which keeps caches as archives")
 	env := flags.StringArrayP("env", "e", nil, "a variable for the build: NAME=VALUE, or NAME to pass on this shell's")
 	flags.BoolVar(&o.Verify, "verify", false, "start the image for a moment, and fail where its process ends")
 	runEnv := flags.StringArray("run-env", nil, "a variable for that start: NAME=VALUE, or NAME to pass on this shell's")
@@ -103,7 +104,7 @@ func buildImage(ctx context.Context, arguments []string) (int, error) {
 	}
 	o.App, o.Env, o.RunEnv = flags.Arg(0), variables(*env), variables(*runEnv)
 	o.Color, o.LogLevel = buildlog.Colored(os.Stdout), "error"
-	o.Phases = *timeline != ""
+	o.Phases, o.Forgetful = *timeline != "", !*unpacked
 	if *verbose || o.Phases {
 		o.LogLevel = "info"
 	}

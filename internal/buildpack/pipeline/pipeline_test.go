@@ -306,6 +306,32 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// A program of the build that puts something into the folder has not made the next build's packages.
+func TestReadyIsNobodyElses(t *testing.T) {
+	w := newWorkshop(t)
+	dir := w.keepReady()
+	w.plan.Build.Reuse = plan.ReuseNever
+	for range 3 {
+		w.Expect(w.build()).To(Succeed())
+	}
+	clean := w.image
+	notes, err := os.ReadFile(filepath.Join(dir, "waiting.json"))
+	w.Expect(err).NotTo(HaveOccurred())
+	w.run = func(_ context.Context, r command.Runner, step plan.Command) error {
+		if step.Title == "toy build" {
+			w.write(r.Dir, "toys/robot/toy", "evil")
+			w.write(dir, "packages-toy/toys/robot/toy", "evil")
+			w.write(dir, "waiting.json", string(notes))
+		}
+		return nil
+	}
+	w.Expect(w.build()).To(Succeed())
+	w.run = nil
+	w.Expect(w.build()).To(Succeed())
+	w.Expect(w.log).NotTo(ContainSubstring("unpacked since the last build"))
+	w.Expect(w.image).To(Equal(clean))
+}
+
 // Packages of another language that only steps use are not installed where no step does.
 func TestPackagesThatNothingUses(t *testing.T) {
 	w := newWorkshop(t)

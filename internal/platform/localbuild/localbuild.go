@@ -55,6 +55,8 @@ type Options struct {
 	Volumes []Volume
 	// Phases has the build note the lifecycle's phases, and where the buildpack's time went, for the timeline.
 	Phases bool
+	// Forgetful keeps nothing unpacked for the next build: where the cache is saved and brought back as an archive, that would be in vain.
+	Forgetful bool
 	// Verify starts the image for a moment before it is delivered, with RunEnv in addition to the image's variables.
 	Verify bool
 	RunEnv map[string]string
@@ -344,7 +346,9 @@ func (b *build) prepare(work string) error {
 		return err
 	}
 	env := described.over(b.options.Env)
-	env[readyVariable] = readyDir
+	if !b.options.Forgetful {
+		env[readyVariable] = readyDir
+	}
 	if b.options.Phases && env[timelineVariable] == "" {
 		env[timelineVariable] = filepath.Join(temporaryDir, timelineFile)
 	}

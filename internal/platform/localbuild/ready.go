@@ -27,6 +27,9 @@ func (b *build) takeReady() error {
 
 // keepReady moves it back from a root, that of a build that was killed, too. What cannot be moved is unpacked again in the next build.
 func (b *build) keepReady(root string) {
+	if b.options.Forgetful {
+		return
+	}
 	if _, err := os.Lstat(b.ready()); os.IsNotExist(err) {
 		_ = os.Rename(filepath.Join(root, readyDir), b.ready())
 	}
