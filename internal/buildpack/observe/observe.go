@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -283,6 +284,26 @@ func (c Changes) Other(than Changes) (names []string) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Size is how much was made, in bytes.
+func (c Changes) Size() (n int64) {
+	for _, e := range c.Made {
+		if e.isFile() {
+			n += e.state.size
+		}
+	}
+	return n
+}
+
+// Unnamed gives a name that is no text, so that it cannot be written down; empty where all are.
+func (t Tree) Unnamed() string {
+	for name, e := range t {
+		if !utf8.ValidString(name) || !utf8.ValidString(e.Content) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Files are the names of the files among what was made, in order: what an archive of it has to hold.

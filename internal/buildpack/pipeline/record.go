@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"crypto/rand"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -163,8 +164,24 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	if r.Packages.Made, err = (observe.Source{Dir: p.App}).Entries(changes.Written); err != nil {
 		return r, now, err
 	}
+	if err := p.keepable(r, now.source); err != nil {
+		return r, now, err
+	}
 	r.Dated, err = p.dated(r, took)
 	return r, now, err
+}
+
+// keepable tells why what a step made cannot be kept.
+func (p pipeline) keepable(r layers.Record, now observe.Tree) error {
+	for _, t := range []observe.Tree{now, r.Packages.Made} {
+		if name := t.Unnamed(); name != "" {
+			return fmt.Errorf("the name of the file %q is not UTF-8", name)
+		}
+	}
+	if size, limit := r.Source.Size()+r.Packages.Size(), p.Plan.Build.CacheLimit; limit > 0 && size > limit {
+		return fmt.Errorf("%s made %s, and BP_CACHE_LIMIT is %s", r.Title, problem.Size(size), problem.Size(limit))
+	}
+	return nil
 }
 
 // gitRead is what a step depends on of the folder .git; nothing if it has not read it.

@@ -283,6 +283,32 @@ func TestKeptPlaces(t *testing.T) {
 	s.Expect(s.ran()).To(Equal([]int{1}), s.log)
 }
 
+// What cannot be kept is told; the build goes on, and the next one is a clean build's.
+func TestStepsThatCannotBeRecorded(t *testing.T) {
+	for name, c := range map[string]struct{ script, log string }{
+		"too much":           {script: "head -c 3000 /dev/zero > big", log: "step 1 made 3 kB, and BP_CACHE_LIMIT is 2 kB"},
+		"a name that is not": {script: `touch "$(printf 'a\377')"`, log: `the name of the file "a\xff" is not UTF-8`},
+		"an unreadable file": {script: "echo x > none; chmod 0 none", log: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, c.script, "echo > second")
+			s.build.CacheLimit = 2000
+			s.write("a", "a")
+			for range 2 {
+				s.Expect(s.run()).To(Succeed(), s.log)
+				if c.log != "" {
+					s.Expect(s.log).To(ContainSubstring("Build       not all that the steps did could be recorded, so they run again in the next build: " + c.log))
+					s.Expect(s.ran()).To(Equal([]int{1, 2}))
+				}
+			}
+			clean := newShop(t, c.script, "echo > second")
+			clean.source, clean.build = s.source, s.build
+			clean.Expect(clean.run()).To(Succeed())
+			s.Expect(s.state(s.app)).To(Equal(clean.state(clean.app)), s.log)
+		})
+	}
+}
+
 // A step that takes long does not make the time of another one its own.
 func TestTimesOfSteps(t *testing.T) {
 	s := newShop(t, "date -u +%FT%TZ > source-time; sleep 3", "cp source-time out")

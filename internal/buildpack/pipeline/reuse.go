@@ -129,10 +129,10 @@ func (p pipeline) keptCaches(r restored) []layers.Spec {
 
 // saveHistory keeps the records for the next build.
 func (p pipeline) saveHistory(h history, all []finished, programs []string) ([]libcnb.Layer, error) {
+	if h.unrecorded != "" {
+		p.Log.Line("Build", "not all that the steps did could be recorded, so they run again in the next build: "+h.unrecorded)
+	}
 	if len(h.done.Steps) == 0 {
-		if h.unrecorded != "" {
-			p.Log.Line("Build", "what the steps did could not be recorded, so they run again in the next build: "+h.unrecorded)
-		}
 		return nil, nil
 	}
 	h.done.Packages, h.done.Programs = map[string]layers.Left{}, programs
