@@ -37,8 +37,6 @@ type Record struct {
 	// Key tells steps apart, Title is what people call it.
 	Key   string `json:"key"`
 	Title string `json:"title"`
-	// Salt makes the digests of variables those of this record alone.
-	Salt string `json:"salt"`
 	// Inputs are what it may have depended on besides the source.
 	Inputs layer.Inputs `json:"inputs"`
 	// Names are all entries of the source, and Reads the digests of the files that it read. Whole: the reads could not be observed, and are
@@ -55,6 +53,8 @@ type Record struct {
 	Archives map[string]string `json:"archives,omitempty"`
 	// Unkept are the names of what it made in the source that is in no archive: files that the image must not have.
 	Unkept []string `json:"unkept,omitempty"`
+	// Elsewhere is what it changed outside of the source: in the home folder, in that for temporary files, or in the toolchain.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 	// Connected: it opened a connection, or may have.
 	Connected bool `json:"connected,omitempty"`
 	// Dated are files with the time at which it ran, Varies those that were other ones the last time, with all else the same.
@@ -71,6 +71,8 @@ type Left struct {
 
 // Records are those of a build.
 type Records struct {
+	// Salt is that of all digests.
+	Salt string `json:"salt"`
 	// Steps are in the order in which they ran.
 	Steps []Record `json:"steps"`
 	// Installing is what installing packages changed in the source, apart from the packages.

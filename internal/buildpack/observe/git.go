@@ -12,12 +12,12 @@ import (
 const Git = ".git"
 
 // GitOf gives the files of a folder's .git that say what is checked out, and which commits have names. ok is false without one.
-func GitOf(dir string) (s Source, ok bool) {
+func GitOf(dir, salt string) (s Source, ok bool) {
 	info, err := os.Lstat(filepath.Join(dir, Git))
 	if err != nil || !info.IsDir() {
 		return s, false
 	}
-	return Source{Dir: filepath.Join(dir, Git), Skip: func(name string) bool {
+	return Source{Dir: filepath.Join(dir, Git), Salt: salt, Skip: func(name string) bool {
 		top, _, _ := strings.Cut(name, "/")
 		switch top {
 		case "HEAD", "packed-refs", "refs", "index", "config":

@@ -27,7 +27,9 @@ const (
 	Program = "program"
 	Folder  = "folder"
 	Link    = "link"
-	Other   = "other"
+	// Socket is in no image.
+	Socket = "socket"
+	Other  = "other"
 )
 
 // Entry is a file, a folder or a link.
@@ -63,6 +65,8 @@ type Source struct {
 	// Dir is its name; Skip reports whether an entry of that name, relative to it, is left out with all that is in it.
 	Dir  string
 	Skip func(name string) bool
+	// Salt makes the digests of contents those of one place alone, so that nobody can look a short secret up by one.
+	Salt string
 }
 
 // Read gives the folder's state. The digests of files that are as they were before are taken over.
@@ -94,10 +98,12 @@ func (s Source) Read(before Tree) (Tree, error) {
 }
 
 func entryOf(file string, info fs.FileInfo) (e Entry, err error) {
-	e = Entry{Kind: Other, Mode: info.Mode().Perm(), state: stateOf(info)}
+	e = Entry{Kind: Other, Mode: info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky), state: stateOf(info)}
 	switch {
 	case info.IsDir():
 		e.Kind = Folder
+	case info.Mode()&fs.ModeSocket != 0:
+		e.Kind = Socket
 	case info.Mode()&fs.ModeSymlink != 0:
 		e.Kind, e.Mode = Link, 0
 		e.Content, err = os.Readlink(file)
@@ -135,7 +141,7 @@ func (s Source) Digest(t Tree, names ...string) (Tree, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		group.Go(func() (err error) {
-			digests[i], err = digest(filepath.Join(s.Dir, name))
+			digests[i], err = digest(s.Salt, filepath.Join(s.Dir, name))
 			return err
 		})
 	}
@@ -151,12 +157,13 @@ func (s Source) Digest(t Tree, names ...string) (Tree, error) {
 	return all, nil
 }
 
-func digest(file string) (string, error) {
+func digest(salt, file string) (string, error) {
 	content, err := os.Open(file)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
+	_, _ = io.WriteString(sum, salt)
 	_, err = io.Copy(sum, content)
 	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, content.Close())
 }
@@ -245,6 +252,23 @@ func (s Source) Changes(before, after Tree) (c Changes, now Tree, err error) {
 	}
 	slices.Sort(c.Gone)
 	return c, after, nil
+}
+
+// Touched is what is new, gone, or may have been written in another state of the folder, from what the file system says alone.
+func (t Tree) Touched(after Tree) (c Changes) {
+	c.Made = Tree{}
+	for name, e := range after {
+		if old, known := t[name]; !known || e.Kind != old.Kind || e.Mode != old.Mode || e.isFile() && !e.state.same(old.state) {
+			c.Made[name] = e
+		}
+	}
+	for name := range t {
+		if _, still := after[name]; !still {
+			c.Gone = append(c.Gone, name)
+		}
+	}
+	slices.Sort(c.Gone)
+	return c
 }
 
 // With gives a tree with changes made to it.

@@ -178,7 +178,8 @@ func (w Watch) Reads(after Tree) (names []string) {
 		now := after[name].state
 		switch {
 		case !e.isFile():
-		case w.opens == nil && now != e.state, w.opens != nil && lost, opened[name], !now.same(e.state), e.state.hardLinks > 1:
+		// Nobody needs to open an empty file to know what is in it.
+		case w.opens == nil && now != e.state, w.opens != nil && lost, opened[name], !now.same(e.state), e.state.hardLinks > 1, e.state.size == 0:
 			names = append(names, name)
 		}
 	}

@@ -155,7 +155,7 @@ func (w *workshop) build() error {
 	w.Expect(os.CopyFS(w.app, os.DirFS(w.source))).To(Succeed())
 	var out bytes.Buffer
 	b := pipeline.Builder{
-		Environ: []string{"HOME=" + w.source, "PATH=/bin"}, Log: buildlog.New(&out, false), Run: w.toys, Unpacker: w,
+		Environ: []string{"HOME=" + w.source, "PATH=/bin", "TMPDIR=" + filepath.Join(w.layers, "../tmp")}, Log: buildlog.New(&out, false), Run: w.toys, Unpacker: w,
 		Traffic: func() (observe.Traffic, error) { return observe.Traffic{}, nil },
 		Resolve: func(app.App, func(string) (string, bool), resolve.Target, time.Time) (resolve.Resolved, error) {
 			return resolve.Resolved{Plan: w.plan}, nil

@@ -59,8 +59,11 @@ func (p pipeline) openHistory(r restored) (h history, err error) {
 		return h, err
 	}
 	h.recorder = recorder{traffic: p.traffic, sees: p.sees}
-	h.git, _ = observe.GitOf(p.App)
-	h.source = observe.Source{Dir: p.App, Skip: p.unobserved(r, h.git.Dir != "")}
+	if h.done.Salt = h.last.Salt; h.done.Salt == "" {
+		h.done.Salt = rand.Text()
+	}
+	h.git, _ = observe.GitOf(p.App, h.done.Salt)
+	h.source = observe.Source{Dir: p.App, Salt: h.done.Salt, Skip: p.unobserved(r, h.git.Dir != "")}
 	if h.own, err = p.committed(); err != nil {
 		return h, err
 	}
@@ -124,15 +127,9 @@ func (h history) installed() history {
 	if h.unrecorded != "" || h.source.Dir == "" {
 		return h
 	}
-	before, err := h.source.Digest(h.tree)
-	if err == nil {
-		h = h.looked(before)
-	}
-	if err == nil && h.unrecorded == "" {
-		h.done.Installing, h.tree, err = h.source.Changes(before, h.tree)
-	}
-	if err != nil {
-		h.unrecorded = err.Error()
+	before := h.tree
+	if h = h.looked(before); h.unrecorded == "" {
+		h.done.Installing = before.Touched(h.tree)
 	}
 	return h
 }
@@ -191,7 +188,7 @@ func some(names []string) string {
 
 // unchanged gives what of a step's inputs is not what it was when it was recorded; empty if all is. The tree has the digests that were needed.
 func (p pipeline) unchanged(h history, r layers.Record, more layer.Inputs, step plan.Step) (tree observe.Tree, cause string) {
-	inputs := p.inputsOf(h, step, r.Salt, more)
+	inputs := p.inputsOf(h, step, more)
 	if cause := inputs.Cause(r.Inputs.Metadata()); cause != "" {
 		return h.tree, cause
 	}
@@ -232,13 +229,13 @@ func (h history) commits(read map[string]string) bool {
 }
 
 // inputsOf are what a step depends on besides the source.
-func (p pipeline) inputsOf(h history, step plan.Step, salt string, more layer.Inputs) layer.Inputs {
+func (p pipeline) inputsOf(h history, step plan.Step, more layer.Inputs) layer.Inputs {
 	var toolchains []plan.Toolchain
 	for _, language := range step.Toolchains {
 		t, _ := p.Toolchain(language)
 		toolchains = append(toolchains, t)
 	}
-	inputs := layers.StepInputs(p.Session, step, toolchains, salt)
+	inputs := layers.StepInputs(p.Session, step, toolchains, h.done.Salt)
 	maps.Copy(inputs, h.own)
 	maps.Copy(inputs, more)
 	return inputs

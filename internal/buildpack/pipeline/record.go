@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"os"
@@ -28,9 +27,11 @@ type observed struct {
 	reads    observe.Watch
 	git      observe.Watch
 	packages files.Snapshot
-	traffic  observe.Traffic
-	sockets  *observe.Sockets
-	start    time.Time
+	// elsewhere is the state of places outside of the source, by what people call them.
+	elsewhere map[string]observe.Tree
+	traffic   observe.Traffic
+	sockets   *observe.Sockets
+	start     time.Time
 }
 
 // try finds out what this machine lets a build observe, once.
@@ -54,11 +55,11 @@ func (h history) try(log func(subject, text string)) history {
 
 // watch prepares the observation of a step.
 func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs, built []built) (o observed, err error) {
-	o.record = layers.Record{Key: key, Title: step.Title, Salt: rand.Text()}
+	o.record = layers.Record{Key: key, Title: step.Title}
 	if o.tree, err = h.source.Digest(h.tree); err != nil {
 		return o, err
 	}
-	o.record.Names, o.record.Inputs = o.tree.Names(), p.inputsOf(h, step, o.record.Salt, more)
+	o.record.Names, o.record.Inputs = o.tree.Names(), p.inputsOf(h, step, more)
 	if o.packages = h.packages; o.packages == nil {
 		if o.packages, err = snapshotOf(built); err != nil {
 			return o, err
@@ -78,6 +79,7 @@ func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs
 	if o.record.Whole = err != nil; !o.record.Whole {
 		o.tree = o.reads.Tree
 	}
+	o.elsewhere = p.elsewhere()
 	o.start, o.sockets = time.Now(), &observe.Sockets{}
 	var unknown error
 	o.traffic, unknown = h.recorder.traffic()
@@ -164,6 +166,7 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	if r.Packages.Made, err = (observe.Source{Dir: p.App}).Entries(changes.Written); err != nil {
 		return r, now, err
 	}
+	r.Elsewhere = changedElsewhere(o.elsewhere, p.elsewhere())
 	if err := p.keepable(r, now.source); err != nil {
 		return r, now, err
 	}
@@ -173,6 +176,11 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 
 // keepable tells why what a step made cannot be kept.
 func (p pipeline) keepable(r layers.Record, now observe.Tree) error {
+	for name, e := range r.Source.Made {
+		if e.Kind == observe.Other {
+			return fmt.Errorf("%s is neither a file, a folder nor a link", name)
+		}
+	}
 	for _, t := range []observe.Tree{now, r.Packages.Made} {
 		if name := t.Unnamed(); name != "" {
 			return fmt.Errorf("the name of the file %q is not UTF-8", name)

@@ -1,6 +1,8 @@
 package pipeline_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/http"
@@ -307,6 +309,74 @@ func TestStepsThatCannotBeRecorded(t *testing.T) {
 			s.Expect(s.state(s.app)).To(Equal(clean.state(clean.app)), s.log)
 		})
 	}
+}
+
+// What a step leaves outside of the source is there for the next one: it runs, where that one does.
+func TestStepsThatLeaveSomethingElsewhere(t *testing.T) {
+	for name, c := range map[string]struct{ first, second, said string }{
+		"the home folder":  {first: `cp a "$HOME/.myrc"`, second: `cat "$HOME/.myrc" b > out`, said: "~/.myrc"},
+		"temporary files":  {first: `cp a "$TMPDIR/gen"`, second: `cat "$TMPDIR/gen" b > out`, said: "/gen"},
+		"a cache of tools": {first: `mkdir -p "$HOME/.npm/_logs"; cp a "$HOME/.npm/_logs/x"`, second: `cat b > out`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, c.first, c.second)
+			s.write("a", "a")
+			s.write("b", "b")
+			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(s.ran()).To(BeEmpty(), s.log)
+			s.write("b", "other")
+			s.Expect(s.run()).To(Succeed(), s.log)
+			if c.said == "" {
+				s.Expect(s.ran()).To(Equal([]int{2}), s.log)
+				return
+			}
+			s.Expect(s.ran()).To(Equal([]int{1, 2}), s.log)
+			s.Expect(s.log).To(And(ContainSubstring("step 1 runs again: it wrote "), ContainSubstring(c.said+", which is not kept")))
+			content, err := os.ReadFile(filepath.Join(s.app, "out"))
+			s.Expect(err).NotTo(HaveOccurred())
+			s.Expect(string(content)).To(Equal("aother"))
+		})
+	}
+}
+
+// Modes are restored whole; what is neither file, folder nor link is not recorded.
+func TestOddOutputs(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		ran    bool
+	}{
+		"setuid":        {script: "mkdir dist; echo hi > dist/x; chmod 4755 dist/x"},
+		"setgid":        {script: "mkdir -p dist; chmod 2755 dist"},
+		"sticky":        {script: "mkdir -p dist; chmod 1777 dist"},
+		"a pipe":        {script: "mkdir -p dist; mkfifo dist/fifo", ran: true},
+		"an empty file": {script: "tar cf out.tar --mtime=2020-01-01 --owner=0 --group=0 --sort=name empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, c.script)
+			s.write("empty", "")
+			s.Expect(s.run()).To(Succeed(), s.log)
+			clean := s.state(s.app)
+			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(len(s.ran()) > 0).To(Equal(c.ran), s.log)
+			s.Expect(s.state(s.app)).To(Equal(clean))
+			s.write("empty", "not any more")
+			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(s.ran()).To(Equal([]int{1}), s.log)
+		})
+	}
+}
+
+// A short secret in a file that was read cannot be looked up in the cache.
+func TestDigestsAreSalted(t *testing.T) {
+	s := newShop(t, "cat .env > out")
+	s.write(".env", "PIN=1234\n")
+	s.Expect(s.run()).To(Succeed(), s.log)
+	text, err := os.ReadFile(filepath.Join(s.layers, "build-output/records.json"))
+	s.Expect(err).NotTo(HaveOccurred())
+	sum := sha256.Sum256([]byte("PIN=1234\n"))
+	s.Expect(string(text)).NotTo(ContainSubstring(hex.EncodeToString(sum[:])))
+	s.Expect(string(text)).To(ContainSubstring(`".env"`))
 }
 
 // A step that takes long does not make the time of another one its own.

@@ -44,7 +44,9 @@ func newShop(t *testing.T, scripts ...string) *shop {
 	s := &shop{WithT: NewWithT(t), source: t.TempDir(), env: map[string]string{}}
 	work := t.TempDir()
 	s.layers, s.app = filepath.Join(work, "layers"), filepath.Join(work, "app")
-	s.Expect(os.Mkdir(s.layers, 0o755)).To(Succeed())
+	for _, dir := range []string{s.layers, filepath.Join(work, "home"), filepath.Join(work, "tmp")} {
+		s.Expect(os.Mkdir(dir, 0o755)).To(Succeed())
+	}
 	s.traffic = func() (observe.Traffic, error) { return observe.Traffic{}, nil }
 	for n, script := range scripts {
 		s.steps = append(s.steps, plan.Command{Title: fmt.Sprintf("step %d", n+1), Args: []string{"/bin/sh", "-c", script}})
@@ -60,14 +62,19 @@ func (s *shop) write(name, text string) {
 
 // run builds once, from a new copy of the source, and gives what failed.
 func (s *shop) run() error {
+	// All but the layers is new in each build.
 	s.Expect(os.RemoveAll(s.app)).To(Succeed())
+	for _, dir := range []string{"home", "tmp"} {
+		s.Expect(os.RemoveAll(filepath.Join(s.layers, "..", dir))).To(Succeed())
+		s.Expect(os.Mkdir(filepath.Join(s.layers, "..", dir), 0o755)).To(Succeed())
+	}
 	s.Expect(copyTree(s.source, s.app)).To(Succeed())
 	var out bytes.Buffer
 	p := plan.Plan{Build: s.build, Image: plan.Image{Processes: []plan.Process{{Type: "web", Default: true, Args: []string{"/bin/true"}}}}}
 	p.Build.Steps = plan.Steps(s.steps)
 	p.Image.Source.Remove = s.remove
 	b := pipeline.Builder{
-		Environ: []string{"HOME=/", "PATH=/usr/bin:/bin"}, Log: buildlog.New(&out, false), Traffic: s.traffic,
+		Environ: []string{"HOME=" + filepath.Join(s.layers, "../home"), "TMPDIR=" + filepath.Join(s.layers, "../tmp"), "PATH=/usr/bin:/bin"}, Log: buildlog.New(&out, false), Traffic: s.traffic,
 		Sees: func(source observe.Source) (observe.Sight, error) {
 			if s.blind {
 				return observe.Blind, observe.ErrBlind

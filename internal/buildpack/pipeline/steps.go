@@ -69,6 +69,8 @@ func (p pipeline) restoreStep(h history, step plan.Step, more layer.Inputs, all 
 	switch {
 	case known && cause == "" && len(record.Unkept) > 0:
 		cause = "files that it made are in no cache"
+	case known && cause == "" && len(record.Elsewhere) > 0:
+		cause = "it wrote " + some(record.Elsewhere) + ", which is not kept"
 	case known && cause == "" && !h.output.Whole(record):
 		cause = "what it made is damaged in the cache"
 	}

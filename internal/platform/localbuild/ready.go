@@ -19,6 +19,9 @@ func (b *build) takeReady() error {
 	if err := os.MkdirAll(b.root, 0o755); err != nil {
 		return problem.Disk("make the root", err)
 	}
+	if info, err := os.Lstat(b.ready()); err == nil && !info.IsDir() {
+		removeAll(b.ready())
+	}
 	if err := os.Rename(b.ready(), b.folders[readyDir]); err != nil && !os.IsNotExist(err) {
 		return problem.Disk("use what is kept unpacked", err)
 	}
