@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -11,51 +12,84 @@ import (
 // Period is the time that a program took.
 type Period struct{ From, To time.Time }
 
-// contains leaves a second for what is rounded.
-func (p Period) contains(t time.Time) bool {
-	return !t.Before(p.From.Add(-time.Second)) && !t.After(p.To.Add(time.Second))
+// contains reports whether a time is in the period that is told as exactly as that; it leaves a second for what is rounded.
+func (p Period) contains(t time.Time, exact time.Duration) bool {
+	return t.Add(exact).After(p.From.Add(-time.Second)) && !t.After(p.To.Add(time.Second))
 }
 
-// The forms in which programs write the time. They are found by a beginning that every time of the period has: patterns alone would
-// take longer than the build.
-var (
-	isoTime   = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?`)
-	epochTime = regexp.MustCompile(`^\d{10}(?:\d{3})?(?:\d{3})?`)
-	dateTime  = regexp.MustCompile(`^[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d(?: GMT[+-]\d{4})?`)
-	httpTime  = regexp.MustCompile(`^\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT`)
-)
+// form is a way to write a time. It is found by its beginning, which is the same for all times of a day: patterns alone would take longer
+// than the build.
+type form struct {
+	beginning string
+	pattern   *regexp.Regexp
+	layouts   []string
+	// exact is how much of the time it tells.
+	exact time.Duration
+}
 
-// In reports whether a text contains a time of the period, to the second: as in ISO 8601, as JavaScript prints dates, as in HTTP, as
-// seconds, milliseconds or microseconds since 1970, or in the header of a gzip file.
+// forms are ISO 8601, JavaScript's and date(1)'s, HTTP's and mail's, digits alone, and local ones.
+var forms = []form{
+	{"2006-01-02", regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?`), []string{
+		"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
+		"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05",
+	}, time.Second},
+	{"2006-01-02", regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`), []string{"2006-01-02T15:04", "2006-01-02 15:04"}, time.Minute},
+	{"20060102", regexp.MustCompile(`^\d{8}[T_-]?\d{6}`), []string{"20060102150405", "20060102T150405", "20060102_150405", "20060102-150405"}, time.Second},
+	{"Jan 02 2006", regexp.MustCompile(`^[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d(?: GMT[+-]\d{4})?`), []string{"Jan 02 2006 15:04:05 GMT-0700", "Jan 02 2006 15:04:05"}, time.Second},
+	{"Jan _2 ", regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[A-Z]{2,5} |[+-]\d{4} )?\d{4}`), []string{"Jan _2 15:04:05 MST 2006", "Jan _2 15:04:05 -0700 2006", "Jan _2 15:04:05 2006"}, time.Second},
+	{"02 Jan 2006", regexp.MustCompile(`^\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})`), []string{"02 Jan 2006 15:04:05 MST", "02 Jan 2006 15:04:05 -0700"}, time.Second},
+	{"02/01/2006", regexp.MustCompile(`^\d\d/\d\d/\d{4},? \d\d:\d\d:\d\d`), []string{"02/01/2006 15:04:05", "02/01/2006, 15:04:05"}, time.Second},
+	{"1/2/2006", regexp.MustCompile(`^\d{1,2}/\d{1,2}/\d{4},? \d{1,2}:\d\d:\d\d(?: [AP]M)?`), []string{"1/2/2006, 3:04:05 PM", "1/2/2006 3:04:05 PM", "1/2/2006, 15:04:05", "1/2/2006 15:04:05"}, time.Second},
+}
+
+var epochTime = regexp.MustCompile(`^\d{10}(?:\d{3})?(?:\d{3})?`)
+
+// In reports whether a text contains a time of the period: in one of the forms, as seconds, milliseconds or microseconds since 1970, or in
+// the header of a gzip file. A day alone is none: texts are about days.
 func (p Period) In(text []byte) bool {
-	if len(text) > 8 && text[0] == 0x1f && text[1] == 0x8b && p.contains(time.Unix(int64(binary.LittleEndian.Uint32(text[4:8])), 0)) {
+	if len(text) > 8 && text[0] == 0x1f && text[1] == 0x8b && p.contains(time.Unix(int64(binary.LittleEndian.Uint32(text[4:8])), 0), 0) {
 		return true
 	}
-	for _, zone := range []*time.Location{time.UTC, time.Local} {
-		// In another zone it is another day.
-		for _, day := range []time.Time{p.From.In(zone).AddDate(0, 0, -1), p.From.In(zone), p.From.In(zone).AddDate(0, 0, 1), p.To.In(zone)} {
-			if p.anyAt(text, day.Format("2006-01-02"), func(at []byte) (time.Time, bool) { return isoOf(at, zone) }) ||
-				p.anyAt(text, day.Format("Jan 02 2006"), func(at []byte) (time.Time, bool) {
-					return parsed(dateTime.Find(at), zone, "Jan 02 2006 15:04:05 GMT-0700", "Jan 02 2006 15:04:05")
-				}) ||
-				p.anyAt(text, day.Format("02 Jan 2006"), func(at []byte) (time.Time, bool) {
-					return parsed(httpTime.Find(at), time.UTC, "02 Jan 2006 15:04:05 GMT")
-				}) {
-				return true
+	for i, f := range forms {
+		for _, zone := range zones(p.From) {
+			days := []time.Time{p.From.In(zone), p.To.In(zone)}
+			if i == 0 {
+				// It may name another zone, in which it is another day.
+				days = append(days, p.From.In(zone).AddDate(0, 0, -1), p.From.In(zone).AddDate(0, 0, 1))
+			}
+			var looked []string
+			for _, day := range days {
+				beginning := day.Format(f.beginning)
+				if slices.Contains(looked, beginning) {
+					continue
+				}
+				looked = append(looked, beginning)
+				read := func(at []byte) (time.Time, bool) { return parsed(string(f.pattern.Find(at)), zone, f.layouts) }
+				if p.anyAt(text, beginning, f.exact, read) {
+					return true
+				}
 			}
 		}
 	}
 	for _, second := range []int64{p.From.Unix() - 1, p.To.Unix() + 1} {
 		// 1,000 seconds have the same beginning.
-		if p.anyAt(text, strconv.FormatInt(second/1000, 10), epochOf) {
+		if p.anyAt(text, strconv.FormatInt(second/1000, 10), time.Second, epochOf) {
 			return true
 		}
 	}
 	return false
 }
 
+// zones are those in which a program writes local times: the machine's, and mostly the same, UTC.
+func zones(at time.Time) []*time.Location {
+	if _, offset := at.In(time.Local).Zone(); offset == 0 {
+		return []*time.Location{time.UTC}
+	}
+	return []*time.Location{time.UTC, time.Local}
+}
+
 // anyAt reports whether one of the times that stand where a beginning is found is of the period.
-func (p Period) anyAt(text []byte, beginning string, read func(at []byte) (time.Time, bool)) bool {
+func (p Period) anyAt(text []byte, beginning string, exact time.Duration, read func(at []byte) (time.Time, bool)) bool {
 	for rest := text; ; {
 		i := bytes.Index(rest, []byte(beginning))
 		if i < 0 {
@@ -63,7 +97,7 @@ func (p Period) anyAt(text []byte, beginning string, read func(at []byte) (time.
 		}
 		inside := i > 0 && isDigit(rest[i-1])
 		rest = rest[i:]
-		if t, ok := read(rest); ok && !inside && p.contains(t) {
+		if t, ok := read(rest); ok && !inside && p.contains(t, exact) {
 			return true
 		}
 		rest = rest[1:]
@@ -72,15 +106,9 @@ func (p Period) anyAt(text []byte, beginning string, read func(at []byte) (time.
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func isoOf(at []byte, zone *time.Location) (time.Time, bool) {
-	text := bytes.Replace(isoTime.Find(at), []byte("T"), []byte(" "), 1)
-	const seconds = "2006-01-02 15:04:05"
-	return parsed(text, zone, seconds+"Z07:00", seconds+"Z0700", seconds+" -0700", seconds+" -07:00", seconds+" UTC", seconds)
-}
-
-func parsed(text []byte, zone *time.Location, layouts ...string) (time.Time, bool) {
+func parsed(text string, zone *time.Location, layouts []string) (time.Time, bool) {
 	for _, layout := range layouts {
-		if t, err := time.ParseInLocation(layout, string(text), zone); err == nil {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, true
 		}
 	}
