@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -214,25 +215,36 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// A program that cannot get more privileges is seen to make sockets of the internet, and no others.
+// A program that cannot get more privileges is seen to connect to others, on this machine, too, and not to itself.
 func TestSockets(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = server.Close() }()
+	other := strconv.Itoa(server.Addr().(*net.TCPAddr).Port)
+	const itself = "import socket, threading; s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname()); s.accept()"
 	for name, c := range map[string]struct {
 		program string
-		made    bool
+		want    bool
 	}{
-		"none":             {program: "pass"},
-		"of this machine":  {program: "import socket; socket.socketpair(); socket.socket(socket.AF_UNIX)"},
-		"TCP":              {program: "import socket; socket.socket(socket.AF_INET)", made: true},
-		"IPv6":             {program: "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)", made: true},
-		"of a grandchild":  {program: "import subprocess; subprocess.check_call(['python3', '-c', 'import socket; socket.socket(socket.AF_INET)'])", made: true},
-		"many of them":     {program: "import socket; [socket.socket(socket.AF_INET) for _ in range(50)]", made: true},
-		"in other threads": {program: "import socket, threading; t = threading.Thread(target=lambda: socket.socket(socket.AF_INET)); t.start(); t.join()", made: true},
+		"no sockets":            {program: "pass"},
+		"of this machine":       {program: "import socket; socket.socketpair(); socket.socket(socket.AF_UNIX).connect_ex('/nobody')"},
+		"a listener alone":      {program: "import socket; socket.create_server(('127.0.0.1', 0))"},
+		"to itself":             {program: itself},
+		"to itself over IPv6":   {program: "import socket; s = socket.create_server(('::1', 0), family=socket.AF_INET6); c = socket.socket(socket.AF_INET6); c.connect(s.getsockname())"},
+		"to another":            {program: "import socket; socket.create_connection(('127.0.0.1', " + other + "))", want: true},
+		"to another, mapped":    {program: "import socket; socket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', " + other + "))", want: true},
+		"elsewhere":             {program: "import socket; s = socket.socket(); s.setblocking(False); s.connect_ex(('192.0.2.1', 80))", want: true},
+		"of a grandchild":       {program: "import subprocess; subprocess.check_call(['python3', '-c', \"import socket; socket.create_connection(('127.0.0.1', " + other + "))\"])", want: true},
+		"in another thread":     {program: "import socket, threading; t = threading.Thread(target=lambda: socket.create_connection(('127.0.0.1', " + other + "))); t.start(); t.join()", want: true},
+		"a datagram":            {program: "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))", want: true},
+		"a connection, by data": {program: "import socket; s = socket.socket(); s.setblocking(False)\ntry: s.sendto(b'x', 0x20000000, ('192.0.2.1', 80))\nexcept OSError: pass", want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(sockets(t, c.program, true)).To(Equal(c.made))
-			// Without that limit nobody knows.
-			g.Expect(sockets(t, c.program, false)).To(BeTrue())
+			g.Expect(connects(t, c.program, true)).To(Equal(c.want))
+			if c.want {
+				g.Expect(connects(t, c.program, false)).To(BeTrue())
+			}
 		})
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
 )
 
-// argument has the test program start a program in place of the tests, and tell whether that has made sockets: the limit cannot be taken
-// back from a process.
+// argument has the test program start a program in place of the tests, and tell whether that has connected to somebody: the limit cannot be
+// taken back from a process.
 const argument = "observed"
 
 func TestMain(m *testing.M) {
@@ -27,17 +27,21 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	var s observe.Sockets
+	read := observe.Counters()
+	before, _ := read()
+	s := observe.WatchSockets()
 	cmd := exec.Command("python3", "-c", os.Args[3])
 	if err := s.Start(cmd); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(cmd.Wait(), s.Made())
+	failed := cmd.Wait()
+	after, _ := read()
+	fmt.Println(failed, s.Connected(before, after))
 }
 
-// sockets reports whether a program is taken to have made sockets.
-func sockets(t *testing.T, program string, limited bool) bool {
+// connects reports whether a program is taken to have connected to somebody.
+func connects(t *testing.T, program string, limited bool) bool {
 	g := NewWithT(t)
 	out, err := exec.Command(os.Args[0], argument, fmt.Sprint(limited), program).CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(out))

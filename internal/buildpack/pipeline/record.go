@@ -80,7 +80,7 @@ func (p pipeline) watch(h history, step plan.Step, key string, more layer.Inputs
 		o.tree = o.reads.Tree
 	}
 	o.elsewhere = p.elsewhere()
-	o.start, o.sockets = time.Now(), &observe.Sockets{}
+	o.start, o.sockets = time.Now(), observe.WatchSockets()
 	var unknown error
 	o.traffic, unknown = h.recorder.traffic()
 	o.record.Connected = unknown != nil
@@ -134,7 +134,7 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	r = o.record
 	took := observe.Period{From: o.start, To: time.Now()}
 	traffic, unknown := h.recorder.traffic()
-	r.Connected = (r.Connected || unknown != nil || traffic != o.traffic) && o.sockets.Made()
+	r.Connected = r.Connected || unknown != nil || o.sockets.Connected(o.traffic, traffic)
 	if now.source, err = h.source.Read(o.tree); err != nil {
 		return r, now, err
 	}
