@@ -135,6 +135,17 @@ func TestConnectionsAreSeen(t *testing.T) {
 	p.Expect(p.build()).To(ContainSubstring("npm run build reused: "))
 }
 
+// What a package manager leaves in a developer's folder is none of the source.
+func TestLeftoversOfManagers(t *testing.T) {
+	t.Parallel()
+	p := copyApp(t, "managers/yarn-node-modules")
+	p.write(".yarn/install-state.gz", "of another machine")
+	p.build()
+	p.Expect(p.build()).To(ContainSubstring(reused))
+	p.Expect(os.RemoveAll(filepath.Join(p.dir, ".yarn/install-state.gz"))).To(Succeed())
+	p.Expect(p.build()).To(ContainSubstring(reused))
+}
+
 // A cache that is brought to another machine serves there: nothing is fetched, and no script runs.
 func TestCacheOfAnotherMachine(t *testing.T) {
 	t.Parallel()

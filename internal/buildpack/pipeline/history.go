@@ -101,7 +101,8 @@ func (p pipeline) unobserved(r restored, git bool) func(name string) bool {
 	var installed []string
 	for _, d := range r.installs {
 		if d.builds || !d.Launch.None {
-			installed = append(installed, d.Trees.Dirs...)
+			// What an installation leaves next to the packages is its own, and may be there or not.
+			installed = append(append(installed, d.Trees.Dirs...), d.Leftovers.Always...)
 		}
 	}
 	return func(name string) bool {
