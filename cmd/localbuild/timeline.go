@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/inspect/htmlreport"
@@ -28,21 +32,30 @@ func writeTimeline(t buildlog.Timeline, app, file string) error {
 	return nil
 }
 
-// timelinePage shows a timeline.
+// worthShowing is what a table leaves out less than.
+const worthShowing = time.Millisecond
+
+// timelinePage shows a timeline. The end waited for a piece of work if it did so for half of its time: what is around others is none.
 func timelinePage(t buildlog.Timeline, app string) htmlreport.Page {
 	from, to := t.Bounds()
 	p := htmlreport.Page{Title: "Timeline of a build: " + filepath.Base(app), Facts: [][2]string{{"Began", from.Format("2006-01-02 15:04:05")}, {"Took", took(to.Sub(from))}}}
-	critical := t.Critical()
 	if longest, ok := t.Longest(); ok {
 		p.Facts = append(p.Facts, [2]string{"Longest", took(longest.Took()) + " " + longest.Name})
 	}
 	picture := &htmlreport.Timeline{Total: to.Sub(from).Microseconds()}
-	waited := htmlreport.Table{Title: "What the end waited for, one after the other", Columns: []string{"Subject", "Work", "From", "For"}, Kinds: []string{"text", "text", "time", "time"}}
+	waited := htmlreport.Table{Title: "What the end waited for", Columns: []string{"Subject", "Work", "For", "%"}, Kinds: []string{"text", "text", "time", "share"}}
 	remarks := htmlreport.Table{Title: "What the build said", Columns: []string{"At", "Subject", "Text"}, Kinds: []string{"time", "text", "text"}}
-	isCritical := map[string]bool{}
-	for _, s := range critical {
-		isCritical[s.Subject+" "+s.Name] = true
-		waited.Add(s.Subject, s.Name, s.Start.Sub(from).Microseconds(), s.Took().Microseconds())
+	type work struct{ subject, name string }
+	total := map[work]time.Duration{}
+	for _, s := range t.Critical() {
+		total[work{s.Subject, s.Name}] += s.Took()
+	}
+	for _, w := range slices.SortedFunc(maps.Keys(total), func(a, b work) int {
+		return cmp.Or(cmp.Compare(total[b], total[a]), cmp.Compare(a.name, b.name))
+	}) {
+		if total[w] >= worthShowing {
+			waited.Add(w.subject, w.name, total[w].Microseconds(), float64(total[w])/float64(to.Sub(from)))
+		}
 	}
 	for _, s := range t {
 		start := s.Start.Sub(from).Microseconds()
@@ -51,7 +64,7 @@ func timelinePage(t buildlog.Timeline, app string) htmlreport.Page {
 			continue
 		}
 		picture.Rows = append(picture.Rows, htmlreport.Bar{
-			Subject: s.Subject, Name: s.Name, Start: start, Took: s.Took().Microseconds(), Critical: isCritical[s.Subject+" "+s.Name], Background: s.Background,
+			Subject: s.Subject, Name: s.Name, Start: start, Took: s.Took().Microseconds(), Critical: 2*total[work{s.Subject, s.Name}] >= s.Took(), Background: s.Background,
 		})
 	}
 	p.Timeline, p.Tables = picture, []htmlreport.Table{waited, remarks}
