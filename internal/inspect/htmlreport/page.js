@@ -101,7 +101,7 @@ function timeline({ total, rows }) {
   const section = byId('timeline')
   section.hidden = false
   const legend = element('p', undefined, 'legend')
-  legend.append(element('i', undefined, 'critical'), 'the end waited for it', element('i'), 'done meanwhile', element('i', undefined, 'background'), 'in the background')
+  legend.append(element('i', undefined, 'critical'), 'the end waited for it', element('i'), 'done meanwhile, or around others', element('i', undefined, 'background'), 'in the background')
   section.append(legend)
   const list = element('div')
   list.setAttribute('role', 'list')
