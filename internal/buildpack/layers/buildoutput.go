@@ -51,6 +51,8 @@ type Record struct {
 	Packages observe.Changes `json:"packages"`
 	// Archives are the digests of its archives, by their names.
 	Archives map[string]string `json:"archives,omitempty"`
+	// Unarchived: it runs in each build in any case, so that nothing was kept of what it made.
+	Unarchived bool `json:"unarchived,omitempty"`
 	// Unkept are the names of what it made in the source that is in no archive: files that the image must not have.
 	Unkept []string `json:"unkept,omitempty"`
 	// Elsewhere is what it changed outside of the source: in the home folder, in that for temporary files, or in the toolchain.
@@ -141,6 +143,9 @@ func (r Record) kept() observe.Changes {
 
 // Whole reports whether the archives of a record are there and are what they were.
 func (o Output) Whole(r Record) bool {
+	if r.Unarchived {
+		return false
+	}
 	for name, digest := range r.Archives {
 		if now, err := files.Digest(filepath.Join(o.layer.Path, name)); err != nil || now != digest {
 			return false

@@ -33,7 +33,7 @@ var forms = []form{
 		"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
 		"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 UTC", "2006-01-02 15:04:05",
 	}, time.Second},
-	{"2006-01-02", regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`), []string{"2006-01-02T15:04", "2006-01-02 15:04"}, time.Minute},
+	{"2006-01-02", regexp.MustCompile(`^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(?:[^\d:]|$)`), []string{"2006-01-02T15:04", "2006-01-02 15:04"}, time.Minute},
 	{"20060102", regexp.MustCompile(`^\d{8}[T_-]?\d{6}`), []string{"20060102150405", "20060102T150405", "20060102_150405", "20060102-150405"}, time.Second},
 	{"Jan 02 2006", regexp.MustCompile(`^[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d(?: GMT[+-]\d{4})?`), []string{"Jan 02 2006 15:04:05 GMT-0700", "Jan 02 2006 15:04:05"}, time.Second},
 	{"Jan _2 ", regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[A-Z]{2,5} |[+-]\d{4} )?\d{4}`), []string{"Jan _2 15:04:05 MST 2006", "Jan _2 15:04:05 -0700 2006", "Jan _2 15:04:05 2006"}, time.Second},
@@ -64,7 +64,7 @@ func (p Period) In(text []byte) bool {
 					continue
 				}
 				looked = append(looked, beginning)
-				read := func(at []byte) (time.Time, bool) { return parsed(string(f.pattern.Find(at)), zone, f.layouts) }
+				read := func(at []byte) (time.Time, bool) { return f.read(at, zone) }
 				if p.anyAt(text, beginning, f.exact, read) {
 					return true
 				}
@@ -106,9 +106,14 @@ func (p Period) anyAt(text []byte, beginning string, exact time.Duration, read f
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func parsed(text string, zone *time.Location, layouts []string) (time.Time, bool) {
-	for _, layout := range layouts {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+// read reads the time with which a text begins: what the pattern finds, or its group.
+func (f form) read(text []byte, zone *time.Location) (time.Time, bool) {
+	found := f.pattern.FindSubmatch(text)
+	if found == nil {
+		return time.Time{}, false
+	}
+	for _, layout := range f.layouts {
+		if t, err := time.ParseInLocation(layout, string(found[len(found)-1]), zone); err == nil {
 			return t, true
 		}
 	}

@@ -149,15 +149,6 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 	if r.Git, err = h.gitRead(o); err != nil {
 		return r, now, err
 	}
-	if r.Source, now.source, err = h.source.Changes(o.tree, now.source); err != nil {
-		return r, now, err
-	}
-	for name := range r.Source.Made {
-		if p.unkept(name) {
-			r.Unkept = append(r.Unkept, name)
-		}
-	}
-	slices.Sort(r.Unkept)
 	if now.packages, err = snapshotOf(all); err != nil {
 		return r, now, err
 	}
@@ -167,6 +158,20 @@ func (p pipeline) recordOf(h history, o observed, all []built) (r layers.Record,
 		return r, now, err
 	}
 	r.Elsewhere = changedElsewhere(o.elsewhere, p.elsewhere())
+	if r.Unarchived = r.Connected && h.reuse == plan.ReuseAuto; r.Unarchived {
+		// It may have fetched thousands of files into the source: nobody will ask for them.
+		r.Source = o.tree.Touched(now.source)
+		return r, now, nil
+	}
+	if r.Source, now.source, err = h.source.Changes(o.tree, now.source); err != nil {
+		return r, now, err
+	}
+	for name := range r.Source.Made {
+		if p.unkept(name) {
+			r.Unkept = append(r.Unkept, name)
+		}
+	}
+	slices.Sort(r.Unkept)
 	if err := p.keepable(r, now.source); err != nil {
 		return r, now, err
 	}
@@ -243,7 +248,7 @@ func (p pipeline) dated(r layers.Record, took observe.Period) (names []string, e
 // compared adds to a record what the step made otherwise than the last time, though all that it depended on was the same.
 func (p pipeline) compared(h history, r layers.Record, more layer.Inputs, step plan.Step) layers.Record {
 	last, known := h.last.Find(r.Key)
-	if !known {
+	if !known || last.Unarchived {
 		return r
 	}
 	if _, cause := p.unchanged(h, last, more, step); cause != "" {
@@ -278,7 +283,7 @@ func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inpu
 	defer p.Log.Span("Build", "record what "+step.Title+" did")()
 	h.tree = o.tree
 	record, now, err := p.recordOf(h, o, all)
-	if err == nil {
+	if err == nil && !record.Unarchived {
 		record, err = h.output.Keep(p.compared(h, record, more, step))
 	}
 	if err != nil {

@@ -99,7 +99,13 @@ func TestStepsThatConnect(t *testing.T) {
 			s.Expect(s.log).To(ContainSubstring("step 1 runs again: it opened a connection\n"))
 			s.build.Reuse = plan.ReuseAlways
 			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(s.log).To(ContainSubstring("step 1 runs again: nothing was kept of what it made"))
+			s.Expect(s.run()).To(Succeed(), s.log)
 			s.Expect(s.ran()).To(BeEmpty(), s.log)
+			s.build.Reuse = plan.ReuseAuto
+			s.Expect(s.run()).To(Succeed(), s.log)
+			s.Expect(s.ran()).To(ContainElement(1), s.log)
+			s.Expect(s.log).NotTo(ContainSubstring("it made another"))
 		})
 	}
 }

@@ -71,6 +71,8 @@ func (p pipeline) restoreStep(h history, step plan.Step, more layer.Inputs, all 
 		cause = "files that it made are in no cache"
 	case known && cause == "" && len(record.Elsewhere) > 0:
 		cause = "it wrote " + some(record.Elsewhere) + ", which is not kept"
+	case known && cause == "" && record.Unarchived:
+		cause = "nothing was kept of what it made"
 	case known && cause == "" && !h.output.Whole(record):
 		cause = "what it made is damaged in the cache"
 	}
