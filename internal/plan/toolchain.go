@@ -27,6 +27,9 @@ type Toolchain struct {
 	// HomeFiles are files in the home folder in which tools look for what only the user of a build may know, by the type of
 	// the service binding that holds one.
 	HomeFiles map[string]string `json:",omitempty"`
+	// Keeps are what its programs keep for themselves in the home folder, and in that for temporary files: no step of a build depends on it.
+	// Patterns of path.Match.
+	Keeps []string `json:"-"`
 	// Agent is put next to the application's processes, so that they can be looked into; nil where the runtime needs none.
 	Agent *Agent `json:",omitempty"`
 }

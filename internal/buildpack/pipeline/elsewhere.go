@@ -10,11 +10,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/observe"
 )
 
-// What programs keep for themselves in the home folder and in that for temporary files: no other step depends on it. Patterns of path.Match.
-var keptElsewhere = []string{
-	".npm", ".cache", ".config/configstore", ".config/yarn", ".yarn", ".local/share/pnpm", ".local/state/pnpm", ".node-gyp", ".bun", ".turbo", ".bundle/cache", ".gem",
-	"node-compile-cache", "v8-compile-cache*", "yarn--*", "gantry-*", "bootsnap*",
-}
+// What is kept in the home folder, or in that for temporary files, by whatever program: https://specifications.freedesktop.org/basedir-spec/latest/.
+var keptByAll = []string{".cache", "gantry-*"}
 
 // elsewhere is the state of the places, outside of the source, where a step may leave something for another: the home folder, that for
 // temporary files, and the toolchains that are open. What cannot be read, or is a machine's and not a build's, is left out.
@@ -30,6 +27,10 @@ func (p pipeline) elsewhere() map[string]observe.Tree {
 			dirs["the folder of "+t.Runtime.Title] = dir
 		}
 	}
+	kept := slices.Clone(keptByAll)
+	for _, t := range p.Toolchains {
+		kept = append(kept, t.Keeps...)
+	}
 	trees := map[string]observe.Tree{}
 	for name, dir := range dirs {
 		if dir == "" || dir == "/" || holds(p.App, dir) {
@@ -39,7 +40,7 @@ func (p pipeline) elsewhere() map[string]observe.Tree {
 		source := observe.Source{Dir: filepath.Clean(dir), Skip: func(name string) bool {
 			seen++
 			place := filepath.Join(dir, name)
-			return seen > mostElsewhere || holds(place, p.App) || holds(place, p.Layers) || slices.ContainsFunc(keptElsewhere, func(pattern string) bool {
+			return seen > mostElsewhere || holds(place, p.App) || holds(place, p.Layers) || slices.ContainsFunc(kept, func(pattern string) bool {
 				matched, _ := path.Match(pattern, name)
 				return matched
 			})

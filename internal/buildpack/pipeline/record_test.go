@@ -322,7 +322,7 @@ func TestStepsThatLeaveSomethingElsewhere(t *testing.T) {
 	for name, c := range map[string]struct{ first, second, said string }{
 		"the home folder":  {first: `cp a "$HOME/.myrc"`, second: `cat "$HOME/.myrc" b > out`, said: "~/.myrc"},
 		"temporary files":  {first: `cp a "$TMPDIR/gen"`, second: `cat "$TMPDIR/gen" b > out`, said: "/gen"},
-		"a cache of tools": {first: `mkdir -p "$HOME/.npm/_logs"; cp a "$HOME/.npm/_logs/x"`, second: `cat b > out`},
+		"a cache of tools": {first: `mkdir -p "$HOME/.cache/tool"; cp a "$HOME/.cache/tool/x"`, second: `cat b > out`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, c.first, c.second)

@@ -22,6 +22,12 @@ var homeFiles = map[string]string{
 	"npmrc": ".npmrc", "npm-registry": ".npmrc", "yarnrc": pkgmanager.YarnRC, "pnpmrc": ".config/pnpm/rc", "pnpm": ".config/pnpm/rc", "bunfig": ".bunfig.toml",
 }
 
+// keeps are where Node.js, its package managers and its tools keep what makes their next run faster.
+var keeps = []string{
+	".npm", ".config/configstore", ".config/yarn", ".yarn", ".local/share/pnpm", ".local/state/pnpm", ".node-gyp", ".bun", ".turbo",
+	"node-compile-cache", "v8-compile-cache*", "yarn--*",
+}
+
 // sources translates the setting.
 var sources = map[string]string{"auto": plan.SourceAny, "nodejs.org": plan.SourceOfficial, "npm-registry": plan.SourceRegistry}
 
@@ -38,7 +44,7 @@ func (p *Project) toolchain(release plan.Release, releases inventory.Catalog) (t
 	}
 	npmTool.WithRuntime, npmTool.Chosen = true, npm.Asked.Text != ""
 	t := toolchain{Toolchain: plan.Toolchain{
-		Language: Language, Runtime: p.runtime(release), Tools: []plan.Tool{npmTool}, Env: p.buildEnv(chosen), HomeFiles: homeFiles,
+		Language: Language, Runtime: p.runtime(release), Tools: []plan.Tool{npmTool}, Env: p.buildEnv(chosen), HomeFiles: homeFiles, Keeps: keeps,
 	}}
 	if warning != "" {
 		t.notes.Warnings = []string{warning}

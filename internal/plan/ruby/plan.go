@@ -19,6 +19,9 @@ import (
 // Language is the name of the toolchain in plans, and in the build plan.
 const Language = "ruby"
 
+// keeps are where RubyGems, Bundler and Bootsnap keep what makes their next run faster.
+var keeps = []string{".gem", ".bundle/cache", "bootsnap*"}
+
 // Plan decides what is to be done.
 func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 	release, version, warnings, err := p.chooseRelease(releases)
@@ -56,7 +59,7 @@ func (p *Project) Plan(releases inventory.Catalog) (plan.Plan, error) {
 		Toolchains: []plan.Toolchain{{
 			Language: Language, LayerPrefix: "ruby-", Runtime: p.runtime(release), Env: merge(gems.buildEnv, assets.buildEnv), Fixed: gems.fixed,
 			// Programs of gems, and gems, are found without Bundler, too.
-			Path: programs, Wrappers: []plan.Wrapper{{Words: "bundle exec", OnlyPackages: bundledPrograms}}, HomeFiles: homeFiles, Agent: rubyAgent(),
+			Path: programs, Wrappers: []plan.Wrapper{{Words: "bundle exec", OnlyPackages: bundledPrograms}}, HomeFiles: homeFiles, Keeps: keeps, Agent: rubyAgent(),
 		}},
 		Installs: []plan.Install{gems.install},
 		Build:    build,
