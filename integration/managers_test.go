@@ -141,6 +141,9 @@ func TestPackageManagers(t *testing.T) {
 			}
 			first := p.layers()
 
+			p.Expect(p.build()).To(ContainSubstring(reused))
+			p.Expect(p.layers()).To(Equal(first))
+			p.env["BP_BUILD_REUSE"] = "never"
 			log = p.build()
 			p.Expect(log).To(ContainSubstring("Packages    restored from the cache (inputs unchanged)"))
 			p.Expect(log).NotTo(ContainSubstring("Download"))

@@ -25,7 +25,7 @@ var homeFiles = map[string]string{
 // keeps are where Node.js, its package managers and its tools keep what makes their next run faster.
 var keeps = []string{
 	".npm", ".config/configstore", ".config/yarn", ".yarn", ".local/share/pnpm", ".local/state/pnpm", ".node-gyp", ".bun", ".turbo",
-	"node-compile-cache", "v8-compile-cache*", "yarn--*",
+	"node-compile-cache", "v8-compile-cache*", "yarn--*", "xfs-*", "tsx-*",
 }
 
 // sources translates the setting.
