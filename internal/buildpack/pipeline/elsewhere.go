@@ -11,7 +11,7 @@ import (
 )
 
 // What is kept in the home folder, or in that for temporary files, by whatever program: https://specifications.freedesktop.org/basedir-spec/latest/.
-var keptByAll = []string{".cache", "gantry-*"}
+var keptByAll = []string{".cache", "gantry-*", ".gantry-*"}
 
 // elsewhere is the state of the places, outside of the source, where a step may leave something for another: the home folder, that for
 // temporary files, and the toolchains that are open. What cannot be read, or is a machine's and not a build's, is left out.
