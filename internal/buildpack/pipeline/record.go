@@ -262,7 +262,7 @@ func (p pipeline) compared(h history, r layers.Record, more layer.Inputs, step p
 	return r
 }
 
-// observe runs a step, and records what it did. Where that cannot be done, the step runs all the same.
+// observe runs a step, and records what it did. Where that cannot be done, the step runs unrecorded.
 func (p pipeline) observe(h history, step plan.Step, key string, more layer.Inputs, all []built, run func(start starter) error) (history, error) {
 	if h.unrecorded != "" {
 		h.packages = nil

@@ -46,7 +46,7 @@ func (p pipeline) runSteps(ctx context.Context, h history, all []built, headers 
 		}
 		if !ran {
 			p.restoreCaches(caches)
-			h, ran = h.looked(h.tree), true
+			ran = true
 		}
 		if h, err = p.runStep(ctx, restored, step, more, all, headers, quiet); err != nil {
 			return h, nil, err
