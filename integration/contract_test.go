@@ -23,7 +23,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/deploy/check"
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 const shopServer = `
@@ -88,7 +88,7 @@ func (c *cluster) roll(env map[string]string, replicas int) (stopped string) {
 		for name, value := range env {
 			given[name] = value
 		}
-		started := c.p.start(localbuild.RunOptions{Env: given})
+		started := c.p.start(run.Options{Env: given})
 		ended := make(chan struct{})
 		go func() { _, _ = started.Wait(); close(ended) }()
 		if !c.ready(started, ended) {
@@ -254,7 +254,7 @@ func TestPreflightAndShells(t *testing.T) {
 	p.Expect(output).To(Equal("42\n"))
 	p.Expect(code).To(Equal(0))
 
-	preflight := p.start(localbuild.RunOptions{Process: "preflight", Args: []string{"--json"}, Env: map[string]string{"KEY": "canary"}})
+	preflight := p.start(run.Options{Process: "preflight", Args: []string{"--json"}, Env: map[string]string{"KEY": "canary"}})
 	code, err := preflight.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(1))
@@ -263,13 +263,13 @@ func TestPreflightAndShells(t *testing.T) {
 	p.Expect(report.Findings).To(HaveLen(1))
 	p.Expect(report.Findings[0].Name).To(Equal("QUEUE"))
 
-	worker := p.start(localbuild.RunOptions{Process: "worker", Env: map[string]string{"KEY": "canary"}})
+	worker := p.start(run.Options{Process: "worker", Env: map[string]string{"KEY": "canary"}})
 	code, err = worker.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(82), "the launcher's own code for a check that failed")
 	p.Expect(worker.out.String()).To(ContainSubstring("QUEUE  is not set"))
 
-	web := p.start(localbuild.RunOptions{Env: map[string]string{"KEY": "canary", "BPL_LAUNCH_FACTS": "true"}})
+	web := p.start(run.Options{Env: map[string]string{"KEY": "canary", "BPL_LAUNCH_FACTS": "true"}})
 	code, err = web.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(0))
@@ -288,11 +288,11 @@ func TestCustomCommandsHaveTheEnvironment(t *testing.T) {
 	p.build()
 	env := map[string]string{"KEY_FILE": "/workspace/key.txt", "OLD": "x", "BPL_CONFIG_CHECK": "off"}
 	for name, c := range map[string]struct {
-		options localbuild.RunOptions
+		options run.Options
 		want    string
 	}{
-		"a process type":   {options: localbuild.RunOptions{Env: env}, want: `["a \"b\" \\ \n c","from a file","x",null]` + "\n"},
-		"a custom command": {options: localbuild.RunOptions{Env: env, Process: "launcher", Args: []string{"node", "server.js"}}, want: `["a \"b\" \\ \n c","from a file","x","q"]` + "\n"},
+		"a process type":   {options: run.Options{Env: env}, want: `["a \"b\" \\ \n c","from a file","x",null]` + "\n"},
+		"a custom command": {options: run.Options{Env: env, Process: "launcher", Args: []string{"node", "server.js"}}, want: `["a \"b\" \\ \n c","from a file","x","q"]` + "\n"},
 	} {
 		started := p.start(c.options)
 		code, err := started.Wait()

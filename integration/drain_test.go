@@ -16,7 +16,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // After SIGTERM running requests finish, in applications without a handler of their own; the others are left alone; what
@@ -42,7 +42,7 @@ func TestDraining(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			started := p.start(localbuild.RunOptions{Env: c.env})
+			started := p.start(run.Options{Env: c.env})
 			started.get("/")
 			answer := make(chan error, 1)
 			go func() {
@@ -110,7 +110,7 @@ func TestDrainingEndsWithTheLastResponse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			started := p.start(localbuild.RunOptions{Env: map[string]string{"SERVER": c.server}})
+			started := p.start(run.Options{Env: map[string]string{"SERVER": c.server}})
 			g.Eventually(func() error {
 				connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", started.port))
 				if err == nil {

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // Next.js' standalone server: alone in the image, on all addresses, with what the build keeps to be faster.
@@ -16,7 +17,7 @@ func TestNextStandalone(t *testing.T) {
 	p := copyApp(t, "frameworks/next")
 	log := p.build()
 	p.Expect(log).To(ContainSubstring(`HOSTNAME=0.0.0.0 node .next/standalone/server.js  Next.js, output: "standalone" in next.config`))
-	c := p.start(localbuild.RunOptions{Env: map[string]string{"WHO": "Gantry"}})
+	c := p.start(run.Options{Env: map[string]string{"WHO": "Gantry"}})
 	_, body := c.get("/")
 	p.Expect(body).To(ContainSubstring("Rendered by Gantry"))
 	_, body = c.get("/robots.txt")

@@ -24,6 +24,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -164,7 +165,7 @@ func nonEmpty(list []v1.History) []v1.History {
 
 // container is a started image.
 type container struct {
-	*localbuild.Container
+	*run.Container
 	p    *project
 	out  *bytes.Buffer
 	port int
@@ -174,13 +175,13 @@ type container struct {
 	err   error
 }
 
-func (p *project) start(options localbuild.RunOptions) *container {
+func (p *project) start(options run.Options) *container {
 	c := &container{p: p, out: &bytes.Buffer{}, port: freePort(p.t)}
 	if options.Env == nil {
 		options.Env = map[string]string{}
 	}
 	options.Env["PORT"] = fmt.Sprint(c.port)
-	started, err := localbuild.Start(context.Background(), p.last.Image, filepath.Join(homeFolder(), "run"), options, c.out, c.out)
+	started, err := run.Start(context.Background(), p.last.Image, filepath.Join(homeFolder(), "run"), options, c.out, c.out)
 	p.Expect(err).NotTo(HaveOccurred())
 	c.Container = started
 	p.t.Cleanup(func() {
@@ -235,7 +236,7 @@ func (c *container) stop() (code int, took time.Duration) {
 
 // run starts a process that ends by itself and gives what it printed.
 func (p *project) run(args ...string) (output string, code int) {
-	c := p.start(localbuild.RunOptions{Process: "launcher", Args: append([]string{"--"}, args...)})
+	c := p.start(run.Options{Process: "launcher", Args: append([]string{"--"}, args...)})
 	code, err := c.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	return c.out.String(), code

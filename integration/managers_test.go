@@ -17,6 +17,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // copyApp makes a project of an application in testdata.
@@ -192,7 +193,7 @@ func TestProgramsWithPlugAndPlay(t *testing.T) {
 	names, _ := p.files(func(string) bool { return false })
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("/yarn/bin/yarn.js")))
 	for process, answer := range map[string]string{"web": "common --first", "modern": "modern --second"} {
-		c := p.start(localbuild.RunOptions{Process: process})
+		c := p.start(run.Options{Process: process})
 		_, body := c.get("/")
 		p.Expect(body).To(Equal(answer))
 		code, _ := c.stop()

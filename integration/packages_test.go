@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/container/launch"
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // packageArchive is a package as a file of the application, and the integrity that a lockfile has of it.
@@ -123,7 +123,7 @@ rm libgone.so gone.c f.c
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(launch.Refused))
 	p.Expect(c.out.String()).To(ContainSubstring("\n  libgone.so.7  is needed by @example/db; on Debian and Ubuntu it is likely the package libgone7\n"))
-	_, body := p.start(localbuild.RunOptions{Env: map[string]string{"BPL_LIBRARY_CHECK": "warn"}}).get("/")
+	_, body := p.start(run.Options{Env: map[string]string{"BPL_LIBRARY_CHECK": "warn"}}).get("/")
 	p.Expect(body).To(Equal("up"))
 }
 

@@ -9,10 +9,10 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
-var runDefault = localbuild.RunOptions{}
+var runDefault = run.Options{}
 
 // addDependency is what a developer does: npm install, which changes package.json and the lockfile.
 func (p *project) addDependency(name, version string) { p.lock(name + "@" + version) }
@@ -50,12 +50,12 @@ func TestProcfile(t *testing.T) {
 	p.Expect(web.out.String()).To(ContainSubstring("draining"))
 	p.Expect(took).To(BeNumerically("<", 9*time.Second))
 
-	piped := p.start(localbuild.RunOptions{Process: "piped"})
+	piped := p.start(run.Options{Process: "piped"})
 	piped.get("/")
 	_, took = piped.stop()
 	p.Expect(took).To(BeNumerically("<", 9*time.Second))
 
-	job := p.start(localbuild.RunOptions{Process: "job"})
+	job := p.start(run.Options{Process: "job"})
 	code, err := job.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(3))
@@ -74,7 +74,7 @@ func TestStandardInput(t *testing.T) {
 	file, err := os.Open(name)
 	p.Expect(err).NotTo(HaveOccurred())
 	defer func() { _ = file.Close() }()
-	c := p.start(localbuild.RunOptions{Process: "count", Input: file})
+	c := p.start(run.Options{Process: "count", Input: file})
 	code, err := c.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(0))

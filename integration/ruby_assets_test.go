@@ -8,7 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // Rake says whether there are assets to build, and its answer stands until something changes that it depends on.
@@ -102,7 +102,7 @@ func TestAssetsOfRails(t *testing.T) {
 	}{{nil, "YJIT true"}, {map[string]string{"BPL_YJIT": "off"}, "YJIT false"}, {map[string]string{"BPL_YJIT": "off", "BPL_DIAGNOSTICS": "off"}, "YJIT false"}} {
 		env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3"}
 		maps.Copy(env, c.env)
-		started := p.start(localbuild.RunOptions{Env: env})
+		started := p.start(run.Options{Env: env})
 		_, body := started.get("/")
 		p.Expect(body).To(ContainSubstring(c.want), fmt.Sprint(c.env))
 		_, _ = started.stop()
@@ -134,7 +134,7 @@ func TestStaticSiteOfRuby(t *testing.T) {
 	p := newProject(t, files)
 	r.use(t, p, "3.4.5")
 	p.Expect(p.build()).To(ContainSubstring("Build       jekyll build"))
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	_, body := c.get("/")
 	p.Expect(body).To(Equal("<p>hello</p>"))
 	_, body = c.get("/about")

@@ -12,7 +12,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // locked are gems of the test data, with what a lockfile says of them.
@@ -78,7 +78,7 @@ gem "method_source", install_if: -> { ENV.fetch("WITH_METHODS", "yes") == "yes" 
 	r.use(t, p, "3.4.5")
 	p.Expect(p.build()).To(ContainSubstring("Layer       gems: created (no cached layer)"))
 	answer := func(env map[string]string) string {
-		c := p.start(localbuild.RunOptions{Env: env})
+		c := p.start(run.Options{Env: env})
 		_, body := c.get("/")
 		_, _ = c.stop()
 		return body
@@ -186,7 +186,7 @@ func TestGemspecsThatRunGit(t *testing.T) {
 	r.use(t, p, "3.4.5")
 	p.Expect(p.build()).To(ContainSubstring("engines/shop/shop.gemspec is in the image as it was evaluated"))
 	started := func() {
-		c := p.start(localbuild.RunOptions{})
+		c := p.start(run.Options{})
 		_, body := c.get("/")
 		p.Expect(body).To(Equal("rack rackup shop webrick whole"), c.out.String())
 		_, _ = c.stop()
@@ -311,7 +311,7 @@ func TestTheBundleLoads(t *testing.T) {
 			if c.answers == notStarted {
 				return
 			}
-			started := p.start(localbuild.RunOptions{})
+			started := p.start(run.Options{})
 			_, body := started.get("/")
 			p.Expect(body).To(Equal(c.answers))
 			_, _ = started.stop()

@@ -8,7 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // Without a lockfile Bundler makes one; it stays with the gems, and both are used again.
@@ -36,7 +36,7 @@ func TestRubyWithoutLockfile(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Layer       gems: reused (inputs unchanged)"))
 	p.Expect(r.fetched()).To(BeEmpty())
 	p.Expect(billed()).To(Equal(gems), "what is taken over is what it was")
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	_, body := c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
 	code, _ := c.stop()
@@ -53,7 +53,7 @@ func TestAssetsWithoutRails(t *testing.T) {
 	p.Expect(p.build()).NotTo(ContainSubstring("rake"))
 	p.edit("Gemfile", "group :development, :test do\n  gem \"rake\"\nend\n", "gem \"rake\"\n")
 	p.Expect(p.build()).To(ContainSubstring("Build       rake assets:precompile"))
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	_, body := c.get("/made.txt")
 	p.Expect(body).To(Equal("made by rake"))
 	p.write("README.md", "changed")
@@ -72,7 +72,7 @@ func TestRackServers(t *testing.T) {
 	})
 	r.use(t, p, "3.3.8")
 	p.build()
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	c.get("/")
 	c.answersAndEnds(p, "answered")
 
@@ -81,7 +81,7 @@ func TestRackServers(t *testing.T) {
 	if !strings.Contains(log, "is not in the build image") {
 		t.Skip("not tested: this machine has the libraries of the gem eventmachine")
 	}
-	c = p.start(localbuild.RunOptions{})
+	c = p.start(run.Options{})
 	code, err := c.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(82))
@@ -104,7 +104,7 @@ func TestExecJS(t *testing.T) {
 	names, _ := p.files(func(string) bool { return false })
 	p.Expect(names).To(ContainElement(HaveSuffix("/node/bin/node")))
 	p.Expect(names).NotTo(ContainElement(ContainSubstring("is-number")))
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	code, err := c.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(0), c.out.String())

@@ -11,7 +11,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // A private gem server: it wants credentials, which the build has and the image has not.
@@ -111,7 +111,7 @@ func TestPrivateGitGems(t *testing.T) {
 		}
 		p.Expect(p.build()).NotTo(ContainSubstring(canary))
 		p.expectNowhere(canary)
-		c := p.start(localbuild.RunOptions{})
+		c := p.start(run.Options{})
 		_, body := c.get("/")
 		p.Expect(body).To(Equal(text))
 		_, _ = c.stop()
@@ -130,7 +130,7 @@ func TestBundleConfig(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Warning: BUNDLE_PATH in .bundle/config, BUNDLE_WITHOUT in .bundle/config: that does not count, for\n  Gantry decides where gems are"))
 	p.Expect(log).NotTo(ContainSubstring(canary))
 	p.expectNowhere(canary)
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	_, body := c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
 }

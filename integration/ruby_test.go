@@ -25,6 +25,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // rubies serves Rubies and gems to builds. Where the folder with them is not given, the public hosts do.
@@ -176,7 +177,7 @@ func TestSinatra(t *testing.T) {
 	other.build()
 	p.Expect(other.layers()).To(Equal(first))
 
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	status, body := c.get("/")
 	p.Expect(status).To(Equal(http.StatusOK))
 	p.Expect(body).To(Equal("Hello from Sinatra on Ruby 3.4.5"))
@@ -184,7 +185,7 @@ func TestSinatra(t *testing.T) {
 	c.answersAndEnds(p, "slow")
 
 	// Under load, while load balancers still send requests: every one of them is answered.
-	c = p.start(localbuild.RunOptions{Env: map[string]string{"BPL_DRAIN_DELAY": "2s"}})
+	c = p.start(run.Options{Env: map[string]string{"BPL_DRAIN_DELAY": "2s"}})
 	c.get("/")
 	ended := make(chan int, 1)
 	answered, failed := underLoad(c.port, 4, func() {
@@ -296,7 +297,7 @@ func TestRails(t *testing.T) {
 		p.Expect(slices.Concat(installed, withRuby)).To(ContainElements(billed), "and nothing that is not")
 	}
 
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	code, err := c.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(Equal(82))
@@ -306,7 +307,7 @@ func TestRails(t *testing.T) {
 `))
 
 	env := map[string]string{"SECRET_KEY_BASE": strings.Repeat("k", 64), "DATABASE_URL": "sqlite3:/tmp/shop.sqlite3", "BOOTSNAP_STATS": "1"}
-	c = p.start(localbuild.RunOptions{Env: env})
+	c = p.start(run.Options{Env: env})
 	status, body := c.get("/")
 	p.Expect(status).To(Equal(http.StatusOK), c.out.String())
 	p.Expect(body).To(MatchRegexp(`<h1>Hello from Rails</h1><p>SQLite \d+\.`))
@@ -340,7 +341,7 @@ func TestRails(t *testing.T) {
 	p.Expect(log).To(ContainSubstring("Build       rails assets:precompile"))
 	p.Expect(log).To(ContainSubstring("Layer       gems: reused"))
 	p.Expect(r.fetched()).NotTo(BeEmpty())
-	c = p.start(localbuild.RunOptions{Env: env})
+	c = p.start(run.Options{Env: env})
 	_, body = c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello again"))
 }
@@ -418,12 +419,12 @@ func TestRailsWithNodeAtLaunch(t *testing.T) {
 	p.write(".npmrc", "//registry.example/:_authToken=npm-6c1f0a\n")
 	log := p.build()
 	p.Expect(log).To(MatchRegexp(`Node\.js +\d+\.\d+\.\d+ +.*in the image, too: render in Procfile runs node`))
-	render := p.start(localbuild.RunOptions{Process: "render", Env: railsEnv})
+	render := p.start(run.Options{Process: "render", Env: railsEnv})
 	code, err := render.Wait()
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Expect(code).To(BeZero(), render.out.String())
 	p.Expect(render.out.String()).To(MatchRegexp(`rendered by Node\.js v\d+\.\d+\.\d+ in 1 minute, production, .*--require=\S+/watch\.cjs`))
-	web := p.start(localbuild.RunOptions{Env: railsEnv})
+	web := p.start(run.Options{Env: railsEnv})
 	status, _ := web.get("/up")
 	p.Expect(status).To(Equal(200))
 
@@ -461,7 +462,7 @@ func TestBundlerAndVendoredGems(t *testing.T) {
 	p.write("Gemfile.lock", head+"BUNDLED WITH\n  4.0.22\n")
 	p.build()
 	p.Expect(r.fetched()).To(ContainElement("bundler-4.0.22.gem"))
-	c := p.start(localbuild.RunOptions{})
+	c := p.start(run.Options{})
 	_, body := c.get("/")
 	p.Expect(body).To(ContainSubstring("Hello from Sinatra"))
 

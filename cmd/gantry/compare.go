@@ -1,11 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/inspect/compare"
@@ -20,26 +20,44 @@ type compareOptions struct {
 	json           bool
 }
 
-func runCompare(_ context.Context, arguments []string) (int, error) {
+func compareCommand() *cobra.Command {
 	var o compareOptions
-	f := flags("compare")
+	c := &cobra.Command{
+		Use: "compare BEFORE AFTER [options]", Short: "Tell whether requests allocate more, or take longer, and where", GroupID: "show",
+		Long: `Compares two measurements of requests (gantry allocations --save) with a Kolmogorov-Smirnov test, or two profiles.
+
+Exit codes: 0 it is no worse, 1 it is worse, 2 it could not be compared.`,
+		Args: arguments(2, 2, "two captures, BEFORE and AFTER"), Annotations: map[string]string{judges: "yes"},
+	}
+	f := c.Flags()
 	f.StringVar(&o.metric, "metric", string(compare.Allocations), "allocations (in bytes), objects, time (of the processor) or wall (by the clock)")
 	f.Float64Var(&o.threshold, "threshold", 0, "the smallest change of a median that counts, in percent; without it 1 for allocations and objects, 15 for times")
 	f.BoolVar(&o.json, "json", false, "print the changes as JSON")
 	f.StringVarP(&o.output, "output", "o", "", "also write a page with both distributions into this file")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
+	c.RunE = func(c *cobra.Command, words []string) error {
+		interruptible(c.Context())
+		var names []string
+		for _, m := range compare.Metrics {
+			names = append(names, string(m))
+		}
+		if err := oneOf(c, "metric", o.metric, names); err != nil {
+			return err
+		}
+		if o.threshold < 0 {
+			return usageError{c, "--threshold is a change in percent, and not below 0"}
+		}
+		return verdict(o.compare(words[0], words[1]))
 	}
+	return c
+}
+
+func (o compareOptions) compare(first, second string) (int, error) {
 	metric := compare.Metric(o.metric)
-	if f.NArg() != 2 || !slices.Contains(compare.Metrics, metric) || o.threshold < 0 {
-		f.Usage()
-		return check.CannotSay, nil
-	}
-	before, err := readCapture(f.Arg(0))
+	before, err := readCapture(first)
 	if err != nil {
 		return check.CannotSay, err
 	}
-	after, err := readCapture(f.Arg(1))
+	after, err := readCapture(second)
 	if err != nil {
 		return check.CannotSay, err
 	}

@@ -1,52 +1,59 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/explain"
-	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-func runExplain(_ context.Context, arguments []string) (int, error) {
-	f := flags("explain")
-	json := f.Bool("json", false, "print the explanation as JSON")
-	arch := f.String("arch", runtime.GOARCH, "the architecture to build for: amd64 or arm64")
-	env := f.StringArrayP("env", "e", nil, "a variable of the build: NAME=VALUE, or NAME to pass on this shell's")
-	buildpack := f.String("buildpack-toml", "", "the buildpack.toml whose defaults count (default: Gantry's)")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
+func explainCommand() *cobra.Command {
+	var (
+		json            bool
+		arch, buildpack string
+		env             []string
+	)
+	c := &cobra.Command{
+		Use: "explain [APP_DIR] [options]", Short: "Tell what a build would do, and why", GroupID: "build", Args: arguments(0, 1, "at most one folder, APP_DIR"),
+		Example: "  gantry explain .\n  gantry explain samples/rails --env BP_RUBY_VERSION=3.4 --json",
 	}
-	metadata, err := readMetadata(*buildpack)
-	if err != nil {
-		return check.CannotSay, err
-	}
-	if f.NArg() > 1 {
-		fmt.Fprintln(os.Stderr, "gantry: explain takes one folder")
-		return check.CannotSay, nil
-	}
-	given := map[string]string{}
-	for _, variable := range *env {
-		name, value, found := strings.Cut(variable, "=")
-		if !found {
-			value = os.Getenv(name)
+	c.Flags().BoolVar(&json, "json", false, "print the explanation as JSON")
+	c.Flags().StringVar(&arch, "arch", hostArch(), "the architecture to build for: "+strings.Join(architectures, " or "))
+	c.Flags().StringArrayVarP(&env, "env", "e", nil, "a variable of the build: NAME=VALUE, or NAME to pass on this shell's")
+	c.Flags().StringVar(&buildpack, "buildpack-toml", "", "the buildpack.toml whose defaults count (default: Gantry's)")
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if err := oneOf(c, "arch", arch, architectures); err != nil {
+			return err
 		}
-		given[name] = value
+		metadata, err := readMetadata(buildpack)
+		if err != nil {
+			return err
+		}
+		given := variables(env)
+		return explain.Write(explain.Options{
+			App: append(words, ".")[0], Arch: arch, Lookup: cnb.Lookup(given, nil), Environ: environ(given), Metadata: metadata, JSON: json, Color: buildlog.Colored(os.Stdout),
+		}, os.Stdout)
 	}
-	folder := "."
-	if f.NArg() == 1 {
-		folder = f.Arg(0)
+	return c
+}
+
+// architectures are those that images can be built for.
+var architectures = []string{"amd64", "arm64"}
+
+// hostArch is this machine's, where images can be built for it.
+func hostArch() string {
+	if slices.Contains(architectures, runtime.GOARCH) {
+		return runtime.GOARCH
 	}
-	return check.Fits, explain.Write(explain.Options{
-		App: folder, Arch: *arch, Lookup: cnb.Lookup(given, nil), Environ: environ(given), Metadata: metadata, JSON: *json, Color: buildlog.Colored(os.Stdout),
-	}, os.Stdout)
+	return architectures[0]
 }
 
 // readMetadata gives the table metadata of a buildpack.toml; nil without a file.

@@ -1,190 +1,239 @@
-// Command gantry is the tool on a laptop and in CI: it explains builds, checks deployments against the config contract of
-// an image, and shows what was captured from running containers.
+// Command gantry is the one tool on a laptop and in CI: it builds applications and runs them, explains builds, checks deployments against the
+// config contract of an image, and looks into running containers.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
-	"github.com/gantry-buildpack/gantry/internal/contract/export"
-	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-const usage = `Explains builds, checks deployments against what an application declares that it needs, and shows captures of running ones.
+// The exit codes, besides those of programs that are run. Commands that judge give the first for a verdict, and the second where there can be
+// none.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+	// exitInterrupted is as shells give it for SIGINT.
+	exitInterrupted = 130
+)
 
-  gantry explain [APP_DIR] [--json]               tells what a build would do, and why
-  gantry check [--image IMAGE] [FILE... | -]      compares manifests, compose and env files, or this environment
-  gantry check --diff OLD NEW [FILE...]           tells what a deploy of a newer image newly requires
-  gantry contract init [APP_DIR] [--from FILE]    writes a first contract from what the code reads
-  gantry contract export [APP_DIR] --format NAME  writes the contract for other tools
-  gantry deploy-hints [APP_DIR] [--delay 5s]      prints what a Deployment needs so that requests survive a rollout
-  gantry schema                                   prints a JSON Schema of project.toml, for editors
-  gantry report FILE... | -                       shows profiles, heap snapshots and reports as pages and as text
-  gantry report --diff OLD NEW                    shows what changed from one capture to another
-  gantry compare BEFORE AFTER                     tells whether requests allocate more, or take longer, and where
+// exitCode ends the program with a code of its own; everything has been said.
+type exitCode int
 
-Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.
-`
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// interrupted is the exit code of a program that a signal ended, as shells give it for SIGINT.
-const interrupted = 130
+// usageError is a command line that is not understood.
+type usageError struct {
+	command *cobra.Command
+	text    string
+}
+
+func (e usageError) Error() string { return e.text }
+
+// judges marks commands whose answer is their exit code: a failure is no verdict.
+const judges = "judges"
+
+// misused are problems of the command line.
+var misused = []string{"target/unknown", "target/option"}
 
 func main() {
+	enter()
 	ctx, stop := problem.Interruptible()
-	// What reads files has no point at which it could be stopped, and nothing to clear away.
-	context.AfterFunc(ctx, func() {
-		time.Sleep(time.Second)
-		fmt.Fprintln(os.Stderr, "gantry: interrupted")
-		os.Exit(interrupted)
-	})
-	code, err := run(ctx, os.Args[1:])
+	code := execute(ctx, newRoot(), os.Args[1:], os.Stderr)
 	stop()
-	if err != nil {
-		buildlog.New(os.Stderr, buildlog.Colored(os.Stderr)).Problem(problem.As(err))
-		code = check.CannotSay
-	}
 	os.Exit(code)
 }
 
-func run(ctx context.Context, arguments []string) (int, error) {
-	commands := map[string]func(context.Context, []string) (int, error){
-		"check": runCheck, "contract init": contractInit, "contract export": contractExport, "deploy-hints": deployHints,
-		"explain": runExplain, "schema": runSchema, "report": runReport, "compare": runCompare,
+// execute carries a command out, and gives the exit code.
+func execute(ctx context.Context, root *cobra.Command, arguments []string, stderr io.Writer) int {
+	root.SetArgs(arguments)
+	command, err := root.ExecuteContextC(ctx)
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
 	}
-	for _, words := range []int{1, 2} {
-		if len(arguments) >= words {
-			if command := commands[strings.Join(arguments[:words], " ")]; command != nil {
-				return command(ctx, arguments[words:])
+	if wrong, ok := errors.AsType[usageError](err); ok {
+		_, _ = fmt.Fprintf(stderr, "gantry: %s\n\n%s --help says more.\n", problem.Visible(wrong.text), wrong.command.CommandPath())
+		return exitUsage
+	}
+	if err == nil {
+		return 0
+	}
+	color := false
+	if file, ok := stderr.(*os.File); ok {
+		color = buildlog.Colored(file)
+	}
+	p := problem.As(err)
+	buildlog.New(stderr, color).Problem(p)
+	if command.Annotations[judges] != "" || slices.Contains(misused, p.ID) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// interruptible ends the program a moment after a signal: what reads files alone has no point at which it could be stopped, and nothing to clear
+// away.
+func interruptible(ctx context.Context) {
+	context.AfterFunc(ctx, func() {
+		time.Sleep(time.Second)
+		fmt.Fprintln(os.Stderr, "gantry: interrupted")
+		os.Exit(exitInterrupted)
+	})
+}
+
+// The groups in which help lists the commands.
+var groups = []*cobra.Group{
+	{ID: "build", Title: "Build and run:"},
+	{ID: "deploy", Title: "Before a deployment:"},
+	{ID: "look", Title: "Look into a running container:"},
+	{ID: "show", Title: "Show what was captured:"},
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gantry",
+		Short: "Builds, checks and looks into Node.js and Ruby applications",
+		Long: `Builds applications into images without a container engine, checks deployments against what the application declares that it needs, and looks
+into running containers.
+
+TARGET is where an application runs: deploy/web, pod/web-5d4f (through kubectl exec), docker://web (through docker exec), or run://web (what
+gantry run has started).`,
+		Example: `  gantry build .                                 builds the application in this folder
+  gantry run . -p 8080:8080                      builds it, and starts it
+  gantry explain .                               tells what a build would do, and why
+  gantry check --image IMAGE deploy.yaml         compares a deployment with what the image needs
+  gantry profile cpu deploy/web --for 30s --open takes a profile of a pod, and shows it`,
+		Version:       version(),
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, words []string) error {
+			if len(words) > 0 {
+				return unknown(c, words[0])
+			}
+			return c.Help()
+		},
+	}
+	if filepath.Base(os.Args[0]) == "kubectl-gantry" {
+		// kubectl calls its plugins by that name: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/.
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl gantry"}
+	}
+	root.AddGroup(groups...)
+	for _, list := range [][]*cobra.Command{buildCommands(), deployCommands(), lookCommands(), showCommands(), {versionCommand(), manCommand()}} {
+		root.AddCommand(list...)
+	}
+	cobra.EnableCommandSorting = false
+	root.SetUsageFunc(usage)
+	root.SetVersionTemplate("gantry {{.Version}}\n")
+	root.SetOut(os.Stdout)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, flagMistake(c, err)} })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	for _, c := range all(root) {
+		c.Flags().SortFlags = false
+		c.DisableFlagsInUseLine = true
+		withChildren(c)
+	}
+	return root
+}
+
+// all gives a command and those below it.
+func all(c *cobra.Command) []*cobra.Command {
+	list := []*cobra.Command{c}
+	for _, child := range c.Commands() {
+		list = append(list, all(child)...)
+	}
+	return list
+}
+
+// withChildren has a command that only has others below it tell of them, or say which is meant.
+func withChildren(c *cobra.Command) {
+	if !c.HasSubCommands() || c.RunE != nil || c.Run != nil {
+		return
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if len(words) > 0 {
+			return unknown(c, words[0])
+		}
+		return c.Help()
+	}
+}
+
+// unknown tells that there is no such command, and which one is likely meant.
+func unknown(c *cobra.Command, word string) error {
+	var names []string
+	for _, child := range c.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(append(names, child.Name()), child.Aliases...)
+		}
+	}
+	return usageError{c, fmt.Sprintf("there is no command %s %s%s", c.CommandPath(), word, meant(word, names, ""))}
+}
+
+// meant names the word that is nearest, if one is near.
+func meant(word string, names []string, prefix string) string {
+	best := problem.Nearest(word, names)
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + prefix + best + "?"
+}
+
+// flagMistake names the flag that is likely meant.
+func flagMistake(c *cobra.Command, err error) string {
+	text := err.Error()
+	name, found := strings.CutPrefix(text, "unknown flag: --")
+	if !found {
+		return text
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return fmt.Sprintf("there is no option --%s of %s%s", name, c.CommandPath(), meant(name, names, "--"))
+}
+
+// arguments bounds how many words a command takes; what says which.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, words []string) error {
+		switch {
+		case len(words) < least:
+			return usageError{c, fmt.Sprintf("%s needs %s", c.CommandPath(), what)}
+		case most >= 0 && len(words) > most:
+			return usageError{c, fmt.Sprintf("%s takes %s, and %q is one word too many", c.CommandPath(), what, words[most])}
+		}
+		return nil
+	}
+}
+
+// variables reads NAME=VALUE, or NAME for one of this shell.
+func variables(list []string) map[string]string {
+	values := map[string]string{}
+	for _, item := range list {
+		name, value, found := strings.Cut(item, "=")
+		if !found {
+			var set bool
+			if value, set = os.LookupEnv(name); !set {
+				continue
 			}
 		}
+		values[name] = value
 	}
-	if len(arguments) == 0 || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h" {
-		fmt.Print(usage)
-		return check.Fits, nil
-	}
-	fmt.Fprintf(os.Stderr, "gantry: there is no command %q\n\n%s", strings.Join(arguments, " "), usage)
-	return check.CannotSay, nil
+	return values
 }
 
-// flags are those of one command; parse reports whether the command is to go on.
-func flags(name string) *pflag.FlagSet {
-	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	f.SortFlags = false
-	f.Usage = func() { fmt.Fprint(f.Output(), usage, "\nOptions of gantry ", name, ":\n", f.FlagUsages()) }
-	return f
-}
-
-func parse(f *pflag.FlagSet, arguments []string) (code int, goOn bool) {
-	if slices.Contains(arguments, "--help") || slices.Contains(arguments, "-h") {
-		// Who asks for help gets an answer, and no error.
-		f.SetOutput(os.Stdout)
+// oneOf refuses a value that is none of a list.
+func oneOf(c *cobra.Command, flag, value string, list []string) error {
+	if slices.Contains(list, value) {
+		return nil
 	}
-	err := f.Parse(arguments)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		return check.Fits, false
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "gantry:", err)
-		return check.CannotSay, false
-	}
-	return check.Fits, true
-}
-
-func runCheck(ctx context.Context, arguments []string) (int, error) {
-	o := check.Options{Environ: os.Environ(), Stdin: os.Stdin, Out: os.Stdout}
-	f := flags("check")
-	f.StringVar(&o.Image, "image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
-	f.StringVar(&o.App, "app", ".", "the application's folder, where there is no image yet")
-	f.StringVar(&o.Container, "container", "", "the container (or service) to check, where several images are deployed")
-	f.BoolVar(&o.JSON, "json", false, "print the findings as JSON")
-	f.BoolVar(&o.GitHub, "github", false, "print the findings as annotations for GitHub Actions")
-	f.BoolVar(&o.Strict, "strict", false, "count variables that are not declared or cannot be seen as errors")
-	f.StringVar(&o.EnvFormat, "env-format", "dotenv", "who reads files of variables: dotenv (and compose), or docker (docker run --env-file)")
-	diff := f.Bool("diff", false, "compare two images: gantry check --diff OLD NEW")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
-	}
-	if !slices.Contains(check.EnvFormats, o.EnvFormat) {
-		return check.CannotSay, &problem.Problem{ID: "check/format", Title: "the format is not known", Why: fmt.Sprintf("%q is none of %s", o.EnvFormat, strings.Join(check.EnvFormats, ", ")),
-			Hints: []string{"Choose one of them: --env-format NAME."}}
-	}
-	o.Files = f.Args()
-	if !*diff {
-		// A folder is the application, as for "gantry explain".
-		if info, err := os.Stat(f.Arg(0)); err == nil && info.IsDir() && o.Image == "" && !f.Changed("app") {
-			o.App, o.Files = f.Arg(0), f.Args()[1:]
-		}
-		return check.Run(ctx, o)
-	}
-	if f.NArg() < 2 {
-		f.Usage()
-		return check.CannotSay, nil
-	}
-	o.Files = f.Args()[2:]
-	return check.Diff(ctx, o, f.Arg(0), f.Arg(1))
-}
-
-// folder is the application's: an argument, or the flag --app.
-func folder(f *pflag.FlagSet, app string) (string, bool) {
-	if f.NArg() > 1 || f.NArg() == 1 && f.Changed("app") {
-		f.Usage()
-		return "", false
-	}
-	if f.NArg() == 1 {
-		return f.Arg(0), true
-	}
-	return app, true
-}
-
-func contractInit(_ context.Context, arguments []string) (int, error) {
-	f := flags("contract init")
-	app := f.String("app", ".", "the application's folder")
-	from := f.String("from", "", "an .env.example or .env.schema to start from")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
-	}
-	dir, ok := folder(f, *app)
-	if !ok {
-		return check.CannotSay, nil
-	}
-	return check.Fits, check.Init(dir, *from, os.Environ(), os.Stdout)
-}
-
-func contractExport(ctx context.Context, arguments []string) (int, error) {
-	f := flags("contract export")
-	image := f.String("image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
-	app := f.String("app", ".", "the application's folder, where there is no image yet")
-	format := f.String("format", "markdown", strings.Join(export.Formats, ", "))
-	name := f.String("name", "app", "the name of the ConfigMap and the Secret")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
-	}
-	dir, ok := folder(f, *app)
-	if !ok {
-		return check.CannotSay, nil
-	}
-	return check.Fits, check.Export(ctx, *image, dir, *format, *name, os.Environ(), os.Stdout)
-}
-
-func deployHints(_ context.Context, arguments []string) (int, error) {
-	f := flags("deploy-hints")
-	app := f.String("app", ".", "the application's folder")
-	delay := f.Duration("delay", 5*time.Second, "how long the application goes on serving after SIGTERM")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
-	}
-	dir, ok := folder(f, *app)
-	if !ok {
-		return check.CannotSay, nil
-	}
-	return check.Fits, check.DeployHints(dir, *delay, os.Environ(), os.Stdout)
+	return usageError{c, fmt.Sprintf("--%s is %q, and can be %s%s", flag, value, strings.Join(list, ", "), meant(value, list, ""))}
 }

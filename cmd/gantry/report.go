@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/gantry-buildpack/gantry/internal/deploy/check"
+	"github.com/spf13/cobra"
+
 	"github.com/gantry-buildpack/gantry/internal/inspect/htmlreport"
 	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -25,50 +25,69 @@ type reportOptions struct {
 	open           bool
 }
 
-func runReport(_ context.Context, arguments []string) (int, error) {
+func showCommands() []*cobra.Command { return []*cobra.Command{reportCommand(), compareCommand()} }
+
+func reportCommand() *cobra.Command {
 	var o reportOptions
-	f := flags("report")
+	c := &cobra.Command{
+		Use: "report FILE… | - [options]", Short: "Show profiles, heap snapshots and reports as pages and as text", GroupID: "show",
+		Example: `  gantry report slow.cpuprofile --open
+  gantry report --diff before.heapsnapshot after.heapsnapshot
+  docker exec web gantry profile heap | gantry report - --output memory.html`,
+		Args: arguments(1, -1, "a FILE, or - for standard input"), Annotations: map[string]string{judges: "yes"},
+	}
+	f := c.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "the page's file; without it the capture's name with .html")
 	f.StringVar(&o.pprof, "pprof", "", "also write the profile for go tool pprof and speedscope into this file")
 	f.BoolVar(&o.diff, "diff", false, "show what changed from a first capture to a second")
 	f.BoolVar(&o.textOnly, "text", false, "print the summary, and write no page")
 	f.BoolVar(&o.open, "open", false, "open the page in the browser")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
-	}
-	if f.NArg() == 0 || o.diff && f.NArg() != 2 || f.NArg() > 1 && (o.output != "" || o.pprof != "") && !o.diff {
-		f.Usage()
-		return check.CannotSay, nil
-	}
-	var captures []*profile.Capture
-	for _, file := range f.Args() {
-		c, err := readCapture(file)
-		if err != nil {
-			return check.CannotSay, err
+	c.RunE = func(c *cobra.Command, words []string) error {
+		interruptible(c.Context())
+		switch {
+		case o.diff && len(words) != 2:
+			return usageError{c, "gantry report --diff needs two captures"}
+		case o.diff && o.pprof != "":
+			return usageError{c, "--pprof is for one capture, and --diff shows two"}
+		case len(words) > 1 && !o.diff && (o.output != "" || o.pprof != ""):
+			return usageError{c, "--output and --pprof are for one capture, and here are " + fmt.Sprint(len(words))}
+		case o.textOnly && (o.open || o.output != ""):
+			return usageError{c, "--text writes no page: leave out --open and --output"}
 		}
-		captures = append(captures, c)
-	}
-	if o.diff {
-		p, err := htmlreport.Diff(captures[0], captures[1])
-		if err != nil {
-			return check.CannotSay, err
+		var captures []*profile.Capture
+		for _, file := range words {
+			read, err := readCapture(file)
+			if err != nil {
+				return err
+			}
+			captures = append(captures, read)
 		}
-		return check.Fits, o.show(p, "diff")
-	}
-	for i, c := range captures {
-		if i > 0 {
-			fmt.Println()
+		if o.diff {
+			p, err := htmlreport.Diff(captures[0], captures[1])
+			if err != nil {
+				return err
+			}
+			return o.show(p, "diff")
 		}
-		if err := o.show(htmlreport.Of(c), strings.TrimSuffix(c.Name, filepath.Ext(c.Name))); err != nil {
-			return check.CannotSay, err
-		}
-		if o.pprof != "" {
-			if err := writePprof(c, o.pprof); err != nil {
-				return check.CannotSay, err
+		for i, read := range captures {
+			if i > 0 {
+				fmt.Println()
+			}
+			if err := o.showCapture(read, strings.TrimSuffix(read.Name, filepath.Ext(read.Name))); err != nil {
+				return err
 			}
 		}
+		return nil
 	}
-	return check.Fits, nil
+	return c
+}
+
+// showCapture shows a capture, and writes it for pprof where that is asked for.
+func (o reportOptions) showCapture(c *profile.Capture, name string) error {
+	if err := o.show(htmlreport.Of(c), name); err != nil || o.pprof == "" {
+		return err
+	}
+	return writePprof(c, o.pprof)
 }
 
 // readCapture reads a file, or standard input where its name is "-".
@@ -78,7 +97,7 @@ func readCapture(file string) (*profile.Capture, error) {
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return nil, problem.Disk("read "+file, err)
+		return nil, problem.Unreadable("read "+file, err)
 	}
 	c, err := profile.Read(filepath.Base(file), in)
 	return c, errors.Join(err, in.Close())

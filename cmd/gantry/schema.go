@@ -1,26 +1,31 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
-	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gantry-buildpack/gantry/internal/contract/declare"
-	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
-// runSchema prints a JSON Schema of project.toml, for editors: https://taplo.tamasfe.dev/configuration/directives.html#the-schema-directive.
-func runSchema(_ context.Context, arguments []string) (int, error) {
-	f := flags("schema")
-	if code, goOn := parse(f, arguments); !goOn {
-		return code, nil
+// schemaCommand prints a JSON Schema of project.toml, for editors: https://taplo.tamasfe.dev/configuration/directives.html#the-schema-directive.
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print a JSON Schema of project.toml, for editors", GroupID: "build", Args: arguments(0, 0, "no words"),
+		Long: `Prints a JSON Schema of project.toml, as Gantry reads it. An editor that knows taplo (Even Better TOML) completes and checks by it, when the
+first line of project.toml names the file:
+
+  #:schema ./gantry.schema.json`,
+		Example: "  gantry schema > gantry.schema.json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			encoder := json.NewEncoder(c.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(schema())
+		},
 	}
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	return check.Fits, encoder.Encode(schema())
 }
 
 // schema describes [dev.gantry]; other tables of project.toml belong to others.

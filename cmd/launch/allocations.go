@@ -68,7 +68,7 @@ func measure(ctx context.Context, file string, times, warmup int, save string) e
 	in := io.NopCloser(os.Stdin)
 	if file != "-" {
 		if in, err = os.Open(file); err != nil {
-			return problem.Disk("read "+file, err)
+			return problem.Unreadable("read "+file, err)
 		}
 	}
 	list, err := replay.ParseList(file, in)

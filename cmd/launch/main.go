@@ -2,8 +2,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,16 +14,17 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/container/launch"
 	"github.com/gantry-buildpack/gantry/internal/inspect/capture"
 	"github.com/gantry-buildpack/gantry/internal/inspect/doctor"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 const usage = `usage:
+  gantry doctor [--json]       what stands out in this container: limits, runtime, clock, names, certificates, configuration, crashes
   gantry preflight [--json] [TYPE...]
                                checks the configuration of these process types, or of all, against this environment
   gantry init [--check TYPE] [--group] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
                                starts a program as its only child: forwards signals, reaps orphans
                                with --check, only where the configuration of that process type is complete
-
-  gantry doctor [--json]       what stands out in this container: limits, runtime, clock, names, certificates, configuration, crashes
+  gantry version               its version
 
 looks into the running application:
 ` + capture.Usage + crash.Usage + allocationsUsage
@@ -41,30 +44,67 @@ func run() int {
 		}
 	}
 	if len(os.Args) < 2 {
-		fmt.Fprint(os.Stderr, usage)
-		return 2
+		fmt.Print(usage)
+		return 0
 	}
-	if capture.Is(os.Args[1]) {
+	return carryOut(os.Args[1], os.Args[2:])
+}
+
+// onLaptop are commands of the tool on a laptop.
+var onLaptop = []string{"build", "run", "explain", "init", "check", "contract", "deploy-hints", "schema", "report", "compare", "prune", "logs", "stop", "completion"}
+
+func carryOut(command string, arguments []string) int {
+	if capture.Is(command) {
 		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
 		return capture.Run(os.Args[1:], capture.Host{Limit: launch.MemoryLimit, Neighbours: capture.Neighbours, Prepared: capture.Prepared}, streams)
 	}
-	switch os.Args[1] {
-	case capture.CloserCommand:
-		return capture.RunCloser(os.Args[2:])
-	case "init":
-		return launch.Init(os.Args[2:], os.Environ(), os.Stderr)
-	case "crash":
-		return crash.Run(os.Args[2:], crash.Open(map[string]string{"BPL_CRASH_DIR": os.Getenv("BPL_CRASH_DIR")}), os.Stdout, os.Stderr)
-	case "allocations":
-		return allocations(os.Args[2:])
-	case "doctor":
-		return examine(os.Args[2:])
-	case "preflight":
-		return preflight(os.Args[2:])
+	if command != "init" && len(arguments) > 0 && slices.ContainsFunc(arguments, isHelp) {
+		fmt.Print(usage)
+		return 0
 	}
-	fmt.Fprint(os.Stderr, usage)
+	switch command {
+	case capture.CloserCommand:
+		return capture.RunCloser(arguments)
+	case "init":
+		return launch.Init(arguments, os.Environ(), os.Stderr)
+	case "crash":
+		return crash.Run(arguments, crash.Open(map[string]string{"BPL_CRASH_DIR": os.Getenv("BPL_CRASH_DIR")}), os.Stdout, os.Stderr)
+	case "allocations":
+		return allocations(arguments)
+	case "doctor":
+		return examine(arguments)
+	case "preflight":
+		return preflight(arguments)
+	case "version", "--version":
+		return tellVersion()
+	case "help", "--help", "-h":
+		fmt.Print(usage)
+		return 0
+	}
+	known := append(slices.Clone(capture.Names), "init", "crash", "allocations", "doctor", "preflight", "version")
+	switch near := problem.Nearest(command, known); {
+	case slices.Contains(onLaptop, command):
+		fmt.Fprintf(os.Stderr, "gantry: this program, in the image, has no command %s; the tool on a laptop has it: gantry %s --help\n", command, command)
+	case near != "":
+		fmt.Fprintf(os.Stderr, "gantry: there is no command %s; did you mean %s? `gantry --help` lists them\n", problem.Visible(command), near)
+	default:
+		fmt.Fprintf(os.Stderr, "gantry: there is no command %s; `gantry --help` lists them\n", problem.Visible(command))
+	}
 	return 2
+}
+
+func isHelp(word string) bool { return word == "--help" || word == "-h" }
+
+// tellVersion prints the version of the buildpack that made the image, and the commit of the application where it is known.
+func tellVersion() int {
+	image, err := image()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gantry:", err)
+		return 2
+	}
+	fmt.Println("gantry", cmp.Or(image.Buildpack, "of an unknown version"))
+	return 0
 }
 
 func examine(arguments []string) int {

@@ -69,7 +69,7 @@ func run(ctx context.Context, arguments, environ []string) error {
 func dependenciesOf(file string) ([]plan.Release, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, problem.Disk("read "+file, err)
+		return nil, problem.Unreadable("read "+file, err)
 	}
 	metadata, err := settings.Metadata(text)
 	if err != nil {

@@ -2,6 +2,7 @@ package problem
 
 import (
 	"errors"
+	"io/fs"
 	"syscall"
 )
 
@@ -20,6 +21,24 @@ func Disk(doing string, err error) *Problem {
 	}
 	if nested, ok := errors.AsType[*Problem](err); ok {
 		return nested
+	}
+	return p
+}
+
+// Unreadable makes a problem of an error while reading; doing says what was being read.
+func Unreadable(doing string, err error) *Problem {
+	if nested, ok := errors.AsType[*Problem](err); ok {
+		return nested
+	}
+	p := &Problem{
+		ID:    "disk/read",
+		Title: "a file could not be read",
+		Why:   doing + ": " + err.Error(),
+		Hints: []string{"Check the permissions and the health of the disk that it is on."},
+		Err:   err,
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		p.Hints = []string{"Check the name: there is no such file."}
 	}
 	return p
 }

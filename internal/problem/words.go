@@ -3,6 +3,8 @@ package problem
 import (
 	"fmt"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // Count writes a number of things: "1 file", "2 files".
@@ -31,4 +33,15 @@ func Some(names []string) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// Nearest gives the name that is most like a text, if one is: at least half of its letters.
+func Nearest(text string, names []string) string {
+	best, score := "", 0.49
+	for _, name := range names {
+		if s := levenshtein.Match(text, name, nil); s > score {
+			best, score = name, s
+		}
+	}
+	return best
 }

@@ -65,7 +65,7 @@ func (f Found) None() bool { return len(f.files) == 0 }
 func (c BuildCache) Find() (f Found, err error) {
 	places, err := c.places()
 	if err != nil {
-		return f, problem.Disk("read the build tools' caches", err)
+		return f, problem.Unreadable("read the build tools' caches", err)
 	}
 	for _, place := range places {
 		err := filepath.WalkDir(place, func(file string, entry fs.DirEntry, err error) error {
@@ -82,7 +82,7 @@ func (c BuildCache) Find() (f Found, err error) {
 			return err
 		})
 		if err != nil && !os.IsNotExist(err) {
-			return f, problem.Disk("read the build tools' caches", err)
+			return f, problem.Unreadable("read the build tools' caches", err)
 		}
 	}
 	return f, nil

@@ -172,7 +172,7 @@ func (o Output) Keep(r Record) (Record, error) {
 		}
 		digest, err := files.Digest(file)
 		if err != nil {
-			return r, problem.Disk("read "+filepath.Base(file), err)
+			return r, problem.Unreadable("read "+filepath.Base(file), err)
 		}
 		r.Archives[filepath.Base(file)] = digest
 	}
@@ -191,7 +191,7 @@ func (o Output) Restore(r Record, packages bool) error {
 func (o Output) apply(c observe.Changes, file string) error {
 	root, err := os.OpenRoot(o.App)
 	if err != nil {
-		return problem.Disk("open the application", err)
+		return problem.Unreadable("open the application", err)
 	}
 	defer func() { _ = root.Close() }()
 	for _, name := range c.Gone {
@@ -246,7 +246,7 @@ func (o Output) Save(records Records) (libcnb.Layer, error) {
 	}
 	entries, err := os.ReadDir(o.layer.Path)
 	if err != nil {
-		return o.layer, problem.Disk("read the layer "+OutputLayer, err)
+		return o.layer, problem.Unreadable("read the layer "+OutputLayer, err)
 	}
 	for _, entry := range entries {
 		if file := filepath.Join(o.layer.Path, entry.Name()); strings.HasSuffix(file, archiveSuffix) && !needed[file] {

@@ -68,7 +68,7 @@ func (e Evaluated) Write(app string) error {
 	}
 	root, err := os.OpenRoot(app)
 	if err != nil {
-		return problem.Disk("open the application", err)
+		return problem.Unreadable("open the application", err)
 	}
 	defer func() { _ = root.Close() }()
 	for _, name := range slices.Sorted(maps.Keys(e.Files)) {
@@ -201,7 +201,7 @@ func readDigest(app, kind, name string, in plan.Install) (string, error) {
 	}
 	digest, err := files.ContentDigest(file)
 	if err != nil {
-		return "", problem.Disk("read "+name, err)
+		return "", problem.Unreadable("read "+name, err)
 	}
 	return digest, nil
 }

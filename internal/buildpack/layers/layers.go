@@ -77,7 +77,7 @@ func (s Store) Pack(file, dir string, names ...string) error {
 	}
 	stamp, err := files.Stamp(file)
 	if err != nil {
-		return problem.Disk("look at "+filepath.Base(file), err)
+		return problem.Unreadable("look at "+filepath.Base(file), err)
 	}
 	s.archives.Store(file, stamp)
 	return nil

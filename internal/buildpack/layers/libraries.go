@@ -55,7 +55,7 @@ func (b Libraries) Record(dir string, owner func(name string) string) error {
 		return nil
 	})
 	if err != nil {
-		return problem.Disk("read the layer", err)
+		return problem.Unreadable("read the layer", err)
 	}
 	// Packages may be linked with the runtime's own libraries.
 	if b.ToolchainDir != "" {

@@ -111,7 +111,7 @@ func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInpu
 	for _, name := range in.Inputs.Files {
 		digest, err := files.ContentDigest(filepath.Join(s.App, name))
 		if err != nil {
-			return i, problem.Disk("read "+name, err)
+			return i, problem.Unreadable("read "+name, err)
 		}
 		i.All[name] = digest
 	}

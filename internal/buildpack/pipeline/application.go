@@ -52,7 +52,7 @@ func (p pipeline) finishApplication() error {
 func keepOnly(app, dir string, only []string) error {
 	entries, err := os.ReadDir(filepath.Join(app, dir))
 	if err != nil {
-		return problem.Disk("read the application", err)
+		return problem.Unreadable("read the application", err)
 	}
 	for _, entry := range entries {
 		name := filepath.Join(dir, entry.Name())

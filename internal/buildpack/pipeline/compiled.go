@@ -57,7 +57,7 @@ func setTimes(dir string, to time.Time) error {
 func removeNaming(dir, place string) error {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return problem.Disk("read what was compiled", err)
+		return problem.Unreadable("read what was compiled", err)
 	}
 	err = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {

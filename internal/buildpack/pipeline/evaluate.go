@@ -95,7 +95,7 @@ func (p pipeline) recorded(file string) (e layers.Evaluated, err error) {
 		return e, nil
 	}
 	if err != nil {
-		return e, problem.Disk("read what was evaluated", err)
+		return e, problem.Unreadable("read what was evaluated", err)
 	}
 	var recorded plan.Recorded
 	if err := json.Unmarshal(text, &recorded); err != nil {

@@ -88,7 +88,7 @@ func (p pipeline) committed() (layer.Inputs, error) {
 		for _, file := range found {
 			digest, err := files.ContentDigest(file)
 			if err != nil {
-				return nil, problem.Disk("read "+pattern, err)
+				return nil, problem.Unreadable("read "+pattern, err)
 			}
 			in["the source's "+strings.TrimPrefix(file, p.App+"/")] = digest
 		}

@@ -276,11 +276,11 @@ func (p pipeline) pruneArchives(l plan.Leftovers) error {
 	if l.Archives != "" {
 		index, err := os.ReadFile(filepath.Join(p.App, l.Index))
 		if err != nil {
-			return problem.Disk("read "+l.Index, err)
+			return problem.Unreadable("read "+l.Index, err)
 		}
 		entries, err := os.ReadDir(filepath.Join(p.App, l.Archives))
 		if err != nil && !os.IsNotExist(err) {
-			return problem.Disk("read "+l.Archives, err)
+			return problem.Unreadable("read "+l.Archives, err)
 		}
 		for _, entry := range entries {
 			if !bytes.Contains(index, []byte(entry.Name())) {

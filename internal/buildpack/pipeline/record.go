@@ -235,7 +235,7 @@ func (p pipeline) dated(r layers.Record, took observe.Period) (names []string, e
 			}
 			text, err := os.ReadFile(file)
 			if err != nil {
-				return nil, problem.Disk("read "+name, err)
+				return nil, problem.Unreadable("read "+name, err)
 			}
 			if took.In(text) {
 				names = append(names, name)

@@ -44,7 +44,7 @@ func (p pipeline) runtimes(ctx context.Context, b outcome) ([]libcnb.Layer, erro
 func (p pipeline) runtime(ctx context.Context, t plan.Toolchain) (libcnb.Layer, error) {
 	from, changed, err := p.toolchains.forLaunch(t)
 	if err != nil {
-		return libcnb.Layer{}, problem.Disk("look at the toolchain", err)
+		return libcnb.Layer{}, problem.Unreadable("look at the toolchain", err)
 	}
 	whole := false
 	if from != "" && p.Ready != "" {

@@ -201,7 +201,7 @@ func (p pipeline) restoreToolchain(ctx context.Context, t plan.Toolchain, header
 	}
 	unpacked, err := files.Stamp(scratch.Path)
 	if err != nil {
-		return openToolchain{}, problem.Disk("look at the toolchain", err)
+		return openToolchain{}, problem.Unreadable("look at the toolchain", err)
 	}
 	// While the application is being built: what its programs have changed meanwhile must not be in the next build's toolchain.
 	writing := p.writes.start(p.Log, "archive "+t.Runtime.Title, func() error {

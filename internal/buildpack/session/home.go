@@ -96,7 +96,7 @@ func bound(binding libcnb.Binding, name string) ([]byte, error) {
 			return text, nil
 		}
 		if !os.IsNotExist(err) {
-			return nil, problem.Disk("read the binding "+binding.Name, err)
+			return nil, problem.Unreadable("read the binding "+binding.Name, err)
 		}
 	}
 	if len(binding.Secret) == 1 {
@@ -133,7 +133,7 @@ func trusted(more []byte) (*x509.CertPool, error) {
 func bundle(more []byte, variables map[string]string) (all []byte, err error) {
 	if file := certificates(variables["SSL_CERT_FILE"]); file != "" {
 		if all, err = os.ReadFile(file); err != nil {
-			return nil, problem.Disk("read "+file, err)
+			return nil, problem.Unreadable("read "+file, err)
 		}
 	}
 	return bytes.Join([][]byte{all, more}, []byte("\n")), nil

@@ -11,7 +11,7 @@ import (
 )
 
 // Usage are the lines of these commands for the program's usage.
-const Usage = `  gantry crash list            the latest crashes of the application in this container
+const Usage = `  gantry crash list [--json]   the latest crashes of the application in this container
   gantry crash show [NAME] [--json | --report]
                                one of them, the latest when none is named; as JSON; or Node.js' report of it
 `
@@ -34,6 +34,8 @@ func Run(arguments []string, s Store, out, log io.Writer) int {
 	switch command, rest := arguments[0], arguments[1:]; {
 	case command == "list" && len(rest) == 0:
 		return s.list(names, out, log)
+	case command == "list" && len(rest) == 1 && rest[0] == "--json":
+		return s.listJSON(names, out, log)
 	case command == "show":
 		form := ""
 		if last := len(rest) - 1; last >= 0 && (rest[last] == "--json" || rest[last] == "--report") {
@@ -61,6 +63,32 @@ func (s Store) list(names []string, out, log io.Writer) int {
 		}
 		_, _ = fmt.Fprintf(out, "%s  %s  %s\n", problem.Visible(name), r.Time.UTC().Format(time.DateTime), problem.Visible(r.Message))
 	}
+	return code
+}
+
+// listJSON writes the list for programs, without the crashes' reports.
+func (s Store) listJSON(names []string, out, log io.Writer) int {
+	type listed struct {
+		Name string `json:"name"`
+		Record
+	}
+	list, code := []listed{}, 0
+	for _, name := range names {
+		r, err := s.Load(name)
+		if err != nil {
+			_, _ = fmt.Fprintf(log, "gantry: %s\n", problem.Visible(err.Error()))
+			code = 1
+			continue
+		}
+		r.Report = nil
+		list = append(list, listed{name, r})
+	}
+	text, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "gantry: %v\n", err)
+		return 1
+	}
+	_, _ = fmt.Fprintf(out, "%s\n", text)
 	return code
 }
 

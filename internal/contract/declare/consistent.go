@@ -10,7 +10,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 // schemePattern is RFC 3986, section 3.1; WHATWG wants it in lower case.
@@ -147,7 +146,7 @@ func (r reader) references(c contract.Contract, broken map[string]bool) []*probl
 			return false
 		}
 		hint := "Declare it: [dev.gantry.config." + name + "]."
-		if likely := projecttoml.Nearest(name, names(c)); likely != "" {
+		if likely := problem.Nearest(name, names(c)); likely != "" {
 			hint = fmt.Sprintf("Did you mean %s? If not, declare it: [dev.gantry.config.%s].", likely, name)
 		}
 		mistakes = append(mistakes, r.bad(path, what+" names "+name+", which is not declared", hint))

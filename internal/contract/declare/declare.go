@@ -50,7 +50,7 @@ func Processes(c contract.Contract, table projecttoml.Table, types []string) err
 				continue
 			}
 			hint := "The process types are " + strings.Join(types, ", ") + "."
-			if likely := projecttoml.Nearest(name, types); likely != "" {
+			if likely := problem.Nearest(name, types); likely != "" {
 				hint = fmt.Sprintf("Did you mean %s? %s", likely, hint)
 			}
 			mistakes = append(mistakes, r.bad(path, fmt.Sprintf("there is no process type %s", name), hint))
@@ -126,7 +126,7 @@ func (r reader) bad(path, title, hint string) *problem.Problem {
 
 func (r reader) unknown(path, key, what string, known []string) *problem.Problem {
 	hint := "The rules are listed in docs/contract.md."
-	if likely := projecttoml.Nearest(key, known); likely != "" {
+	if likely := problem.Nearest(key, known); likely != "" {
 		hint = fmt.Sprintf("Did you mean %s?", likely)
 	}
 	return &problem.Problem{ID: "contract/unknown-key", Title: key + " is not a rule of " + what, Where: r.table.Where(path + "." + key), Hints: []string{hint}}

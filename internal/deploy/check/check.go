@@ -12,7 +12,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/deploy/manifests"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 // Exit codes of a check.
@@ -77,7 +76,7 @@ func (s subject) check(chosen []manifests.Workload) []checked {
 		start := w.Starts(s.processes, s.process)
 		for _, name := range start.Types {
 			if len(s.processes) > 0 && !slices.Contains(s.processes, name) {
-				start.Unknown, start.Likely = name, projecttoml.Nearest(name, s.processes)
+				start.Unknown, start.Likely = name, problem.Nearest(name, s.processes)
 			}
 		}
 		verdict := manifests.Check(s.contract, w, start)

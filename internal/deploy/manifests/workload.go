@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Workload is a container of a deployment, and the variables that it will have.
@@ -161,7 +161,7 @@ func named(name string, types []string) Start {
 	if len(types) == 0 || knows(types, name) {
 		return Start{Process: name}
 	}
-	return Start{Unknown: name, Likely: projecttoml.Nearest(name, types)}
+	return Start{Unknown: name, Likely: problem.Nearest(name, types)}
 }
 
 // environment is what of a workload the contract can be checked against.

@@ -61,10 +61,11 @@ type Host struct {
 	Prepared func(Process) bool
 }
 
+// Names are the words with which these commands begin.
+var Names = []string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug", "gc"}
+
 // Is reports whether a word is one of these commands.
-func Is(word string) bool {
-	return slices.Contains([]string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug", "gc"}, word)
-}
+func Is(word string) bool { return slices.Contains(Names, word) }
 
 // Streams are where a command reads and writes. Terminal: what it writes to Out is read by a person.
 type Streams struct {
@@ -89,12 +90,16 @@ func Run(arguments []string, h Host, s Streams) int {
 	// The first signal ends a capture early, with what there is; nothing of it is left in the application.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if slices.Contains(arguments, "--help") || slices.Contains(arguments, "-h") {
+		fmt.Fprint(s.Out, "usage:\n", usageOf(arguments[0]))
+		return 0
+	}
 	err := run(ctx, arguments, h, s)
 	switch usage, wrong := errors.AsType[usageError](err); {
 	case err == nil:
 		return 0
 	case wrong:
-		fmt.Fprintf(s.Err, "gantry: %s\n%s", problem.Visible(string(usage)), Usage)
+		fmt.Fprintf(s.Err, "gantry: %s\n%s", problem.Visible(string(usage)), usageOf(arguments[0]))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(s.Err, "gantry: interrupted; nothing is written, and the application goes on")
@@ -155,7 +160,7 @@ func (o order) kind(h Host) (kind, error) {
 		take, err := logpoint(o.words[0], o.words[1], o.length, o.force)
 		return kind{takers: live(take), what: "Waiting for " + o.words[0] + ", for " + o.length.String()}, err
 	case "debug":
-		return kind{takers: live(debugger(o.length))}, nil
+		return kind{takers: live(debugger(o.length, o.json))}, nil
 	}
 	return kind{}, usageError("there is no command " + o.name)
 }
@@ -164,6 +169,19 @@ func run(ctx context.Context, arguments []string, h Host, s Streams) error {
 	o, err := parse(arguments)
 	if err != nil {
 		return err
+	}
+	if o.attended {
+		var over context.CancelFunc
+		ctx, over = context.WithCancel(ctx)
+		defer over()
+		go func() {
+			// Who asked is gone, or wants what there is.
+			_, _ = io.Copy(io.Discard, s.In)
+			over()
+		}()
+	}
+	if o.name == "ps" && o.json {
+		return listJSON(ctx, o.quick, s.Out)
 	}
 	if o.name == "ps" {
 		return list(ctx, o.quick, s.Out)

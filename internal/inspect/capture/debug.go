@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +14,9 @@ import (
 )
 
 // debugger opens the inspector for a debugger to attach, keeps it open for a time, and closes it again. How to attach is
-// written to out. Debuggers connect to this program, which passes everything on: when it ends, so do their connections,
+// written to out, for people or for a program. Debuggers connect to this program, which passes everything on: when it ends, so do their connections,
 // also that of a laptop that went to sleep, and the application waits for none.
-func debugger(d time.Duration) capture {
+func debugger(d time.Duration, asJSON bool) capture {
 	return func(ctx context.Context, i *inspector, out io.Writer) error {
 		port := i.address.Port()
 		if i.opened {
@@ -25,6 +26,13 @@ func debugger(d time.Duration) capture {
 			}
 			defer proxy.close()
 			port = proxy.port()
+		}
+		if asJSON {
+			at := map[string]any{"pid": i.process.PID, "port": port, "folder": i.process.folder()}
+			if err := json.NewEncoder(out).Encode(at); err != nil {
+				return err
+			}
+			return i.wait(ctx, d)
 		}
 		host, _ := os.Hostname()
 		const text = `The inspector of process %d can be reached at 127.0.0.1:%d, in the container alone, for %s or until Ctrl-C.

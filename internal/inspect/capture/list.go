@@ -3,6 +3,7 @@ package capture
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -55,4 +56,44 @@ func list(ctx context.Context, quick bool, out io.Writer) error {
 	}
 	_, err := io.WriteString(out, text.String()+notes.String())
 	return err
+}
+
+// listed is a process for programs. Used is the share of one processor; the rest is known of Ruby alone.
+type listed struct {
+	PID     int      `json:"pid"`
+	Runtime Runtime  `json:"runtime"`
+	Version string   `json:"version,omitempty"`
+	Running float64  `json:"running-seconds"`
+	Memory  int64    `json:"memory-bytes"`
+	Used    *float64 `json:"processor,omitempty"`
+	State   string   `json:"state,omitempty"`
+	Command string   `json:"command"`
+	Facts   Facts    `json:"ruby,omitempty"`
+}
+
+// listJSON writes the same as a list for programs.
+func listJSON(ctx context.Context, quick bool, out io.Writer) error {
+	processes := Processes(Node, Bun, Ruby)
+	list := make([]listed, len(processes))
+	var group sync.WaitGroup
+	for i, p := range processes {
+		group.Go(func() {
+			list[i] = listed{PID: p.PID, Runtime: p.Runtime, Version: p.version(), Running: p.Running.Seconds(), Memory: p.Memory, State: states[p.state()], Command: p.Shown()}
+			if quick {
+				return
+			}
+			used := p.Watch().Used
+			list[i].Used = &used
+			if p.Runtime != Ruby {
+				return
+			}
+			if facts, err := p.RubyFacts(ctx); err == nil {
+				list[i].Facts, list[i].Version = facts, facts["version"]
+			}
+		})
+	}
+	group.Wait()
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(list)
 }

@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type order struct {
 	quick   bool
 	relay   bool
 	exact   bool
+	// json is for programs; an attended command ends when its standard input does.
+	json     bool
+	attended bool
 }
 
 // lengths are how long commands look when nobody says.
@@ -45,7 +49,7 @@ func parse(arguments []string) (order, error) {
 	if usual, ok := lengths[o.name]; ok {
 		o.length = usual
 	}
-	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay, "--exact": &o.exact}
+	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay, "--exact": &o.exact, "--json": &o.json, "--attended": &o.attended}
 	for len(arguments) > 0 {
 		word := arguments[0]
 		arguments = arguments[1:]
@@ -59,6 +63,9 @@ func parse(arguments []string) (order, error) {
 		}
 		name, value, joined := strings.Cut(word, "=")
 		if !joined {
+			if !slices.Contains(options, name) {
+				return o, usageError("there is no option " + name + meant(name, options))
+			}
 			if len(arguments) == 0 {
 				return o, usageError(name + " needs a value")
 			}
@@ -69,6 +76,12 @@ func parse(arguments []string) (order, error) {
 		}
 	}
 	return o, nil
+}
+
+// options are those that take a value, and those that take none.
+var options = []string{
+	"--port", "--timeout", "--max-memory", "--pid", "--thread", "--for", "--output", "-o",
+	"--force", "--all", "--quick", "--exact", "--json",
 }
 
 func (o *order) set(name, value string) (err error) {
@@ -92,7 +105,7 @@ func (o *order) set(name, value string) (err error) {
 	case "--output", "-o":
 		o.file = value
 	default:
-		return usageError("there is no option " + name)
+		return usageError("there is no option " + name + meant(name, options))
 	}
 	if err != nil {
 		return usageError(fmt.Sprintf("%s is not understood: %q", name, value))

@@ -77,7 +77,7 @@ func Read(name string, in io.Reader) (*Capture, error) {
 	reader := bufio.NewReaderSize(in, 1<<20)
 	head, err := reader.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, problem.Disk("read "+name, err)
+		return nil, problem.Unreadable("read "+name, err)
 	}
 	c := &Capture{Name: name}
 	if isSnapshot(head) {
@@ -94,7 +94,7 @@ func Read(name string, in io.Reader) (*Capture, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(reader, maxDocument+1))
 	if err != nil {
-		return nil, problem.Disk("read "+name, err)
+		return nil, problem.Unreadable("read "+name, err)
 	}
 	if len(text) > maxDocument {
 		return nil, broken(name, fmt.Errorf("it is larger than %d MiB", maxDocument>>20))

@@ -51,7 +51,7 @@ func ParseList(file string, in io.Reader) ([]Request, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, problem.Disk("read "+file, err)
+		return nil, problem.Unreadable("read "+file, err)
 	}
 	p.end()
 	if len(p.list) == 0 {

@@ -88,7 +88,7 @@ func Config(in plan.Install, h Host) (npm.Config, error) {
 	for _, file := range []string{npm.UserConfig(h.Variables), filepath.Join(h.App, in.Root, ".npmrc")} {
 		text, err := os.ReadFile(file)
 		if err != nil && !os.IsNotExist(err) {
-			return npm.Config{}, problem.Disk("read .npmrc", err)
+			return npm.Config{}, problem.Unreadable("read .npmrc", err)
 		}
 		texts = append(texts, string(text))
 	}

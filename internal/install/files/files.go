@@ -53,7 +53,7 @@ func Copy(source, destination string, mode os.FileMode) (err error) {
 	doing := "write " + filepath.Base(destination)
 	in, err := os.Open(source)
 	if err != nil {
-		return problem.Disk("read "+filepath.Base(source), err)
+		return problem.Unreadable("read "+filepath.Base(source), err)
 	}
 	defer func() { _ = in.Close() }()
 	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {

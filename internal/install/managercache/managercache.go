@@ -52,7 +52,7 @@ func Open(in plan.Install, h direct.Host, building bool) (c Cache, err error) {
 func openYarn(in plan.Install, h direct.Host, building bool) (Cache, error) {
 	text, err := os.ReadFile(filepath.Join(h.App, in.Root, in.Lockfile.Name))
 	if err != nil {
-		return Cache{}, problem.Disk("read "+in.Lockfile.Name, err)
+		return Cache{}, problem.Unreadable("read "+in.Lockfile.Name, err)
 	}
 	if yarn.IsBerry(text) {
 		return locators(text, h), nil

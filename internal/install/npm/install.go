@@ -47,7 +47,7 @@ type Tree struct {
 func Read(p Project) (*Tree, error) {
 	lockText, err := os.ReadFile(filepath.Join(p.Dir, p.Lockfile))
 	if err != nil {
-		return nil, problem.Disk("read "+p.Lockfile, err)
+		return nil, problem.Unreadable("read "+p.Lockfile, err)
 	}
 	l, err := parseLock(p.Lockfile, lockText)
 	if err != nil {
@@ -231,7 +231,7 @@ func (t *Tree) Prune(store string) error {
 	}
 	entries, err := os.ReadDir(store)
 	if err != nil {
-		return problem.Disk("read the store of packages", err)
+		return problem.Unreadable("read the store of packages", err)
 	}
 	for _, e := range entries {
 		if !needed[e.Name()] && e.Name() != publishedFile && e.Name() != signedFile {

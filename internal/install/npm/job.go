@@ -63,7 +63,7 @@ func (j *job) fetch(ctx context.Context, store string, download Download) (file 
 func (j *job) unpack(file string) error {
 	in, err := os.Open(file)
 	if err != nil {
-		return problem.Disk("read the store of packages", err)
+		return problem.Unreadable("read the store of packages", err)
 	}
 	defer func() { _ = in.Close() }()
 	err = npmtar.Unpack(in, npmtar.NPM, j.folders...)

@@ -34,7 +34,7 @@ func readManifest(dir, folder string) (manifest, error) {
 		return m, unsupported("there is no %s", file)
 	}
 	if err != nil {
-		return m, problem.Disk("read "+file, err)
+		return m, problem.Unreadable("read "+file, err)
 	}
 	m.text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if json.Unmarshal(m.text, &m) != nil || json.Unmarshal(m.text, &m.fields) != nil {

@@ -57,7 +57,7 @@ func Prune(packages []Package, layout Layout, s prefetch.Store) error {
 	case errors.Is(err, fs.ErrNotExist) || errors.As(err, &unknown) || errors.As(err, &other):
 		return nil
 	case err != nil:
-		return problem.Disk("read pnpm's store", err)
+		return problem.Unreadable("read pnpm's store", err)
 	}
 	for _, name := range append(superfluous, contents...) {
 		if needed[name] {

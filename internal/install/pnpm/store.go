@@ -49,7 +49,7 @@ func (p Package) Fill(s prefetch.Store) error {
 		return nil
 	}
 	if err != nil {
-		return problem.Disk("read "+p.Name, err)
+		return problem.Unreadable("read "+p.Name, err)
 	}
 	defer func() {
 		_ = in.Close()
@@ -70,7 +70,7 @@ func (p Package) Fill(s prefetch.Store) error {
 		err = write(filepath.Join(s.Kept, p.list()), text, 0o666)
 	}
 	if err != nil {
-		return problem.Disk("list the files of "+p.Name, err)
+		return problem.Unreadable("list the files of "+p.Name, err)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (t Tree) Prune() error {
 	for _, dir := range []*string{&t.App, &t.Base} {
 		resolved, err := filepath.EvalSymlinks(*dir)
 		if err != nil {
-			return problem.Disk("read the packages", err)
+			return problem.Unreadable("read the packages", err)
 		}
 		*dir = resolved
 	}
@@ -161,7 +161,7 @@ func (w *walk) manifest(dir string) (m manifest, err error) {
 			return m, nil
 		}
 		if !os.IsNotExist(err) {
-			return m, problem.Disk("read "+filepath.Join(dir, "package.json"), err)
+			return m, problem.Unreadable("read "+filepath.Join(dir, "package.json"), err)
 		}
 	}
 	return m, nil

@@ -98,11 +98,11 @@ func verifyFile(file, checksum string) error {
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return problem.Disk("read "+filepath.Base(file), err)
+		return problem.Unreadable("read "+filepath.Base(file), err)
 	}
 	defer func() { _ = in.Close() }()
 	if _, err := io.Copy(sum, in); err != nil {
-		return problem.Disk("read "+filepath.Base(file), err)
+		return problem.Unreadable("read "+filepath.Base(file), err)
 	}
 	if actual := hex.EncodeToString(sum.Sum(nil)); actual != digest {
 		return &problem.Problem{

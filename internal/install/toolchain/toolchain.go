@@ -182,7 +182,7 @@ func (u Unpacker) fetchInto(ctx context.Context, dir string, file fetch.File, re
 	end(fmt.Sprintf("%s %s, %s from %s", release.Name, release.Version, problem.Size(size), source))
 	in, err := os.Open(saved)
 	if err != nil {
-		return problem.Disk("read the download", err)
+		return problem.Unreadable("read the download", err)
 	}
 	defer func() { _ = in.Close() }()
 	if root != "" {

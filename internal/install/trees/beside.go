@@ -39,7 +39,7 @@ func (t Trees) beside(trees, removed []string) (names []string, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, problem.Disk("read the application", err)
+			return nil, problem.Unreadable("read the application", err)
 		}
 		for _, entry := range entries {
 			name := filepath.Join(dir, entry.Name())

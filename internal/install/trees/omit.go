@@ -38,7 +38,7 @@ func keepVariant(dir string, v plan.Variant) error {
 		siblings := filepath.Join(dir, filepath.Dir(name))
 		entries, err := os.ReadDir(siblings)
 		if err != nil {
-			return problem.Disk("read "+filepath.Dir(name), err)
+			return problem.Unreadable("read "+filepath.Dir(name), err)
 		}
 		for _, entry := range entries {
 			other, err := filepath.Match(v.Others, entry.Name())

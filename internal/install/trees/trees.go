@@ -42,7 +42,7 @@ func (t Trees) Find() ([]string, error) {
 		case err == nil:
 			found = append(found, name)
 		case !os.IsNotExist(err):
-			return nil, problem.Disk("look for "+name, err)
+			return nil, problem.Unreadable("look for "+name, err)
 		}
 	}
 	return found, nil
@@ -198,7 +198,7 @@ func (t Trees) Snapshot() (files.Snapshot, error) {
 	}
 	states, err := files.Record(t.App, folders, func(file string) bool { return scratch[file] })
 	if err != nil {
-		return nil, problem.Disk("read the packages", err)
+		return nil, problem.Unreadable("read the packages", err)
 	}
 	return states, nil
 }
@@ -222,7 +222,7 @@ func (t Trees) Digest(c files.Changes) (string, error) {
 	}
 	digest, err := c.Digest(t.App)
 	if err != nil {
-		return "", problem.Disk("read what was written into packages", err)
+		return "", problem.Unreadable("read what was written into packages", err)
 	}
 	return digest, nil
 }

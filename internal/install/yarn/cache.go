@@ -48,7 +48,7 @@ func (a Archive) Fill(s prefetch.Store) error {
 func (a Archive) unpack(file, folder string) error {
 	in, err := os.Open(file)
 	if err != nil {
-		return problem.Disk("read the packages that Yarn keeps", err)
+		return problem.Unreadable("read the packages that Yarn keeps", err)
 	}
 	defer func() { _ = in.Close() }()
 	// Nothing else makes files in the folder, so that it can have a place of its own on the disk.
@@ -121,7 +121,7 @@ func Prune(list []Archive, s prefetch.Store) error {
 func prune(folder string, needed func(name string) bool) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !os.IsNotExist(err) {
-		return problem.Disk("read the packages that Yarn keeps", err)
+		return problem.Unreadable("read the packages that Yarn keeps", err)
 	}
 	for _, e := range entries {
 		if !needed(e.Name()) {

@@ -51,7 +51,7 @@ func (l Locator) Fill(s prefetch.Store) error {
 		return nil
 	}
 	if err != nil {
-		return problem.Disk("read "+l.Name, err)
+		return problem.Unreadable("read "+l.Name, err)
 	}
 	defer func() {
 		_ = in.Close()

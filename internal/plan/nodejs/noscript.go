@@ -8,7 +8,6 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
@@ -50,7 +49,7 @@ func (p *Project) noScript(q plan.Process) *problem.Problem {
 			Why:   fmt.Sprintf("process %s runs it (%s)", q.Type, q.String()),
 			Hints: []string{"Add the script, or correct what starts the application."},
 		}
-		if likely := projecttoml.Nearest(call.name, slices.Sorted(maps.Keys(m.Scripts))); likely != "" {
+		if likely := problem.Nearest(call.name, slices.Sorted(maps.Keys(m.Scripts))); likely != "" {
 			fault.Hints = append([]string{fmt.Sprintf("Did you mean %q?", likely)}, fault.Hints...)
 		}
 		return fault

@@ -107,7 +107,7 @@ func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Imag
 	dir := filepath.Join(cache, "run-images", b.name())
 	damaged, err := blobsOf(dir).heal()
 	if err != nil {
-		return nil, problem.Disk("look at the kept "+string(b.Kind)+" image", err)
+		return nil, problem.Unreadable("look at the kept "+string(b.Kind)+" image", err)
 	}
 	if damaged > 0 {
 		r.Line("Cache", "the kept "+string(b.Kind)+" image is damaged, and is made again")

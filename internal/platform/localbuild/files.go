@@ -125,8 +125,8 @@ func removeAll(dir string) {
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// imageName makes a repository name of an application's folder.
-func imageName(app string) string {
+// ImageName makes a repository name of an application's folder, or of what an image is called.
+func ImageName(app string) string {
 	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(filepath.Base(app)), "-"), "-")
 	if name == "" {
 		return "app"

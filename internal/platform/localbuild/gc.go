@@ -123,7 +123,7 @@ func (d *collected) verify(folders ...verified) error {
 			damaged, err = v.heal()
 		}
 		if err != nil {
-			return problem.Disk("verify "+v.dir, err)
+			return problem.Unreadable("verify "+v.dir, err)
 		}
 		d.damaged += damaged
 	}

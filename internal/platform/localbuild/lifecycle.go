@@ -95,6 +95,9 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 // ErrReported is a failure that the buildpack has told of.
 var ErrReported = errors.New("the buildpack says why")
 
+// Reported reports whether an error is one that the user has been told of.
+func Reported(err error) bool { return errors.Is(err, ErrReported) }
+
 // errCache is a failure that what was kept of the last build may have caused.
 var errCache = errors.New("the last build's files could not be used")
 

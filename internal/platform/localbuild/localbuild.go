@@ -24,52 +24,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// Volume is a folder or file that the build sees, read-only.
-type Volume struct{ Source, Target string }
-
-// Options say what to build and where it goes.
-type Options struct {
-	// App is the application's folder.
-	App string
-	// Buildpack is the folder with buildpack.toml and bin/.
-	Buildpack string
-	// Lifecycle is the folder with the programs lifecycle and launcher.
-	Lifecycle string
-	// RunImage is a reference, an OCI layout or a tarball; empty for one made on this machine.
-	RunImage string
-	// Output is a file (*.tar, for docker load) or a folder (an OCI layout); empty for none besides the cache's.
-	Output string
-	// Publish is a reference to push to; empty for none.
-	Publish string
-	// Cache is the application's cache; empty for a folder in Home that belongs to App.
-	Cache string
-	// Home holds run images and the caches of applications.
-	Home string
-	// LogLevel is the lifecycle's: debug, info, warn or error.
-	LogLevel string
-	// Color allows it escape sequences.
-	Color bool
-	// Env is given to the build, as platform variables.
-	Env map[string]string
-	// Volumes are shown to the build.
-	Volumes []Volume
-	// Phases has the build note the lifecycle's phases, and where the buildpack's time went, for the timeline.
-	Phases bool
-	// Forgetful keeps nothing unpacked for the next build: where the cache is saved and brought back as an archive, that would be in vain.
-	Forgetful bool
-	// Verify starts the image for a moment before it is delivered, with RunEnv in addition to the image's variables.
-	Verify bool
-	RunEnv map[string]string
-}
-
-// Result is the image that was built.
-type Result struct {
-	Image v1.Image
-	// Layout is the folder in which it is kept.
-	Layout string
-	Digest v1.Hash
-}
-
 // build is one build while it happens.
 type build struct {
 	options        Options
@@ -121,7 +75,7 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 	defer r.Span("Platform", "build")()
 	damaged, err := cachedLayers(b.folders[cacheDir]).heal()
 	if err != nil {
-		return Result{}, problem.Disk("look at the cache of the last build", err)
+		return Result{}, problem.Unreadable("look at the cache of the last build", err)
 	}
 	store, more, err := openStore(filepath.Join(b.options.Cache, "image"), work)
 	if err != nil {
@@ -145,7 +99,8 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err := b.store.offer(ctx, runRepository, base); err != nil {
 		return Result{}, err
 	}
-	if last := b.store.last(); last != nil {
+	last := b.store.last()
+	if last != nil {
 		if err := b.store.offer(ctx, appRepository, last); err != nil {
 			return Result{}, err
 		}
@@ -175,11 +130,10 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if image, err = FirstImage(b.store.path); err != nil {
 		return Result{}, err
 	}
-	digest, err := image.Digest()
+	result, err := newResult(image, last, string(b.store.path))
 	if err != nil {
-		return Result{}, fmt.Errorf("read the image: %w", err)
+		return Result{}, err
 	}
-	result := Result{Image: image, Layout: string(b.store.path), Digest: digest}
 	if b.options.Verify {
 		if err := b.verify(ctx, image); err != nil {
 			return result, err
@@ -211,7 +165,12 @@ func (b *build) createHealing(ctx context.Context) error {
 // deliver puts the image where it was asked for.
 func (b *build) deliver(ctx context.Context, image v1.Image) error {
 	if b.options.Output != "" {
-		if err := write(image, b.options.Output, "gantry/"+imageName(b.options.App)); err != nil {
+		if err := write(image, b.options.Output, "gantry/"+ImageName(b.options.App)); err != nil {
+			return err
+		}
+	}
+	if b.options.Docker != "" {
+		if err := b.intoDocker(ctx, image); err != nil {
 			return err
 		}
 	}
@@ -257,7 +216,7 @@ func (b *build) check() error {
 		}
 	}
 	if b.options.Cache == "" {
-		b.options.Cache = filepath.Join(b.options.Home, "apps", imageName(app)+"-"+shortDigest(app))
+		b.options.Cache = filepath.Join(b.options.Home, "apps", ImageName(app)+"-"+shortDigest(app))
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ const (
 // how many files of the layout were not what they should be, and were removed.
 func openStore(dir, temporary string) (s *store, damaged int, err error) {
 	if damaged, err = blobsOf(dir).heal(); err != nil {
-		return nil, damaged, problem.Disk("look at the image of the last build", err)
+		return nil, damaged, problem.Unreadable("look at the image of the last build", err)
 	}
 	path, err := layout.FromPath(dir)
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -37,7 +38,7 @@ func (b *build) verify(ctx context.Context, image v1.Image) error {
 	end := b.report.Step("Verify", "starting the image")
 	var output bytes.Buffer
 	start := time.Now()
-	c, err := Start(ctx, image, filepath.Join(b.options.Home, "run"), RunOptions{Env: env}, &output, &output)
+	c, err := run.Start(ctx, image, filepath.Join(b.options.Home, "run"), run.Options{Env: env}, &output, &output)
 	if err != nil {
 		end("")
 		return err
@@ -89,7 +90,7 @@ func watchStart(ctx context.Context, address string, ended <-chan int) (listens 
 	}
 }
 
-func stopStart(c *Container, ended <-chan int) {
+func stopStart(c *run.Container, ended <-chan int) {
 	// What has ended meanwhile is gone anyway.
 	_ = c.Process.Signal(syscall.SIGTERM)
 	select {

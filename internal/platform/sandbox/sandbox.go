@@ -49,6 +49,10 @@ type Spec struct {
 	Input *os.File `json:"-"`
 	// Grace is how long the program may take to end after SIGTERM, when the context ends; zero: as long as it takes.
 	Grace time.Duration
+	// Started is told of the process before the program runs in it; nil: nobody wants to know.
+	Started func(pid int) error `json:"-"`
+	// OwnGroup has the program see the control group that it is in as the root of all: cgroup_namespaces(7).
+	OwnGroup bool
 }
 
 // argv0 is the name under which this program is started again, inside the namespaces.
@@ -104,8 +108,15 @@ func Start(ctx context.Context, spec Spec, stdout, stderr io.Writer) (*exec.Cmd,
 		}
 		return nil, fmt.Errorf("start the sandbox: %w", err)
 	}
-	_, err = write.Write(order)
+	if spec.Started != nil {
+		err = spec.Started(cmd.Process.Pid)
+	}
+	if err == nil {
+		_, err = write.Write(order)
+	}
 	if err = errors.Join(err, write.Close()); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 		return nil, fmt.Errorf("describe the sandbox: %w", err)
 	}
 	return cmd, nil
@@ -132,6 +143,11 @@ func enter() error {
 		return fmt.Errorf("read the description: %w", err)
 	}
 	_ = order.Close()
+	if spec.OwnGroup {
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+			return fmt.Errorf("enter a namespace of control groups: %w", err)
+		}
+	}
 	if err := mountAll(spec); err != nil {
 		return err
 	}

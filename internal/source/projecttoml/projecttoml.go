@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -84,17 +83,6 @@ func (t Table) Where(path string) problem.Position {
 		}
 		path = path[:i]
 	}
-}
-
-// Nearest gives the name that is most like text; empty when none is much like it.
-func Nearest(text string, names []string) string {
-	best, score := "", 0.49
-	for _, name := range names {
-		if s := levenshtein.Match(text, name, nil); s > score {
-			best, score = name, s
-		}
-	}
-	return best
 }
 
 // indexer notes the places of keys while it walks a valid document.

@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -9,7 +11,6 @@ import (
 
 	gantry "github.com/gantry-buildpack/gantry"
 	"github.com/gantry-buildpack/gantry/internal/problem"
-	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 )
 
 // Configuration is one of [[metadata.configurations]] in a buildpack.toml:
@@ -88,6 +89,13 @@ func Metadata(text []byte) (map[string]any, error) {
 	return buildpack.Metadata, err
 }
 
+// Version gives the version of the buildpack that a buildpack.toml describes.
+func Version(text string) (string, error) {
+	var descriptor struct{ Buildpack struct{ Version string } }
+	_, err := toml.Decode(text, &descriptor)
+	return descriptor.Buildpack.Version, err
+}
+
 // Tables gives an array of tables, which an encoder of TOML may write as an array of inline tables.
 func Tables(value any) []map[string]any {
 	switch value := value.(type) {
@@ -124,7 +132,7 @@ func UnknownConfiguration(name string, names []string) error {
 		Where: problem.Position{File: "buildpack.toml"},
 		Hints: []string{"Remove it from [[metadata.configurations]]; the settings are listed in docs/settings.md."},
 	}
-	if likely := projecttoml.Nearest(name, names); likely != "" {
+	if likely := problem.Nearest(name, names); likely != "" {
 		p.Hints = append([]string{"Did you mean " + likely + "?"}, p.Hints...)
 	}
 	return p
@@ -140,4 +148,20 @@ func unknownType(c Configuration) error {
 		Hints: []string{"Remove the line type from [[metadata.configurations]]: Gantry knows which it is."},
 	}
 	return p
+}
+
+// TOML writes its default, or where it has none an example, as a value of project.toml.
+func (c Configuration) TOML() string {
+	value := cmp.Or(c.Default, c.Example, c.Unset)
+	switch c.Type {
+	case "boolean", "packages":
+		return cmp.Or(c.Default, "false")
+	case "list":
+		var quoted []string
+		for part := range strings.SplitSeq(value, ",") {
+			quoted = append(quoted, strconv.Quote(strings.TrimSpace(part)))
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	return strconv.Quote(value)
 }

@@ -99,7 +99,7 @@ func (known Table) unknown(key string, where problem.Position) *problem.Problem 
 		group, _, _ := strings.Cut(d.Key, ".")
 		names[group] = true
 	}
-	if likely := projecttoml.Nearest(key, slices.Sorted(maps.Keys(names))); likely != "" {
+	if likely := problem.Nearest(key, slices.Sorted(maps.Keys(names))); likely != "" {
 		p.Hints = append([]string{fmt.Sprintf("Did you mean dev.gantry.%s?", likely)}, p.Hints...)
 	}
 	return p

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -70,3 +71,6 @@ func timelinePage(t buildlog.Timeline, app string) htmlreport.Page {
 	p.Timeline, p.Tables = picture, []htmlreport.Table{waited, remarks}
 	return p
 }
+
+// took gives a duration for people.
+func took(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
