@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds Gantry for this machine into build/: the buildpack, the lifecycle, and the tool gantry, which carries both. Needs Go 1.26 or later; the first
-# time it takes two minutes, then a few seconds.
+# Builds Gantry for this machine into build/: the buildpack, the lifecycle, and the tool gantry, which carries both. Needs Linux, Git and Go 1.26 or
+# later. Takes two minutes the first time, then a few seconds.
 #
 #   scripts/build.sh [--prepare]
 #
-# --prepare  makes the run image meanwhile
+# --prepare  also make the run image, meanwhile: it needs mmdebstrap (scripts/setup.sh)
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
-. scripts/help.sh
 . scripts/quiet.sh
 export CGO_ENABLED=0
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes a builder with Gantry, for pack, CI and kpack, and the images that it builds and runs on.
+# Makes a builder with Gantry, for pack, CI and kpack, and the images that it builds and runs on. Needs Docker and what scripts/build.sh needs; the
+# images are made of Debian packages, without any other image. Takes about five minutes the first time.
 #
 #   scripts/builder.sh [--run IMAGE --build IMAGE] [--name PREFIX] [--shell] [--offline "node=24 …"] [--publish]
 #
 # --run, --build  take other base images than Debian 12; both must have the labels and variables of the specification:
 #                 https://github.com/buildpacks/spec/blob/platform/0.13/platform.md#run-image
 # --name          what the images are called: PREFIX/run:debian-12, PREFIX/build:debian-12, PREFIX/builder (default: gantry)
-# --shell         leaves shells in the run image of Debian packages; without it there is none, and no package manager
-# --offline       puts runtimes into the builder, so that builds need no network for them
-# --publish       pushes all three; PREFIX begins with a registry then
-#
-# Needs Docker. The images are made of Debian packages, without any other image.
+# --shell         leave shells in the run image of Debian packages; without it there is none, and no package manager
+# --offline       put runtimes into the builder, so that builds need no network for them
+# --publish       push all three; PREFIX begins with a registry then
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 run= build= prefix=gantry shell=() offline=() publish=
 while [ $# -gt 0 ]; do
@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
     --shell) shell=(--shell); shift ;;
     --offline) offline=(--offline "$2"); shift 2 ;;
     --publish) publish=1; shift ;;
-    *) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) refuse "$1" ;;
   esac
 done
 scripts/setup.sh
@@ -35,7 +35,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # base makes one of the images, unless it is given.
 base() {
-  build/localbuild base "$1" "$prefix/$1:debian-12" --output "$work/$1.tar" "${shell[@]}"
+  build/gantry base "$1" "$prefix/$1:debian-12" --output "$work/$1.tar" "${shell[@]}"
   docker load --quiet --input "$work/$1.tar"
   rm "$work/$1.tar"
 }

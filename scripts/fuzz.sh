@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for some time, one after the other, with a bound of memory: scripts/fuzz.sh [SECONDS each] [PACKAGE...]
+# Runs every fuzz target for some time, one after the other, with a bound of memory. Needs Go. Takes half a minute a target, and there are about forty.
 # What is found is written to testdata/fuzz of its package: keep it, it is a test from then on.
+#
+#   scripts/fuzz.sh [SECONDS [PACKAGE…]]
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
-case "${1:-}" in -h | --help)
-  sed -n '2,3s/^# //p' "$0"
-  exit 0
-  ;;
-esac
+words 0 1000 "$@"
 seconds=${1:-30}
 [ $# -gt 0 ] && shift
 # Inputs that take gigabytes must fail, and not the machine.

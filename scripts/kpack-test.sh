@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# The story of a push, on a real Kubernetes with real kpack, on this machine: commit, image, check, rollout; and what
-# happens when something is missing. The manifests are those of deploy/kpack. Needs root, and the Debian packages etcd-server,
-# containerd, runc, containernetworking-plugins and mmdebstrap (--setup installs them).
+# Tells the story of a push on a real Kubernetes with real kpack, on this machine: commit, image, check, rollout; what happens when something is missing; and
+# looking inside from a laptop. The manifests are those of deploy/kpack. Needs root, and the Debian packages that --setup installs. Takes two minutes;
+# the first time, twenty more for compiling Kubernetes and kpack into ~/.cache/gantry ($GANTRY_KUBERNETES names another folder).
 #
 #   scripts/kpack-test.sh [--setup] [--keep]
 #
-# The programs are compiled once and kept in ~/.cache/gantry, under a key of their versions (or taken from $GANTRY_KUBERNETES).
+# --setup  install the Debian packages: etcd-server, containerd, runc, containernetworking-plugins, mmdebstrap
+# --keep   leave the cluster running
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 keep=
 for argument in "$@"; do
   case $argument in
     --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl mmdebstrap >/dev/null ;;
     --keep) keep=1 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) refuse "$argument" ;;
   esac
 done
 work=$(mktemp -d /tmp/gantry-kpack-XXXX)
@@ -48,7 +50,7 @@ scripts/build.sh >/dev/null
 scripts/tools.sh >/dev/null
 # They are kept: in the cluster's network, which reaches nothing outside, they are pushed.
 for kind in run build; do
-  build/localbuild base "$kind" "team/$kind:debian-12" --output "$work/base.tar" >/dev/null
+  build/gantry base "$kind" "team/$kind:debian-12" --output "$work/base.tar" >/dev/null
   rm "$work/base.tar"
 done
 step "programs and images of Debian packages are there"
@@ -69,8 +71,8 @@ publish() {
   PACK_HOME=$work/pack within build/tools/pack buildpack package "$registry/team/gantry:$1" --path "$work/buildpack" --format image --publish --target linux/amd64 --quiet
 }
 publish 0.1.0
-within build/localbuild base run "$registry/team/run:debian-12" --publish >/dev/null
-within build/localbuild base build "$registry/team/build:debian-12" --publish >/dev/null
+within build/gantry base run "$registry/team/run:debian-12" --publish >/dev/null
+within build/gantry base build "$registry/team/build:debian-12" --publish >/dev/null
 image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
 crane mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest"
 step "the package and the stack are published"
@@ -119,6 +121,24 @@ manifest deployment.yaml | sed "s|image: .*/shop$|image: $(latest .status.latest
 await "the application is ready" 60 kubectl -n shop rollout status deployment/shop --timeout=1s || fail "$(kubectl -n shop describe pods)"
 [ "$(ask)" = "version 1" ] || fail "the first version does not answer"
 step "a commit became an image, and the Deployment answers"
+
+# From a laptop, which has kubectl.
+laptop() { PATH=$work/shims:$PATH build/gantry "$@" || fail "gantry $*"; }
+# What is looked for comes in the output: said is read whole.
+said() { laptop "${@:2}" >"$work/said" 2>&1 && grep -q -e "$1" "$work/said" || fail "gantry ${*:2} does not say $1: $(cat "$work/said")"; }
+said "node server.js" ps deploy/shop
+said "event loop" stacks deploy/shop
+said "process types web" doctor deploy/shop
+said "milliseconds" lag deploy/shop --for 1s
+said "No crash" crash list deploy/shop
+for _ in $(seq 60); do ask >/dev/null; sleep 0.1; done &
+said "server.js:1" logpoint deploy/shop server.js:1 request.url --for 4s
+laptop profile cpu deploy/shop --for 2s --output "$work/slow.cpuprofile" >"$work/said" 2>&1
+grep -q "CPU profile: slow.cpuprofile" "$work/said" && [ -s "$work/slow.cpuprofile" ] || fail "no profile: $(cat "$work/said")"
+laptop profile cpu deploy/shop --for 1s --all-pods --output "$work/profiles" >"$work/said" 2>&1
+[ "$(find "$work/profiles" -name '*.cpuprofile' | wc -l)" -ge 1 ] || fail "no profiles of pods: $(cat "$work/said")"
+if PATH=$work/shims:$PATH build/gantry stacks deploy/nowhere 2>"$work/said" || ! grep -q "target/unreachable" "$work/said"; then fail "an object that is not there: $(cat "$work/said")"; fi
+step "from a laptop: ps, stacks, doctor, lag, logpoint, crash and profiles of the pods"
 
 sed -i 's/version 1/version 2/' "$work/app/server.js"
 commit "second"

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Writes what Gantry's programs are made of, for the platform that GOOS and GOARCH name: scripts/licences.sh BILL LICENCES
+# Writes what Gantry's programs are made of, for the platform that GOOS and GOARCH name: a bill of materials, and the licences of all modules.
+#
+#   scripts/licences.sh BILL LICENCES
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
+words 2 2 "$@"
 programs=(./cmd/detect ./cmd/build ./cmd/launch ./cmd/static)
 
 # Modules of the programs, with their folders: "PATH VERSION FOLDER".

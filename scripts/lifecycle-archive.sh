@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Packs the lifecycle that scripts/build.sh compiled in the form of its releases: scripts/lifecycle-archive.sh FILE.tgz
+# Packs the lifecycle that scripts/build.sh compiled in the form of its releases.
+#
+#   scripts/lifecycle-archive.sh FILE.tgz
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
+words 1 1 "$@"
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir "$root/lifecycle"

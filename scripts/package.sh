@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Packages Gantry for pack and kpack: build/gantry-linux-amd64.cnb and build/gantry-linux-arm64.cnb. A package file holds one
-# architecture (pack reads no second one), so build/gantry.cnb is the one for this machine.
+# architecture (pack reads no second one), so build/gantry.cnb is the one for this machine. Needs what scripts/build.sh needs. Takes a minute.
 #
 #   scripts/package.sh [--arch "amd64 arm64"] [--offline "node=24 ruby=3.4 …"] [--publish REFERENCE] [--insecure]
 #
-# --arch     for which architectures; both without it
-# --offline  puts runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
-# --publish  also pushes it to a registry, for both architectures
-# --insecure lets the registry be one without TLS
+# --arch      for which architectures; both without it
+# --offline   put runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
+# --publish   also push it to a registry, for both architectures
+# --insecure  let the registry be one without TLS
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 archs="amd64 arm64" offline= reference= insecure=() name=gantry
 while [ $# -gt 0 ]; do
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
     --offline) offline=$2 name=gantry-offline; shift 2 ;;
     --publish) reference=$2; shift 2 ;;
     --insecure) insecure=(--insecure-registry); shift ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) refuse "$1" ;;
   esac
 done
 scripts/tools.sh

@@ -1,9 +1,17 @@
 #!/usr/bin/env bash
-# Installs what building run images needs (mmdebstrap), with --docker an engine, with --browser what pages are tested
-# in, with --redis a server that jobs are tested with, with --jemalloc an allocator, with --arm64 an emulator, and with --faults what
-# makes system calls fail, from the distribution's packages.
-# What is there already is left alone. Without root it says what is missing.
+# Installs what Gantry's scripts need of the distribution's packages (Debian, Ubuntu): mmdebstrap, which run images are made with, and what is asked
+# for. What is there already is left alone; without root it says what is missing. Takes seconds to a minute.
+#
+#   scripts/setup.sh [--docker] [--browser] [--redis] [--jemalloc] [--arm64] [--faults]
+#
+# --docker    a Docker engine
+# --browser   what pages are tested in
+# --redis     a server that jobs are tested with
+# --jemalloc  an allocator
+# --arm64     an emulator of that architecture
+# --faults    what makes system calls fail
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 
 missing=()
 command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
@@ -15,6 +23,7 @@ for wish in "$@"; do
     --jemalloc) compgen -G '/usr/lib/*/libjemalloc.so.2' >/dev/null || missing+=(libjemalloc2) ;;
     --faults) command -v strace >/dev/null || missing+=(strace) ;;
     --redis) command -v redis-server >/dev/null || missing+=(redis-server) ;;
+    *) refuse "$wish" ;;
   esac
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

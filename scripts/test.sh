@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# Sets everything up and passes all tests. Arguments go to go test, for example: scripts/test.sh -run TestExpress
+# Sets everything up (as root, or with sudo), and passes all tests. Needs what scripts/build.sh needs, and Debian or Ubuntu for the rest. Takes about half an
+# hour.
+#
+#   scripts/test.sh [ARGUMENT…]
+#
+# ARGUMENT  for go test: scripts/test.sh -run TestExpress
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 
+for word in "$@"; do case $word in --?*) refuse "$word" ;; esac done
 scripts/setup.sh --docker --browser --redis --jemalloc --arm64 --faults || echo "Going on without; the tests that need it say so"
 scripts/build.sh
 scripts/tools.sh

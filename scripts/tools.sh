@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Compiles pack, which packaging and the Docker tests use, into build/tools/ (once; about a minute).
+# Compiles pack, which packaging and the Docker tests use, into build/tools/. Needs Go. Takes a minute, once.
+#
+#   scripts/tools.sh
 set -euo pipefail
+. "$(dirname "$0")/help.sh"
+nothing "$@"
 cd "$(dirname "$0")/.."
 . scripts/quiet.sh
 pack=0.40.3

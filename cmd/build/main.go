@@ -9,7 +9,6 @@ import (
 
 	"github.com/buildpacks/libcnb/v2"
 
-	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/cnb"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/command"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/pipeline"
@@ -17,12 +16,15 @@ import (
 )
 
 func main() {
+	if code, byHand := cnb.ByHand("build", os.Args[1:]); byHand {
+		os.Exit(code)
+	}
 	// Files get the modes that their sources give them, whatever the platform's mask: the same source, the same image.
 	syscall.Umask(0o022)
 	defer profile(os.Getenv("GANTRY_CPU_PROFILE"))()
 	ctx, stop := problem.Interruptible()
 	defer stop()
-	out := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
+	out := cnb.Log()
 	if err := command.AdoptOrphans(); err != nil {
 		out.Warning("What the build's programs leave running cannot be ended: " + err.Error() + ".")
 	}

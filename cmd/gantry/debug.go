@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,7 +43,7 @@ func debugCommand() *cobra.Command {
 		if t, err = o.onePod(c, t); err != nil {
 			return err
 		}
-		return attachable(c.Context(), t, append([]string{"debug", "--json", "--attended"}, given(c.Flags(), flags)...), port)
+		return attachable(c.Context(), t, slices.Concat([]string{"debug", "--json"}, attended(t), given(c.Flags(), flags)), port)
 	}
 	return c
 }

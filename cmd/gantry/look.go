@@ -164,7 +164,7 @@ func (l look) command(nested bool) *cobra.Command {
 		order := append(strings.Fields(full), words[1:]...)
 		order = append(order, given(c.Flags(), l.flags)...)
 		if l.attended {
-			order = append(order, "--attended")
+			order = append(order, attended(t)...)
 		}
 		if l.extension != "" {
 			return o.capture(c, l, full, order, t)
@@ -213,6 +213,15 @@ func noTarget(command string) error {
 			"In the container itself, the same command without TARGET: kubectl exec deploy/web -- gantry " + command,
 		},
 	}
+}
+
+// attended has the program in the image end when its input does. A container of gantry run shares the network with this machine, whose user
+// asks.
+func attended(t target.Target) []string {
+	if t.OnThisMachine() {
+		return []string{"--attended", "--trust-network"}
+	}
+	return []string{"--attended"}
 }
 
 // targets gives where to look: the target, or with --all-pods each of its pods.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/gantry-buildpack/gantry/internal/container/crash"
 	"github.com/gantry-buildpack/gantry/internal/container/launch"
@@ -55,8 +55,7 @@ var onLaptop = []string{"build", "run", "explain", "init", "check", "contract", 
 
 func carryOut(command string, arguments []string) int {
 	if capture.Is(command) {
-		_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
-		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: err == nil, Err: os.Stderr}
+		streams := capture.Streams{In: os.Stdin, Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Err: os.Stderr}
 		return capture.Run(os.Args[1:], capture.Host{Limit: launch.MemoryLimit, Neighbours: capture.Neighbours, Prepared: capture.Prepared}, streams)
 	}
 	if command != "init" && len(arguments) > 0 && slices.ContainsFunc(arguments, isHelp) {

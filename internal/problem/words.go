@@ -45,3 +45,8 @@ func Nearest(text string, names []string) string {
 	}
 	return best
 }
+
+// Page gives the address of a page of the documentation, by its file: people who read a log have no checkout.
+func Page(file string) string {
+	return "https://github.com/gantry-buildpack/gantry/blob/main/docs/" + file
+}

@@ -4,7 +4,7 @@
 //   - One thought a line, in sentence case, without a full stop unless it is a sentence.
 //   - Two spaces of indent; a column of subjects, then their values, then where they came from.
 //   - Output of other programs is shown as it comes, behind "  | ". Text that is not Gantry's own passes problem.Visible.
-//   - Colour only where it carries meaning (red: failed, yellow: warning, dim: origin), and only on a terminal.
+//   - Colour only where it carries meaning (red: failed, yellow: warning, dim: origin), and not where NO_COLOR is set.
 //   - What takes over two seconds is announced; over ten, it says that it goes on.
 //   - Durations are in seconds with one decimal; sizes in MB of 1,000,000 bytes.
 package buildlog

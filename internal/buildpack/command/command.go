@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 
 // keptOutput is how much of a program's output is looked at when it fails, in bytes.
 const keptOutput = 64 << 10
+
+// running counts the programs that are being waited for.
+var running atomic.Int64
 
 // Runner executes programs in a folder.
 type Runner struct {

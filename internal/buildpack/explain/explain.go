@@ -22,6 +22,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 // Options say what is explained and how.
@@ -85,6 +86,10 @@ func Write(o Options, out io.Writer) error {
 	p := resolved.Plan
 	for _, f := range resolved.Unbuildable {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("The build would fail: %s %s, and the contract declares it for the build.", f.Name, f.What))
+	}
+	for _, variable := range o.Environ {
+		name, _, _ := strings.Cut(variable, "=")
+		p.Warnings = append(p.Warnings, settings.Unheeded([]string{name})...)
 	}
 	e := explanation{Warnings: p.Warnings, Layers: layersOf(p, specs), Contract: resolved.Contract}
 	for _, d := range p.Decisions {

@@ -188,8 +188,8 @@ func stampOf(places map[string]string) (string, error) {
 				if err != nil {
 					return err
 				}
-				stat, _ := info.Sys().(*syscall.Stat_t)
-				_, err = fmt.Fprintln(sum, file[len(p.file):], info.Mode(), info.Size(), stat.Ino, stat.Mtim.Nano(), stat.Ctim.Nano())
+				state, _ := files.StateOf(info)
+				_, err = fmt.Fprintln(sum, file[len(p.file):], info.Mode(), info.Size(), state.Inode, state.Modified, state.Changed)
 				return err
 			})
 			mu.Lock()

@@ -14,10 +14,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/gantry-buildpack/gantry/internal/install/files"
 )
 
 // The kinds of entries.
@@ -115,14 +116,11 @@ func entryOf(file string, info fs.FileInfo) (e Entry, err error) {
 }
 
 func stateOf(info fs.FileInfo) state {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	s, known := files.StateOf(info)
+	if !known {
 		return state{}
 	}
-	return state{
-		inode: stat.Ino, device: uint64(stat.Dev), size: stat.Size, modified: stat.Mtim.Nano(), changed: stat.Ctim.Nano(), accessed: stat.Atim.Nano(),
-		hardLinks: uint64(stat.Nlink),
-	}
+	return state{inode: s.Inode, device: s.Device, size: info.Size(), modified: s.Modified, changed: s.Changed, accessed: s.Accessed, hardLinks: s.Links}
 }
 
 // isFile reports whether an entry has a content of its own.

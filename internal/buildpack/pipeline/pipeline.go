@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 // Builder builds applications.
@@ -102,7 +104,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	for _, warning := range resolved.Warnings {
+	for _, warning := range slices.Concat(resolved.Warnings, settings.Unheeded(slices.Collect(maps.Keys(c.Platform.Environment)))) {
 		b.Log.Warning(warning)
 	}
 	b.Log.Decisions(resolved.Decisions)

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/problem/redact"
 )
@@ -47,10 +45,6 @@ type Collector struct {
 // settle is how long a runtime may take to finish writing: into its report, and into the log.
 const settle = 200 * time.Millisecond
 
-// memoryEvents is changed by the kernel whenever it ends a process of the control group for want of memory:
-// https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files.
-const memoryEvents = "/sys/fs/cgroup/memory.events"
-
 // Watch collects whenever a file in the folder is complete, and whenever the kernel has ended a process of the container:
 // a crash of one worker is told while the others run. It returns at once.
 func (c *Collector) Watch() {
@@ -64,28 +58,11 @@ func (c *Collector) Watch() {
 	c.lock.Lock()
 	c.latest = nil
 	c.lock.Unlock()
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
-	if err != nil {
-		// What is left is collected when the application ends.
-		return
-	}
-	if _, err := unix.InotifyAddWatch(fd, c.Reports, unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO); err != nil {
-		_ = unix.Close(fd)
-		return
-	}
-	// Version 1 of control groups has no such file.
-	_, _ = unix.InotifyAddWatch(fd, memoryEvents, unix.IN_MODIFY)
-	go func() {
-		events := make([]byte, 16<<10)
-		for {
-			if _, err := unix.Read(fd, events); err != nil && !errors.Is(err, unix.EINTR) {
-				return
-			}
-			time.Sleep(settle)
-			c.Collect()
-			c.collectKills()
-		}
-	}()
+	watch(c.Reports, func() {
+		time.Sleep(settle)
+		c.Collect()
+		c.collectKills()
+	})
 }
 
 // Collect makes records of all that there is. What cannot be read is dropped when its process has ended, and the log is

@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -183,7 +181,6 @@ func withVariable(environ []string, variable string) []string {
 // start gives the program a process group of its own; on a terminal, the one in the foreground, so that Ctrl-C reaches
 // it once and not a second time through this process.
 func start(program string, o order, tail *stderrTail) (int, error) {
-	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
 	files := []uintptr{0, 1, 2}
 	if tail != nil {
 		files[2] = tail.write.Fd()
@@ -191,7 +188,7 @@ func start(program string, o order, tail *stderrTail) (int, error) {
 	how := &syscall.ProcAttr{
 		Env:   o.env,
 		Files: files,
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: err == nil, Ctty: 0},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: terminal(os.Stdin), Ctty: 0},
 	}
 	pid, err := syscall.ForkExec(program, o.args, how)
 	if errors.Is(err, syscall.ENOEXEC) {

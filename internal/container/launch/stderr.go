@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
 // stderrTail passes on what a program writes to its standard error, and keeps the last of it: a runtime that aborts says why
@@ -34,10 +34,7 @@ func newStderrTail(values map[string]string, out *os.File, pid int) *stderrTail 
 	return &stderrTail{read: read, write: write, kept: make(chan []byte, 1)}
 }
 
-func terminal(file *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
-	return err == nil
-}
+func terminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 func sameFile(a, b *os.File) bool {
 	first, err := a.Stat()

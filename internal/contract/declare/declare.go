@@ -125,7 +125,7 @@ func (r reader) bad(path, title, hint string) *problem.Problem {
 }
 
 func (r reader) unknown(path, key, what string, known []string) *problem.Problem {
-	hint := "The rules are listed in docs/contract.md."
+	hint := "The rules are listed at " + problem.Page("contract.md")
 	if likely := problem.Nearest(key, known); likely != "" {
 		hint = fmt.Sprintf("Did you mean %s?", likely)
 	}

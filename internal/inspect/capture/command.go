@@ -189,6 +189,9 @@ func run(ctx context.Context, arguments []string, h Host, s Streams) error {
 	if o.relay {
 		return relay(cmp.Or(o.port, defaultPort), s.In, s.Out)
 	}
+	if o.trustNetwork {
+		h.Neighbours = nil
+	}
 	k, err := o.kind(h)
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ type order struct {
 	// json is for programs; an attended command ends when its standard input does.
 	json     bool
 	attended bool
+	// trustNetwork: whoever shares the application's network may use its inspector. A container of gantry run has the machine's network.
+	trustNetwork bool
 }
 
 // lengths are how long commands look when nobody says.
@@ -49,7 +51,7 @@ func parse(arguments []string) (order, error) {
 	if usual, ok := lengths[o.name]; ok {
 		o.length = usual
 	}
-	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay, "--exact": &o.exact, "--json": &o.json, "--attended": &o.attended}
+	switches := map[string]*bool{"--force": &o.force, "--all": &o.all, "--quick": &o.quick, "--relay": &o.relay, "--exact": &o.exact, "--json": &o.json, "--attended": &o.attended, "--trust-network": &o.trustNetwork}
 	for len(arguments) > 0 {
 		word := arguments[0]
 		arguments = arguments[1:]

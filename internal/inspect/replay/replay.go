@@ -126,6 +126,6 @@ func (p *parser) wrong(line int, id, title, why string) error {
 		Title: title,
 		Where: problem.Position{File: p.file, Line: line},
 		Why:   why,
-		Hints: []string{"docs/allocations.md shows a list."},
+		Hints: []string{"A list is shown at " + problem.Page("allocations.md")},
 	}
 }

@@ -8,11 +8,7 @@ import (
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
-
-// topDir is FS_TOPDIR_FL of linux/fs.h, "chattr +T".
-const topDir = 0x00020000
 
 // MkdirApart makes a folder in a place of its own on the disk, far from those next to it, as suits one of hundreds of packages.
 //
@@ -58,19 +54,6 @@ func mkdirApart(parent *os.Root, name string) error {
 		return err
 	}
 	return parent.Rename(first, name)
-}
-
-func hint(dir *os.Root) error {
-	file, err := dir.Open(".")
-	if err != nil {
-		return err
-	}
-	fd := int(file.Fd())
-	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil && flags&topDir == 0 {
-		// Where it cannot be given, nothing is lost.
-		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|topDir)
-	}
-	return file.Close()
 }
 
 // removals is how many files are removed at a time: the disk is waited for, not the processor.

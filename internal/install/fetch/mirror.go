@@ -105,7 +105,7 @@ func (m Mirrors) add(host, text, origin string) error {
 			Title: "a dependency mirror is not understood",
 			Where: problem.Position{File: origin},
 			Why:   "it is not an http://, https:// or file:/// address",
-			Hints: []string{"Write it like https://mirror.example/path or file:///mirror/path (see docs/mirrors.md)."},
+			Hints: []string{"Write it like https://mirror.example/path or file:///mirror/path: " + problem.Page("mirrors.md")},
 		}
 	}
 	entry.url = u

@@ -24,7 +24,7 @@ func IsUnavailable(err error) bool {
 		p.ID == "fetch/not-found" || p.ID == "fetch/broken-off")
 }
 
-const mirrorHint = "When builds have no way to that host, name a mirror: BP_DEPENDENCY_MIRROR=https://mirror.example (see docs/mirrors.md)."
+var mirrorHint = "When builds have no way to that host, name a mirror, BP_DEPENDENCY_MIRROR=https://mirror.example: " + problem.Page("mirrors.md")
 
 func unreachable(target *url.URL, err error) error {
 	why := err.Error()

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // Stamp tells states of a tree, or of a file, apart: whoever writes to one of its files, exchanges it or sets its times, changes the time of
@@ -25,11 +24,11 @@ func Stamp(name string) (string, error) {
 		if err != nil {
 			return err
 		}
-		stat, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
+		state, known := StateOf(info)
+		if !known {
 			return fmt.Errorf("the state of %s is not known", file)
 		}
-		_, err = fmt.Fprintln(sum, file, info.Mode(), info.Size(), stat.Ino, stat.Mtim.Nano(), stat.Ctim.Nano())
+		_, err = fmt.Fprintln(sum, file, info.Mode(), info.Size(), state.Inode, state.Modified, state.Changed)
 		return err
 	})
 	return hex.EncodeToString(sum.Sum(nil)), err

@@ -79,10 +79,13 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		switch exit.ExitCode() {
-		case failedDetect:
+		case notDetected, failedDetect:
+			if unknown := b.heard.notRecognized(); unknown != nil && b.options.LogLevel == "error" {
+				return unknown
+			}
 			return fmt.Errorf("%w: %w", ErrReported, err)
 		case failedBuild:
-			if b.said.Load() {
+			if b.heard.failed.Load() {
 				return fmt.Errorf("%w: %w", ErrReported, err)
 			}
 		case analyzeError, restoreError:
@@ -103,6 +106,7 @@ var errCache = errors.New("the last build's files could not be used")
 
 // The lifecycle's exit codes: https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#outputs-2.
 const (
+	notDetected  = 20
 	failedDetect = 21
 	analyzeError = 32
 	restoreError = 42

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/BurntSushi/toml"
@@ -29,10 +28,9 @@ type build struct {
 	options        Options
 	report         *buildlog.Log
 	stdout, stderr io.Writer
-	// said: the buildpack has said why it failed.
-	said    *atomic.Bool
-	store   *store
-	folders folders
+	heard          *heard
+	store          *store
+	folders        folders
 	// root is the folder of the sandbox's root: what is in it is on one mount.
 	root string
 	// etc are files that the sandbox sees in /etc in the place of the machine's, by their names.
@@ -41,13 +39,18 @@ type build struct {
 
 // Build builds an application. Progress goes to r, what the lifecycle prints to stdout and stderr.
 func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr io.Writer) (Result, error) {
-	b := &build{options: options, report: r, said: &atomic.Bool{}}
+	b := &build{options: options, report: r, heard: &heard{}}
 	if options.Phases {
 		noted := &phases{out: stdout, report: r}
 		defer noted.end()
 		stdout = noted
 	}
-	b.stdout, b.stderr = withoutEcho{stdout, b.said}, withoutEcho{stderr, b.said}
+	printed := output{out: stdout, heard: b.heard, plain: !options.Color, frameless: options.LogLevel == "error"}
+	complained := printed
+	complained.out = stderr
+	defer printed.flush()
+	defer complained.flush()
+	b.stdout, b.stderr = &printed, &complained
 	if err := b.check(); err != nil {
 		return Result{}, err
 	}

@@ -81,6 +81,9 @@ func (t Target) String() string {
 	return t.kind + "/" + t.name
 }
 
+// OnThisMachine reports whether gantry run has started it.
+func (t Target) OnThisMachine() bool { return t.kind == local }
+
 // InCluster reports whether kubectl reaches it.
 func (t Target) InCluster() bool { return t.kind != docker && t.kind != local }
 

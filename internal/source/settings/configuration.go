@@ -130,7 +130,7 @@ func UnknownConfiguration(name string, names []string) error {
 		ID:    "settings/unknown-configuration",
 		Title: fmt.Sprintf("buildpack.toml has a configuration %q that Gantry does not know", name),
 		Where: problem.Position{File: "buildpack.toml"},
-		Hints: []string{"Remove it from [[metadata.configurations]]; the settings are listed in docs/settings.md."},
+		Hints: []string{"Remove it from [[metadata.configurations]]; the settings are listed at " + problem.Page("settings.md")},
 	}
 	if likely := problem.Nearest(name, names); likely != "" {
 		p.Hints = append([]string{"Did you mean " + likely + "?"}, p.Hints...)

@@ -88,7 +88,7 @@ func (known Table) unknown(key string, where problem.Position) *problem.Problem 
 		ID:    "settings/unknown-key",
 		Title: "dev.gantry." + key + " is not a setting",
 		Where: where,
-		Hints: []string{"Remove it; the settings are listed in docs/settings.md."},
+		Hints: []string{"Remove it; the settings are listed at " + problem.Page("settings.md")},
 	}
 	names := map[string]bool{}
 	for _, name := range notSettings {

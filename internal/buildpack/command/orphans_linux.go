@@ -11,11 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// running counts the programs that are being waited for; adopting says that all other children of this process are orphans.
-var (
-	running  atomic.Int64
-	adopting atomic.Bool
-)
+// adopting says that all children of this process that are not waited for are orphans.
+var adopting atomic.Bool
 
 // AdoptOrphans makes this process the parent of what its programs leave behind, in whatever group or session that is, so that it can be
 // ended: what goes on could change what is in the image. See PR_SET_CHILD_SUBREAPER in prctl(2). From then on, no other part of the
