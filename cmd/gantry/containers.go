@@ -13,7 +13,9 @@ import (
 )
 
 // localProcess gives the first process of a container that gantry run has started, and the variables for what is started in it.
-func localProcess(name string) (pid int, env []string, err error) { return containers(homeFolder()).Process(name) }
+func localProcess(name string) (pid int, env []string, err error) {
+	return containers(homeFolder()).Process(name)
+}
 
 // listContainers lists what gantry run has started.
 func listContainers(c *cobra.Command) error {

@@ -287,7 +287,8 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	// SIGQUIT ends the container, too, and not this program alone; a second signal ends both at once.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGQUIT)
 	context.AfterFunc(ctx, stop)
-	container, err := run.Start(ctx, image, filepath.Join(f.Home, "run"), o, os.Stdout, os.Stderr)
+	// Pipes, as docker run has them without a terminal: what starts the application sees why it ended.
+	container, err := run.Start(ctx, image, filepath.Join(f.Home, "run"), o, pipe{os.Stdout}, pipe{os.Stderr})
 	if err != nil {
 		forget()
 		return err
@@ -315,6 +316,9 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	}
 	return nil
 }
+
+// pipe hides that a stream is a file, so that a program gets a pipe in its place.
+type pipe struct{ io.Writer }
 
 func joinSave(err, saved error) error {
 	if err != nil {

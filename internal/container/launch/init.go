@@ -82,7 +82,14 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 		check.Environ = order.env
 		check.Remark()
 	}
-	return forward(signals, child, order, delay, func(status syscall.WaitStatus) { reporter.ended(child, status, tail.finish(), terminationLog) }, reporter.orphanEnded)
+	ended := func(status syscall.WaitStatus) {
+		output := tail.finish()
+		reporter.ended(child, status, output, terminationLog)
+		if dir, err := os.Getwd(); err == nil && exitCode(status) != 0 {
+			_, _ = io.WriteString(stderr, readOnlyHint(output, dir))
+		}
+	}
+	return forward(signals, child, order, delay, ended, reporter.orphanEnded)
 }
 
 // forward sends signals to the program until it ends, and gives its exit code; SIGTERM after a delay.

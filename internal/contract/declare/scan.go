@@ -2,11 +2,9 @@ package declare
 
 import (
 	"bytes"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/contract"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -20,47 +18,18 @@ type Use struct {
 	Variable contract.Variable
 }
 
-// notScanned are folders that hold what others wrote, what a build made, or tests.
-var notScanned = map[string]bool{
-	"node_modules": true, "vendor": true, ".git": true, "dist": true, "build": true, "out": true, ".next": true, ".nuxt": true, ".output": true,
-	"tmp": true, "log": true, "coverage": true, "test": true, "tests": true, "spec": true, "__tests__": true,
-}
-
-// The scan is bounded: it is a hint, and must not slow a build.
-const (
-	maxFiles    = 5000
-	maxFileSize = 512 << 10
-)
-
 // Scan finds the variables that the code reads: a scan of text, a hint and no proof.
 func Scan(a app.App) []Use {
-	found, files := map[string]Use{}, 0
-	_ = fs.WalkDir(a.FS, ".", func(name string, entry fs.DirEntry, err error) error {
-		read := readers[path.Ext(name)]
-		switch {
-		case err != nil:
-			return nil
-		case entry.IsDir() && notScanned[entry.Name()]:
-			return fs.SkipDir
-		case entry.IsDir() || read == nil || strings.Contains(name, ".test.") || strings.Contains(name, ".spec."):
-			return nil
+	found := map[string]Use{}
+	a.Code(slices.Collect(maps.Keys(readers)), func(name string, text []byte) {
+		if !bytes.Contains(text, []byte("env")) && !bytes.Contains(text, []byte("ENV")) && !bytes.Contains(text, []byte("Env")) {
+			return
 		}
-		if files++; files > maxFiles {
-			return fs.SkipAll
-		}
-		if info, err := entry.Info(); err != nil || info.Size() > maxFileSize {
-			return nil
-		}
-		text, ok, err := a.Read(name)
-		if err != nil || !ok || !bytes.Contains(text, []byte("env")) && !bytes.Contains(text, []byte("ENV")) && !bytes.Contains(text, []byte("Env")) {
-			return nil
-		}
-		for _, r := range read(text) {
+		for _, r := range readers[path.Ext(name)](text) {
 			if !contract.Ambient(r.variable.Name) {
 				found[r.variable.Name] = together(found[r.variable.Name], r, problem.At(name, text, r.at))
 			}
 		}
-		return nil
 	})
 	var list []Use
 	for _, name := range slices.Sorted(maps.Keys(found)) {

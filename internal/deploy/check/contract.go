@@ -16,6 +16,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
+	"github.com/gantry-buildpack/gantry/internal/source/writes"
 )
 
 // Export writes a contract in another format.
@@ -130,10 +131,27 @@ spec:
             httpGet: { path: /, port: 8080 }
             periodSeconds: 2
             failureThreshold: 3
-`, comment, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "))
+%s`, comment, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "), volumes(writes.Find(app.Open(dir))))
 	_, err = io.WriteString(out, text.String())
 	return err
 }
+
+// volumes writes what a pod needs where the application writes next to its own files.
+func volumes(places []writes.Place) string {
+	if len(places) == 0 {
+		return ""
+	}
+	var mounts, list strings.Builder
+	for _, p := range places {
+		name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(p.Folder), "-"), "-")
+		fmt.Fprintf(&mounts, "            - { name: %s, mountPath: /workspace/%s }   # %s\n", name, p.Folder, p.Where)
+		fmt.Fprintf(&list, "        - { name: %s, emptyDir: {} }   # ends with the pod; a persistentVolumeClaim keeps what is written\n", name)
+	}
+	return "          volumeMounts:\n" + mounts.String() + "      volumes:\n" + list.String()
+}
+
+// notInNames is what the name of a volume cannot have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names.
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 func indent(text, by string) string {
 	var out strings.Builder

@@ -20,6 +20,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/projecttoml"
 	"github.com/gantry-buildpack/gantry/internal/source/secretfiles"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
+	"github.com/gantry-buildpack/gantry/internal/source/writes"
 )
 
 // Target is what an image runs on.
@@ -166,7 +167,17 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.defaults.Container)
 	p.Image.DrainTimeout, p.Image.DrainWebSocketTimeout = a.settings.DrainTimeout.Value, a.settings.DrainWebSocketTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)
+	p.Decisions = append(p.Decisions, writeDecisions(writes.Find(a.source))...)
 	return Resolved{p, declared, unbuildable}, nil
+}
+
+// writeDecisions tell where the application writes next to its own files: it starts on a read-only file system, and what it writes ends with the
+// container.
+func writeDecisions(places []writes.Place) (list []plan.Decision) {
+	for _, w := range places {
+		list = append(list, plan.Decision{Subject: "writes", Value: w.Folder, Origin: fmt.Sprintf("%s: mount a volume at /workspace/%s", w.Where, w.Folder)})
+	}
+	return list
 }
 
 // reuse says when what the steps made is used again.
