@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,22 +24,22 @@ func initCommand() *cobra.Command {
 		Example: "  gantry init .\n  gantry init . --print",
 	}
 	c.Flags().BoolVar(&print, "print", false, "print it, and write no file")
-	c.RunE = func(_ *cobra.Command, words []string) error {
+	c.RunE = func(c *cobra.Command, words []string) error {
 		app := append(words, ".")[0]
 		text, err := explain.Starter(explain.Options{App: app, Arch: hostArch(), Lookup: cnb.Lookup(nil, nil)})
 		if err != nil {
 			return err
 		}
 		if print {
-			_, err := fmt.Print(text)
+			_, err := io.WriteString(c.OutOrStdout(), text)
 			return err
 		}
 		file := filepath.Join(app, "project.toml")
 		if err := create(file, text); err != nil {
 			return err
 		}
-		fmt.Printf("Written to %s: look at each line, and take the # off where it is to hold.\nWhat a build would do: gantry explain %s\n", file, app)
-		return nil
+		_, err = fmt.Fprintf(c.OutOrStdout(), "Written to %s: look at each line, and take the # off where it is to hold.\nWhat a build would do: gantry explain %s\n", file, app)
+		return err
 	}
 	return c
 }

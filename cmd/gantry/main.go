@@ -192,6 +192,9 @@ func meant(word string, names []string, prefix string) string {
 // flagMistake names the flag that is likely meant.
 func flagMistake(c *cobra.Command, err error) string {
 	text := err.Error()
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Sprintf("--%s is %q, which is no %s", invalid.GetFlag().Name, invalid.GetValue(), valueKinds[invalid.GetFlag().Value.Type()])
+	}
 	name, found := strings.CutPrefix(text, "unknown flag: --")
 	if !found {
 		return text
@@ -200,6 +203,9 @@ func flagMistake(c *cobra.Command, err error) string {
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	return fmt.Sprintf("there is no option --%s of %s%s", name, c.CommandPath(), meant(name, names, "--"))
 }
+
+// valueKinds are what the values of options are, by their types.
+var valueKinds = map[string]string{"bool": "true or false", "int": "whole number", "float64": "number", "duration": "time such as 30s or 5m"}
 
 // arguments bounds how many words a command takes; what says which.
 func arguments(least, most int, what string) cobra.PositionalArgs {

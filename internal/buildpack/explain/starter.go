@@ -62,7 +62,7 @@ func writeSettings(out *strings.Builder, decided map[string]plan.Decision) {
 	tables := map[string][]settings.Configuration{}
 	for _, c := range settings.Builtin() {
 		group, _, nested := strings.Cut(c.Key, ".")
-		if language, only := languages[group]; c.Key == "" || !nested || only && decided[language].Value == "" {
+		if language, only := languages[group]; c.Key == "" || !nested || only && decided[language].Value == "" || strings.Contains(c.Example, "…") {
 			continue
 		}
 		tables[group] = append(tables[group], c)

@@ -208,12 +208,26 @@ func TestBadCommands(t *testing.T) {
 		"profile cpu --for -1s":        "gantry: --for is not understood: \"-1s\"\n",
 		"profile cpu --pid":            "gantry: --pid needs a value\n",
 		"stacks --some=yes":            "gantry: there is no option --some\n",
+		"stacks --thraed=1":            "gantry: there is no option --thraed; did you mean --thread?\n",
 		"profile cpu --pid 1 --for 1s": "gantry: there is no process 1 of Node.js or Ruby  [capture/no-such-process]\n  do   `gantry ps` lists those that run here.\n",
 	} {
 		_, errors, code := run(0, strings.Fields(arguments)...)
 		NewWithT(t).Expect(code).NotTo(Equal(0))
 		NewWithT(t).Expect(errors).To(HavePrefix(want), arguments)
 	}
+}
+
+// Who asks for help gets the lines of the command and of its options, and no error.
+func TestHelp(t *testing.T) {
+	for _, arguments := range []string{"lag --help", "profile cpu -h", "threads --help", "gc -h"} {
+		g := NewWithT(t)
+		out, errors, code := run(0, strings.Fields(arguments)...)
+		g.Expect(code).To(Equal(0))
+		g.Expect(errors).To(BeEmpty())
+		g.Expect(out).To(And(HavePrefix("usage:\n  gantry "), ContainSubstring("--pid N")))
+	}
+	out, _, _ := run(0, "lag", "--help")
+	NewWithT(t).Expect(out).To(And(ContainSubstring("gantry lag [--for 10s]"), Not(ContainSubstring("gantry console"))))
 }
 
 func TestProcesses(t *testing.T) {

@@ -66,7 +66,7 @@ func parse(arguments []string) (order, error) {
 		name, value, joined := strings.Cut(word, "=")
 		if !joined {
 			if !slices.Contains(options, name) {
-				return o, usageError("there is no option " + name + meant(name, options))
+				return o, usageError("there is no option " + name + meant(name))
 			}
 			if len(arguments) == 0 {
 				return o, usageError(name + " needs a value")
@@ -107,7 +107,7 @@ func (o *order) set(name, value string) (err error) {
 	case "--output", "-o":
 		o.file = value
 	default:
-		return usageError("there is no option " + name + meant(name, options))
+		return usageError("there is no option " + name + meant(name))
 	}
 	if err != nil {
 		return usageError(fmt.Sprintf("%s is not understood: %q", name, value))

@@ -28,10 +28,14 @@ func usageOf(name string) string {
 	return text.String()
 }
 
-// meant names the word that is nearest, if one is near.
-func meant(word string, names []string) string {
-	if near := problem.Nearest(word, names); near != "" {
-		return "; did you mean " + near + "?"
+// meant names the option that is likely meant, if one is near.
+func meant(option string) string {
+	var names []string
+	for _, name := range options {
+		names = append(names, strings.TrimLeft(name, "-"))
+	}
+	if near := problem.Nearest(strings.TrimLeft(option, "-"), names); near != "" {
+		return "; did you mean --" + near + "?"
 	}
 	return ""
 }

@@ -150,18 +150,19 @@ func unknownType(c Configuration) error {
 	return p
 }
 
-// TOML writes its default, or where it has none an example, as a value of project.toml.
+// TOML writes its default, or where it has none the example of buildpack.toml, as a value of project.toml.
 func (c Configuration) TOML() string {
-	value := cmp.Or(c.Default, c.Example, c.Unset)
-	switch c.Type {
-	case "boolean", "packages":
+	switch {
+	case c.Default == "" && c.Example != "":
+		return c.Example
+	case c.Type == "boolean" || c.Type == "packages":
 		return cmp.Or(c.Default, "false")
-	case "list":
+	case c.Type == "list":
 		var quoted []string
-		for part := range strings.SplitSeq(value, ",") {
+		for part := range strings.SplitSeq(c.Default, ",") {
 			quoted = append(quoted, strconv.Quote(strings.TrimSpace(part)))
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
 	}
-	return strconv.Quote(value)
+	return strconv.Quote(c.Default)
 }
