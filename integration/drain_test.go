@@ -193,7 +193,7 @@ func TestRunWaitsForTheDrain(t *testing.T) {
 		"server.js":    "require('http').createServer((q, r) => setTimeout(() => r.end('done'), q.url === '/slow' ? 11500 : 0)).listen(process.env.PORT)",
 	})
 	p.build()
-	tool, err := filepath.Abs("../build/localbuild")
+	tool, err := filepath.Abs("../build/gantry")
 	p.Expect(err).NotTo(HaveOccurred())
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP, "SIGQUIT": syscall.SIGQUIT} {
 		t.Run(name, func(t *testing.T) {

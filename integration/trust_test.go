@@ -123,12 +123,12 @@ func (p *project) cli(ctx context.Context, prefix string) *exec.Cmd {
 	for name, value := range p.options().Env {
 		arguments = append(arguments, "--env", name+"="+value)
 	}
-	tool, err := filepath.Abs("../build/localbuild")
+	tool, err := filepath.Abs("../build/gantry")
 	p.Expect(err).NotTo(HaveOccurred())
-	return exec.CommandContext(ctx, "sh", append([]string{"-c", prefix + ` exec "$@"`, "sh", tool, p.dir}, arguments...)...)
+	return exec.CommandContext(ctx, "sh", append([]string{"-c", prefix + ` exec "$@"`, "sh", tool, "build", p.dir}, arguments...)...)
 }
 
-var digestLine = regexp.MustCompile(`(?m)^  Image +(sha256:[0-9a-f]{64})$`)
+var digestLine = regexp.MustCompile(`(?m)^  Image +[\d.]+ [kM]B, (sha256:[0-9a-f]{64})$`)
 
 // An image does not show where it was built: under which umask, with which modes, and by which clock and language.
 func TestTheImageDoesNotShowWhereItWasBuilt(t *testing.T) {
@@ -320,13 +320,13 @@ func TestTheImageDoesNotShowWhoBuiltIt(t *testing.T) {
 	}
 	out, err = exec.Command("chown", "-R", "4711:4711", home).CombinedOutput()
 	p.Expect(err).NotTo(HaveOccurred(), string(out))
-	tool, err := filepath.Abs("../build/localbuild")
+	tool, err := filepath.Abs("../build/gantry")
 	p.Expect(err).NotTo(HaveOccurred())
 	other := []string{"--reuid", "4711", "--regid", "4711", "--clear-groups"}
 	if exec.Command("setpriv", append(other, "test", "-x", tool)...).Run() != nil {
 		t.Skip("not built by two users: the checkout can be read by its owner alone")
 	}
-	arguments := append(other, "env", "HOME="+home, tool, filepath.Join(home, "app"), "--home", home, "--cache", filepath.Join(home, "cache"))
+	arguments := append(other, "env", "HOME="+home, tool, "build", filepath.Join(home, "app"), "--home", home, "--cache", filepath.Join(home, "cache"))
 	for name, value := range p.options().Env {
 		arguments = append(arguments, "--env", name+"="+value)
 	}

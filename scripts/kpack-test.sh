@@ -186,7 +186,7 @@ step "AUTH_KEY set, the rollout completed; $(wc -l <"$work/answers") requests me
 if kubectl -n shop get pods,builds.kpack.io,jobs -o yaml | grep canary-of-kpack >/dev/null; then fail "the secret's value is in the cluster's objects"; fi
 
 # A new buildpack, a new run image, and an application that is none.
-sed -i 's/^version = .*/version = "0.1.1"/' "$work/buildpack/buildpack.toml"
+sed -i '0,/^version = .*/s//version = "0.1.1"/' "$work/buildpack/buildpack.toml"
 publish 0.1.1
 kubectl patch clusterbuildpack gantry --type merge -p "{\"spec\":{\"image\":\"$registry/team/gantry:0.1.1\"}}" >/dev/null
 built 4 True

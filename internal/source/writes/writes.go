@@ -49,9 +49,7 @@ func Find(a app.App) []Place {
 		}
 		found[folder] = Place{folder, where}
 	}
-	if a.Has("package.json") {
-		a.Code(javascript, func(name string, text []byte) { ofJavaScript(name, text, add) })
-	}
+	a.Code(javascript, func(name string, text []byte) { ofJavaScript(name, text, add) })
 	if text, ok, err := a.Read("config/database.yml"); err == nil && ok {
 		if part := production().FindSubmatchIndex(text); part != nil {
 			for _, m := range database().FindAllSubmatchIndex(text[part[2]:part[3]], -1) {

@@ -1,0 +1,282 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+// runner is the tool gantry, with an image.
+type runner struct {
+	*project
+	tool string
+}
+
+func newRunner(t *testing.T, files map[string]string) runner {
+	p := newProject(t, files)
+	p.build()
+	return runner{p, gantryTool(t)}
+}
+
+func gantryTool(t *testing.T) string {
+	tool, err := filepath.Abs("../build/gantry")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return tool
+}
+
+// gantry runs a command, and gives what it prints, apart, and its exit code.
+func (r runner) gantry(arguments ...string) (stdout, stderr string, code int) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.tool, arguments...)
+	var out, errors bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &errors, r.dir
+	err := cmd.Run()
+	if _, ended := err.(*exec.ExitError); !ended {
+		r.Expect(err).NotTo(HaveOccurred())
+	}
+	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
+}
+
+// background starts the image under a name of its own, and stops it when the test ends.
+func (r runner) background(name string, options ...string) string {
+	name = fmt.Sprintf("%s-%d", name, os.Getpid())
+	out, errors, code := r.gantry(append([]string{"run", r.last.Layout, "-d", "--name", name}, options...)...)
+	r.Expect(code).To(Equal(0), errors)
+	r.Expect(out).To(Equal(name + "\n"))
+	r.t.Cleanup(func() { _ = exec.Command(r.tool, "stop", name).Run() })
+	return name
+}
+
+// ask asks an address until it answers.
+func (r runner) ask(address string) string {
+	var answer bytes.Buffer
+	r.Eventually(func() error {
+		answer.Reset()
+		response, err := http.Get(address)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		_, err = answer.ReadFrom(response.Body)
+		return err
+	}, 20*time.Second, 50*time.Millisecond).Should(Succeed())
+	return answer.String()
+}
+
+const tellsAll = `const fs = require('fs'), v8 = require('v8')
+const tries = name => { try { fs.writeFileSync(name, 'x'); return 'written' } catch (e) { return e.code } }
+console.log('up')
+require('http').createServer((request, response) => {
+  response.end(JSON.stringify({
+    own: tries('/workspace/x'), data: tries('/workspace/data/x'), kept: tries('/data/x'), fixed: tries('/fixed/x'), tmp: tries('/tmp/x'),
+    given: process.env.GIVEN, file: process.env.FROM_FILE, heap: Math.round(v8.getHeapStatistics().heap_size_limit / 1e6),
+  }))
+}).listen(process.env.PORT)
+`
+
+// The words are those of docker run.
+func TestRunSpeaksDockersWords(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{"server.js": tellsAll, "project.toml": "[_]\nschema-version = \"0.2\"\n"})
+	kept, fixed := t.TempDir(), t.TempDir()
+	r.write("vars.env", "FROM_FILE=\"as docker reads it\"\n")
+	port, other := freePort(t), freePort(t)
+	name := r.background("words", "-p", fmt.Sprintf("%d:%d", other, port), "-e", "GIVEN=here", "--env-file", "vars.env", "-v", "./data:/workspace/data", "-v", kept+":/data", "-v", fixed+":/fixed:ro")
+
+	var told map[string]any
+	r.Expect(json.Unmarshal([]byte(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", other))), &told)).To(Succeed())
+	r.Expect(told).To(And(
+		HaveKeyWithValue("own", "EROFS"), HaveKeyWithValue("data", "written"), HaveKeyWithValue("kept", "written"), HaveKeyWithValue("fixed", "EROFS"), HaveKeyWithValue("tmp", "written"),
+		HaveKeyWithValue("given", "here"), HaveKeyWithValue("file", `"as docker reads it"`),
+	))
+	r.Expect(filepath.Join(r.dir, "data/x")).To(BeAnExistingFile())
+	r.Expect(filepath.Join(kept, "x")).To(BeAnExistingFile())
+
+	out, _, _ := r.gantry("ps")
+	r.Expect(out).To(MatchRegexp(`(?m)^%s +running +\d+s +127\.0\.0\.1:%d->%d$`, regexp.QuoteMeta(name), other, port))
+	var list []map[string]any
+	out, _, _ = r.gantry("ps", "--json")
+	r.Expect(json.Unmarshal([]byte(out), &list)).To(Succeed())
+	r.Expect(list).To(ContainElement(HaveKeyWithValue("name", name)))
+	out, _, _ = r.gantry("logs", name)
+	r.Expect(out).To(ContainSubstring("up\n"))
+
+	_, errors, code := r.gantry("run", r.last.Layout, "-d", "--name", name)
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("a container called " + name + " is running  [run/name-taken]"))
+	_, errors, code = r.gantry("run", r.last.Layout, "-p", fmt.Sprintf("%d:%d", other, port))
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("[run/port-taken]"))
+
+	out, errors, code = r.gantry("stop", name)
+	r.Expect(code).To(Equal(0), errors)
+	r.Expect(out).To(Equal(name + "\n"))
+	_, errors, code = r.gantry("logs", name)
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("there is no container called " + name + "  [run/no-container]"))
+}
+
+// A container is bounded, and knows it: the runtime is sized by its limits, as in a cluster.
+func TestRunBoundsAContainer(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{"server.js": tellsAll, "project.toml": "[_]\nschema-version = \"0.2\"\n"})
+	port := freePort(t)
+	_, errors, code := r.gantry("run", r.last.Layout, "-d", "--name", fmt.Sprintf("bounded-%d", os.Getpid()), "--memory", "200m", "--cpus", "0.5", "-p", fmt.Sprint(port))
+	if strings.Contains(errors, "[run/limits]") {
+		t.Skip("not tested with limits: no control groups can be made here")
+	}
+	name := fmt.Sprintf("bounded-%d", os.Getpid())
+	t.Cleanup(func() { _ = exec.Command(r.tool, "stop", name).Run() })
+	r.Expect(code).To(Equal(0), errors)
+	var told map[string]any
+	r.Expect(json.Unmarshal([]byte(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))), &told)).To(Succeed())
+	r.Expect(told["heap"]).To(BeNumerically("<", 200))
+	out, _, _ := r.gantry("doctor", "run://"+name)
+	r.Expect(out).To(And(MatchRegexp(`memory +\d+ MiB of 200 MiB used`), MatchRegexp(`processors +at most 0\.5`)))
+	_, _, code = r.gantry("stop", name)
+	r.Expect(code).To(Equal(0))
+	groups, err := filepath.Glob("/sys/fs/cgroup/*/gantry-run-*")
+	r.Expect(err).NotTo(HaveOccurred())
+	r.Expect(groups).To(BeEmpty(), "nothing of the group is left")
+}
+
+// What keeps an application from writing is said in its log, with what to do: Node.js' own message says that there is no such folder.
+func TestAReadOnlyFileSystemIsNamed(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{
+		"server.js":    "require('fs').mkdirSync('./data/', { recursive: true })\nrequire('http').createServer((q, r) => r.end('up')).listen(process.env.PORT)",
+		"other.js":     "require('fs').writeFileSync('log.txt', 'x')",
+		"elsewhere.js": "require('fs').mkdirSync('/tmp/a/b')",
+	})
+	const hint = "gantry: the file system is read-only at %s, and the application writes there: mount a volume (gantry run and docker run: -v data:%[1]s; " +
+		"Kubernetes: a volume mounted at %[1]s, which gantry deploy-hints writes), or let it write everywhere (gantry run --writable, readOnlyRootFilesystem: false)\n"
+	_, errors, code := r.gantry("run", r.last.Layout)
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring(fmt.Sprintf(hint, "/workspace/data")))
+	_, errors, code = r.gantry("run", r.last.Layout, "--", "gantry", "init", "--", "node", "other.js")
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring(fmt.Sprintf(hint, "/workspace")))
+	_, errors, code = r.gantry("run", r.last.Layout, "--", "gantry", "init", "--", "node", "elsewhere.js")
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).NotTo(ContainSubstring("read-only"))
+
+	port := freePort(t)
+	r.background("writable", "--writable", "-p", fmt.Sprint(port))
+	r.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("up"))
+	hints, _, _ := r.gantry("deploy-hints", r.dir)
+	r.Expect(hints).To(ContainSubstring("          volumeMounts:\n            - { name: data, mountPath: /workspace/data }   # server.js:1:15\n      volumes:\n        - { name: data, emptyDir: {} }"))
+}
+
+// An application's folder is built, and started: one command from the source to an answer. What a container is given in addition is a command.
+func TestRunBuilds(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{"server.js": "require('http').createServer((q, r) => r.end('answered')).listen(process.env.PORT)"})
+	port := freePort(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.tool, "run", r.dir, "--cache", r.cache, "-p", fmt.Sprint(port))
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	var out, errors bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errors
+	r.Expect(cmd.Start()).To(Succeed())
+	r.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("answered"))
+	cancel()
+	_ = cmd.Wait()
+	r.Expect(errors.String()).To(And(ContainSubstring("Layer       node: reused"), ContainSubstring(fmt.Sprintf("gantry: it listens, at http://127.0.0.1:%d\n", port))))
+	r.Expect(out.String()).To(BeEmpty(), "standard output is the application's")
+
+	said, _, code := r.gantry("run", r.last.Layout, "--", "node", "-p", "40 + 2")
+	r.Expect(said).To(Equal("42\n"))
+	r.Expect(code).To(Equal(0))
+	_, _, code = r.gantry("run", r.last.Layout, "--", "node", "-e", "process.exit(7)")
+	r.Expect(code).To(Equal(7))
+	_, complaint, code := r.gantry("run", r.last.Layout, "--process", "wep")
+	r.Expect(code).To(Equal(1))
+	r.Expect(complaint).To(ContainSubstring("the image has no process type called wep  [run/no-process]\n  why    it has gantry, preflight, web; did you mean web?"))
+	_, complaint, code = r.gantry("run", "/nowhere/at/all")
+	r.Expect(code).To(Equal(1))
+	r.Expect(complaint).To(ContainSubstring("[localbuild/no-image]"))
+}
+
+// The commands of the image's tool, from outside: what they take comes as a file, early when it is interrupted, and a page is made of it.
+func TestLookingFromALaptop(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{"server.js": "require('http').createServer((q, r) => { let s = 0; for (let i = 0; i < 2e6; i++) s += Math.sqrt(i); r.end('' + s) }).listen(process.env.PORT)"})
+	port := freePort(t)
+	name := r.background("look", "-p", fmt.Sprint(port))
+	r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	target := "run://" + name
+	for command, want := range map[string]string{
+		"ps": "node server.js", "ps --json": `"runtime": "Node.js"`, "stacks": "It waits for", "lag --for 1s": "milliseconds", "doctor": "process types web", "doctor --json": `"`,
+		"crash list": "No crash is on record", "crash list --json": "[]", "preflight": "nothing to check", "report-process": `"javascriptHeap"`,
+	} {
+		words := strings.Fields(command)
+		at := 1
+		if words[0] == "crash" {
+			at = 2
+		}
+		out, errors, code := r.gantry(append(append(append([]string{}, words[:at]...), target), words[at:]...)...)
+		r.Expect(code).To(Equal(0), command+": "+errors)
+		r.Expect(out).To(ContainSubstring(want), command)
+	}
+	out, errors, code := r.gantry("profile", "cpu", target, "--for", "1s", "--output", "slow.cpuprofile", "--pprof", "slow.pb.gz")
+	r.Expect(code).To(Equal(0), errors)
+	r.Expect(out).To(And(ContainSubstring("CPU profile: slow.cpuprofile"), ContainSubstring("The profile for pprof is slow.pb.gz")))
+	r.Expect(errors).To(ContainSubstring("Written to slow.cpuprofile\n"))
+	out, errors, code = r.gantry("profile", "heap", target, "--for", "1s", "--text")
+	r.Expect(code).To(Equal(0), errors)
+	r.Expect(out).To(ContainSubstring("Heap profile: " + target))
+	out, _, _ = r.gantry("profile", "cpu", target, "--for", "1s")
+	r.Expect(out).To(HavePrefix(`{"nodes":`), "what is piped goes to standard output")
+
+	// Ctrl-C ends it early, with what there is.
+	cmd := exec.CommandContext(t.Context(), r.tool, "profile", "cpu", target, "--for", "10m", "--output", "early.cpuprofile")
+	cmd.Dir = r.dir
+	r.Expect(cmd.Start()).To(Succeed())
+	time.Sleep(2 * time.Second)
+	r.Expect(cmd.Process.Signal(syscall.SIGINT)).To(Succeed())
+	r.Expect(cmd.Wait()).To(Succeed())
+	out, errors, code = r.gantry("report", "--text", "early.cpuprofile")
+	r.Expect(code).To(Equal(0), errors)
+	r.Expect(out).To(ContainSubstring("CPU profile: early.cpuprofile"))
+	left, err := filepath.Glob(filepath.Join(r.dir, "*.partial"))
+	r.Expect(err).NotTo(HaveOccurred())
+	r.Expect(left).To(BeEmpty())
+
+	// What the program in the container refuses is passed on, and nothing is left behind.
+	_, errors, code = r.gantry("console", target, "1 + 1")
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("[capture/console-disabled]"))
+	_, errors, code = r.gantry("profile", "allocations", target, "--output", "none.allocations")
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("[capture/other-runtime]"))
+	r.Expect(filepath.Join(r.dir, "none.allocations")).NotTo(BeAnExistingFile())
+	_, errors, code = r.gantry("stacks", "run://nobody")
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring("[run/no-container]"))
+
+	// A debugger is passed on to the inspector.
+	debugPort := freePort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	debugger := exec.CommandContext(ctx, r.tool, "debug", target, "--port", fmt.Sprint(debugPort))
+	debugger.Cancel = func() error { return debugger.Process.Signal(syscall.SIGINT) }
+	r.Expect(debugger.Start()).To(Succeed())
+	r.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/json/version", debugPort))).To(ContainSubstring(`"Browser": "node.js/`))
+	cancel()
+	_ = debugger.Wait()
+	r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))
+}
