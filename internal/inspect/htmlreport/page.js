@@ -27,6 +27,7 @@ for (const [name, value] of data.facts ?? []) {
   const pair = element('div')
   pair.append(element('dt', name), element('dd', value))
   byId('facts').append(pair)
+  byId('facts').hidden = false
 }
 if (data.stack?.length) {
   byId('stack').textContent = data.stack.join('\n')
@@ -67,24 +68,40 @@ for (const table of data.tables ?? []) {
     more.textContent = `Show ${rows.length - shown} more`
   }
   more.onclick = () => { shown = rows.length; fill() }
+  const arrows = []
   table.columns.forEach((name, i) => {
     const cell = element('th', undefined, table.kinds[i] === 'text' ? 'text' : 'number')
+    cell.scope = 'col'
     const button = element('button', name)
+    const arrow = element('span', '↕', 'arrow')
+    arrow.setAttribute('aria-hidden', 'true')
+    arrows.push([cell, arrow])
     button.type = 'button'
     button.onclick = () => {
       down = sorted === i ? !down : table.kinds[i] !== 'text'
       sorted = i
       rows.sort((a, b) => (typeof a[i] === 'string' ? a[i].localeCompare(b[i]) : a[i] - b[i]) * (down ? -1 : 1))
+      arrows.forEach(([other, sign], j) => {
+        sign.textContent = j !== i ? '↕' : down ? '▼' : '▲'
+        if (j === i) other.setAttribute('aria-sort', down ? 'descending' : 'ascending')
+        else other.removeAttribute('aria-sort')
+      })
       fill()
     }
+    button.append(arrow)
     cell.append(button)
     head.append(cell)
   })
   const whole = element('table')
+  whole.setAttribute('aria-label', table.title)
   const top = element('thead')
   top.append(head)
   whole.append(top, body)
   const wide = element('div', undefined, 'wide')
+  // What scrolls can be reached by keys.
+  wide.tabIndex = 0
+  wide.setAttribute('role', 'region')
+  wide.setAttribute('aria-label', `Table: ${table.title}`)
   wide.append(whole)
   section.append(element('h2', table.title), wide, more)
   byId('tables').append(section)
@@ -197,6 +214,24 @@ function flame({ unit, total, frames, frame, depth, start, value, before }) {
     return change >= 0 ? `hsl(4 ${70 * strength}% ${isDark ? 36 : 88 - 20 * strength}%)` : `hsl(212 ${70 * strength}% ${isDark ? 36 : 88 - 20 * strength}%)`
   }
 
+  const sample = (text, ...colours) => {
+    const box = element('i')
+    box.style.background = colours.length > 1 ? `linear-gradient(90deg, ${colours.join(', ')})` : colours[0]
+    byId('colours').append(box, text)
+  }
+  const explain = () => {
+    const isDark = dark()
+    byId('colours').replaceChildren()
+    if (before) {
+      sample('it grew', `hsl(4 70% ${isDark ? 36 : 68}%)`)
+      sample('it shrank', `hsl(212 70% ${isDark ? 36 : 68}%)`)
+    } else {
+      const hues = [210, 100, 30]
+      sample('one colour for each package', ...hues.map(hue => `hsl(${hue} ${isDark ? '38% 34%' : '62% 80%'})`))
+    }
+    sample('found', isDark ? '#b03fa6' : '#f29be9')
+  }
+
   const scale = () => canvas.clientWidth / Math.max(1, value[zoom])
   const left = i => (start[i] - start[zoom]) * scale()
   const within = i => start[i] >= start[zoom] && start[i] + value[i] <= start[zoom] + value[zoom]
@@ -294,20 +329,24 @@ function flame({ unit, total, frames, frame, depth, start, value, before }) {
       tell()
     } else if (event.key === 'Enter' && selected >= 0) {
       go(selected)
-    }
-  }
-  document.addEventListener('keydown', event => {
-    if (event.key === 'Escape') {
-      byId('search').value = ''
-      search()
-      go(zoom === 0 ? 0 : parentOf(zoom))
-    } else if (event.target !== byId('search') && event.key === '/') {
+    } else if (event.key === 'Escape') {
+      back()
+    } else if (event.key === '/') {
+      // Single keys are shortcuts here alone: WCAG 2.1.4.
       event.preventDefault()
       byId('search').focus()
-    } else if (event.target !== byId('search') && event.key === 't') {
+    } else if (event.key === 't') {
       theme()
     }
-  })
+  }
+  const back = () => {
+    byId('search').value = ''
+    search()
+    go(zoom === 0 ? 0 : parentOf(zoom))
+  }
+  byId('search').onkeydown = event => {
+    if (event.key === 'Escape') back()
+  }
 
   const search = () => {
     query = byId('search').value.trim().toLowerCase()
@@ -330,7 +369,8 @@ function flame({ unit, total, frames, frame, depth, start, value, before }) {
   }
   byId('search').oninput = search
   addEventListener('resize', draw)
-  drawn.push(draw)
+  drawn.push(draw, explain)
   draw()
+  explain()
   tell()
 }
