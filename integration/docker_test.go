@@ -109,6 +109,48 @@ func (d *docker) load(image v1.Image, tag string) {
 	d.Expect(os.Remove(file)).To(Succeed())
 }
 
+// Gantry gives the engine the layers that it lacks, and looks into a container of it.
+func TestBuildIntoDocker(t *testing.T) {
+	d := engine(t)
+	p := newProject(t, map[string]string{"server.js": "require('http').createServer((q, r) => r.end('first')).listen(process.env.PORT)"})
+	const tag = "gantry-test/direct:latest"
+	build := func() string {
+		cmd := p.cli(t.Context(), "")
+		cmd.Args = append(cmd.Args, "--docker", tag)
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.host, "DOCKER_API_VERSION=1.41")
+		out, err := cmd.CombinedOutput()
+		d.Expect(err).NotTo(HaveOccurred(), string(out))
+		return string(out)
+	}
+	d.Expect(build()).To(ContainSubstring("In Docker   " + tag))
+	t.Cleanup(func() { _ = d.try("docker", "rmi", "-f", tag) })
+	p.edit("server.js", "first", "second")
+	d.Expect(build()).To(ContainSubstring("Changed     1 of its "))
+	images := d.run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+	d.Expect(images).To(ContainSubstring(tag))
+	d.Expect(images).NotTo(ContainSubstring("127.0.0.1"), "the build's registry leaves no name behind")
+
+	port := freePort(t)
+	id := strings.TrimSpace(d.run("docker", "run", "-d", "--rm", "--network", "host", "-e", fmt.Sprintf("PORT=%d", port), tag))
+	t.Cleanup(func() { _ = d.try("docker", "kill", id) })
+	r := runner{p, gantryTool(t)}
+	d.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("second"))
+	look := func(words ...string) (string, error) {
+		cmd := d.command(append([]string{r.tool}, words...)...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := look("ps", "docker://"+id)
+	d.Expect(err).NotTo(HaveOccurred(), out)
+	d.Expect(out).To(ContainSubstring("node server.js"))
+	out, err = look("profile", "cpu", "docker://"+id, "--for", "1s", "--force", "--text")
+	d.Expect(err).NotTo(HaveOccurred(), out)
+	d.Expect(out).To(ContainSubstring("CPU profile: docker://"))
+	out, err = look("stacks", "docker://nobody")
+	d.Expect(err).To(HaveOccurred())
+	d.Expect(out).To(And(ContainSubstring("[target/unreachable]"), ContainSubstring("No such container: nobody")))
+}
+
 // builder makes a builder of the run image that localbuild uses, the lifecycle, and Gantry's package.
 func (d *docker) builder() {
 	base, _, err := localbuild.RunImage(context.Background(), "", homeFolder(), buildlog.New(io.Discard, false))

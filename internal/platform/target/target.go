@@ -51,7 +51,7 @@ func Parse(text string, o Options) (Target, error) {
 		}
 	}
 	kind, name, found := strings.Cut(text, "/")
-	if found && name != "" && !strings.Contains(name, "/") && slices.Contains(kinds, strings.ToLower(kind)) {
+	if found && name != "" && !strings.ContainsAny(name, "/ ") && name[0] != '-' && slices.Contains(kinds, strings.ToLower(kind)) {
 		return Target{kind: strings.ToLower(kind), name: name, options: o}, nil
 	}
 	p := &problem.Problem{ID: "target/unknown", Title: "it is not clear where " + text + " runs", Hints: []string{"Write " + forms + "."}}
