@@ -169,13 +169,16 @@ func pruneCommand() *cobra.Command {
 }
 
 func prepareCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "prepare", Short: "Make the run image now, so that the first build finds it", GroupID: "build", Args: arguments(0, 0, "no words"),
+	var home string
+	c := &cobra.Command{
+		Use: "prepare [options]", Short: "Make the run image now, so that the first build finds it", GroupID: "build", Args: arguments(0, 0, "no words"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, _, err := localbuild.RunImage(c.Context(), "", homeFolder(), buildlog.New(os.Stdout, buildlog.Colored(os.Stdout)))
+			_, _, err := localbuild.RunImage(c.Context(), "", home, buildlog.New(os.Stdout, buildlog.Colored(os.Stdout)))
 			return err
 		},
 	}
+	c.Flags().StringVar(&home, "home", homeFolder(), "where run images and caches are kept")
+	return c
 }
 
 // homeFolder follows https://specifications.freedesktop.org/basedir-spec/latest/. Without a home folder it is one in the folder for

@@ -41,6 +41,10 @@ func (s started) with(c command, text, origin string) started {
 	}
 	s.processes = append(s.processes, c.process)
 	s.files = merge(s.files, c.files)
+	if strings.Contains(text, "puma") && strings.Contains(strings.Join(c.process.Args, " "), "-rbundler/setup ") {
+		// What people write, and what is started: the same, without the start of Bundler's own program.
+		origin += "; started directly, with Bundler as a library"
+	}
 	s.notes.Decisions = append(s.notes.Decisions, plan.Decision{Subject: c.process.Type, Value: text, Origin: origin})
 	return s
 }

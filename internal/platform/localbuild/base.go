@@ -10,9 +10,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -126,6 +128,9 @@ func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Imag
 			Err:   err,
 		}
 	}
+	if err := mayDebootstrap(b.Kind); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, problem.Disk("make the folder for run images", err)
 	}
@@ -173,6 +178,38 @@ func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Imag
 	}
 	end("assembled from Debian packages, kept in " + dir)
 	return oci.Open(ctx, dir)
+}
+
+// mayDebootstrap tells an ordinary user what mmdebstrap needs to have root's rights over the files of an image: subuid(5), newuidmap(1).
+func mayDebootstrap(kind BaseKind) error {
+	who, err := user.Current()
+	if err != nil || who.Uid == "0" {
+		return nil
+	}
+	why := ""
+	if _, err := exec.LookPath("newuidmap"); err != nil {
+		why = "there is no newuidmap"
+	}
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		text, _ := os.ReadFile(file)
+		if !slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
+			return strings.HasPrefix(line, who.Username+":") || strings.HasPrefix(line, who.Uid+":")
+		}) && why == "" {
+			why = file + " has no numbers for " + who.Username
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return &problem.Problem{
+		ID:    "localbuild/no-subuids",
+		Title: fmt.Sprintf("the user %s cannot make a %s image", who.Username, kind),
+		Why:   "mmdebstrap needs subordinate user numbers, and " + why,
+		Hints: []string{
+			"sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 " + who.Username,
+			"Or name a run image: --run-image REFERENCE.",
+		},
+	}
 }
 
 func (b Base) debootstrap(ctx context.Context, tool, archive string) error {

@@ -65,7 +65,7 @@ func (b *build) pulled(ctx context.Context, e engine, image v1.Image, tag name.T
 		return problem.Disk("make a temporary folder", err)
 	}
 	defer removeAll(e.config)
-	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + b.store.password))
+	basic := base64.StdEncoding.EncodeToString([]byte(userName + ":" + b.store.password))
 	text, err := json.Marshal(map[string]any{"auths": map[string]any{b.store.address: map[string]string{"auth": basic}}})
 	if err != nil {
 		return err

@@ -41,8 +41,8 @@ type store struct {
 	sealed atomic.Bool
 }
 
-// user is the name that goes with the password.
-const user = "gantry"
+// userName is the name that goes with the password.
+const userName = "gantry"
 
 // The repositories of the registry: the run image, and the application's.
 const (
@@ -103,7 +103,7 @@ func (s *store) guarded(handler http.Handler) http.Handler {
 // environment has the lifecycle know the password:
 // https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#registry-authentication.
 func (s *store) environment() string {
-	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + s.password))
+	basic := base64.StdEncoding.EncodeToString([]byte(userName + ":" + s.password))
 	return fmt.Sprintf(`CNB_REGISTRY_AUTH={%q: "Basic %s"}`, s.address, basic)
 }
 
@@ -111,7 +111,7 @@ func (s *store) close() { _ = s.server.Close() }
 
 // options are those of requests to the registry.
 func (s *store) options(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: user, Password: s.password})}
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: userName, Password: s.password})}
 }
 
 // reference is the name of an image in the registry.

@@ -43,7 +43,7 @@ func TestUploads(t *testing.T) {
 	request := func(method, url string, body []byte) *http.Response {
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.address+url, bytes.NewReader(body))
 		g.Expect(err).NotTo(HaveOccurred())
-		r.SetBasicAuth(user, s.password)
+		r.SetBasicAuth(userName, s.password)
 		response, err := http.DefaultClient.Do(r)
 		g.Expect(err).NotTo(HaveOccurred())
 		_ = response.Body.Close()
