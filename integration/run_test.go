@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -279,4 +280,29 @@ func TestLookingFromALaptop(t *testing.T) {
 	cancel()
 	_ = debugger.Wait()
 	r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))
+}
+
+// The tool is one file: copied alone, under the name of a plugin of kubectl, it builds. Packaged, it comes with man pages and completions, and for macOS, too.
+func TestTheToolIsOneFile(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{"server.js": "console.log('up')"})
+	dir := t.TempDir()
+	program, err := os.ReadFile(gantryTool(t))
+	p.Expect(err).NotTo(HaveOccurred())
+	plugin := filepath.Join(dir, "kubectl-gantry")
+	p.Expect(os.WriteFile(plugin, program, 0o755)).To(Succeed())
+	out, err := exec.Command(plugin, "--help").CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	p.Expect(string(out)).To(ContainSubstring("Usage:\n  kubectl gantry COMMAND\n"))
+	out, err = exec.Command(plugin, "build", p.dir, "--cache", p.cache).CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	p.Expect(string(out)).To(MatchRegexp(`(?m)^  Next        gantry run `))
+
+	out, err = exec.Command("../scripts/package.sh", "--tool").CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	for _, platform := range []string{"linux-" + runtime.GOARCH, "darwin-arm64"} {
+		out, err = exec.Command("tar", "-tzf", "../build/gantry-tool-"+platform+".tar.gz").CombinedOutput()
+		p.Expect(err).NotTo(HaveOccurred(), string(out))
+		p.Expect(string(out)).To(And(ContainSubstring("gantry/gantry\n"), ContainSubstring("gantry/man/gantry-profile-cpu.1\n"), ContainSubstring("gantry/completions/gantry.zsh\n")))
+	}
 }

@@ -3,24 +3,50 @@
 # architecture (pack reads no second one), so build/gantry.cnb is the one for this machine. Needs what scripts/build.sh needs. Takes a minute.
 #
 #   scripts/package.sh [--arch "amd64 arm64"] [--offline "node=24 ruby=3.4 …"] [--publish REFERENCE] [--insecure]
+#   scripts/package.sh --tool
 #
 # --arch      for which architectures; both without it
 # --offline   put runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
 # --publish   also push it to a registry, for both architectures
 # --insecure  let the registry be one without TLS
+# --tool      package the tool gantry instead, with its man pages and completions: build/gantry-tool-linux-….tar.gz for this machine, and
+#             build/gantry-tool-darwin-arm64.tar.gz
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
-archs="amd64 arm64" offline= reference= insecure=() name=gantry
+archs="amd64 arm64" offline= reference= insecure=() name=gantry tool=
 while [ $# -gt 0 ]; do
   case $1 in
     --arch) archs=$2; shift 2 ;;
     --offline) offline=$2 name=gantry-offline; shift 2 ;;
     --publish) reference=$2; shift 2 ;;
+    --tool) tool=1; shift ;;
     --insecure) insecure=(--insecure-registry); shift ;;
     *) refuse "$1" ;;
   esac
 done
+
+# tool packs the tool for a platform, with what belongs to it: the same files give the same bytes.
+tool() {
+  local platform=$1 program=$2 root
+  root=$(mktemp -d)
+  mkdir -p "$root/gantry/man" "$root/gantry/completions"
+  cp "$program" "$root/gantry/gantry"
+  cp LICENSE "$root/gantry/"
+  build/gantry man "$root/gantry/man"
+  for shell in bash zsh fish; do build/gantry completion "$shell" >"$root/gantry/completions/gantry.$shell"; done
+  tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - gantry | gzip -n >"build/gantry-tool-$platform.tar.gz"
+  rm -rf "$root"
+}
+if [ -n "$tool" ]; then
+  scripts/build.sh
+  tool "linux-$(go env GOHOSTARCH)" build/gantry
+  mkdir -p build/package
+  GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)" -o build/package/gantry-darwin ./cmd/gantry
+  tool darwin-arm64 build/package/gantry-darwin
+  ls -l build/gantry-tool-*.tar.gz | awk '{printf "%s  %.1f MB\n", $9, $5/1e6}'
+  exit 0
+fi
 scripts/tools.sh
 
 out=build/package

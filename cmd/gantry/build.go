@@ -141,6 +141,9 @@ func (f *buildFlags) tell(r *buildlog.Log, result localbuild.Result, app string)
 		}
 	}
 	next := "gantry run " + app
+	if f.Cache != "" {
+		next = "gantry run " + result.Layout
+	}
 	switch {
 	case f.Docker != "":
 		next = "docker run --rm -p 8080:8080 -e PORT=8080 " + f.Docker
