@@ -204,6 +204,12 @@ func TestRunBuilds(t *testing.T) {
 	r.Expect(code).To(Equal(0))
 	_, _, code = r.gantry("run", r.last.Layout, "--", "node", "-e", "process.exit(7)")
 	r.Expect(code).To(Equal(7))
+	// A command that has no handler for SIGTERM ends by it, as it does outside of a container.
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	waiting := exec.CommandContext(ctx, "timeout", "3", r.tool, "run", r.last.Layout, "--", "node", "-e", "setInterval(() => {}, 1000)")
+	r.Expect(waiting.Run()).NotTo(Succeed())
+	r.Expect(ctx.Err()).NotTo(HaveOccurred(), "it ends when it is asked to")
 	_, complaint, code := r.gantry("run", r.last.Layout, "--process", "wep")
 	r.Expect(code).To(Equal(1))
 	r.Expect(complaint).To(ContainSubstring("the image has no process type called wep  [run/no-process]\n  why    it has gantry, preflight, web; did you mean web?"))

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -101,8 +102,16 @@ func (f *runFlags) start(c *cobra.Command, given string, command []string) error
 	if err != nil {
 		return err
 	}
-	if err := exists(image, o.Process); err != nil {
+	types, err := run.Processes(image)
+	if err != nil {
 		return err
+	}
+	if err := exists(types, o.Process); err != nil {
+		return err
+	}
+	if o.Process == run.Launcher && slices.Contains(types, "gantry") {
+		// The first process of a container ignores signals that it has no handler for: a command of one's own is to end as elsewhere.
+		o.Args = slices.Concat([]string{"--", "gantry", "init", "--"}, command)
 	}
 	records := containers(f.Home)
 	background := os.Getenv(backgroundVariable)
@@ -247,22 +256,13 @@ func isLayout(dir string) bool {
 	return err == nil
 }
 
-// exists refuses a process type that an image does not have.
-func exists(image v1.Image, process string) error {
-	if process == "" || process == run.Launcher {
+// exists refuses a process type that an image does not have; of an image of another maker nothing is known.
+func exists(types []string, process string) error {
+	if process == "" || process == run.Launcher || len(types) == 0 || slices.Contains(types, process) {
 		return nil
 	}
-	names, err := run.Processes(image)
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	for _, name := range names {
-		if name == process {
-			return nil
-		}
-	}
 	return &problem.Problem{
-		ID: "run/no-process", Title: "the image has no process type called " + process, Why: "it has " + strings.Join(names, ", ") + meant(process, names, ""),
+		ID: "run/no-process", Title: "the image has no process type called " + process, Why: "it has " + strings.Join(types, ", ") + meant(process, types, ""),
 		Hints: []string{"Choose one with --process, or start a command of your own behind --."},
 	}
 }
