@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -122,12 +123,44 @@ func TestRunSpeaksDockersWords(t *testing.T) {
 	r.Expect(code).To(Equal(1))
 	r.Expect(errors).To(ContainSubstring("[run/port-taken]"))
 
-	out, errors, code = r.gantry("stop", name)
-	r.Expect(code).To(Equal(0), errors)
+	_, errors, code = r.gantry("run", r.last.Layout, "-d", "-p", fmt.Sprintf("%d:%d", freePort(t), port))
+	r.Expect(code).To(Equal(1))
+	r.Expect(errors).To(ContainSubstring(fmt.Sprintf("the container's port %d is taken  [run/port-taken]", port)))
+
+	out, errors, code = r.gantry("stop", "nobody", name)
+	r.Expect(code).To(Equal(1), "the first is not there")
+	r.Expect(errors).To(ContainSubstring("[run/no-container]"))
 	r.Expect(out).To(Equal(name + "\n"))
 	_, errors, code = r.gantry("logs", name)
 	r.Expect(code).To(Equal(1))
 	r.Expect(errors).To(ContainSubstring("there is no container called " + name + "  [run/no-container]"))
+}
+
+// When the program that waits for a container is killed, the container ends, and nothing of it stays behind.
+func TestAKilledRunLeavesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, map[string]string{"server.js": "require('http').createServer((q, r) => r.end('up')).listen(process.env.PORT)"})
+	port, name := freePort(t), fmt.Sprintf("killed-%d", os.Getpid())
+	home := filepath.Join(t.TempDir(), "home")
+	cmd := exec.Command(r.tool, "run", r.last.Layout, "--name", name, "-p", fmt.Sprint(port), "--home", home)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(home))
+	r.Expect(cmd.Start()).To(Succeed())
+	r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	left, _ := filepath.Glob(filepath.Join(home, "run", "run-*"))
+	r.Expect(left).To(HaveLen(1))
+	r.Expect(cmd.Process.Kill()).To(Succeed())
+	_ = cmd.Wait()
+	r.Eventually(func() error {
+		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err
+	}, 5*time.Second, 20*time.Millisecond).ShouldNot(Succeed())
+	_, errors, code := r.gantry("prune", "--home", home)
+	r.Expect(code).To(Equal(0), errors)
+	left, _ = filepath.Glob(filepath.Join(home, "run", "run-*"))
+	r.Expect(left).To(BeEmpty())
 }
 
 // A container is bounded, and knows it: the runtime is sized by its limits, as in a cluster.
@@ -213,6 +246,16 @@ func TestRunBuilds(t *testing.T) {
 	_, complaint, code := r.gantry("run", r.last.Layout, "--process", "wep")
 	r.Expect(code).To(Equal(1))
 	r.Expect(complaint).To(ContainSubstring("the image has no process type called wep  [run/no-process]\n  why    it has gantry, preflight, web; did you mean web?"))
+	// What is no image is not written over, nor taken for one.
+	_, complaint, code = r.gantry("build", r.dir, "--cache", r.cache, "--output", r.dir)
+	r.Expect(code).To(Equal(1))
+	r.Expect(complaint).To(ContainSubstring("[localbuild/output]\n  why    the folder holds server.js, which belongs to no image"))
+	r.Expect(filepath.Join(r.dir, "server.js")).To(BeAnExistingFile())
+	for _, volume := range []string{"./data:/dev/x", "./data:/proc", "./data:/", "./data:relative", "./data:/etc/passwd", "./data:/var/run/x"} {
+		_, complaint, code = r.gantry("run", r.last.Layout, "-v", volume, "--", "true")
+		r.Expect(code).To(Equal(1), volume)
+		r.Expect(complaint).To(ContainSubstring("[run/volume]"), volume)
+	}
 	_, complaint, code = r.gantry("run", "/nowhere/at/all")
 	r.Expect(code).To(Equal(1))
 	r.Expect(complaint).To(ContainSubstring("[localbuild/no-image]"))

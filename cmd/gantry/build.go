@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -107,6 +108,9 @@ func buildCommand() *cobra.Command {
 	flags.StringVar(&f.timeline, "timeline", "", "a file for where the time went: FILE.html, a page, or FILE.json, for Chrome and Perfetto; shows what the lifecycle says, too")
 	f.add(flags)
 	c.RunE = func(c *cobra.Command, words []string) error {
+		if err := f.check(c); err != nil {
+			return err
+		}
 		o, err := f.options(words[0])
 		if err != nil {
 			return err
@@ -130,6 +134,17 @@ func buildCommand() *cobra.Command {
 	return c
 }
 
+// check refuses options that have no effect, or no meaning.
+func (f *buildFlags) check(c *cobra.Command) error {
+	if len(f.runEnv) > 0 && !f.Verify {
+		return usageError{c, "--run-env is for the start of --verify"}
+	}
+	if extension := filepath.Ext(f.timeline); f.timeline != "" && extension != ".html" && extension != ".json" {
+		return usageError{c, "--timeline is FILE.html or FILE.json, and not " + f.timeline}
+	}
+	return named(c, append(slices.Clone(f.env), f.runEnv...))
+}
+
 // tell ends a build: what came of it, what changed in it, and what to do next.
 func (f *buildFlags) tell(r *buildlog.Log, result localbuild.Result, app string) {
 	r.Line("Image", fmt.Sprintf("%s, %s", problem.Size(result.Size), result.Digest))
@@ -140,15 +155,15 @@ func (f *buildFlags) tell(r *buildlog.Log, result localbuild.Result, app string)
 			r.Line(place[0], place[1])
 		}
 	}
-	next := "gantry run " + app
+	next := "gantry run " + quoted(app)
 	if f.Cache != "" {
-		next = "gantry run " + result.Layout
+		next = "gantry run " + quoted(result.Layout)
 	}
 	switch {
 	case f.Docker != "":
 		next = "docker run --rm -p 8080:8080 -e PORT=8080 " + f.Docker
 	case strings.HasSuffix(f.Output, ".tar"):
-		next = "docker load -i " + f.Output
+		next = "docker load -i " + quoted(f.Output)
 	case f.Publish != "":
 		next = "gantry check --image " + f.Publish + " FILE.yaml"
 	}

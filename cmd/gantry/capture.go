@@ -38,6 +38,11 @@ func (o *lookOptions) capture(c *cobra.Command, l look, name string, order []str
 	if o.output == "-" {
 		return usageError{c, "--output - is for one capture, and here are " + fmt.Sprint(len(targets))}
 	}
+	if len(targets) > 1 && o.output != "" {
+		if err := os.Mkdir(o.output, 0o755); err != nil && !os.IsExist(err) {
+			return problem.Disk("make "+o.output, err)
+		}
+	}
 	files := make([]string, len(targets))
 	captures := make([]*profile.Capture, len(targets))
 	var group errgroup.Group
@@ -78,11 +83,6 @@ func (o *lookOptions) take(c *cobra.Command, order []string, t target.Target, fi
 			return nil, err
 		}
 		return profile.Read(t.String(), &kept)
-	}
-	if dir := filepath.Dir(file); dir != "." {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, problem.Disk("make "+dir, err)
-		}
 	}
 	var failed error
 	err := writeFile(file, func(out io.Writer) error {

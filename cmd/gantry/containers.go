@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 )
 
 // localProcess gives the first process of a container that gantry run has started, and the variables for what is started in it.
@@ -25,19 +27,13 @@ func listContainers(c *cobra.Command) error {
 		State   string    `json:"state"`
 		Started time.Time `json:"started"`
 		Ports   []string  `json:"ports"`
+		Ended   time.Time `json:"ended,omitzero"`
 	}
 	rows := []row{}
-	for _, r := range containers(homeFolder()).List() {
-		state := "running"
-		if r.Code != nil {
-			state = fmt.Sprintf("ended (%d)", *r.Code)
-		} else if !r.Running() {
-			state = "starting"
-			if time.Since(r.Started) > time.Minute {
-				state = "gone"
-			}
-		}
-		rows = append(rows, row{r.Name, r.Image, state, r.Started, r.Ports})
+	records := containers(homeFolder())
+	records.Forget()
+	for _, r := range records.List() {
+		rows = append(rows, row{r.Name, r.Image, stateOf(r), r.Started, r.Ports, r.Ended})
 	}
 	if asJSON, _ := c.Flags().GetBool("json"); asJSON {
 		encoder := json.NewEncoder(os.Stdout)
@@ -50,7 +46,27 @@ func listContainers(c *cobra.Command) error {
 	}
 	fmt.Printf("%-24s  %-12s  %-10s  %s\n", "NAME", "STATE", "RUNNING", "PORTS")
 	for _, r := range rows {
-		fmt.Printf("%-24s  %-12s  %-10s  %s\n", r.Name, r.State, time.Since(r.Started).Truncate(time.Second), strings.Join(r.Ports, ", "))
+		lasted := "-"
+		switch {
+		case r.State == "running":
+			lasted = time.Since(r.Started).Truncate(time.Second).String()
+		case !r.Ended.IsZero():
+			lasted = r.Ended.Sub(r.Started).Truncate(time.Second).String()
+		}
+		fmt.Printf("%-24s  %-12s  %-10s  %s\n", r.Name, r.State, lasted, strings.Join(r.Ports, ", "))
 	}
 	return nil
+}
+
+// stateOf says in a word or two what a container does.
+func stateOf(r run.Record) string {
+	switch {
+	case r.Code != nil:
+		return fmt.Sprintf("ended (%d)", *r.Code)
+	case r.Running():
+		return "running"
+	case r.Kept():
+		return "starting"
+	}
+	return "gone"
 }

@@ -76,11 +76,11 @@ Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.`,
 func folder(c *cobra.Command, words []string, app string) (string, error) {
 	switch {
 	case len(words) == 0:
-		return app, nil
+		return app, isFolder(app)
 	case c.Flags().Changed("app"):
 		return "", usageError{c, "the application's folder is given twice: " + words[0] + " and --app " + app}
 	}
-	return words[0], nil
+	return words[0], isFolder(words[0])
 }
 
 // addApp adds the flag that names the application's folder.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"slices"
@@ -35,6 +36,9 @@ func explainCommand() *cobra.Command {
 		}
 		metadata, err := readMetadata(buildpack)
 		if err != nil {
+			return err
+		}
+		if err := errors.Join(named(c, env), isFolder(append(words, ".")[0])); err != nil {
 			return err
 		}
 		given := variables(env)

@@ -9,6 +9,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// helpCommand is "gantry help COMMAND", the same as COMMAND --help.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about any command",
+		RunE: func(c *cobra.Command, words []string) error {
+			found, rest, err := c.Root().Find(words)
+			if err != nil || len(rest) > 0 {
+				return unknown(found, append(rest, words...)[0])
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
+}
+
 // usage writes what a command is called with: its words, examples, the commands below it, and its options.
 func usage(c *cobra.Command) error {
 	out := c.OutOrStdout()

@@ -26,6 +26,9 @@ func initCommand() *cobra.Command {
 	c.Flags().BoolVar(&print, "print", false, "print it, and write no file")
 	c.RunE = func(c *cobra.Command, words []string) error {
 		app := append(words, ".")[0]
+		if err := isFolder(app); err != nil {
+			return err
+		}
 		text, err := explain.Starter(explain.Options{App: app, Arch: hostArch(), Lookup: cnb.Lookup(nil, nil)})
 		if err != nil {
 			return err
@@ -38,7 +41,7 @@ func initCommand() *cobra.Command {
 		if err := create(file, text); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "Written to %s: look at each line, and take the # off where it is to hold.\nWhat a build would do: gantry explain %s\n", file, app)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "Written to %s: look at each line, and take the # off where it is to hold.\nWhat a build would do: gantry explain %s\n", file, quoted(app))
 		return err
 	}
 	return c

@@ -161,6 +161,9 @@ func (l look) command(nested bool) *cobra.Command {
 		if err := arguments(least, most, strings.TrimSpace("a TARGET "+strings.Join(rest, " ")))(c, words); err != nil {
 			return err
 		}
+		if length, err := c.Flags().GetDuration("for"); err == nil && length < 0 {
+			return usageError{c, "--for is a time such as 30s, and not below 0"}
+		}
 		order := append(strings.Fields(full), words[1:]...)
 		order = append(order, given(c.Flags(), l.flags)...)
 		if l.attended {

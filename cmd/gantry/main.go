@@ -58,6 +58,13 @@ func main() {
 
 // execute carries a command out, and gives the exit code.
 func execute(ctx context.Context, root *cobra.Command, arguments []string, stderr io.Writer) int {
+	// Cobra would make it later, too late for words that it does not know.
+	root.InitDefaultCompletionCmd(arguments...)
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			withChildren(c)
+		}
+	}
 	root.SetArgs(arguments)
 	command, err := root.ExecuteContextC(ctx)
 	if code, ok := errors.AsType[exitCode](err); ok {
@@ -137,7 +144,7 @@ gantry run has started).`,
 	root.SetVersionTemplate("gantry {{.Version}}\n")
 	root.SetOut(os.Stdout)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, flagMistake(c, err)} })
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetHelpCommand(helpCommand())
 	for _, c := range all(root) {
 		c.Flags().SortFlags = false
 		c.DisableFlagsInUseLine = true
@@ -234,6 +241,36 @@ func variables(list []string) map[string]string {
 		values[name] = value
 	}
 	return values
+}
+
+// named refuses variables that have no name, or one with white space.
+func named(c *cobra.Command, list []string) error {
+	for _, item := range list {
+		if name, _, _ := strings.Cut(item, "="); name == "" || strings.ContainsAny(name, " \t\n") {
+			// What stands there may be a part of a secret.
+			return usageError{c, "a variable is NAME=VALUE, or NAME, and one of those that are given has no such name"}
+		}
+	}
+	return nil
+}
+
+// quoted writes a path so that a shell takes it as one word.
+func quoted(path string) string {
+	if path != "" && !strings.ContainsFunc(path, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@+,=~", r))
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// isFolder refuses what is no folder of an application.
+func isFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if dir != "" && err == nil && info.IsDir() {
+		return nil
+	}
+	return &problem.Problem{ID: "localbuild/no-app", Title: dir + " is not a folder", Hints: []string{"Give the folder that holds the application."}, Err: err}
 }
 
 // oneOf refuses a value that is none of a list.

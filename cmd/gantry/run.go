@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -94,9 +96,21 @@ func (f *runFlags) start(c *cobra.Command, given string, command []string) error
 	} else if readOnly.Value.String() == "false" {
 		f.writable = true
 	}
+	records := containers(f.Home)
+	background := os.Getenv(backgroundVariable)
+	if f.name != "" && background == "" {
+		if err := records.Check(f.name); err != nil {
+			return err
+		}
+	}
 	o, ports, err := f.container(c, command)
 	if err != nil {
 		return err
+	}
+	for _, p := range ports {
+		if err := p.Free(); err != nil {
+			return err
+		}
 	}
 	image, label, err := f.image(c.Context(), given)
 	if err != nil {
@@ -113,9 +127,7 @@ func (f *runFlags) start(c *cobra.Command, given string, command []string) error
 		// The first process of a container ignores signals that it has no handler for: a command of one's own is to end as elsewhere.
 		o.Args = slices.Concat([]string{"--", "gantry", "init", "--"}, command)
 	}
-	records := containers(f.Home)
-	background := os.Getenv(backgroundVariable)
-	record := run.Record{Name: f.name, Image: label, Keeper: os.Getpid()}
+	record := run.Record{Name: f.name, Image: label}.KeptBy(os.Getpid())
 	config, err := image.ConfigFile()
 	if err != nil {
 		return fmt.Errorf("read the image: %w", err)
@@ -149,11 +161,16 @@ func (f *runFlags) container(c *cobra.Command, command []string) (o run.Options,
 		file := manifests.DockerEnvFile(f.envFile, text, os.LookupEnv)
 		if len(file.Refused) > 0 {
 			first := file.Refused[0]
-			return o, nil, &problem.Problem{ID: "run/env-file", Title: f.envFile + " cannot be read", Why: strings.TrimSpace(first.Where + " " + first.What), Hints: []string{"Write NAME=VALUE, one in each line."}}
+			return o, nil, &problem.Problem{
+				ID: "run/env-file", Title: f.envFile + " cannot be read", Why: first.Name + " " + first.What, Hints: []string{"Write NAME=VALUE, one in each line."},
+			}
 		}
 		for name, value := range file.Values {
 			o.Env[name] = value.Text
 		}
+	}
+	if err := named(c, f.runEnv); err != nil {
+		return o, nil, err
 	}
 	maps.Copy(o.Env, variables(f.runEnv))
 	if o.Volumes, err = f.mounted(); err != nil {
@@ -207,6 +224,9 @@ func (f *runFlags) mounted() (list []run.Volume, err error) {
 		if len(parts) < 2 || len(parts) > 3 || !filepath.IsAbs(parts[1]) || parts[0] == "" || len(parts) == 3 && parts[2] != "ro" && parts[2] != "rw" {
 			return nil, &problem.Problem{ID: "run/volume", Title: strconv.Quote(text) + " is no volume", Hints: []string{"Write HOST:PATH or HOST:PATH:ro; PATH begins with a slash."}}
 		}
+		if place := filepath.Clean(parts[1]); place == "/" || place == "/dev" || place == "/proc" || strings.HasPrefix(place, "/dev/") || strings.HasPrefix(place, "/proc/") {
+			return nil, &problem.Problem{ID: "run/volume", Title: "no volume can be mounted at " + place, Why: "the kernel's and the container's own files are there", Hints: []string{"Choose another place, such as /data."}}
+		}
 		source := parts[0]
 		if !strings.ContainsAny(source, "/.") {
 			source = filepath.Join(f.Home, "volumes", source)
@@ -227,15 +247,28 @@ func (f *runFlags) mounted() (list []run.Volume, err error) {
 // image finds an image, or builds the application in a folder; label is what to call it.
 func (f *runFlags) image(ctx context.Context, given string) (image v1.Image, label string, err error) {
 	info, statErr := os.Stat(given)
-	if statErr != nil || !info.IsDir() || isLayout(given) {
-		if image, err = oci.Open(ctx, given); err != nil {
-			return nil, "", &problem.Problem{
-				ID: "localbuild/no-image", Title: given + " is not an image", Why: err.Error(),
-				Hints: []string{"Give a reference, the folder of an OCI layout, a tarball, or the folder of an application."}, Err: err,
-			}
+	if statErr != nil && (given == "" || strings.HasPrefix(given, ".") || strings.HasPrefix(given, "/")) {
+		return nil, "", &problem.Problem{
+			ID: "localbuild/no-image", Title: given + " is not there", Why: problem.Reason(statErr), Hints: []string{"Give the folder of an application, an image, or a reference."}, Err: statErr,
 		}
-		return image, localbuild.ImageName(given), nil
 	}
+	if statErr == nil && info.IsDir() && !isLayout(given) {
+		return f.built(ctx, given)
+	}
+	if len(f.buildFlags.env) > 0 {
+		return nil, "", errors.New("--build-env is for the folder of an application, and " + given + " is an image")
+	}
+	if image, err = oci.Open(ctx, given); err != nil {
+		return nil, "", &problem.Problem{
+			ID: "localbuild/no-image", Title: given + " is not an image", Why: err.Error(),
+			Hints: []string{"Give a reference, the folder of an OCI layout, a tarball, or the folder of an application."}, Err: err,
+		}
+	}
+	return image, localbuild.ImageName(given), nil
+}
+
+// built builds an application.
+func (f *runFlags) built(ctx context.Context, given string) (image v1.Image, label string, err error) {
 	build := f.buildFlags
 	build.volumes = nil
 	o, err := build.options(given)
@@ -244,8 +277,15 @@ func (f *runFlags) image(ctx context.Context, given string) (image v1.Image, lab
 	}
 	// What the application prints is alone on standard output.
 	o.Color = buildlog.Colored(os.Stderr)
-	result, err := localbuild.Build(ctx, o, buildlog.New(os.Stderr, o.Color), os.Stderr, os.Stderr)
+	log := io.Writer(os.Stderr)
+	var kept bytes.Buffer
+	if os.Getenv(backgroundVariable) != "" {
+		// Whoever started it has seen the build: this one reuses all of it.
+		log = &kept
+	}
+	result, err := localbuild.Build(ctx, o, buildlog.New(log, o.Color), log, log)
 	if err != nil {
+		_, _ = kept.WriteTo(os.Stderr)
 		return nil, "", reported(err)
 	}
 	return result.Image, localbuild.ImageName(o.App), nil
@@ -253,7 +293,15 @@ func (f *runFlags) image(ctx context.Context, given string) (image v1.Image, lab
 
 func isLayout(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
-	return err == nil
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{"package.json", "Gemfile", "gems.rb", "server.js", "index.js"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // exists refuses a process type that an image does not have; of an image of another maker nothing is known.
@@ -303,7 +351,7 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	code, err := container.Wait()
 	if record.Log != "" {
 		// Whoever asks later finds its output, and how it ended.
-		record.Code = &code
+		record.Code, record.Ended = &code, time.Now()
 		err = joinSave(err, records.Save(record))
 	} else {
 		forget()
@@ -428,22 +476,19 @@ func stopCommand() *cobra.Command {
 	var home string
 	c := &cobra.Command{
 		Use: "stop NAME… [options]", Short: "Stop containers that gantry run has started, and forget them", GroupID: "build", Args: arguments(1, -1, "a NAME, as gantry ps lists them"),
-		RunE: func(_ *cobra.Command, words []string) error {
-			records := containers(home)
-			for _, word := range words {
-				r, err := records.Find(strings.TrimPrefix(word, "run://"))
-				if err != nil {
-					return err
-				}
-				if err := r.Stop(patience); err != nil {
-					return err
-				}
-				if err := settle(records, r); err != nil {
-					return err
-				}
-				fmt.Println(r.Name)
+		RunE: func(c *cobra.Command, words []string) error {
+			if patience < 0 {
+				return usageError{c, "--time is a time such as 30s, and not below 0"}
 			}
-			return nil
+			var failed error
+			for _, word := range words {
+				if err := stop(containers(home), strings.TrimPrefix(word, "run://"), patience); err != nil {
+					failed = errors.Join(failed, err)
+					continue
+				}
+				fmt.Println(strings.TrimPrefix(word, "run://"))
+			}
+			return failed
 		},
 	}
 	c.Flags().DurationVarP(&patience, "time", "t", 30*time.Second, "how long it may take to end by itself")
@@ -451,10 +496,22 @@ func stopCommand() *cobra.Command {
 	return c
 }
 
+// stop stops a container, and forgets it.
+func stop(records run.Records, name string, patience time.Duration) error {
+	r, err := records.Find(name)
+	if err != nil {
+		return err
+	}
+	if err := r.Stop(patience); err != nil {
+		return err
+	}
+	return settle(records, r)
+}
+
 // settle waits for the program that keeps a container to have removed its files, and forgets the container.
 func settle(records run.Records, r run.Record) error {
 	for range 250 {
-		if syscall.Kill(r.Keeper, 0) != nil {
+		if !r.Kept() {
 			break
 		}
 		if now, err := records.Find(r.Name); err != nil || now.Code != nil {

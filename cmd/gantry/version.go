@@ -46,7 +46,7 @@ func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "man FOLDER", Short: "Write man pages of all commands into a folder", Args: arguments(1, 1, "one FOLDER"),
 		RunE: func(c *cobra.Command, words []string) error {
-			if err := os.MkdirAll(words[0], 0o755); err != nil {
+			if err := os.Mkdir(words[0], 0o755); err != nil && !os.IsExist(err) {
 				return problem.Disk("make "+words[0], err)
 			}
 			root := c.Root()

@@ -136,7 +136,7 @@ func preflight(arguments []string) int {
 		fmt.Fprintln(os.Stderr, "gantry:", err)
 		return 2
 	}
-	return launch.Preflight(image, arguments, os.Environ(), os.Stdout)
+	return launch.Preflight(image, arguments, os.Environ(), os.Stdout, os.Stderr)
 }
 
 // image is what the build said of the image that this program is part of.

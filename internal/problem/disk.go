@@ -25,6 +25,14 @@ func Disk(doing string, err error) *Problem {
 	return p
 }
 
+// Reason gives why something could not be done with a file, without its name.
+func Reason(err error) string {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
 // Unreadable makes a problem of an error while reading; doing says what was being read.
 func Unreadable(doing string, err error) *Problem {
 	if nested, ok := errors.AsType[*Problem](err); ok {

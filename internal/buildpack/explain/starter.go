@@ -18,8 +18,8 @@ import (
 )
 
 // starterHead begins a project.toml.
-const starterHead = `# What Gantry found in this application. Every line below is a comment: a build does the same with this file and without it. Take the # off where
-# something is to stay as it is now, or change it there.
+const starterHead = `# What Gantry found in this application. A build does the same with this file and without it: take the # off a line, and its table, where it is to hold.
+# Settings have their defaults, or an example; versions, process types and the contract are as they were found.
 
 [_]
 schema-version = "0.2"
@@ -76,7 +76,16 @@ func writeSettings(out *strings.Builder, decided map[string]plan.Decision) {
 				fmt.Fprintf(out, "# version = %s  # now: %s\n", contract.QuoteTOML(d.Value), d.Origin)
 				continue
 			}
-			fmt.Fprintf(out, "# %s = %s\n", key, c.TOML())
+			value := c.TOML()
+			if c.Name == "BP_NODE_RUN_SCRIPTS" && decided["build"].Value == "" {
+				// A script that is named has to be there.
+				value = "[]"
+			}
+			remark := ""
+			if c.Default == "" && c.Example != "" {
+				remark = "  # an example"
+			}
+			fmt.Fprintf(out, "# %s = %s%s\n", key, value, remark)
 		}
 	}
 }

@@ -241,10 +241,10 @@ func TestYJITStaysOff(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	g := NewWithT(t)
 	var out bytes.Buffer
-	g.Expect(launch.Preflight(shop, nil, []string{"DATABASE_URL=postgres://h"}, &out)).To(Equal(0))
+	g.Expect(launch.Preflight(shop, nil, []string{"DATABASE_URL=postgres://h"}, &out, &out)).To(Equal(0))
 	g.Expect(out.String()).To(Equal("The configuration is complete: 2 variables checked.\n"))
 	out.Reset()
-	g.Expect(launch.Preflight(shop, []string{"--json"}, nil, &out)).To(Equal(1))
+	g.Expect(launch.Preflight(shop, []string{"--json"}, nil, &out, &out)).To(Equal(1))
 	var report struct {
 		OK       bool
 		Findings []contract.Finding
@@ -253,7 +253,7 @@ func TestPreflight(t *testing.T) {
 	g.Expect(report.OK).To(BeFalse())
 	g.Expect(report.Findings).To(HaveLen(1))
 	out.Reset()
-	g.Expect(launch.Preflight(shop, []string{"--jsn"}, nil, &out)).To(Equal(2))
+	g.Expect(launch.Preflight(shop, []string{"--jsn"}, nil, &out, &out)).To(Equal(2))
 }
 
 // The inspector is open from the start when that is asked for, and beyond the container only when that is asked for, too.
@@ -335,11 +335,11 @@ func TestPreflightOfProcessTypes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			var out bytes.Buffer
-			g.Expect(launch.Preflight(image, c.arguments, []string{"A=x"}, &out)).To(Equal(c.code))
+			g.Expect(launch.Preflight(image, c.arguments, []string{"A=x"}, &out, &out)).To(Equal(c.code))
 			g.Expect(out.String()).To(ContainSubstring(c.out))
 		})
 	}
 	var out bytes.Buffer
-	g.Expect(launch.Preflight(image, []string{"web"}, []string{"A=x", "OLD=y"}, &out)).To(Equal(0))
+	g.Expect(launch.Preflight(image, []string{"web"}, []string{"A=x", "OLD=y"}, &out, &out)).To(Equal(0))
 	g.Expect(out.String()).To(HaveSuffix("Warnings:\n\n  OLD  is deprecated: use A\n       Change the deployment; it is still accepted.\n"))
 }

@@ -22,20 +22,20 @@ type preflightReport struct {
 
 // Preflight checks the contract of some process types, of all where none is named, against an environment, without starting any. The exit
 // code is 0 when all may start, 1 when one may not, 2 when the question was not understood.
-func Preflight(image Image, arguments, environ []string, out io.Writer) int {
+func Preflight(image Image, arguments, environ []string, out, log io.Writer) int {
 	missing, err := missingLibraries(image.Layers, "/", Variables(environ))
 	if err != nil {
-		return fail(out, 2, err)
+		return fail(log, 2, err)
 	}
 	asJSON := slices.Contains(arguments, "--json")
 	types := slices.DeleteFunc(slices.Clone(arguments), func(word string) bool { return word == "--json" })
 	for _, name := range types {
 		if strings.HasPrefix(name, "-") {
-			_, _ = fmt.Fprintln(out, "usage: gantry preflight [--json] [TYPE…]")
+			_, _ = fmt.Fprintln(log, "usage: gantry preflight [--json] [TYPE…]")
 			return 2
 		}
 		if !slices.Contains(image.Processes, name) {
-			_, _ = fmt.Fprintf(out, "gantry: there is no process type %s; there are %s\n", problem.Visible(name), strings.Join(image.Processes, ", "))
+			_, _ = fmt.Fprintf(log, "gantry: there is no process type %s; there are %s\n", problem.Visible(name), strings.Join(image.Processes, ", "))
 			return 2
 		}
 	}

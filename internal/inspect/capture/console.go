@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -68,15 +69,26 @@ func (e exception) line() string {
 	return first
 }
 
+// longestEvaluation is after how long V8 breaks an expression off, which stops the application meanwhile.
+const longestEvaluation = 5 * time.Second
+
 // object evaluates an expression, and gives a handle of its value.
 func (i *inspector) object(ctx context.Context, expression string, more map[string]any) (remoteObject, error) {
 	// What takes longer is broken off by V8: an expression that never ends would be the end of the application.
-	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "objectGroup": "gantry", "timeout": (10 * time.Second).Milliseconds()}
+	params := map[string]any{"expression": expression, "includeCommandLineAPI": true, "objectGroup": "gantry", "timeout": longestEvaluation.Milliseconds()}
 	for name, value := range more {
 		params[name] = value
 	}
 	var answer evaluation
-	if err := i.call(ctx, time.Minute, "Runtime.evaluate", params, &answer); err != nil {
+	err := i.call(ctx, time.Minute, "Runtime.evaluate", params, &answer)
+	if refused, ok := errors.AsType[protocolError](err); ok && refused.text == "Internal error" {
+		// So V8 calls an evaluation that it has broken off.
+		return remoteObject{}, &problem.Problem{
+			ID: "capture/expression-stopped", Title: "the expression was broken off", Why: fmt.Sprintf("it did not come to an end within %s, in which the application did nothing else", longestEvaluation),
+			Hints: []string{"Have it do less."}, Err: err,
+		}
+	}
+	if err != nil {
 		return remoteObject{}, err
 	}
 	if t := answer.ExceptionDetails; t != nil && t.syntax() {

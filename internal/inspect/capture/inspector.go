@@ -95,6 +95,10 @@ func (i *inspector) call(ctx context.Context, limit time.Duration, method string
 		case err != nil:
 			return err
 		case m.ID != id:
+			if i.ending && strings.HasPrefix(method, "Runtime.evaluate") {
+				// It waits for this connection to close, and answers nothing more.
+				return i.lost(io.EOF)
+			}
 		case m.Error != nil:
 			return protocolError{method, m.Error.Message}
 		case result == nil:

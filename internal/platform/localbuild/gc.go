@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -71,7 +72,10 @@ func (c Collect) applications(done *collected, now time.Time) error {
 
 // runs looks at the files of images that were started. What was unpacked cannot be verified: it is unpacked again.
 func (c Collect) runs(done *collected, now time.Time) error {
-	for pattern, unused := range map[string]time.Duration{"root-*": c.Unused, "run-*": time.Hour, "unpacking-*": time.Hour} {
+	if err := run.Sweep(filepath.Join(c.Home, "run"), done.remove); err != nil {
+		return err
+	}
+	for pattern, unused := range map[string]time.Duration{"root-*": c.Unused, "unpacking-*": time.Hour} {
 		err := each(filepath.Join(c.Home, "run", pattern), func(dir string, info fs.FileInfo) error {
 			if isMounted(dir) || now.Sub(info.ModTime()) <= unused && (!c.Verify || pattern != "root-*") {
 				return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,7 +31,13 @@ func TestGC(t *testing.T) {
 	left := touch("apps/used-1/work-7/layers/x", 3*day)
 	root := touch("run/root-abc/bin/sh", 3*day)
 	killed := touch("run/run-12/root/x", 3*day)
-	running := touch("run/run-13/root/x", time.Minute)
+	running := touch("run/run-13/root/x", 3*day)
+	held, err := os.Create(filepath.Join(home, "run/run-13/lock"))
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = held.Close() }()
+	g.Expect(syscall.Flock(int(held.Fd()), syscall.LOCK_EX)).To(Succeed())
+	touch("run/run-14/root/x", 3*day)
+	touch("run/run-14/lock", time.Second)
 	locked := touch("apps/busy-1/image/index.json", 40*day)
 	unlock, free, err := tryLock(filepath.Join(home, "apps/busy-1"))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -55,7 +62,7 @@ func TestGC(t *testing.T) {
 	for _, file := range []string{used, root, running, locked, whole, damaged} {
 		g.Expect(file).To(BeAnExistingFile())
 	}
-	g.Expect(out.String()).To(Equal("  Removed     3 folders, 3 kB\n"))
+	g.Expect(out.String()).To(Equal("  Removed     4 folders, 5 kB\n"))
 
 	out.Reset()
 	c.Verify = true

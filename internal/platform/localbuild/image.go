@@ -1,9 +1,12 @@
 package localbuild
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -37,12 +40,48 @@ func nameRunImage(image v1.Image, address, label string) (v1.Image, error) {
 	return renamed, nil
 }
 
+// layoutFiles are what an OCI layout consists of: https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md.
+var layoutFiles = []string{"blobs", "index.json", "oci-layout"}
+
+// mayReplace refuses to write an image where something else is: only a layout is replaced.
+func mayReplace(destination string) error {
+	if strings.HasSuffix(destination, ".tar") {
+		if info, err := os.Stat(filepath.Dir(destination)); err != nil || !info.IsDir() {
+			return outputRefused(destination, filepath.Dir(destination)+" is not a folder")
+		}
+		return nil
+	}
+	entries, err := os.ReadDir(destination)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return outputRefused(destination, problem.Reason(err))
+	}
+	for _, entry := range entries {
+		if !slices.Contains(layoutFiles, entry.Name()) {
+			return outputRefused(destination, "the folder holds "+entry.Name()+", which belongs to no image")
+		}
+	}
+	return nil
+}
+
+func outputRefused(destination, why string) error {
+	return &problem.Problem{
+		ID: "localbuild/output", Title: "the image cannot be written to " + destination, Why: why,
+		Hints: []string{"Name a file that ends with .tar, or a folder that is new, empty, or an image that was written before."},
+	}
+}
+
 // write saves an image as a tarball for docker load, or as an OCI layout.
 func write(image v1.Image, destination, tag string) error {
 	fail := func(err error) error { return problem.Disk("write the image to "+destination, err) }
 	if !strings.HasSuffix(destination, ".tar") {
-		if _, err := os.Stat(filepath.Join(destination, "index.json")); err == nil {
-			if err := os.RemoveAll(destination); err != nil {
+		if err := mayReplace(destination); err != nil {
+			return err
+		}
+		for _, name := range layoutFiles {
+			if err := os.RemoveAll(filepath.Join(destination, name)); err != nil {
 				return fail(err)
 			}
 		}

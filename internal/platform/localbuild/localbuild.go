@@ -199,7 +199,7 @@ func (b *build) deliver(ctx context.Context, image v1.Image) error {
 // check finds what is missing before anything is done.
 func (b *build) check() error {
 	app, err := filepath.Abs(b.options.App)
-	if info, statErr := os.Stat(app); err != nil || statErr != nil || !info.IsDir() {
+	if info, statErr := os.Stat(app); b.options.App == "" || err != nil || statErr != nil || !info.IsDir() {
 		return &problem.Problem{
 			ID:    "localbuild/no-app",
 			Title: b.options.App + " is not a folder",
@@ -211,15 +211,38 @@ func (b *build) check() error {
 		if _, err := os.Stat(file); err != nil {
 			return &problem.Problem{
 				ID:    "localbuild/not-set-up",
-				Title: "Gantry is not built yet",
+				Title: "the buildpack or the lifecycle is not there",
 				Why:   err.Error(),
-				Hints: []string{"Run scripts/build.sh in Gantry's checkout."},
+				Hints: []string{"Leave --buildpack and --lifecycle out for those that gantry carries; in a checkout, scripts/build.sh makes them."},
 				Err:   err,
 			}
 		}
 	}
+	if err := b.checkDelivery(); err != nil {
+		return err
+	}
 	if b.options.Cache == "" {
 		b.options.Cache = filepath.Join(b.options.Home, "apps", ImageName(app)+"-"+shortDigest(app))
+	}
+	return nil
+}
+
+// checkDelivery finds what would keep the image from going where it is asked for.
+func (b *build) checkDelivery() error {
+	if b.options.Output != "" {
+		if err := mayReplace(b.options.Output); err != nil {
+			return err
+		}
+	}
+	for _, volume := range b.options.Volumes {
+		if _, err := os.Stat(volume.Source); err != nil {
+			return &problem.Problem{ID: "localbuild/volume", Title: "the volume " + volume.Source + " is not there", Why: problem.Reason(err), Hints: []string{"Correct its name."}, Err: err}
+		}
+	}
+	for _, given := range []string{b.options.Publish, b.options.Docker} {
+		if _, err := name.ParseReference(given); given != "" && err != nil {
+			return &problem.Problem{ID: "localbuild/tag", Title: given + " is no name of an image", Why: err.Error(), Hints: []string{"Write NAME:TAG, or REGISTRY/NAME:TAG."}, Err: err}
+		}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func writeEnv(dir string, env map[string]string) error {
 		return problem.Disk("write platform variables", err)
 	}
 	for key, value := range env {
-		if key == "" || strings.ContainsAny(key, "/=\x00") || key == "." || key == ".." {
+		if key == "" || strings.ContainsAny(key, "/=\x00 \t\n") || key == "." || key == ".." {
 			return &problem.Problem{
 				ID:    "localbuild/bad-variable",
 				Title: "a variable of the build cannot be called " + strconv.Quote(key),

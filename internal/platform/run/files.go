@@ -108,7 +108,10 @@ func (t tree) mountVolumes(spec *sandbox.Spec, base string) error {
 				continue
 			}
 			if err := makePlace(part, inside, info.IsDir()); err != nil {
-				return problem.Disk("make the place of the volume "+v.Target, err)
+				return &problem.Problem{
+					ID: "run/volume", Title: "the volume " + v.Source + " cannot be mounted at " + v.Target, Why: err.Error(),
+					Hints: []string{"Choose another place: a folder that is not behind a link of the image, and for a file one where no folder is."}, Err: err,
+				}
 			}
 			break
 		}

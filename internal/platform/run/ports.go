@@ -53,6 +53,18 @@ func badPort(text string) error {
 
 func (p Port) String() string { return fmt.Sprintf("%s:%d", p.Address, p.Host) }
 
+// Free is an error where something else listens at the container's port: the container has this machine's network.
+func (p Port) Free() error {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Container)))
+	if err != nil {
+		return &problem.Problem{
+			ID: "run/port-taken", Title: fmt.Sprintf("the container's port %d is taken", p.Container), Why: "a container of gantry run has this machine's network, and something listens there",
+			Hints: []string{"Choose another one: -p HOST:CONTAINER; the application gets it as PORT."}, Err: err,
+		}
+	}
+	return listener.Close()
+}
+
 // Open listens at the port, and passes connections on to the container until the context ends. A container has this machine's network: a port that
 // has the same number there needs nothing.
 func (p Port) Open(ctx context.Context) error {

@@ -27,25 +27,38 @@ type Record struct {
 	PID  int    `json:"pid"`
 	Born string `json:"born"`
 	// Keeper is the program that waits for it.
-	Keeper  int       `json:"keeper"`
-	Started time.Time `json:"started"`
+	Keeper     int       `json:"keeper"`
+	KeeperBorn string    `json:"keeper-born"`
+	Started    time.Time `json:"started"`
 	// Ports are the published ones: HOST:CONTAINER.
 	Ports []string `json:"ports,omitempty"`
 	// Log is the file of its output; empty where it writes to a terminal.
 	Log string `json:"log,omitempty"`
 	// Env are the image's own variables, NAME=VALUE: what is started in the container later gets them, as with Docker.
 	Env []string `json:"env,omitempty"`
-	// Code is the exit code of one that has ended.
-	Code *int `json:"code,omitempty"`
+	// Code is the exit code of one that has ended, and Ended when.
+	Code  *int      `json:"code,omitempty"`
+	Ended time.Time `json:"ended,omitzero"`
 }
 
 // Records are those of a folder.
 type Records string
 
 // name is what a container may be called, as with Docker.
-var name = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var name = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
-// Reserve notes a container that is about to start. A name that a running one has is refused; without one, it is called after its image.
+// Check refuses a name that is none, and one that a running container has.
+func (dir Records) Check(given string) error {
+	if !name.MatchString(given) {
+		return &problem.Problem{ID: "run/name", Title: strconv.Quote(given) + " is no name of a container", Hints: []string{"Use at most 63 letters, digits, points, hyphens and underscores, and begin with a letter or a digit."}}
+	}
+	if other, err := dir.Find(given); err == nil && (other.Running() || other.Kept() && other.Code == nil) {
+		return &problem.Problem{ID: "run/name-taken", Title: "a container called " + given + " is running", Hints: []string{"Stop it: gantry stop " + given, "Choose another --name."}}
+	}
+	return nil
+}
+
+// Reserve notes a container that is about to start, kept by this program; without a name, it is called after its image.
 func (dir Records) Reserve(r Record, prefix string) (Record, error) {
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
 		return r, problem.Disk("make the folder for running images", err)
@@ -53,15 +66,19 @@ func (dir Records) Reserve(r Record, prefix string) (Record, error) {
 	if r.Name == "" {
 		random := make([]byte, 2)
 		_, _ = rand.Read(random)
-		r.Name = prefix + "-" + hex.EncodeToString(random)
+		r.Name = prefix[:min(len(prefix), 50)] + "-" + hex.EncodeToString(random)
 	}
-	if !name.MatchString(r.Name) {
-		return r, &problem.Problem{ID: "run/name", Title: strconv.Quote(r.Name) + " is no name of a container", Hints: []string{"Use letters, digits, points, hyphens and underscores."}}
+	if err := dir.Check(r.Name); err != nil {
+		return r, err
 	}
-	if other, err := dir.Find(r.Name); err == nil && other.Running() {
-		return r, &problem.Problem{ID: "run/name-taken", Title: "a container called " + r.Name + " is running", Hints: []string{"Stop it: gantry stop " + r.Name, "Choose another --name."}}
-	}
+	r = r.KeptBy(os.Getpid())
 	return r, dir.Save(r)
+}
+
+// KeptBy notes the program that waits for it.
+func (r Record) KeptBy(pid int) Record {
+	r.Keeper, r.KeeperBorn = pid, born(pid)
+	return r
 }
 
 // Save writes a record.
@@ -134,13 +151,31 @@ func (dir Records) Process(name string) (pid int, env []string, err error) {
 		return 0, nil, err
 	}
 	if !r.Running() {
-		return 0, nil, &problem.Problem{ID: "run/not-running", Title: name + " is not running", Hints: []string{"`gantry logs " + name + "` shows what it printed."}}
+		p := &problem.Problem{ID: "run/not-running", Title: name + " is not running", Hints: []string{"`gantry ps` lists those that run."}}
+		if r.Log != "" {
+			p.Hints = []string{"`gantry logs " + name + "` shows what it printed."}
+		}
+		return 0, nil, p
 	}
 	own, err := os.ReadFile("/proc/" + strconv.Itoa(r.PID) + "/environ")
 	if err != nil {
 		return 0, nil, problem.Unreadable("look at the process of "+name, err)
 	}
 	return r.PID, append(strings.Split(strings.TrimRight(string(own), "\x00"), "\x00"), r.Env...), nil
+}
+
+// Kept reports whether the program is there that waits for it.
+func (r Record) Kept() bool {
+	return r.Keeper > 0 && born(r.Keeper) != "" && born(r.Keeper) == r.KeeperBorn
+}
+
+// Forget removes the records of containers that ended with the program that waited for them, and whose output nobody has kept.
+func (dir Records) Forget() {
+	for _, r := range dir.List() {
+		if !r.Running() && !r.Kept() && r.Log == "" {
+			_ = dir.Remove(r)
+		}
+	}
 }
 
 // Running reports whether its first process is there.

@@ -53,6 +53,8 @@ type Volume struct {
 type Container struct {
 	*exec.Cmd
 	root string
+	// lock is held as long as the container runs, whatever happens to this program: what nobody holds is left over.
+	lock *os.File
 	// group is the control group that bounds it; empty for none.
 	group group
 }
@@ -63,18 +65,27 @@ func Start(ctx context.Context, image v1.Image, dir string, options Options, std
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, problem.Disk("make the folder for running images", err)
 	}
+	if err := Sweep(dir, func(left string) error { removeAll(left); return nil }); err != nil {
+		return nil, err
+	}
 	work, err := os.MkdirTemp(dir, "run-")
 	if err != nil {
 		return nil, problem.Disk("make a temporary folder", err)
 	}
+	lock, err := hold(work)
+	if err != nil {
+		return nil, err
+	}
 	c, err := start(ctx, image, dir, work, options, stdout, stderr)
 	if err != nil {
+		_ = lock.Close()
 		removeAll(work)
 		if ctx.Err() != nil {
 			return nil, &problem.Problem{ID: "build/interrupted", Title: "the work was interrupted", Why: "it was asked to stop", Hints: []string{"Start it again."}, Err: ctx.Err()}
 		}
 		return nil, err
 	}
+	c.lock = lock
 	return c, nil
 }
 
@@ -137,6 +148,7 @@ func (c *Container) Wait() (int, error) {
 	err := c.Cmd.Wait()
 	c.group.remove()
 	removeAll(c.root)
+	_ = c.lock.Close()
 	if state := c.Cmd.ProcessState; state != nil && state.Success() {
 		// Asked to stop, it ended well: that the context is over is no error then.
 		return 0, nil
