@@ -19,6 +19,13 @@ func localProcess(name string) (pid int, env []string, err error) {
 	return containers(homeFolder()).Process(name)
 }
 
+// endedCrashes gives the folder with the crashes of a container that has ended; false for one that runs, or of which none is known.
+func endedCrashes(name string) (dir string, ended bool) {
+	records := containers(homeFolder())
+	r, err := records.Find(name)
+	return records.Crashes(name), err == nil && !r.Running()
+}
+
 // listContainers lists what gantry run has started.
 func listContainers(c *cobra.Command) error {
 	type row struct {

@@ -41,4 +41,6 @@ func onLinux(what string) error {
 
 func localProcess(string) (pid int, env []string, err error) { return 0, nil, onLinux("run://") }
 
+func endedCrashes(string) (dir string, ended bool) { return "", false }
+
 func listContainers(c *cobra.Command) error { return noTarget("ps") }

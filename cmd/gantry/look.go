@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/gantry-buildpack/gantry/internal/container/crash"
 	"github.com/gantry-buildpack/gantry/internal/platform/target"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -166,6 +167,11 @@ func (l look) command(nested bool) *cobra.Command {
 		}
 		order := append(strings.Fields(full), words[1:]...)
 		order = append(order, given(c.Flags(), l.flags)...)
+		if name, local := strings.CutPrefix(words[0], "run://"); local && order[0] == "crash" {
+			if dir, over := endedCrashes(name); over {
+				return ended(crash.Run(order[1:], crash.Open(map[string]string{"BPL_CRASH_DIR": dir}), os.Stdout, os.Stderr), nil)
+			}
+		}
 		if l.attended {
 			order = append(order, attended(t)...)
 		}

@@ -336,6 +336,7 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGQUIT)
 	context.AfterFunc(ctx, stop)
 	// Pipes, as docker run has them without a terminal: what starts the application sees why it ended.
+	o.Crashes = records.Crashes(record.Name)
 	container, err := run.Start(ctx, image, filepath.Join(f.Home, "run"), o, pipe{os.Stdout}, pipe{os.Stderr})
 	if err != nil {
 		forget()
@@ -349,7 +350,11 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 		go announce(ctx, ports[0])
 	}
 	code, err := container.Wait()
-	if record.Log != "" {
+	crashed := records.Crashed(record.Name)
+	if crashed && record.Log == "" {
+		fmt.Fprintf(os.Stderr, "gantry: the record of the crash: gantry crash show run://%s\n", record.Name)
+	}
+	if record.Log != "" || crashed {
 		// Whoever asks later finds its output, and how it ended.
 		record.Code, record.Ended = &code, time.Now()
 		err = joinSave(err, records.Save(record))

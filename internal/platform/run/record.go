@@ -97,7 +97,7 @@ func (dir Records) Save(r Record) error {
 // Remove forgets a container, and its output.
 func (dir Records) Remove(r Record) error {
 	file := filepath.Join(string(dir), r.Name)
-	return errors.Join(ignoreMissing(os.Remove(file+".json")), ignoreMissing(os.Remove(file+".log")))
+	return errors.Join(ignoreMissing(os.Remove(file+".json")), ignoreMissing(os.Remove(file+".log")), os.RemoveAll(dir.Crashes(r.Name)))
 }
 
 func ignoreMissing(err error) error {
@@ -109,6 +109,15 @@ func ignoreMissing(err error) error {
 
 // LogFile is where the output of a container goes that runs in the background.
 func (dir Records) LogFile(name string) string { return filepath.Join(string(dir), name+".log") }
+
+// Crashes is the folder with the records of a container's crashes; there is none of one that did not crash.
+func (dir Records) Crashes(name string) string { return filepath.Join(string(dir), name+".crashes") }
+
+// Crashed reports whether there are some.
+func (dir Records) Crashed(name string) bool {
+	entries, err := os.ReadDir(dir.Crashes(name))
+	return err == nil && len(entries) > 0
+}
 
 // List gives all containers, the latest first. A record that cannot be read is none.
 func (dir Records) List() []Record {
@@ -172,7 +181,7 @@ func (r Record) Kept() bool {
 // Forget removes the records of containers that ended with the program that waited for them, and whose output nobody has kept.
 func (dir Records) Forget() {
 	for _, r := range dir.List() {
-		if !r.Running() && !r.Kept() && r.Log == "" {
+		if !r.Running() && !r.Kept() && r.Log == "" && !dir.Crashed(r.Name) {
 			_ = dir.Remove(r)
 		}
 	}

@@ -34,11 +34,16 @@ type Options struct {
 	// Writable lets it write where the user of the image can: next to the application, and in its home.
 	Writable bool
 	Limits   Limits
+	// Crashes is a folder to which the records of crashes are copied when it ends; empty for none.
+	Crashes string
 }
 
 // Launcher is the process that starts a command with the environment of the image's layers:
 // https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#launcher.
 const Launcher = "launcher"
+
+// crashFolder is where Gantry keeps records of crashes, in the folder for temporary files.
+const crashFolder = "gantry-crashes"
 
 // launcherProgram is where it lies in an image.
 const launcherProgram = "/cnb/lifecycle/launcher"
@@ -53,6 +58,8 @@ type Volume struct {
 type Container struct {
 	*exec.Cmd
 	root string
+	// crashes is where records of crashes go.
+	crashes string
 	// lock is held as long as the container runs, whatever happens to this program: what nobody holds is left over.
 	lock *os.File
 	// group is the control group that bounds it; empty for none.
@@ -119,7 +126,7 @@ func start(ctx context.Context, image v1.Image, dir, work string, options Option
 		group.remove()
 		return nil, err
 	}
-	return &Container{Cmd: cmd, root: work, group: group}, nil
+	return &Container{Cmd: cmd, root: work, crashes: options.Crashes, group: group}, nil
 }
 
 // command is what is started: of an image of another maker than a buildpack, its own entry point and words.
@@ -147,6 +154,10 @@ func (o Options) command(entry, words []string) ([]string, error) {
 func (c *Container) Wait() (int, error) {
 	err := c.Cmd.Wait()
 	c.group.remove()
+	if c.crashes != "" {
+		// What the log points to is there after the end, too; where it cannot be kept, the log has the most of it.
+		_ = os.CopyFS(c.crashes, os.DirFS(filepath.Join(c.root, "tmp", crashFolder)))
+	}
 	removeAll(c.root)
 	_ = c.lock.Close()
 	if state := c.Cmd.ProcessState; state != nil && state.Success() {
