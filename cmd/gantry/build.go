@@ -174,9 +174,17 @@ func pruneCommand() *cobra.Command {
 	var o localbuild.Collect
 	c := &cobra.Command{
 		Use: "prune [options]", Short: "Remove caches that nobody has used for 30 days, and what is damaged", GroupID: "build",
-		Long: "Removes the caches of applications that were not built for a time, and what killed builds have left.\nWith --verify it reads every file that is kept, and removes those that are damaged.",
+		Long: "Removes the caches of applications that were not built for a time, containers that ended so long ago, and what killed builds and runs have left.\nWith --verify it reads every file that is kept, and removes those that are damaged.",
 		Args: arguments(0, 0, "no words"),
 		RunE: func(*cobra.Command, []string) error {
+			records := containers(o.Home)
+			for _, r := range records.List() {
+				if !r.Running() && !r.Kept() && time.Since(r.Started) > o.Unused {
+					if err := records.Remove(r); err != nil {
+						return problem.Disk("forget the container "+r.Name, err)
+					}
+				}
+			}
 			return localbuild.GC(o, buildlog.New(os.Stdout, buildlog.Colored(os.Stdout)), time.Now())
 		},
 	}
