@@ -335,6 +335,10 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	// SIGQUIT ends the container, too, and not this program alone; a second signal ends both at once.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGQUIT)
 	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		time.Sleep(5 * time.Second)
+		fmt.Fprintln(os.Stderr, "gantry: the application was asked to end, and takes its time; Ctrl-C once more ends it at once")
+	})
 	// Pipes, as docker run has them without a terminal: what starts the application sees why it ended.
 	o.Crashes = records.Crashes(record.Name)
 	container, err := run.Start(ctx, image, filepath.Join(f.Home, "run"), o, pipe{os.Stdout}, pipe{os.Stderr})
