@@ -241,7 +241,12 @@ func TestSockets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(connects(t, c.program, true)).To(Equal(c.want))
+			seen := connects(t, c.program, true)
+			for tries := 0; seen && !c.want && tries < 2; tries++ {
+				// The kernel may give the program a port at which another test's server listened a moment before.
+				seen = connects(t, c.program, true)
+			}
+			g.Expect(seen).To(Equal(c.want))
 			if c.want {
 				g.Expect(connects(t, c.program, false)).To(BeTrue())
 			}
