@@ -58,36 +58,6 @@ var lookGroups = map[string]string{
 	"profile": "Profiles: of the processor, of memory, of allocations", "snapshot": "Snapshots of memory", "crash": "Crashes of the application",
 }
 
-// lookFlags describe the options that the program in the image has.
-func lookFlags(f *pflag.FlagSet, names []string) {
-	for _, name := range names {
-		switch name {
-		case "for":
-			f.Duration("for", 0, "for how long; Ctrl-C ends it early, with what there is (default: 30s; 10s for lag and gc)")
-		case "pid":
-			f.Int("pid", 0, "the process, where there are several")
-		case "thread":
-			f.Int("thread", 0, "a worker thread of Node.js")
-		case "timeout":
-			f.Duration("timeout", 10*time.Minute, "how long it may take")
-		case "max-memory":
-			f.String("max-memory", "", "how much memory it may take: 2GB")
-		case "all":
-			f.Bool("all", false, "all processes")
-		case "force":
-			f.Bool("force", false, "also where it may stop the application for over a second, others share its network, or it may handle SIGUSR1")
-		case "exact":
-			f.Bool("exact", false, "every allocation, not a sample")
-		case "quick":
-			f.Bool("quick", false, "leave out what takes a moment")
-		case "json":
-			f.Bool("json", false, "as JSON")
-		case "report":
-			f.Bool("report", false, "Node.js' report of it")
-		}
-	}
-}
-
 // lookOptions are what the tool on a laptop does with what comes.
 type lookOptions struct {
 	target.Options
@@ -196,22 +166,6 @@ func (o *lookOptions) add(f *pflag.FlagSet, captures bool) {
 	f.BoolVar(&o.textOnly, "text", false, "print the summary, and keep no file")
 	f.BoolVar(&o.open, "open", false, "write a page, too, and open it in the browser")
 	f.StringVar(&o.pprof, "pprof", "", "also write the profile for go tool pprof and speedscope into this file")
-}
-
-// given writes the options that were set, as the program in the image takes them.
-func given(f *pflag.FlagSet, names []string) (list []string) {
-	for _, name := range names {
-		if flag := f.Lookup(name); flag != nil && flag.Changed {
-			if flag.Value.Type() == "bool" {
-				if flag.Value.String() == "true" {
-					list = append(list, "--"+name)
-				}
-				continue
-			}
-			list = append(list, "--"+name, flag.Value.String())
-		}
-	}
-	return list
 }
 
 func noTarget(command string) error {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -59,9 +60,23 @@ func mkdirApart(parent *os.Root, name string) error {
 // removals is how many files are removed at a time: the disk is waited for, not the processor.
 const removals = 8
 
-// RemoveAll is os.RemoveAll, for many files at a time: a tree has tens of thousands of them. Of a link, the link goes and
-// not what it leads to.
+// RemoveAll is os.RemoveAll, for many files at a time: a tree has tens of thousands of them; and for folders that their owner may not write
+// to. Of a link, the link goes and not what it leads to.
 func RemoveAll(dir string) error {
+	err := removeAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(file, 0o700)
+		}
+		return nil
+	})
+	return removeAll(dir)
+}
+
+func removeAll(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {
 		return os.RemoveAll(dir)

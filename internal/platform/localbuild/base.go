@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -113,7 +114,7 @@ func (b Base) Image(ctx context.Context, cache string, r *buildlog.Log) (v1.Imag
 	}
 	if damaged > 0 {
 		r.Line("Cache", "the kept "+string(b.Kind)+" image is damaged, and is made again")
-		removeAll(dir)
+		_ = archive.RemoveAll(dir)
 	}
 	if kept, err := oci.Open(ctx, dir); err == nil {
 		return kept, nil

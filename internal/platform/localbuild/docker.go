@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -64,7 +65,7 @@ func (b *build) pulled(ctx context.Context, e engine, image v1.Image, tag name.T
 	if e.config, err = os.MkdirTemp("", "gantry-docker-"); err != nil {
 		return problem.Disk("make a temporary folder", err)
 	}
-	defer removeAll(e.config)
+	defer func() { _ = archive.RemoveAll(e.config) }()
 	basic := base64.StdEncoding.EncodeToString([]byte(userName + ":" + b.store.password))
 	text, err := json.Marshal(map[string]any{"auths": map[string]any{b.store.address: map[string]string{"auth": basic}}})
 	if err != nil {

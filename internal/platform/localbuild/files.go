@@ -109,20 +109,6 @@ func linkLifecycle(source, target string) error {
 	return nil
 }
 
-// removeAll deletes a tree even where folders in it are read-only.
-func removeAll(dir string) {
-	if os.RemoveAll(dir) == nil {
-		return
-	}
-	_ = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = os.Chmod(file, 0o700)
-		}
-		return nil
-	})
-	_ = os.RemoveAll(dir)
-}
-
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // ImageName makes a repository name of an application's folder, or of what an image is called.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/platform/run"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -144,7 +145,7 @@ func (d *collected) remove(dir string) error {
 		return nil
 	})
 	d.folders++
-	removeAll(dir)
+	_ = archive.RemoveAll(dir)
 	if _, err := os.Lstat(dir); err == nil {
 		return problem.Disk("remove "+dir, errors.New("parts of it belong to another user"))
 	}

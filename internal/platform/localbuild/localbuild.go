@@ -14,12 +14,9 @@ import (
 	"syscall"
 
 	"github.com/BurntSushi/toml"
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
-	"github.com/gantry-buildpack/gantry/internal/platform/oci"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -66,7 +63,7 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 	if err != nil {
 		return Result{}, problem.Disk("make a temporary folder", err)
 	}
-	defer removeAll(work)
+	defer func() { _ = archive.RemoveAll(work) }()
 	defer func() { b.keepReady(b.root) }()
 	end := r.Span("Platform", "copy the application and the buildpack")
 	err = b.prepare(work)
@@ -154,7 +151,7 @@ func (b *build) createHealing(ctx context.Context) error {
 	}
 	b.report.Line("Cache", "the lifecycle cannot use what is kept from the last build; once more without it")
 	for _, place := range []string{cacheDir, layersDir} {
-		removeAll(b.folders[place])
+		_ = archive.RemoveAll(b.folders[place])
 		if err := makeFolder(b.folders[place]); err != nil {
 			return problem.Disk("make "+place, err)
 		}
@@ -163,88 +160,6 @@ func (b *build) createHealing(ctx context.Context) error {
 		return lifecycleFailed(err)
 	}
 	return err
-}
-
-// deliver puts the image where it was asked for.
-func (b *build) deliver(ctx context.Context, image v1.Image) error {
-	if b.options.Output != "" {
-		if err := write(image, b.options.Output, "gantry/"+ImageName(b.options.App)); err != nil {
-			return err
-		}
-	}
-	if b.options.Docker != "" {
-		if err := b.intoDocker(ctx, image); err != nil {
-			return err
-		}
-	}
-	if b.options.Publish == "" {
-		return nil
-	}
-	reference, err := name.ParseReference(b.options.Publish)
-	if err == nil {
-		err = remote.Write(reference, image, oci.Options(ctx)...)
-	}
-	if err != nil {
-		return &problem.Problem{
-			ID:    "localbuild/publish",
-			Title: "the image could not be pushed to " + b.options.Publish,
-			Why:   err.Error(),
-			Hints: []string{"Check the name, and log in to its registry: docker login, or crane auth login."},
-			Err:   err,
-		}
-	}
-	return nil
-}
-
-// check finds what is missing before anything is done.
-func (b *build) check() error {
-	app, err := filepath.Abs(b.options.App)
-	if info, statErr := os.Stat(app); b.options.App == "" || err != nil || statErr != nil || !info.IsDir() {
-		return &problem.Problem{
-			ID:    "localbuild/no-app",
-			Title: b.options.App + " is not a folder",
-			Hints: []string{"Give the folder that holds the application."},
-		}
-	}
-	b.options.App = app
-	for _, file := range []string{filepath.Join(b.options.Buildpack, "bin/build"), filepath.Join(b.options.Lifecycle, "lifecycle")} {
-		if _, err := os.Stat(file); err != nil {
-			return &problem.Problem{
-				ID:    "localbuild/not-set-up",
-				Title: "the buildpack or the lifecycle is not there",
-				Why:   err.Error(),
-				Hints: []string{"Leave --buildpack and --lifecycle out for those that gantry carries; in a checkout, scripts/build.sh makes them."},
-				Err:   err,
-			}
-		}
-	}
-	if err := b.checkDelivery(); err != nil {
-		return err
-	}
-	if b.options.Cache == "" {
-		b.options.Cache = filepath.Join(b.options.Home, "apps", ImageName(app)+"-"+shortDigest(app))
-	}
-	return nil
-}
-
-// checkDelivery finds what would keep the image from going where it is asked for.
-func (b *build) checkDelivery() error {
-	if b.options.Output != "" {
-		if err := mayReplace(b.options.Output); err != nil {
-			return err
-		}
-	}
-	for _, volume := range b.options.Volumes {
-		if _, err := os.Stat(volume.Source); err != nil {
-			return &problem.Problem{ID: "localbuild/volume", Title: "the volume " + volume.Source + " is not there", Why: problem.Reason(err), Hints: []string{"Correct its name."}, Err: err}
-		}
-	}
-	for _, given := range []string{b.options.Publish, b.options.Docker} {
-		if _, err := name.ParseReference(given); given != "" && err != nil {
-			return &problem.Problem{ID: "localbuild/tag", Title: given + " is no name of an image", Why: err.Error(), Hints: []string{"Write NAME:TAG, or REGISTRY/NAME:TAG."}, Err: err}
-		}
-	}
-	return nil
 }
 
 // lock keeps two builds from using one cache at the same time: the second waits.
@@ -271,7 +186,7 @@ func (b *build) prepare(work string) error {
 	for _, dir := range leftovers {
 		if dir != work {
 			b.keepReady(filepath.Join(dir, "root"))
-			removeAll(dir)
+			_ = archive.RemoveAll(dir)
 		}
 	}
 	version, id, err := identity(b.options.Buildpack)

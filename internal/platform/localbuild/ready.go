@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -20,7 +21,7 @@ func (b *build) takeReady() error {
 		return problem.Disk("make the root", err)
 	}
 	if info, err := os.Lstat(b.ready()); err == nil && !info.IsDir() {
-		removeAll(b.ready())
+		_ = archive.RemoveAll(b.ready())
 	}
 	if err := os.Rename(b.ready(), b.folders[readyDir]); err != nil && !os.IsNotExist(err) {
 		return problem.Disk("use what is kept unpacked", err)

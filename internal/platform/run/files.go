@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,7 +176,7 @@ func keptRoot(dir, name string, layers []v1.Layer) (string, error) {
 	if err != nil {
 		return "", problem.Disk("make a temporary folder", err)
 	}
-	defer removeAll(work)
+	defer func() { _ = archive.RemoveAll(work) }()
 	if err := unpack(layers, work); err != nil {
 		return "", err
 	}
@@ -217,20 +216,6 @@ func unpack(layers []v1.Layer, root string) error {
 		return fmt.Errorf("unpack the image: %w", err)
 	}
 	return nil
-}
-
-// removeAll removes a tree, whatever the modes of its folders.
-func removeAll(dir string) {
-	if archive.RemoveAll(dir) == nil {
-		return
-	}
-	_ = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = os.Chmod(file, 0o700)
-		}
-		return nil
-	})
-	_ = archive.RemoveAll(dir)
 }
 
 // Processes gives the process types of an image that a buildpack has made; none of another image.

@@ -15,6 +15,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/platform/sandbox"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -72,7 +73,7 @@ func Start(ctx context.Context, image v1.Image, dir string, options Options, std
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, problem.Disk("make the folder for running images", err)
 	}
-	if err := Sweep(dir, func(left string) error { removeAll(left); return nil }); err != nil {
+	if err := Sweep(dir, func(left string) error { _ = archive.RemoveAll(left); return nil }); err != nil {
 		return nil, err
 	}
 	work, err := os.MkdirTemp(dir, "run-")
@@ -86,7 +87,7 @@ func Start(ctx context.Context, image v1.Image, dir string, options Options, std
 	c, err := start(ctx, image, dir, work, options, stdout, stderr)
 	if err != nil {
 		_ = lock.Close()
-		removeAll(work)
+		_ = archive.RemoveAll(work)
 		if ctx.Err() != nil {
 			return nil, &problem.Problem{ID: "build/interrupted", Title: "the work was interrupted", Why: "it was asked to stop", Hints: []string{"Start it again."}, Err: ctx.Err()}
 		}
@@ -158,7 +159,7 @@ func (c *Container) Wait() (int, error) {
 		// What the log points to is there after the end, too; where it cannot be kept, the log has the most of it.
 		_ = os.CopyFS(c.crashes, os.DirFS(filepath.Join(c.root, "tmp", crashFolder)))
 	}
-	removeAll(c.root)
+	_ = archive.RemoveAll(c.root)
 	_ = c.lock.Close()
 	if state := c.Cmd.ProcessState; state != nil && state.Success() {
 		// Asked to stop, it ended well: that the context is over is no error then.
