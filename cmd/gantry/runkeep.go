@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +73,7 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 	if record.Log != "" || crashed {
 		// Whoever asks later finds its output, and how it ended.
 		record.Code, record.Ended = &code, time.Now()
-		err = joinSave(err, records.Save(record))
+		err = errors.Join(err, records.Save(record))
 	} else {
 		forget()
 	}
@@ -87,13 +88,6 @@ func (f *runFlags) foreground(ctx context.Context, records run.Records, record r
 
 // pipe hides that a stream is a file, so that a program gets a pipe in its place.
 type pipe struct{ io.Writer }
-
-func joinSave(err, saved error) error {
-	if err != nil {
-		return err
-	}
-	return saved
-}
 
 // announce says where the application answers, as soon as it does.
 func announce(ctx context.Context, p run.Port) {

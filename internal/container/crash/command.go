@@ -94,7 +94,7 @@ func (s Store) listJSON(names []string, out, log io.Writer) int {
 
 func (s Store) show(names, asked []string, form string, out, log io.Writer) int {
 	if len(names) == 0 || len(asked) > 0 && !slices.Contains(names, asked[0]) {
-		_, _ = fmt.Fprintf(log, "gantry: there is no such crash on record in %s; `gantry crash list` names those that there are\n", s)
+		_, _ = fmt.Fprintf(log, "gantry: there is no such crash on record in %s; `gantry crash list` names those on record\n", s)
 		return 1
 	}
 	name := names[0]

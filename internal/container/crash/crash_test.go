@@ -91,7 +91,7 @@ func TestCommands(t *testing.T) {
 	g.Expect(out).To(Equal("No crash is on record in " + string(store) + ".\n"))
 	code, out = command(store, "show")
 	g.Expect(code).To(Equal(1))
-	g.Expect(out).To(Equal("gantry: there is no such crash on record in " + string(store) + "; `gantry crash list` names those that there are\n"))
+	g.Expect(out).To(Equal("gantry: there is no such crash on record in " + string(store) + "; `gantry crash list` names those on record\n"))
 
 	name, err := store.Save(full)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -47,7 +47,7 @@ func (c *Capture) Summary() string {
 	case c.Profile != nil:
 		return fmt.Sprintf("%.1f MB, most by %s", float64(c.Profile.Root.Total())/1e6, c.Profile.most())
 	case c.Snapshot != nil:
-		return "a heap snapshot"
+		return fmt.Sprintf("%d objects, %.1f MB", c.Snapshot.Objects, float64(c.Snapshot.Size)/1e6)
 	}
 	return "a report"
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -78,7 +77,7 @@ func (c Collect) runs(done *collected, now time.Time) error {
 	}
 	for pattern, unused := range map[string]time.Duration{"root-*": c.Unused, "unpacking-*": time.Hour} {
 		err := each(filepath.Join(c.Home, "run", pattern), func(dir string, info fs.FileInfo) error {
-			if isMounted(dir) || now.Sub(info.ModTime()) <= unused && (!c.Verify || pattern != "root-*") {
+			if run.IsMounted(dir) || now.Sub(info.ModTime()) <= unused && (!c.Verify || pattern != "root-*") {
 				return nil
 			}
 			return done.remove(dir)
@@ -88,18 +87,6 @@ func (c Collect) runs(done *collected, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// isMounted reports whether a process that was started sees a folder: proc(5), mountinfo.
-func isMounted(dir string) bool {
-	tables, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
-	for _, table := range tables {
-		text, err := os.ReadFile(table)
-		if err == nil && strings.Contains(string(text), "/"+filepath.Base(dir)+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 func (c Collect) runImages(done *collected, now time.Time) error {

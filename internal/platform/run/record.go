@@ -71,6 +71,10 @@ func (dir Records) Reserve(r Record, prefix string) (Record, error) {
 	if err := dir.Check(r.Name); err != nil {
 		return r, err
 	}
+	// An earlier container of that name has ended; what it left is not this one's.
+	if err := dir.Remove(r); err != nil {
+		return r, problem.Disk("forget an earlier container", err)
+	}
 	r = r.KeptBy(os.Getpid())
 	return r, dir.Save(r)
 }
@@ -110,7 +114,7 @@ func ignoreMissing(err error) error {
 // LogFile is where the output of a container goes that runs in the background.
 func (dir Records) LogFile(name string) string { return filepath.Join(string(dir), name+".log") }
 
-// Crashes is the folder with the records of a container's crashes; there is none of one that did not crash.
+// Crashes is the folder with the records of a container's crashes. It is not there when nothing has crashed.
 func (dir Records) Crashes(name string) string { return filepath.Join(string(dir), name+".crashes") }
 
 // Crashed reports whether there are some.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,13 +152,27 @@ func (o Options) command(entry, words []string) ([]string, error) {
 	return slices.Concat(entry, words), nil
 }
 
+// keepCrashes copies the records of crashes out of a container's folder for temporary files: what a link there leads to stays outside.
+func keepCrashes(temporary, to string) error {
+	dir, err := os.OpenRoot(temporary)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	records, err := fs.Sub(dir.FS(), crashFolder)
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(to, records)
+}
+
 // Wait waits for the program's end, removes its files, and gives its exit code: 128 and the number of a signal that ended it.
 func (c *Container) Wait() (int, error) {
 	err := c.Cmd.Wait()
 	c.group.remove()
 	if c.crashes != "" {
 		// What the log points to is there after the end, too; where it cannot be kept, the log has the most of it.
-		_ = os.CopyFS(c.crashes, os.DirFS(filepath.Join(c.root, "tmp", crashFolder)))
+		_ = keepCrashes(filepath.Join(c.root, "tmp"), c.crashes)
 	}
 	_ = archive.RemoveAll(c.root)
 	_ = c.lock.Close()

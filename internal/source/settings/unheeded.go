@@ -8,8 +8,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// Unheeded tells of variables that are given to a build, have the form of a setting, and have no effect: nothing that a user sets is ignored in
-// silence. names are those of the variables.
+// Unheeded tells of variables that are given to a build, have the form of a setting, and are none of Gantry's: nothing that a user sets is ignored
+// in silence. names are those of the variables.
 func Unheeded(names []string) (warnings []string) {
 	var builds, launches []string
 	for _, c := range Builtin() {
@@ -32,7 +32,7 @@ func Unheeded(names []string) (warnings []string) {
 			if near := problem.Nearest(name, slices.Concat(builds, launches)); near != "" {
 				hint = " Did you mean " + near + "?"
 			}
-			warnings = append(warnings, fmt.Sprintf("%s is not a setting of Gantry, and has no effect on this build.%s", name, hint))
+			warnings = append(warnings, fmt.Sprintf("%s is not a setting of Gantry, and has no effect unless another buildpack of this build reads it.%s", name, hint))
 		}
 	}
 	return warnings

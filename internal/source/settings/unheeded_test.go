@@ -16,10 +16,10 @@ func TestNothingIsIgnoredInSilence(t *testing.T) {
 		"BP_TIMELINE":                     nil,
 		"BP_DEPENDENCY_MIRROR_NODEJS_ORG": nil,
 		"NODE_ENV":                        nil,
-		"BP_NODE_VERSOIN":                 {"BP_NODE_VERSOIN is not a setting of Gantry, and has no effect on this build. Did you mean BP_NODE_VERSION?"},
-		"BP_XYZ":                          {"BP_XYZ is not a setting of Gantry, and has no effect on this build. The settings are listed at " + page},
+		"BP_NODE_VERSOIN":                 {"BP_NODE_VERSOIN is not a setting of Gantry, and has no effect unless another buildpack of this build reads it. Did you mean BP_NODE_VERSION?"},
+		"BP_XYZ":                          {"BP_XYZ is not a setting of Gantry, and has no effect unless another buildpack of this build reads it. The settings are listed at " + page},
 		"BPL_DRAIN_DELAY":                 {"BPL_DRAIN_DELAY is read when the container starts, and has no effect on a build: set it where the image is deployed."},
-		"BPL_DRIAN_DELAY":                 {"BPL_DRIAN_DELAY is not a setting of Gantry, and has no effect on this build. Did you mean BPL_DRAIN_DELAY?"},
+		"BPL_DRIAN_DELAY":                 {"BPL_DRIAN_DELAY is not a setting of Gantry, and has no effect unless another buildpack of this build reads it. Did you mean BPL_DRAIN_DELAY?"},
 	} {
 		NewWithT(t).Expect(settings.Unheeded([]string{name})).To(Equal(want), name)
 	}

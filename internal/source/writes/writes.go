@@ -3,6 +3,7 @@
 package writes
 
 import (
+	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -77,10 +78,16 @@ func beside(folder string) bool {
 	return folder != "." && !path.IsAbs(folder) && folder != ".." && !strings.HasPrefix(folder, "../") && !strings.HasPrefix(folder, "node_modules/") && !strings.HasPrefix(folder, "tmp/") && folder != "tmp"
 }
 
+// signs are in each text that the patterns match: most files have none, and are passed over in no time.
+var signs = []string{"mkdir", "ensureDir", "multer", "Database", "Datastore"}
+
 // ofJavaScript looks at a file of Node.js. A path is one from the process's folder, the application's, unless it is put behind that of the file.
 func ofJavaScript(name string, text []byte, add func(string, problem.Position)) {
 	top, _, _ := strings.Cut(name, "/")
 	if slices.Contains(aside, top) || strings.Contains(path.Base(name), ".config.") {
+		return
+	}
+	if !slices.ContainsFunc(signs, func(sign string) bool { return bytes.Contains(text, []byte(sign)) }) {
 		return
 	}
 	for _, m := range made().FindAllSubmatchIndex(text, -1) {
