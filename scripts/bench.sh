@@ -11,7 +11,6 @@
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
-scripts/setup.sh
 scripts/build.sh
 CGO_ENABLED=0 go build -trimpath -o build/bench ./integration/bench
 # Where this machine trusts certificates of its own, npm does so too.

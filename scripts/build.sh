@@ -2,22 +2,14 @@
 # Builds Gantry for this machine into build/: the buildpack, the lifecycle, and the tool gantry, which carries both. Needs Linux, Git and Go 1.26 or
 # later. Takes two minutes the first time, then a few seconds.
 #
-#   scripts/build.sh [--prepare]
-#
-# --prepare  also make the run image, meanwhile: it needs mmdebstrap (scripts/setup.sh)
+#   scripts/build.sh
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 . scripts/quiet.sh
 export CGO_ENABLED=0
 
-prepare=
-for word in "$@"; do
-  case $word in
-    --prepare) prepare=yes ;;
-    *) refuse "$word" ;;
-  esac
-done
+nothing "$@"
 
 lifecycle=0.21.17
 flags=(-trimpath -buildvcs=false)
@@ -30,14 +22,6 @@ cp buildpack.toml LICENSE build/buildpack/
 go build "${flags[@]}" -ldflags "$strip" -o build/buildpack/bin/ ./cmd/detect ./cmd/build
 go build "${flags[@]}" -ldflags "$strip" -o build/buildpack/bin/gantry ./cmd/launch
 go build "${flags[@]}" -ldflags "$strip" -o build/buildpack/bin/static ./cmd/static
-
-# Mostly waiting for the network: it costs nothing beside the compiler.
-waiting=
-if [ -n "$prepare" ]; then
-  go build "${flags[@]}" -ldflags "$strip" -o build/gantry.preparing ./cmd/gantry
-  build/gantry.preparing prepare 2>&3 &
-  waiting=$!
-fi
 
 # The tools change with their module only; compiling them takes a minute.
 stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh | sha256sum | cut -c1-16)
@@ -57,7 +41,3 @@ if [ "$(cat build/tools/bundle.stamp 2>/dev/null)" != "$contents" ] || [ ! -e "$
 fi
 go build "${flags[@]}" -tags bundle -ldflags "$strip -X main.commit=$commit" -o build/gantry ./cmd/gantry
 ln -sf gantry build/kubectl-gantry
-if [ -n "$waiting" ]; then
-  wait "$waiting"
-  rm -f build/gantry.preparing
-fi

@@ -5,7 +5,7 @@
 #
 #   scripts/kpack-test.sh [--setup] [--keep]
 #
-# --setup  install the Debian packages: etcd-server, containerd, runc, containernetworking-plugins, mmdebstrap
+# --setup  install the Debian packages: etcd-server, containerd, runc, containernetworking-plugins
 # --keep   leave the cluster running
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 keep=
 for argument in "$@"; do
   case $argument in
-    --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl mmdebstrap >/dev/null ;;
+    --setup) apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends etcd-server containerd runc containernetworking-plugins iproute2 openssl git curl >/dev/null ;;
     --keep) keep=1 ;;
     *) refuse "$argument" ;;
   esac
@@ -49,7 +49,7 @@ compile
 scripts/build.sh >/dev/null
 scripts/tools.sh >/dev/null
 # They are kept: in the cluster's network, which reaches nothing outside, they are pushed.
-for kind in run build; do
+for kind in base build; do
   build/gantry base "$kind" "team/$kind:debian-12" --output "$work/base.tar" >/dev/null
   rm "$work/base.tar"
 done
@@ -71,7 +71,7 @@ publish() {
   PACK_HOME=$work/pack within build/tools/pack buildpack package "$registry/team/gantry:$1" --path "$work/buildpack" --format image --publish --target linux/amd64 --quiet
 }
 publish 0.1.0
-within build/gantry base run "$registry/team/run:debian-12" --publish >/dev/null
+within build/gantry base base "$registry/team/run:debian-12" --publish >/dev/null
 within build/gantry base build "$registry/team/build:debian-12" --publish >/dev/null
 image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
 crane mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest"

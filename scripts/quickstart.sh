@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds an application with Gantry and shows that it runs. Needs Go 1.26 or later, Debian or Ubuntu (for mmdebstrap, which it installs), and no container
-# engine. The first time it takes two to three minutes, then about five seconds.
+# Builds an application with Gantry and shows that it runs. Needs Linux, Go 1.26 or later and curl: no container engine, and not root. The first time it
+# takes about a minute and a half, most of it for compiling Gantry; then about five seconds.
 #
 #   scripts/quickstart.sh [APP_DIR]
 #
@@ -11,8 +11,7 @@ words 0 1 "$@"
 here=$(cd "$(dirname "$0")/.." && pwd)
 app=$(cd "${1:-$here/samples/express}" && pwd)
 
-"$here/scripts/setup.sh"
-"$here/scripts/build.sh" --prepare
+"$here/scripts/build.sh"
 
 work=$(mktemp -d)
 pid=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Gantry's scripts need of the distribution's packages (Debian, Ubuntu): mmdebstrap, which run images are made with, and what is asked
-# for. What is there already is left alone; without root it says what is missing. Takes seconds to a minute.
+# Installs what tests need of the distribution's packages (Debian, Ubuntu). What is there already is left alone; without root it says what is
+# missing. Takes seconds to a minute.
 #
 #   scripts/setup.sh [--docker] [--browser] [--redis] [--jemalloc] [--arm64] [--faults]
 #
@@ -14,7 +14,6 @@ set -euo pipefail
 . "$(dirname "$0")/help.sh"
 
 missing=()
-command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 for wish in "$@"; do
   case $wish in
     --docker) command -v dockerd >/dev/null || missing+=(docker.io) ;;

@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+	"runtime"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -11,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
-	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/install/debian"
+	"github.com/gantry-buildpack/gantry/internal/platform/base"
 	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -19,29 +22,35 @@ import (
 // baseCommand makes an image for builders and stacks, and writes or pushes it.
 func baseCommand() *cobra.Command {
 	var (
-		output, home   string
-		publish, shell bool
+		output, home string
+		publish      bool
+		spec         base.Spec
 	)
 	c := &cobra.Command{
-		Use: "base run|build TAG [options]", Short: "Make a run image or a build image for builders", GroupID: "build",
-		Example: "  gantry base run registry.example/run:debian-12 --publish",
-		Args:    arguments(2, 2, "a kind, run or build, and a TAG"),
+		Use: "base tiny|base|build TAG [options]", Short: "Make a run image or a build image of Debian packages", GroupID: "build",
+		Long: "Make a run image or a build image of Debian packages, without root, apt or a container engine.\n\n" +
+			"tiny has the C libraries, certificates and time zones, and no shell. base has a shell with the usual programs and the libraries that\n" +
+			"packages with native code are often linked with. build has compilers and their headers, too.",
+		Example: "  gantry base base registry.example/run:debian-12 --publish",
+		Args:    arguments(2, 2, "a kind (tiny, base or build) and a TAG"),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "FILE.tar for docker load")
 	c.Flags().BoolVar(&publish, "publish", false, "push it to the tag's registry")
-	c.Flags().BoolVar(&shell, "shell", false, "leave shells and the package manager in a run image")
+	c.Flags().StringVar(&spec.Release, "release", base.Release, "the release of Debian: "+debian.Known())
+	c.Flags().StringVar(&spec.Arch, "arch", runtime.GOARCH, "amd64 or arm64")
+	c.Flags().StringVar(&spec.Snapshot, "snapshot", "", "the packages of a time, such as 20261101T000000Z: https://snapshot.debian.org (default: of today)")
 	c.Flags().StringVar(&home, "home", homeFolder(), "where images are kept")
 	c.RunE = func(c *cobra.Command, words []string) error {
-		kind := localbuild.BaseKind(words[0])
-		if kind != localbuild.RunBase && kind != localbuild.BuildBase {
-			return usageError{c, "the kind of a base image is run or build, and not " + words[0]}
+		spec.Kind = base.Kind(words[0])
+		if !slices.Contains(base.Kinds, spec.Kind) {
+			return usageError{c, "the kind of a base image is tiny, base or build, and not " + words[0]}
 		}
 		tag, err := name.NewTag(words[1])
 		if err != nil {
 			return &problem.Problem{ID: "localbuild/tag", Title: words[1] + " is no name of an image", Why: err.Error(), Err: err}
 		}
 		r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
-		image, err := localbuild.Base{Kind: kind, Shell: shell}.Image(c.Context(), home, r)
+		image, err := spec.Image(c.Context(), home, r)
 		if err != nil {
 			return err
 		}

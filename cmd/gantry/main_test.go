@@ -78,7 +78,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"run . --memory lots":             "gantry: --memory is \"lots\"; write 512m or 2g, and at least 6m\n\ngantry run --help says more.\n",
 		"run . --read-only --writable":    "gantry: --read-only and --writable exclude each other\n\ngantry run --help says more.\n",
 		"debug deploy/web --all-pods":     "gantry: a debugger attaches to one process: leave out --all-pods, or name a pod\n\ngantry debug --help says more.\n",
-		"base image registry.example/x":   "gantry: the kind of a base image is run or build, and not image\n\ngantry base --help says more.\n",
+		"base image registry.example/x":   "gantry: the kind of a base image is tiny, base or build, and not image\n\ngantry base --help says more.\n",
 		"profile cpu pod/a -o x --text":   "gantry: --text keeps no file: leave out --output and --open\n\ngantry profile cpu --help says more.\n",
 		"profile cpu pod/a --all --text":  "gantry: --all writes several captures in the container: choose a process with --pid here\n\ngantry profile cpu --help says more.\n",
 	} {

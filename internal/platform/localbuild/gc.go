@@ -12,6 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/platform/run"
+	"github.com/gantry-buildpack/gantry/internal/platform/verified"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -36,7 +37,7 @@ type collected struct {
 // What a build uses at the time is left alone.
 func GC(c Collect, r *buildlog.Log, now time.Time) error {
 	var done collected
-	for _, step := range []func(*collected, time.Time) error{c.applications, c.runs, c.runImages} {
+	for _, step := range []func(*collected, time.Time) error{c.applications, c.runs, c.runImages, c.packages} {
 		if err := step(&done, now); err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (c Collect) applications(done *collected, now time.Time) error {
 		if err := each(filepath.Join(dir, "work-*"), func(left string, _ fs.FileInfo) error { return done.remove(left) }); err != nil || !c.Verify {
 			return err
 		}
-		return done.verify(blobsOf(filepath.Join(dir, "image")), cachedLayers(filepath.Join(dir, "layers")))
+		return done.verify(verified.Blobs(filepath.Join(dir, "image")), verified.CachedLayers(filepath.Join(dir, "layers")))
 	})
 }
 
@@ -97,25 +98,28 @@ func (c Collect) runImages(done *collected, now time.Time) error {
 		case now.Sub(info.ModTime()) > c.Unused:
 			return done.remove(dir)
 		case c.Verify:
-			return done.verify(blobsOf(dir))
+			return done.verify(verified.Blobs(dir))
+		}
+		return nil
+	})
+}
+
+// packages are archives of the distribution's packages, and its index.
+func (c Collect) packages(done *collected, now time.Time) error {
+	return each(filepath.Join(c.Home, "packages", "*"), func(dir string, info fs.FileInfo) error {
+		if info.IsDir() && now.Sub(info.ModTime()) > c.Unused {
+			return done.remove(dir)
 		}
 		return nil
 	})
 }
 
 // verify reads all files of folders, whatever was noted of them.
-func (d *collected) verify(folders ...verified) error {
+func (d *collected) verify(folders ...verified.Folder) error {
 	for _, v := range folders {
-		if _, err := os.Stat(v.dir); err != nil {
-			continue
-		}
-		err := ignoreMissing(os.Remove(v.record))
-		damaged := 0
-		if err == nil {
-			damaged, err = v.heal()
-		}
+		damaged, err := v.Reread()
 		if err != nil {
-			return problem.Unreadable("verify "+v.dir, err)
+			return err
 		}
 		d.damaged += damaged
 	}

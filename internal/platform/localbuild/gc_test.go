@@ -2,6 +2,8 @@ package localbuild
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/verified"
 )
 
 func TestGC(t *testing.T) {
@@ -45,7 +48,7 @@ func TestGC(t *testing.T) {
 	defer unlock()
 	whole := put(g, filepath.Join(home, "run-images/debian"), "whole")
 	damaged := put(g, filepath.Join(home, "apps/used-1/image"), "damaged")
-	_, err = blobsOf(filepath.Join(home, "apps/used-1/image")).heal()
+	_, err = verified.Blobs(filepath.Join(home, "apps/used-1/image")).Heal()
 	g.Expect(err).NotTo(HaveOccurred())
 	// The clock of a file system can hide a change; --verify reads the file nevertheless.
 	info, err := os.Stat(damaged)
@@ -71,4 +74,13 @@ func TestGC(t *testing.T) {
 	g.Expect(root).NotTo(BeAnExistingFile())
 	g.Expect(whole).To(BeAnExistingFile())
 	g.Expect(out.String()).To(ContainSubstring("Verified    1 file damaged, which the next build makes again\n"))
+}
+
+// put writes a blob into a layout, under the digest that it has.
+func put(g *WithT, layout, content string) string {
+	sum := sha256.Sum256([]byte(content))
+	file := filepath.Join(layout, "blobs/sha256", hex.EncodeToString(sum[:]))
+	g.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+	g.Expect(os.WriteFile(file, []byte(content), 0o644)).To(Succeed())
+	return file
 }

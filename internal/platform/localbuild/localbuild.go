@@ -17,6 +17,7 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/platform/verified"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -73,7 +74,7 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 	}
 	defer b.noteBuildpack()
 	defer r.Span("Platform", "build")()
-	damaged, err := cachedLayers(b.folders[cacheDir]).heal()
+	damaged, err := verified.CachedLayers(b.folders[cacheDir]).Heal()
 	if err != nil {
 		return Result{}, problem.Unreadable("look at the cache of the last build", err)
 	}
@@ -113,7 +114,7 @@ func (b *build) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	defer b.report.Span("Platform", "keep and deliver the image")()
-	if err := cachedLayers(b.folders[cacheDir]).remember(); err != nil {
+	if err := verified.CachedLayers(b.folders[cacheDir]).Remember(); err != nil {
 		return Result{}, problem.Disk("note what was verified", err)
 	}
 	image, err := b.store.built(ctx, b.folders[layersDir])

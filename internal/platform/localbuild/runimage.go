@@ -9,28 +9,27 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/platform/base"
 	"github.com/gantry-buildpack/gantry/internal/platform/oci"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// ownRunImage is the label of the run image that is made when none is given.
-const ownRunImage = "gantry/run:debian-12"
-
 // RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
 // label is the name by which image metadata refers to it.
-func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (base v1.Image, label string, err error) {
+func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image v1.Image, label string, err error) {
 	if given == "" {
-		base, err = Base{Kind: RunBase, Shell: true}.Image(ctx, cache, r)
-		return base, ownRunImage, err
+		own := base.New(base.Run)
+		image, err = own.Image(ctx, cache, r)
+		return image, own.Name(), err
 	}
 	label = given
 	if _, statErr := os.Stat(given); statErr == nil {
 		label = filepath.Base(given)
 	}
-	if base, err = oci.Open(ctx, given); err != nil {
+	if image, err = oci.Open(ctx, given); err != nil {
 		return nil, "", badRunImage(given, err.Error(), err)
 	}
-	return base, label, nil
+	return image, label, nil
 }
 
 func badRunImage(given, why string, err error) error {
@@ -38,7 +37,7 @@ func badRunImage(given, why string, err error) error {
 		ID:    "localbuild/run-image",
 		Title: fmt.Sprintf("the run image %s cannot be used", given),
 		Why:   why,
-		Hints: []string{"Give --run-image a reference, an OCI layout folder or an image tarball; without it one is made from Debian packages."},
+		Hints: []string{"Give --run-image a reference, an OCI layout folder or an image tarball; without it one is made of Debian packages."},
 		Err:   err,
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/gantry-buildpack/gantry/internal/platform/verified"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -53,7 +54,7 @@ const (
 // openStore opens the layout in a folder, or makes one, and starts the registry; uploads are written to a folder next to it. damaged is
 // how many files of the layout were not what they should be, and were removed.
 func openStore(dir, temporary string) (s *store, damaged int, err error) {
-	if damaged, err = blobsOf(dir).heal(); err != nil {
+	if damaged, err = verified.Blobs(dir).Heal(); err != nil {
 		return nil, damaged, problem.Unreadable("look at the image of the last build", err)
 	}
 	path, err := layout.FromPath(dir)
@@ -217,7 +218,7 @@ func (s *store) keep(image v1.Image) error {
 			return fmt.Errorf("remove an unused layer: %w", err)
 		}
 	}
-	if err := blobsOf(string(s.path)).remember(); err != nil {
+	if err := verified.Blobs(string(s.path)).Remember(); err != nil {
 		return problem.Disk("note what was verified", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package localbuild
+package verified
 
 import (
 	"crypto/sha256"
@@ -26,15 +26,15 @@ func TestHeal(t *testing.T) {
 	g := NewWithT(t)
 	layout := t.TempDir()
 	whole, damaged := put(g, layout, "whole"), put(g, layout, "damaged")
-	g.Expect(blobsOf(layout).heal()).To(BeZero())
+	g.Expect(Blobs(layout).Heal()).To(BeZero())
 	g.Expect(os.WriteFile(damaged, []byte("other"), 0o644)).To(Succeed())
 	leftover := filepath.Join(layout, "blobs/sha256/upload-123")
 	g.Expect(os.WriteFile(leftover, nil, 0o644)).To(Succeed())
-	g.Expect(blobsOf(layout).heal()).To(Equal(1))
+	g.Expect(Blobs(layout).Heal()).To(Equal(1))
 	g.Expect(damaged).NotTo(BeAnExistingFile())
 	g.Expect(leftover).NotTo(BeAnExistingFile())
 	g.Expect(whole).To(BeAnExistingFile())
-	g.Expect(blobsOf(layout).heal()).To(BeZero())
+	g.Expect(Blobs(layout).Heal()).To(BeZero())
 }
 
 // What was noted of files counts as long as the machine runs: after a power cut, a file may lack what was written last.
@@ -52,7 +52,7 @@ func TestHealAfterAPowerCut(t *testing.T) {
 			text, err := json.Marshal(record{c.boot, map[string]fileState{filepath.Base(file): stateOf(info)}})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(os.WriteFile(filepath.Join(layout, "verified.json"), text, 0o644)).To(Succeed())
-			g.Expect(blobsOf(layout).heal()).To(Equal(c.damaged))
+			g.Expect(Blobs(layout).Heal()).To(Equal(c.damaged))
 		})
 	}
 }
@@ -70,7 +70,7 @@ func TestHealTogether(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				_ = os.Remove(filepath.Join(layout, "verified.json"))
-				if n, err := blobsOf(layout).heal(); err != nil || n > 0 {
+				if n, err := Blobs(layout).Heal(); err != nil || n > 0 {
 					errs <- err
 				}
 			}

@@ -1,4 +1,6 @@
-package localbuild
+// Package verified keeps folders of files that are named by their digests whole: what is taken over from an earlier build is verified
+// once, and an unchanged file costs a look at it and no reading.
+package verified
 
 import (
 	"crypto/sha256"
@@ -12,11 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// A folder of files that are named by their SHA-256, each of which is known to be whole as long as it is the same file: what is taken
-// over from an earlier build is verified, and an unchanged one costs a look at each file, and no reading.
-type verified struct {
+// Folder is a folder of files that are named by their SHA-256, each of which is known to be whole as long as it is the same file.
+type Folder struct {
 	// dir is the folder, record the file that says which of its files were verified.
 	dir, record string
 	// digest gives the digits of the digest in a file's name; ok is false for a file that is named otherwise.
@@ -39,17 +42,17 @@ func stateOf(info fs.FileInfo) fileState {
 	return i
 }
 
-// blobsOf are those of an OCI layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#blobs.
-func blobsOf(layout string) verified {
-	return verified{
+// Blobs are those of an OCI layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#blobs.
+func Blobs(layout string) Folder {
+	return Folder{
 		dir: filepath.Join(layout, "blobs", "sha256"), record: filepath.Join(layout, "verified.json"), only: true,
 		digest: func(name string) (string, bool) { return name, isDigest(name) },
 	}
 }
 
-// cachedLayers are those of the lifecycle's cache in a folder.
-func cachedLayers(cache string) verified {
-	return verified{
+// CachedLayers are those of the lifecycle's cache in a folder.
+func CachedLayers(cache string) Folder {
+	return Folder{
 		dir: filepath.Join(cache, "committed"), record: filepath.Join(cache, "verified.json"),
 		digest: func(name string) (string, bool) {
 			digits := strings.TrimSuffix(strings.TrimPrefix(name, "sha256:"), ".tar")
@@ -62,8 +65,8 @@ func isDigest(text string) bool {
 	return len(text) == 2*sha256.Size && strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// heal removes the files that are not what their names say, and leftovers, and gives how many were damaged.
-func (v verified) heal() (damaged int, err error) {
+// Heal removes the files that are not what their names say, and leftovers, and gives how many were damaged.
+func (v Folder) Heal() (damaged int, err error) {
 	known := v.read()
 	kept := map[string]fileState{}
 	err = v.each(func(name, digits string, info fs.FileInfo) error {
@@ -87,8 +90,22 @@ func (v verified) heal() (damaged int, err error) {
 	return damaged, v.write(kept)
 }
 
-// remember notes that the files are whole: they were verified when they were written.
-func (v verified) remember() error {
+// Reread is Heal for all files, whatever was noted of them.
+func (v Folder) Reread() (damaged int, err error) {
+	if _, err := os.Stat(v.dir); err != nil {
+		return 0, nil
+	}
+	if err = ignoreMissing(os.Remove(v.record)); err == nil {
+		damaged, err = v.Heal()
+	}
+	if err != nil {
+		return damaged, problem.Unreadable("verify "+v.dir, err)
+	}
+	return damaged, nil
+}
+
+// Remember notes that the files are whole: they were verified when they were written.
+func (v Folder) Remember() error {
 	kept := map[string]fileState{}
 	err := v.each(func(name, _ string, info fs.FileInfo) error {
 		kept[name] = stateOf(info)
@@ -101,7 +118,7 @@ func (v verified) remember() error {
 }
 
 // each hands over the files that are named by their digests.
-func (v verified) each(look func(name, digits string, info fs.FileInfo) error) error {
+func (v Folder) each(look func(name, digits string, info fs.FileInfo) error) error {
 	entries, err := os.ReadDir(v.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -136,7 +153,7 @@ func bootID() string {
 	return strings.TrimSpace(string(text))
 }
 
-func (v verified) read() map[string]fileState {
+func (v Folder) read() map[string]fileState {
 	var known record
 	text, err := os.ReadFile(v.record)
 	if err != nil || json.Unmarshal(text, &known) != nil || known.Boot != bootID() || known.Files == nil {
@@ -146,7 +163,7 @@ func (v verified) read() map[string]fileState {
 	return known.Files
 }
 
-func (v verified) write(kept map[string]fileState) error {
+func (v Folder) write(kept map[string]fileState) error {
 	text, err := json.Marshal(record{bootID(), kept})
 	if err != nil || len(kept) == 0 {
 		return errors.Join(err, ignoreMissing(os.Remove(v.record)))

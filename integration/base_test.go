@@ -1,0 +1,81 @@
+package integration
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	. "github.com/onsi/gomega"
+
+	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
+	"github.com/gantry-buildpack/gantry/internal/install/archive"
+	"github.com/gantry-buildpack/gantry/internal/platform/base"
+)
+
+// unpacked gives the folder of a base image's files, and their size in bytes.
+func unpacked(t *testing.T, image v1.Image) (dir string, size int64) {
+	g := NewWithT(t)
+	dir = t.TempDir()
+	stream := mutate.Extract(image)
+	defer func() { _ = stream.Close() }()
+	var copied bytes.Buffer
+	reader := tar.NewReader(io.TeeReader(stream, &copied))
+	for {
+		header, err := reader.Next()
+		if err == io.EOF {
+			break
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		size += header.Size
+	}
+	g.Expect(archive.Extract(&copied, dir, archive.Options{RootFS: true})).To(Succeed())
+	return dir, size
+}
+
+// The images of packages are as small as they promise, start programs, and list their packages as dpkg does.
+func TestBaseImages(t *testing.T) {
+	for kind, c := range map[base.Kind]struct {
+		most      int64
+		there     []string
+		notThere  []string
+		runs, out string
+	}{
+		base.Tiny: {35e6, []string{"etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/Europe/Berlin", "usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/x86_64-linux-gnu/libatomic.so.1", "etc/nsswitch.conf"},
+			[]string{"usr/bin/sh", "usr/bin/dash", "usr/bin/bash", "usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl"}, "openssl version", "OpenSSL 3"},
+		base.Run: {70e6, []string{"usr/bin/ps", "usr/bin/env", "usr/lib/x86_64-linux-gnu/libpq.so.5", "usr/bin/awk"}, []string{"usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl"}, "sh -c 'echo $((6*7)); locale -a'", "42\nC\nC.utf8"},
+		base.Build: {500e6, []string{"usr/bin/cc", "usr/bin/c++", "usr/include/postgresql/libpq-fe.h"}, []string{"usr/bin/apt"},
+			`sh -c 'echo "int main(void){return 42;}" >/tmp/a.c; cc -o /tmp/a /tmp/a.c -lpq -lsqlite3 -lyaml -lffi -lssl -lz; /tmp/a; echo $?'`, "42"},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			g := NewWithT(t)
+			image, err := base.New(kind).Image(t.Context(), homeFolder(), buildlog.New(io.Discard, false))
+			g.Expect(err).NotTo(HaveOccurred())
+			dir, size := unpacked(t, image)
+			t.Logf("%s: %.1f MB", kind, float64(size)/1e6)
+			g.Expect(size).To(BeNumerically("<", c.most))
+			for _, name := range c.there {
+				g.Expect(filepath.Join(dir, name)).To(BeAnExistingFile())
+			}
+			for _, name := range c.notThere {
+				g.Expect(filepath.Join(dir, name)).NotTo(BeAnExistingFile())
+			}
+			listed, err := exec.Command("dpkg-query", "--admindir="+filepath.Join(dir, "var/lib/dpkg"), "--show", "--showformat=${Package} ${db:Status-Status}\n").CombinedOutput()
+			g.Expect(err).NotTo(HaveOccurred(), string(listed))
+			g.Expect(string(listed)).To(ContainSubstring("libc6 installed\n"))
+			g.Expect(strings.Count(string(listed), "\n")).To(Equal(strings.Count(string(listed), " installed\n")))
+			if os.Geteuid() != 0 {
+				return
+			}
+			out, err := exec.Command("sh", "-c", "chroot "+dir+" "+c.runs).CombinedOutput()
+			g.Expect(err).NotTo(HaveOccurred(), string(out))
+			g.Expect(string(out)).To(HavePrefix(c.out))
+		})
+	}
+}
