@@ -116,7 +116,7 @@ rm libgone.so gone.c f.c
 			"node_modules/@example/db": {"version": "1.0.0", "resolved": "file:db.tgz", "integrity": %q, "hasInstallScript": true}}}`, integrity),
 	})
 	log := strings.Join(strings.Fields(p.build()), " ")
-	p.Expect(log).To(ContainSubstring("Warning: @example/db: libgone.so.7 is not in the build image. The run image must have it " +
+	p.Expect(log).To(ContainSubstring("Warning: @example/db: libgone.so.7 is not in the build image. The run image must have it, or packages in project.toml " +
 		"(on Debian and Ubuntu it is likely the package libgone7). Without it, the application does not start."))
 	c := p.start(runDefault)
 	code, err := c.Wait()

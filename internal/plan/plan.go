@@ -13,6 +13,8 @@ type Plan struct {
 	// Toolchains are the runtimes with their tools. The first is that of the language in which the application answers
 	// requests; another one is there because steps or processes run it, too.
 	Toolchains []Toolchain
+	// System are packages of the distribution.
+	System System `json:",omitzero"`
 	// Installs are the installations of packages, at most one for each toolchain.
 	Installs []Install `json:",omitempty"`
 	// Build is the application's own build.

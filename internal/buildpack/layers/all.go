@@ -11,6 +11,9 @@ import (
 // All are the layers that a build makes: those of the image from its bottom to its top, then the caches.
 func All(s session.Session, p plan.Plan, c contract.Contract) ([]Spec, error) {
 	image := []Spec{Gantry{Session: s, Plan: p, Contract: c}.Spec()}
+	if len(p.System.Packages) > 0 {
+		image = append(image, System(s, p.System))
+	}
 	packages, err := PackagesOf(s, p)
 	if err != nil {
 		return nil, err
@@ -57,6 +60,9 @@ func Caches(s session.Session, p plan.Plan, packages map[string]PackageInputs) [
 	}
 	for _, t := range p.Toolchains {
 		list = append(list, ToolchainCache(t, s.Arch, true))
+	}
+	if !p.System.None() {
+		list = append(list, SystemCache(p.System, s.Distribution, s.Arch, ""))
 	}
 	if len(p.Build.Steps)+len(p.Build.Before) > 0 && len(p.Build.Caches) > 0 {
 		list = append(list, BuildCache{s, p.Build}.Spec())

@@ -32,11 +32,15 @@ type Libraries struct {
 func (b Libraries) Record(dir string, owner func(name string) string) error {
 	list, own := sharedlib.List{}, map[string]bool{}
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		name := entry.Name()
+		// A library may be found by the name of a link alone.
 		own[name] = true
+		if !entry.Type().IsRegular() {
+			return nil
+		}
 		if !slices.Contains([]string{".so", ".node"}, filepath.Ext(name)) && !strings.Contains(name, ".so.") && !strings.Contains(filepath.Dir(file), "/bin") {
 			return nil
 		}
@@ -76,7 +80,10 @@ func (b Libraries) write(list sharedlib.List, dir string) error {
 		return problem.Disk("write "+sharedlib.File, err)
 	}
 	for _, missing := range list.Missing("/", b.path()) {
-		b.Session.Log.Warning(fmt.Sprintf("%s: %s is not in the build image. The run image must have it (%s). Without it, the application does not start.",
+		if slices.Contains(b.Session.Libraries, missing.Library) {
+			continue
+		}
+		b.Session.Log.Warning(fmt.Sprintf("%s: %s is not in the build image. The run image must have it, or packages in project.toml (%s). Without it, the application does not start.",
 			strings.Join(missing.Users, ", "), missing.What(), missing.Source()))
 	}
 	return nil

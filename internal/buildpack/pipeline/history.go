@@ -68,6 +68,9 @@ func (p pipeline) openHistory(r restored) (h history, err error) {
 		return h, err
 	}
 	maps.Copy(h.own, layers.Surroundings(p.Session))
+	if p.system.versions != "" {
+		h.own["packages of the distribution"] = p.system.versions
+	}
 	return h.looked(nil), nil
 }
 

@@ -52,6 +52,8 @@ type pipeline struct {
 	unpacker layers.Unpacker
 	traffic  func() (observe.Traffic, error)
 	sees     func(source observe.Source) (observe.Sight, error)
+	// system are the packages of the distribution.
+	system system
 	// libc is the C library, as npm names it.
 	libc string
 	// required are the entries of the build plan.
@@ -172,6 +174,12 @@ func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildRe
 }
 
 func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
+	system, err := p.makeSystem(ctx)
+	defer system.close()
+	if err != nil {
+		return libcnb.BuildResult{}, err
+	}
+	p = p.withSystem(system)
 	end := p.Log.Span("Layer", "make gantry")
 	gantry, err := p.gantry(ctx)
 	end()
@@ -222,6 +230,7 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	result.Layers = layers.Merge(result.Layers, built.layers...)
 	result.Layers = layers.Merge(result.Layers, runtimes...)
 	result.Layers = layers.Merge(result.Layers, p.toolchains.layers()...)
+	result.Layers = layers.Merge(result.Layers, system.layers...)
 	for _, name := range p.store.Betrayed(result.Layers) {
 		p.Log.Line("Cache", name+": not kept (the build's programs have changed it)")
 		result.Layers = slices.DeleteFunc(result.Layers, func(l libcnb.Layer) bool { return l.Name == name })

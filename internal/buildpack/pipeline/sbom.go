@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
+	"github.com/package-url/packageurl-go"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/sbom"
@@ -22,7 +23,7 @@ func (p pipeline) writeBill(l libcnb.Layers, b outcome) error {
 	document := sbom.Document{
 		Name: p.Image.Labels[prefix+"title"], Version: p.Image.Labels[prefix+"version"], Tool: p.Info.Name, ToolVersion: p.Info.Version,
 	}
-	launch, build := document, document
+	launch, build := document.With(p.systemPart()), document.With(p.systemPart())
 	for n, t := range p.Toolchains {
 		// The first language's keys have no prefix.
 		k := keys("")
@@ -42,6 +43,23 @@ func (p pipeline) writeBill(l libcnb.Layers, b outcome) error {
 		return err
 	}
 	return writeDocument(build, l.BuildSBOMPath)
+}
+
+// systemPart are the packages of the distribution in the image: https://github.com/package-url/purl-spec/blob/main/types-doc/deb-definition.md.
+func (p pipeline) systemPart() (part sbom.Part) {
+	id, version, _ := strings.Cut(p.Distribution, " ")
+	for _, text := range p.system.installed {
+		words := strings.Fields(text)
+		if len(words) != 4 {
+			continue
+		}
+		qualifiers := packageurl.QualifiersFromMap(map[string]string{"arch": words[2], "distro": id + "-" + version, "upstream": words[3]})
+		part.Components = append(part.Components, sbom.Component{
+			Key: "system " + words[0], Type: "deb", Name: words[0], Version: words[1], PURL: packageurl.NewPackageURL("deb", id, words[0], words[1], qualifiers, "").ToString(),
+		})
+		part.Roots = append(part.Roots, "system "+words[0])
+	}
+	return part
 }
 
 // keys tells the components of one language from those of another, by a prefix.

@@ -37,12 +37,19 @@ type Session struct {
 	given, own map[string]string
 	home       home
 	bindings   libcnb.Bindings
+	// Libraries are names of shared libraries that the image gets from packages of the distribution.
+	Libraries []string
+	// RunPackages is the run image's list of installed packages, /var/lib/dpkg/status; empty where the platform does not tell.
+	RunPackages string
 	// Ready is a folder, on the mount of the application and the layers, that the platform keeps from build to build; empty for none.
 	Ready string
 }
 
-// readyVariable is how the embedded platform names the folder Ready.
-const readyVariable = "GANTRY_READY"
+// readyVariable and runPackagesVariable are how the embedded platform names the folder Ready, and a file with RunPackages.
+const (
+	readyVariable       = "GANTRY_READY"
+	runPackagesVariable = "GANTRY_RUN_PACKAGES"
+)
 
 // Arch gives the architecture that a build is for.
 func Arch(cnb libcnb.BuildContext) string {
@@ -65,6 +72,12 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 		}
 		// It is nothing to the build's programs.
 		delete(s.given, readyVariable)
+	}
+	if file := s.given[runPackagesVariable]; file != "" {
+		// Without it, the packages of any image of the distribution count.
+		text, _ := os.ReadFile(file)
+		s.RunPackages = string(text)
+		delete(s.given, runPackagesVariable)
 	}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
@@ -180,6 +193,22 @@ func (s Session) Variables(toolchains ...plan.Toolchain) map[string]string {
 		}
 	}
 	return values
+}
+
+// With gives the session whose programs find more: folders behind those that a variable lists. libraries are shared libraries that the
+// image gets from packages of the distribution.
+func (s Session) With(folders map[string][]string, libraries []string) Session {
+	given := maps.Clone(s.given)
+	if given == nil {
+		given = map[string]string{}
+	}
+	variables := s.Variables()
+	for name, more := range folders {
+		list := slices.DeleteFunc(append([]string{variables[name]}, more...), func(text string) bool { return text == "" })
+		given[name] = strings.Join(list, string(os.PathListSeparator))
+	}
+	s.given, s.Libraries = given, libraries
+	return s
 }
 
 // Environ is what a program sees that uses toolchains, as NAME=value.

@@ -41,5 +41,5 @@ func (c Check) libraries(values map[string]string) (text string, err error) {
 		return "", nil
 	}
 	return fmt.Sprintf("gantry: libraries are missing in the run image; process %s does not start\n\n%s\n"+
-		"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start anyway.\n", c.Process, missing), nil
+		"  Add their packages to packages in project.toml, or use a run image that has them; BPL_LIBRARY_CHECK=warn starts anyway.\n", c.Process, missing), nil
 }

@@ -21,7 +21,7 @@ func TestMissingLibrariesWordForWord(t *testing.T) {
 `
 	for setting, want := range map[string]string{
 		"": "gantry: libraries are missing in the run image; process web does not start\n" + missing +
-			"  Use a run image that has them, or set BPL_LIBRARY_CHECK=warn to start anyway.\n",
+			"  Add their packages to packages in project.toml, or use a run image that has them; BPL_LIBRARY_CHECK=warn starts anyway.\n",
 		"warn": "gantry: libraries are missing in the run image; process web starts anyway (BPL_LIBRARY_CHECK=warn)\n" + missing,
 		"off":  "",
 	} {

@@ -97,7 +97,7 @@ func libraries(p Target) []Finding {
 	var found []Finding
 	for _, lack := range list.Missing(p.Machine.Root, p.Environ["LD_LIBRARY_PATH"]) {
 		found = append(found, Finding{Check: "libraries", Status: Problem, Text: lack.What() + " is missing, and " + strings.Join(lack.Users, ", ") + " needs it",
-			Advice: "Use a run image that has it; " + lack.Source() + "."})
+			Advice: "Add its package to packages in project.toml, or use a run image that has it; " + lack.Source() + "."})
 	}
 	if len(found) == 0 && len(list) > 0 {
 		found = []Finding{{Check: "libraries", Status: OK, Text: fmt.Sprintf("all %d that the application needs are in the run image", list.Libraries())}}

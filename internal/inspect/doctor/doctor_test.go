@@ -77,7 +77,7 @@ func TestLibraries(t *testing.T) {
 	found, code := findings(t, p, "libraries")
 	g.Expect(code).To(Equal(1))
 	g.Expect(found).To(Equal([]doctor.Finding{{Check: "libraries", Status: doctor.Problem, Text: "libpq.so.5 is missing, and pg needs it",
-		Advice: "Use a run image that has it; on Debian and Ubuntu it is likely the package libpq5."}}))
+		Advice: "Add its package to packages in project.toml, or use a run image that has it; on Debian and Ubuntu it is likely the package libpq5."}}))
 }
 
 func TestChecks(t *testing.T) {

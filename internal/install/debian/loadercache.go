@@ -19,7 +19,7 @@ type library struct{ name, file, own, target string }
 
 // libraryFolders are those that the loader looks into, as ldconfig lists them.
 func libraryFolders(arch string) []string {
-	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[arch]
+	triplet := tripletOf(arch)
 	return []string{"usr/local/lib/" + triplet, "usr/local/lib", "usr/lib/" + triplet, "usr/lib"}
 }
 

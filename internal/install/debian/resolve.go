@@ -275,3 +275,14 @@ func conflicting(p, other Package) error {
 		Hints: []string{"Leave one of them out."},
 	}
 }
+
+// Named gives the newest versions of packages, as far as the index has them.
+func (x *Index) Named(names ...string) Installed {
+	var list Installed
+	for _, name := range names {
+		if p, found := x.newest(dependency.Possibility{Name: name}); found {
+			list = append(list, p)
+		}
+	}
+	return list
+}

@@ -144,6 +144,11 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
+	system, notes, err := a.system()
+	if err != nil {
+		return Resolved{}, err
+	}
+	p.System, p.Decisions, p.Warnings = system, append(p.Decisions, notes.Decisions...), append(p.Warnings, notes.Warnings...)
 	p = a.withoutSecretFiles(p)
 	p.Build.Reuse = a.reuse()
 	declared, err := declare.Read(a.source, a.settings.Descriptor)

@@ -35,7 +35,7 @@ import (
 const Release = "12"
 
 // format changes with what this package makes of the same packages: images of an earlier one are made again.
-const format = "2"
+const format = "3"
 
 // Spec says which image is wanted.
 type Spec struct {
@@ -83,6 +83,14 @@ func (s Spec) Folder(home string) string {
 	return filepath.Join(home, "run-images", fmt.Sprintf("debian-%s-%s-%s-%s", s.Release, s.Arch, s.Kind, hex.EncodeToString(sum[:4])))
 }
 
+// statusFile is next to a kept image: its /var/lib/dpkg/status.
+const statusFile = "packages.status"
+
+// Status gives the list of packages of the kept image, as dpkg has it.
+func (s Spec) Status(home string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(s.Folder(home), statusFile))
+}
+
 // Image gives the image, which is made once and kept below home.
 func (s Spec) Image(ctx context.Context, home string, r *buildlog.Log) (v1.Image, error) {
 	dir := s.Folder(home)
@@ -121,7 +129,7 @@ func (s Spec) make(ctx context.Context, home string, r *buildlog.Log) (v1.Image,
 		end("")
 		return nil, err
 	}
-	if err := keep(made.image, filepath.Join(work, "layout"), dir); err != nil {
+	if err := keep(made, filepath.Join(work, "layout"), dir); err != nil {
 		end("")
 		return nil, err
 	}
@@ -133,10 +141,17 @@ func (s Spec) make(ctx context.Context, home string, r *buildlog.Log) (v1.Image,
 }
 
 // keep writes an image to the place where it is kept; another build may have been first.
-func keep(image v1.Image, work, dir string) error {
+func keep(made assembled, work, dir string) error {
 	path, err := layout.Write(work, empty.Index)
 	if err == nil {
-		err = path.AppendImage(image)
+		err = path.AppendImage(made.image)
+	}
+	if err == nil {
+		var status strings.Builder
+		for _, p := range made.packages {
+			status.WriteString(p.Status() + "\n")
+		}
+		err = os.WriteFile(filepath.Join(work, statusFile), []byte(status.String()), 0o644)
 	}
 	if err == nil {
 		err = os.Rename(work, dir)

@@ -3,6 +3,8 @@ package base
 import (
 	"regexp"
 	"slices"
+
+	"github.com/gantry-buildpack/gantry/internal/install/debian"
 )
 
 // Kind is what a base image is for.
@@ -65,17 +67,12 @@ func (k Kind) unneeded() []string {
 	return list
 }
 
-// documentation is what nobody reads in an image: manuals, translations, and records of packages' changes. Licences stay.
-var documentation = regexp.MustCompile(`^usr/share/(?:man|info|locale|lintian|bug|doc-base|menu|linda|gcc|gdb|pixmaps|bash-completion|zsh|perl/[^/]+/pod)(?:/|$)` +
-	`|^usr/share/doc/(?:.+/)?[^/]*(?:changelog|NEWS|README|TODO|AUTHORS|THANKS|FAQ|BUGS|HACKING)[^/]*$|^usr/share/doc/[^/]+/(?:examples|html|contrib)(?:/|$)` +
-	`|^usr/share/zoneinfo/(?:right|posix)(?:/|$)|^(?:var/cache|var/lib/apt|etc/cron|lib/systemd|usr/lib/systemd|usr/share/i18n/locales)(?:/|$)|^usr/share/ca-certificates/(?:$)`)
-
 // charsets convert between encodings of text: 8 MB of which Node.js uses none.
 var charsets = regexp.MustCompile(`^usr/lib/[^/]+/gconv/.|^usr/s?bin/(?:update-ca-certificates|c_rehash|tzselect|iconvconfig|update-passwd|ldconfig|ldd|catchsegv|localedef|zdump|zic|getent|getconf|iconv|locale|pldd|sotruss|sprof|xtrace|mtrace)$|^usr/share/i18n/`)
 
 // keep chooses the files of a kind.
 func (k Kind) keep(name string) bool {
-	if documentation.MatchString(name) {
+	if debian.IsDocumentation(name) {
 		return false
 	}
 	return k != Tiny || !charsets.MatchString(name)

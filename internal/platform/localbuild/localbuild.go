@@ -97,6 +97,9 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := b.offerPackages(); err != nil {
+		return Result{}, err
+	}
 	if err := b.store.offer(ctx, runRepository, base); err != nil {
 		return Result{}, err
 	}

@@ -32,6 +32,27 @@ func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image 
 	return image, label, nil
 }
 
+// offerPackages tells the buildpack which packages the run image has, where that is known.
+func (b *build) offerPackages() error {
+	if b.options.RunImage != "" {
+		return nil
+	}
+	status, err := base.New(base.Run).Status(b.options.Home)
+	if err != nil {
+		return problem.Unreadable("read the packages of the run image", err)
+	}
+	if err := os.WriteFile(filepath.Join(b.folders[platformDir], runPackagesFile), status, 0o644); err != nil {
+		return problem.Disk("tell the packages of the run image", err)
+	}
+	return writeEnv(filepath.Join(b.folders[platformDir], "env"), map[string]string{runPackagesVariable: platformDir + "/" + runPackagesFile})
+}
+
+// The buildpack finds the list of the run image's packages in a file that a variable names.
+const (
+	runPackagesFile     = "run-packages"
+	runPackagesVariable = "GANTRY_RUN_PACKAGES"
+)
+
 func badRunImage(given, why string, err error) error {
 	return &problem.Problem{
 		ID:    "localbuild/run-image",

@@ -68,6 +68,28 @@ func Read(a app.App) (Table, error) {
 	return t, nil
 }
 
+// Other gives a table of project.toml that is another tool's, by its dotted path; nil when there is none.
+func Other(a app.App, path string) (map[string]any, problem.Position, error) {
+	text, found, err := a.Read(File)
+	if err != nil || !found {
+		return nil, problem.Position{}, err
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if err := tomlbounds.Check(text); err != nil {
+		return nil, problem.Position{}, invalid(text, err)
+	}
+	values := map[string]any{}
+	if err := toml.Unmarshal(text, &values); err != nil {
+		return nil, problem.Position{}, invalid(text, err)
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if values, found = values[name].(map[string]any); !found {
+			return nil, problem.Position{}, nil
+		}
+	}
+	return values, Table{where: index(text)}.at(path), nil
+}
+
 // Where gives the place of a key, by its dotted path below [dev.gantry]; the elements of an array of tables are
 // "name[0]", "name[1]".
 func (t Table) Where(path string) problem.Position {

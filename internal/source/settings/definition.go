@@ -45,6 +45,9 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_STATIC_DIR":          func(s *Settings) *Setting { return &s.StaticDir },
 	"BP_CACHE_LIMIT":         func(s *Settings) *Setting { return &s.CacheLimit },
 	"BP_RUBY_ASSETS_TASK":    func(s *Settings) *Setting { return &s.AssetsTask },
+	"BP_PACKAGES":            func(s *Settings) *Setting { return &s.Packages },
+	"BP_BUILD_PACKAGES":      func(s *Settings) *Setting { return &s.BuildPackages },
+	"BP_PACKAGES_SNAPSHOT":   func(s *Settings) *Setting { return &s.PackagesSnapshot },
 	"BP_KEEP_FILES":          func(s *Settings) *Setting { return &s.KeepFiles },
 	"BP_DRAIN_TIMEOUT":       func(s *Settings) *Setting { return &s.DrainTimeout },
 

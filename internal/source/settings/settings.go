@@ -77,6 +77,10 @@ type Settings struct {
 	// ManagerVariables are variables of the build that package managers read, by their names in lower case, as far as they decide
 	// about the image: https://docs.npmjs.com/cli/using-npm/config#environment-variables.
 	ManagerVariables map[string]Setting
+	// Packages and BuildPackages are names of the distribution's packages, separated by commas: those that the image gets, and those that
+	// are there only while the application is built. PackagesSnapshot is the time of whose archive they are, such as "20261101T000000Z"; empty
+	// for today's.
+	Packages, BuildPackages, PackagesSnapshot Setting
 	// KeepFiles are files that the image is to have though they look as if they held secrets, separated by commas.
 	KeepFiles Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
