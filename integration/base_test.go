@@ -17,6 +17,9 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
 	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/platform/base"
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
+	"github.com/gantry-buildpack/gantry/internal/platform/run"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // unpacked gives the folder of a base image's files, and their size in bytes.
@@ -76,6 +79,72 @@ func TestBaseImages(t *testing.T) {
 			out, err := exec.Command("sh", "-c", "chroot "+dir+" "+c.runs).CombinedOutput()
 			g.Expect(err).NotTo(HaveOccurred(), string(out))
 			g.Expect(string(out)).To(HavePrefix(c.out))
+		})
+	}
+}
+
+// Newer packages of the run image are found once a day, and on request: the image is made again, and the application's layers stay.
+func TestNewerPackagesOfTheRunImage(t *testing.T) {
+	g := NewWithT(t)
+	p := newProject(t, map[string]string{"package.json": `{"name":"x","engines":{"node":"24"},"scripts":{"start":"node server.js"}}`, "server.js": ""})
+	home := t.TempDir()
+	build := func(refresh localbuild.Refresh) (map[string]string, string) {
+		o := p.options()
+		o.Home, o.RunImage, o.Refresh = home, "tiny", refresh
+		var out bytes.Buffer
+		result, err := localbuild.Build(t.Context(), o, buildlog.New(&out, false), &out, &out)
+		g.Expect(err).NotTo(HaveOccurred(), out.String())
+		p.last = result
+		return p.layers(), out.String()
+	}
+	before, log := build(localbuild.RefreshDaily)
+	g.Expect(log).To(MatchRegexp(`gantry/run-tiny:debian-12, of \d+ packages of Debian 12 \(bookworm\)`))
+	spec, _ := base.Parse("tiny")
+	status, err := spec.Status(home)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(filepath.Join(spec.Folder(home), "packages.status"), bytes.Replace(status, []byte("\nVersion: 20"), []byte("\nVersion: 19"), 1), 0o644)).To(Succeed())
+	_, log = build(localbuild.RefreshDaily)
+	g.Expect(log).NotTo(ContainSubstring("newer packages"))
+	_, log = build(localbuild.RefreshNever)
+	g.Expect(log).NotTo(ContainSubstring("newer packages"))
+	after, log := build(localbuild.RefreshNow)
+	g.Expect(log).To(MatchRegexp(`Image +gantry/run-tiny:debian-12 gets newer packages: \S+ 19\S+ → 20\S+\n`))
+	g.Expect(after).To(Equal(before))
+	_, log = build(localbuild.RefreshNow)
+	g.Expect(log).NotTo(ContainSubstring("gets newer packages"))
+
+	// Where the archives cannot be reached, the image stays, and the build goes on.
+	t.Setenv("BP_DEPENDENCY_MIRROR_DEB_DEBIAN_ORG", "http://127.0.0.1:9")
+	_, log = build(localbuild.RefreshNow)
+	g.Expect(log).To(MatchRegexp(`Image +gantry/run-tiny:debian-12 stays as it is: \S+ cannot be reached`))
+}
+
+// The run image without a shell starts what needs none, and is refused for what needs one.
+func TestRunImageWithoutShell(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ start, why string }{
+		"a program": {start: "node server.js"}, "a shell": {start: "node server.js | cat", why: "process web runs sh, and the run image tiny has no shell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProject(t, map[string]string{
+				"package.json": `{"name":"x","engines":{"node":"24"},"scripts":{"start":"` + c.start + `"}}`,
+				"server.js":    `require("http").createServer((q, r) => r.end(new Date(0).toLocaleString("de", {timeZone: "Europe/Berlin"}))).listen(process.env.PORT)`,
+			})
+			o := p.options()
+			o.RunImage = "tiny"
+			var out bytes.Buffer
+			result, err := localbuild.Build(t.Context(), o, buildlog.New(&out, false), &out, &out)
+			if c.why != "" {
+				p.Expect(problem.As(err).ID).To(Equal("localbuild/needs-shell"))
+				p.Expect(problem.As(err).Why).To(Equal(c.why))
+				return
+			}
+			p.Expect(err).NotTo(HaveOccurred(), out.String())
+			p.last = result
+			_, body := p.start(run.Options{}).get("/")
+			p.Expect(body).To(Equal("1.1.1970, 01:00:00"))
+			_, code := p.run("sh", "-c", "true")
+			p.Expect(code).NotTo(BeZero())
 		})
 	}
 }

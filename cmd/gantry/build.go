@@ -38,12 +38,14 @@ type buildFlags struct {
 	localbuild.Options
 	env, runEnv, volumes []string
 	verbose, unpacked    bool
+	refresh              bool
 	timeline             string
 }
 
 // add adds those that every build has.
 func (f *buildFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.RunImage, "run-image", "", "the run image: a reference, OCI layout or tarball (default: made of Debian packages, and kept)")
+	flags.StringVar(&f.RunImage, "run-image", "", "the run image: a reference, OCI layout or tarball; or tiny, base, tiny:13 or base:13, made of Debian packages and kept (default: base)")
+	flags.BoolVar(&f.refresh, "refresh", false, "look for newer packages of that image now (otherwise once a day, and never where CI is set)")
 	flags.StringVar(&f.Cache, "cache", "", "the application's cache folder (default: one below --home)")
 	flags.StringVar(&f.Home, "home", homeFolder(), "where run images and caches are kept")
 	flags.StringVar(&f.Buildpack, "buildpack", "", "the folder of another buildpack (default: the one that gantry carries)")
@@ -58,6 +60,12 @@ func (f *buildFlags) options(app string) (localbuild.Options, error) {
 	o.App, o.Env, o.RunEnv = app, variables(f.env), variables(f.runEnv)
 	o.Color, o.LogLevel = buildlog.Colored(os.Stdout), "error"
 	o.Phases, o.Forgetful = f.timeline != "", !f.unpacked
+	switch {
+	case f.refresh:
+		o.Refresh = localbuild.RefreshNow
+	case os.Getenv("CI") != "":
+		o.Refresh = localbuild.RefreshNever
+	}
 	if f.verbose || o.Phases {
 		o.LogLevel = "info"
 	}

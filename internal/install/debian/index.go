@@ -126,7 +126,7 @@ func (a archive) release(ctx context.Context, client downloader, dir string, now
 			return release{}, "", failed
 		}
 		r, err = a.readRelease(text, ring, now, true)
-		return r, "the index of " + r.date.Format(time.DateOnly) + " is used: " + problem.As(failed).Title, err
+		return r, problem.As(failed).Title, err
 	}
 	if r, err = a.readRelease(text, ring, now, false); err != nil {
 		return release{}, "", err

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,17 +16,12 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/gantry-buildpack/gantry/internal/buildpack/buildlog"
-	"github.com/gantry-buildpack/gantry/internal/install/archive"
 	"github.com/gantry-buildpack/gantry/internal/install/debian"
 	"github.com/gantry-buildpack/gantry/internal/install/fetch"
-	"github.com/gantry-buildpack/gantry/internal/platform/oci"
-	"github.com/gantry-buildpack/gantry/internal/platform/verified"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
@@ -35,7 +29,7 @@ import (
 const Release = "12"
 
 // format changes with what this package makes of the same packages: images of an earlier one are made again.
-const format = "3"
+const format = "4"
 
 // Spec says which image is wanted.
 type Spec struct {
@@ -83,86 +77,17 @@ func (s Spec) Folder(home string) string {
 	return filepath.Join(home, "run-images", fmt.Sprintf("debian-%s-%s-%s-%s", s.Release, s.Arch, s.Kind, hex.EncodeToString(sum[:4])))
 }
 
-// statusFile is next to a kept image: its /var/lib/dpkg/status.
-const statusFile = "packages.status"
-
-// Status gives the list of packages of the kept image, as dpkg has it.
-func (s Spec) Status(home string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(s.Folder(home), statusFile))
-}
-
-// Image gives the image, which is made once and kept below home.
-func (s Spec) Image(ctx context.Context, home string, r *buildlog.Log) (v1.Image, error) {
-	dir := s.Folder(home)
-	damaged, err := verified.Blobs(dir).Heal()
-	if err != nil {
-		return nil, problem.Unreadable("look at the kept "+string(s.Kind)+" image", err)
+// Parse reads the name of an image that is made here: a kind, perhaps with a release, as in "tiny" and "base:13"; empty for the usual one.
+func Parse(name string) (s Spec, ok bool) {
+	kind, release, given := strings.Cut(name, ":")
+	s = New(Kind(kind))
+	if kind == "" {
+		s.Kind = Run
 	}
-	if damaged > 0 {
-		r.Line("Cache", "the kept "+string(s.Kind)+" image is damaged, and is made again")
-		_ = archive.RemoveAll(dir)
+	if given {
+		s.Release = release
 	}
-	if kept, err := oci.Open(ctx, dir); err == nil {
-		return kept, nil
-	}
-	return s.make(ctx, home, r)
-}
-
-// make makes the image and keeps it.
-func (s Spec) make(ctx context.Context, home string, r *buildlog.Log) (v1.Image, error) {
-	d, err := s.Distribution()
-	if err != nil {
-		return nil, err
-	}
-	dir := s.Folder(home)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return nil, problem.Disk("make the folder for run images", err)
-	}
-	work, err := os.MkdirTemp(filepath.Dir(dir), "making-")
-	if err != nil {
-		return nil, problem.Disk("make a temporary folder", err)
-	}
-	defer func() { _ = archive.RemoveAll(work) }()
-	end := r.Step("Image", fmt.Sprintf("assembling %s of packages of %s", s.Name(), d.Title()))
-	made, err := s.assemble(ctx, d, home, work)
-	if err != nil {
-		end("")
-		return nil, err
-	}
-	if err := keep(made, filepath.Join(work, "layout"), dir); err != nil {
-		end("")
-		return nil, err
-	}
-	end(fmt.Sprintf("%s, of %d packages of %s (%s, index of %s)", s.Name(), len(made.packages), d.Title(), problem.Size(made.size), made.index.Date.Format(time.DateOnly)))
-	if made.index.Stale != "" {
-		r.Warning("the image may lack the newest security fixes: " + made.index.Stale)
-	}
-	return oci.Open(ctx, dir)
-}
-
-// keep writes an image to the place where it is kept; another build may have been first.
-func keep(made assembled, work, dir string) error {
-	path, err := layout.Write(work, empty.Index)
-	if err == nil {
-		err = path.AppendImage(made.image)
-	}
-	if err == nil {
-		var status strings.Builder
-		for _, p := range made.packages {
-			status.WriteString(p.Status() + "\n")
-		}
-		err = os.WriteFile(filepath.Join(work, statusFile), []byte(status.String()), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(work, dir)
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return problem.Disk("keep the image", err)
-	}
-	if err := verified.Blobs(dir).Remember(); err != nil {
-		return problem.Disk("note what was verified", err)
-	}
-	return nil
+	return s, s.Kind == Run || s.Kind == Tiny
 }
 
 // assembled is an image that is made.
@@ -174,33 +99,47 @@ type assembled struct {
 	size int64
 }
 
-func (s Spec) assemble(ctx context.Context, d debian.Distribution, home, work string) (assembled, error) {
+// resolve finds the image's packages in today's index.
+func (s Spec) resolve(ctx context.Context, client *fetch.Client, home string) ([]debian.Package, *debian.Index, error) {
+	d, err := s.Distribution()
+	if err != nil {
+		return nil, nil, err
+	}
+	index, err := debian.ReadIndex(ctx, d, client, s.store(home), time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	packages, err := index.Resolve(s.Kind.Packages(d.Codename), nil, s.Kind.unneeded())
+	return packages, index, err
+}
+
+// store is where packages and their index are kept.
+func (s Spec) store(home string) string {
+	return filepath.Join(home, "packages", "debian-"+s.Release+"-"+s.Arch+s.Snapshot)
+}
+
+func (s Spec) assemble(ctx context.Context, home, work string) (assembled, error) {
 	client, err := newClient()
 	if err != nil {
 		return assembled{}, err
 	}
-	store := filepath.Join(home, "packages", d.Codename+"-"+d.Arch)
-	index, err := debian.ReadIndex(ctx, d, client, store, time.Now())
+	packages, index, err := s.resolve(ctx, client, home)
 	if err != nil {
 		return assembled{}, err
 	}
-	packages, err := index.Resolve(s.Kind.Packages(d.Codename), nil, s.Kind.unneeded())
-	if err != nil {
-		return assembled{}, err
-	}
-	files, err := debian.Download(ctx, client, packages, store)
+	files, err := debian.Download(ctx, client, packages, s.store(home))
 	if err != nil {
 		return assembled{}, err
 	}
 	system := debian.System{
-		Distribution: d, Packages: packages, Keep: s.Kind.keep,
+		Distribution: index.Distribution, Packages: packages, Keep: s.Kind.keep,
 		Users: []debian.User{{Name: "cnb", ID: userID, Home: "/home/cnb"}},
 	}
 	layer, size, err := writeLayer(ctx, system, files, filepath.Join(work, "layer.tar.gz"))
 	if err != nil {
 		return assembled{}, err
 	}
-	image, err := s.configure(layer, d, index.Date)
+	image, err := s.configure(layer, index.Distribution, index.Date)
 	if err != nil {
 		return assembled{}, fmt.Errorf("assemble the image: %w", err)
 	}

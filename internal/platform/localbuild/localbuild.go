@@ -92,6 +92,11 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 
 func (b *build) run(ctx context.Context) (Result, error) {
 	end := b.report.Span("Platform", "find the run image")
+	if own, is := ownRunImage(b.options.RunImage); is && b.options.Refresh != RefreshNever {
+		if err := own.Refresh(ctx, b.options.Home, b.options.Refresh == RefreshNow, b.report); err != nil {
+			return Result{}, err
+		}
+	}
 	base, label, err := RunImage(ctx, b.options.RunImage, b.options.Home, b.report)
 	end()
 	if err != nil {
@@ -122,6 +127,9 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	}
 	image, err := b.store.built(ctx, b.folders[layersDir])
 	if err != nil {
+		return Result{}, err
+	}
+	if err := b.checkShell(image); err != nil {
 		return Result{}, err
 	}
 	if image, err = nameRunImage(image, b.store.address+"/"+runRepository, label); err != nil {

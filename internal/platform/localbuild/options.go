@@ -11,6 +11,16 @@ import (
 // Volume is a folder or file that the build sees, read-only.
 type Volume struct{ Source, Target string }
 
+// Refresh says when newer packages are looked for.
+type Refresh int
+
+// They are looked for once a day, in this build, or not at all.
+const (
+	RefreshDaily Refresh = iota
+	RefreshNow
+	RefreshNever
+)
+
 // Options say what to build and where it goes.
 type Options struct {
 	// App is the application's folder.
@@ -19,8 +29,10 @@ type Options struct {
 	Buildpack string
 	// Lifecycle is the folder with the programs lifecycle and launcher.
 	Lifecycle string
-	// RunImage is a reference, an OCI layout or a tarball; empty for one made on this machine.
+	// RunImage is a reference, an OCI layout or a tarball; or one made on this machine: tiny, base, or empty for the usual one.
 	RunImage string
+	// Refresh says when newer packages for one made on this machine are looked for.
+	Refresh Refresh
 	// Output is a file (*.tar, for docker load) or a folder (an OCI layout); empty for none besides the cache's.
 	Output string
 	// Publish is a reference to push to; empty for none.

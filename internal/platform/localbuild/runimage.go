@@ -14,11 +14,18 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// RunImage finds the run image: an OCI layout, a tarball, a reference, or (empty) one made on this machine and kept.
+// ownRunImage gives the image that is made on this machine under a name; a file or folder of that name counts before it.
+func ownRunImage(given string) (base.Spec, bool) {
+	if _, err := os.Stat(given); err == nil {
+		return base.Spec{}, false
+	}
+	return base.Parse(given)
+}
+
+// RunImage finds the run image: an OCI layout, a tarball, a reference, or one made on this machine and kept, which base.Parse knows.
 // label is the name by which image metadata refers to it.
 func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image v1.Image, label string, err error) {
-	if given == "" {
-		own := base.New(base.Run)
+	if own, is := ownRunImage(given); is {
 		image, err = own.Image(ctx, cache, r)
 		return image, own.Name(), err
 	}
@@ -34,10 +41,11 @@ func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image 
 
 // offerPackages tells the buildpack which packages the run image has, where that is known.
 func (b *build) offerPackages() error {
-	if b.options.RunImage != "" {
+	own, is := ownRunImage(b.options.RunImage)
+	if !is {
 		return nil
 	}
-	status, err := base.New(base.Run).Status(b.options.Home)
+	status, err := own.Status(b.options.Home)
 	if err != nil {
 		return problem.Unreadable("read the packages of the run image", err)
 	}
