@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func TestBaseImages(t *testing.T) {
 		notThere  []string
 		runs, out string
 	}{
-		base.Tiny: {35e6, []string{"etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/Europe/Berlin", "usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/x86_64-linux-gnu/libatomic.so.1", "etc/nsswitch.conf"},
+		base.Tiny: {35e6, []string{"etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/Europe/Berlin", "usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/x86_64-linux-gnu/libatomic.so.1", "etc/nsswitch.conf", "usr/share/sbom/base.cdx.json"},
 			[]string{"usr/bin/sh", "usr/bin/dash", "usr/bin/bash", "usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl"}, "openssl version", "OpenSSL 3"},
 		base.Run: {70e6, []string{"usr/bin/ps", "usr/bin/env", "usr/lib/x86_64-linux-gnu/libpq.so.5", "usr/bin/awk"}, []string{"usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl"}, "sh -c 'echo $((6*7)); locale -a'", "42\nC\nC.utf8"},
 		base.Build: {500e6, []string{"usr/bin/cc", "usr/bin/c++", "usr/include/postgresql/libpq-fe.h"}, []string{"usr/bin/apt"},
@@ -81,6 +82,41 @@ func TestBaseImages(t *testing.T) {
 			g.Expect(string(out)).To(HavePrefix(c.out))
 		})
 	}
+}
+
+// What is compiled in the build image finds its libraries in the run image.
+func TestBuildAndRunImagesArePaired(t *testing.T) {
+	g := NewWithT(t)
+	list := func(kind base.Kind) map[string]string {
+		_, err := base.New(kind).Image(t.Context(), homeFolder(), buildlog.New(io.Discard, false))
+		g.Expect(err).NotTo(HaveOccurred())
+		text, err := base.New(kind).Status(homeFolder())
+		g.Expect(err).NotTo(HaveOccurred())
+		packages := map[string]string{}
+		for paragraph := range strings.SplitSeq(string(text), "\n\n") {
+			name, rest, _ := strings.Cut(strings.TrimPrefix(paragraph, "Package: "), "\n")
+			packages[name] = rest
+		}
+		return packages
+	}
+	run, build := list(base.Run), list(base.Build)
+	headers := 0
+	for _, name := range base.Build.Packages("bookworm") {
+		if !strings.HasSuffix(name, "-dev") {
+			continue
+		}
+		headers++
+		depends := regexp.MustCompile(`(?m)^Depends: (.*)$`).FindStringSubmatch(build[name])
+		g.Expect(depends).NotTo(BeNil(), name)
+		for dependency := range strings.SplitSeq(depends[1], ", ") {
+			library, version, _ := strings.Cut(dependency, " ")
+			if strings.HasPrefix(version, "(= ") && !strings.HasSuffix(library, "-dev") {
+				_, there := run[library]
+				g.Expect(there).To(BeTrue(), name+" has headers of "+library)
+			}
+		}
+	}
+	g.Expect(headers).To(BeNumerically(">", 5))
 }
 
 // Newer packages of the run image are found once a day, and on request: the image is made again, and the application's layers stay.

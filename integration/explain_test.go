@@ -72,10 +72,13 @@ func TestExplainListsTheLayers(t *testing.T) {
 						p.Expect(caches).To(ContainElement(l.Name), log)
 					}
 				case !regexp.MustCompile(`^application`).MatchString(l.Name):
+					if l.Sometimes == "" {
+						p.Expect(image).To(ContainElement(l.Name), log)
+					}
 					saidOfImage = append(saidOfImage, l.Name)
 				}
 			}
-			p.Expect(image).To(ConsistOf(saidOfImage), log)
+			p.Expect(saidOfImage).To(ContainElements(image), log)
 			p.Expect(saidOfCaches).To(ContainElements(caches), log)
 		})
 	}

@@ -39,6 +39,7 @@ func baseCommand() *cobra.Command {
 	c.Flags().StringVar(&spec.Release, "release", base.Release, "the release of Debian: "+debian.Known())
 	c.Flags().StringVar(&spec.Arch, "arch", runtime.GOARCH, "amd64 or arm64")
 	c.Flags().StringVar(&spec.Snapshot, "snapshot", "", "the packages of a time, such as 20261101T000000Z: https://snapshot.debian.org (default: of today)")
+	c.Flags().StringSliceVar(&spec.More, "packages", nil, "further packages, in their own places: NAME,NAME …")
 	c.Flags().StringVar(&home, "home", homeFolder(), "where images are kept")
 	c.RunE = func(c *cobra.Command, words []string) error {
 		spec.Kind = base.Kind(words[0])
@@ -59,6 +60,9 @@ func baseCommand() *cobra.Command {
 				return problem.Disk("write "+output, err)
 			}
 			r.Line("Written to", output)
+		}
+		if output == "" && !publish {
+			r.Line("Kept in", spec.Folder(home))
 		}
 		if !publish {
 			return nil

@@ -44,7 +44,7 @@ var rooms = map[string]room{
 	// What is in the image, and what looks at it.
 	"container": {may: []string{"problem", "source/lazyregexp", "contract"}, never: []string{libcnb}},
 	"inspect":   {may: []string{"problem", "source/lazyregexp", "contract", "container"}, never: []string{libcnb}},
-	"platform":  {may: []string{"problem", "install/archive", "install/debian", "install/fetch", "buildpack/buildlog"}, never: []string{libcnb}},
+	"platform":  {may: []string{"problem", "install/archive", "install/debian", "install/fetch", "buildpack/buildlog", "buildpack/sbom"}, never: []string{libcnb}},
 	"deploy":    {may: []string{"problem", "source", "contract", "plan", "platform/oci"}, never: []string{libcnb}},
 }
 

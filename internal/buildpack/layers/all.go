@@ -34,6 +34,12 @@ func All(s session.Session, p plan.Plan, c contract.Contract) ([]Spec, error) {
 			image = append(image, Agent{Session: s, Toolchain: t}.Spec())
 		}
 	}
+	for _, in := range p.Installs {
+		if !in.Launch.None && (in.Native.All || len(in.Native.Patterns) > 0) {
+			image = append(image, SystemLibraries(s, nil))
+			break
+		}
+	}
 	return append(image, Caches(s, p, packages)...), nil
 }
 

@@ -25,6 +25,8 @@ type Libraries struct {
 	// ToolchainDir is the folder of the toolchain, whose own libraries packages may be linked with; empty where the build does
 	// not have it.
 	ToolchainDir string
+	// Complete: what the layer needs besides is certain to be in the run image, whatever the build image has.
+	Complete bool
 }
 
 // Record writes into a layer which shared libraries its programs need of the run image: the launch check looks for them
@@ -78,6 +80,9 @@ func (b Libraries) Record(dir string, owner func(name string) string) error {
 func (b Libraries) write(list sharedlib.List, dir string) error {
 	if err := list.Write(dir); err != nil {
 		return problem.Disk("write "+sharedlib.File, err)
+	}
+	if b.Complete {
+		return nil
 	}
 	for _, missing := range list.Missing("/", b.path()) {
 		if slices.Contains(b.Session.Libraries, missing.Library) {

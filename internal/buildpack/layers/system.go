@@ -39,9 +39,30 @@ func SystemCache(p plan.System, distribution, arch, installed string) Spec {
 	return Spec{Name: "system-cache", Types: cacheOnly, Holds: "one archive of the distribution's packages, for building", Inputs: inputs, Also: []string{VersionsInput}}
 }
 
+// Layer: "libraries" holds packages of the distribution with the libraries that packages of the application are linked with and the run image
+// lacks.
+// Rebuilt when: their list, the distribution, what the run image has, or the architecture change.
+
+// LibrariesLayer is the name of that layer.
+const LibrariesLayer = "libraries"
+
+// SystemLibraries is that layer; packages are what it has to have, with what they depend on.
+func SystemLibraries(s session.Session, packages []string) Spec {
+	inputs := systemInputs(s.Distribution, s.Arch, "", s.RunPackages)
+	inputs["the list of packages"] = strings.Join(packages, " ")
+	return Spec{
+		Name: LibrariesLayer, Types: launchOnly, Holds: "libraries that the run image lacks", Inputs: inputs,
+		Sometimes: "when packages of the application are linked with such",
+	}
+}
+
 func systemInputs(distribution, arch, snapshot, installed string) layer.Inputs {
 	return layer.Inputs{"distribution": distribution, "architecture": arch, "the snapshot": snapshot, "installed packages": layer.Digest([]byte(installed))}
 }
+
+// SystemRoot is the folder of a layer that packages are unpacked into: what the layer itself has in bin and lib would come before the image's
+// own programs, and the application's runtime (buildpack specification, "Layer Paths").
+const SystemRoot = "root"
 
 // SystemArchive is the archive's name in "system-cache".
 const SystemArchive = "packages" + archiveSuffix

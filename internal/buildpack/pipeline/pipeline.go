@@ -208,6 +208,11 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err := gantry.again(ctx, p); err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	libraries, more, err := p.addLibraries(ctx, slices.Concat(built.layers, runtimes))
+	if err != nil {
+		return libcnb.BuildResult{}, err
+	}
+	p.system.installed = slices.Concat(p.system.installed, more)
 	end = p.Log.Span("Layer", "write the bill of materials")
 	err = p.writeBill(l, built)
 	end()
@@ -230,7 +235,7 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	result.Layers = layers.Merge(result.Layers, built.layers...)
 	result.Layers = layers.Merge(result.Layers, runtimes...)
 	result.Layers = layers.Merge(result.Layers, p.toolchains.layers()...)
-	result.Layers = layers.Merge(result.Layers, system.layers...)
+	result.Layers = layers.Merge(result.Layers, append(system.layers, libraries...)...)
 	for _, name := range p.store.Betrayed(result.Layers) {
 		p.Log.Line("Cache", name+": not kept (the build's programs have changed it)")
 		result.Layers = slices.DeleteFunc(result.Layers, func(l libcnb.Layer) bool { return l.Name == name })

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
-	"github.com/package-url/packageurl-go"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/layers"
 	"github.com/gantry-buildpack/gantry/internal/buildpack/sbom"
+	"github.com/gantry-buildpack/gantry/internal/install/debian"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
@@ -45,7 +45,7 @@ func (p pipeline) writeBill(l libcnb.Layers, b outcome) error {
 	return writeDocument(build, l.BuildSBOMPath)
 }
 
-// systemPart are the packages of the distribution in the image: https://github.com/package-url/purl-spec/blob/main/types-doc/deb-definition.md.
+// systemPart are the packages of the distribution in the image.
 func (p pipeline) systemPart() (part sbom.Part) {
 	id, version, _ := strings.Cut(p.Distribution, " ")
 	for _, text := range p.system.installed {
@@ -53,9 +53,8 @@ func (p pipeline) systemPart() (part sbom.Part) {
 		if len(words) != 4 {
 			continue
 		}
-		qualifiers := packageurl.QualifiersFromMap(map[string]string{"arch": words[2], "distro": id + "-" + version, "upstream": words[3]})
 		part.Components = append(part.Components, sbom.Component{
-			Key: "system " + words[0], Type: "deb", Name: words[0], Version: words[1], PURL: packageurl.NewPackageURL("deb", id, words[0], words[1], qualifiers, "").ToString(),
+			Key: "system " + words[0], Type: "deb", Name: words[0], Version: words[1], PURL: debian.PURL(id, version, words[0], words[1], words[2], words[3]),
 		})
 		part.Roots = append(part.Roots, "system "+words[0])
 	}

@@ -192,7 +192,10 @@ func unknownRelease(what, id, version string) error {
 func (p pipeline) fillSystem(ctx context.Context, spec, cacheSpec layers.Spec, found foundSystem) (system, error) {
 	s := system{work: found.work}
 	spec.Inputs[layers.VersionsInput], cacheSpec.Inputs[layers.VersionsInput] = versionsOf(found.launch), versionsOf(found.build)
-	if len(p.Plan.System.Packages) > 0 {
+	if len(p.Plan.System.Packages) > 0 && len(found.launch) == 0 {
+		p.Log.Line("Packages", "the run image has "+strings.Join(p.Plan.System.Packages, ", ")+" already")
+	}
+	if len(found.launch) > 0 {
 		l, cause := p.store.Reuse(spec)
 		if cause != "" {
 			var err error
@@ -221,22 +224,23 @@ func (s system) with(l libcnb.Layer) system {
 	return s
 }
 
-// fillLaunch puts the packages for running into their layer.
+// fillLaunch puts packages for running into their layer.
 func (p pipeline) fillLaunch(ctx context.Context, spec layers.Spec, packages []debian.Package, debs string) (libcnb.Layer, error) {
 	l, err := p.store.Fresh(spec)
 	if err != nil {
 		return l, err
 	}
-	if err := p.unpackSystem(ctx, packages, debs, l.Path, "in the image"); err != nil {
+	root := filepath.Join(l.Path, layers.SystemRoot)
+	if err := p.unpackSystem(ctx, packages, debs, root, "in the image"); err != nil {
 		return l, err
 	}
 	list := []string{}
 	for _, q := range packages {
 		list = append(list, strings.Join([]string{q.Name, q.Version, q.Architecture, q.Source()}, " "))
 	}
-	l.Metadata[installedKey], l.Metadata[librariesKey] = list, debian.Libraries(l.Path)
+	l.Metadata[installedKey], l.Metadata[librariesKey] = list, debian.Libraries(root)
 	l.LaunchEnvironment = libcnb.Environment{}
-	v := debian.VariablesOf(l.Path, p.Arch, false)
+	v := debian.VariablesOf(root, p.Arch, false)
 	for name, folders := range v.Lists {
 		// What the image has itself comes first.
 		l.LaunchEnvironment.Append(name, string(os.PathListSeparator), strings.Join(folders, string(os.PathListSeparator)))
@@ -244,13 +248,13 @@ func (p pipeline) fillLaunch(ctx context.Context, spec layers.Spec, packages []d
 	for name, value := range v.Values {
 		l.LaunchEnvironment.Default(name, value)
 	}
-	return l, layers.Libraries{Session: p.Session}.Record(l.Path, ofProgram)
+	return l, layers.Libraries{Session: p.Session, Complete: true}.Record(l.Path, ofProgram)
 }
 
 // ofProgram gives the name of a file of a package that must find its libraries: a program, or a library that programs are linked with. What
 // is loaded when it is wanted, such as a codec, may lack some: packages only suggest those.
 func ofProgram(name string) string {
-	dir := filepath.Dir(name)
+	dir := strings.TrimPrefix(filepath.Dir(name), layers.SystemRoot+"/")
 	if matched, _ := filepath.Match("usr/lib/*-linux-gnu", dir); matched || slices.Contains([]string{"usr/bin", "usr/sbin", "usr/lib"}, dir) {
 		return filepath.Base(name)
 	}
@@ -260,6 +264,9 @@ func ofProgram(name string) string {
 func (p pipeline) unpackSystem(ctx context.Context, packages []debian.Package, debs, dir, where string) error {
 	end := p.Log.Step("Packages", "installing "+problem.Count(len(packages), "package")+" of the distribution "+where)
 	files, err := debian.Download(ctx, p.Client, packages, debs)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
 	if err == nil {
 		err = debian.Overlay(ctx, packages, files, dir)
 	}
@@ -294,7 +301,7 @@ func (p pipeline) lazily(s system, cache libcnb.Layer, found foundSystem) system
 	if s.versions == versionsOf(nil) {
 		return s
 	}
-	s.dir = p.store.Path(layers.SystemBuild().Name)
+	s.dir = filepath.Join(p.store.Path(layers.SystemBuild().Name), layers.SystemRoot)
 	s.open = func(ctx context.Context) (debian.Variables, error) {
 		err := p.openSystem(ctx, cache, found)
 		return debian.VariablesOf(s.dir, p.Arch, true), err
@@ -322,8 +329,12 @@ func (p pipeline) openSystem(ctx context.Context, cache libcnb.Layer, found foun
 	if scratch, err = p.store.Fresh(layers.SystemBuild()); err != nil {
 		return err
 	}
-	if err := p.unpackSystem(ctx, found.build, filepath.Join(found.work, "debs"), scratch.Path, "for building"); err != nil {
+	if err := p.unpackSystem(ctx, found.build, filepath.Join(found.work, "debs"), filepath.Join(scratch.Path, layers.SystemRoot), "for building"); err != nil {
 		return err
+	}
+	// A layer of the last build that was damaged is not there, though it is known.
+	if err := os.MkdirAll(cache.Path, 0o755); err != nil {
+		return problem.Disk("keep the packages for building", err)
 	}
 	p.writes.start(p.Log, "archive packages of the distribution", func() error { return p.store.Pack(file, scratch.Path, ".") })
 	return nil

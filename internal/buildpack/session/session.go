@@ -41,14 +41,16 @@ type Session struct {
 	Libraries []string
 	// RunPackages is the run image's list of installed packages, /var/lib/dpkg/status; empty where the platform does not tell.
 	RunPackages string
+	// RunLibraries are the names of the run image's shared libraries; nil where the platform does not tell.
+	RunLibraries []string
 	// Ready is a folder, on the mount of the application and the layers, that the platform keeps from build to build; empty for none.
 	Ready string
 }
 
-// readyVariable and runPackagesVariable are how the embedded platform names the folder Ready, and a file with RunPackages.
+// readyVariable and runImageVariable are how the embedded platform names the folder Ready, and one with RunPackages and RunLibraries.
 const (
-	readyVariable       = "GANTRY_READY"
-	runPackagesVariable = "GANTRY_RUN_PACKAGES"
+	readyVariable    = "GANTRY_READY"
+	runImageVariable = "GANTRY_RUN_IMAGE"
 )
 
 // Arch gives the architecture that a build is for.
@@ -73,11 +75,12 @@ func Open(cnb libcnb.BuildContext, environ []string, toolchains []plan.Toolchain
 		// It is nothing to the build's programs.
 		delete(s.given, readyVariable)
 	}
-	if file := s.given[runPackagesVariable]; file != "" {
-		// Without it, the packages of any image of the distribution count.
-		text, _ := os.ReadFile(file)
-		s.RunPackages = string(text)
-		delete(s.given, runPackagesVariable)
+	if dir := s.given[runImageVariable]; dir != "" {
+		// Without them, the packages of any image of the distribution count.
+		packages, _ := os.ReadFile(filepath.Join(dir, "packages"))
+		libraries, _ := os.ReadFile(filepath.Join(dir, "libraries"))
+		s.RunPackages, s.RunLibraries = string(packages), strings.Fields(string(libraries))
+		delete(s.given, runImageVariable)
 	}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")

@@ -4,7 +4,9 @@ package sharedlib
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -44,14 +46,7 @@ func parts(key string) (name, version string) {
 }
 
 // Libraries is how many libraries a list names.
-func (l List) Libraries() int {
-	names := map[string]bool{}
-	for key := range l {
-		name, _ := parts(key)
-		names[name] = true
-	}
-	return len(names)
-}
+func (l List) Libraries() int { return len(l.Names()) }
 
 // Write keeps the list in a layer; an empty one needs no file.
 func (l List) Write(layer string) error {
@@ -66,6 +61,29 @@ func (l List) Write(layer string) error {
 		return fmt.Errorf("write %s: %w", File, err)
 	}
 	return os.WriteFile(filepath.Join(layer, File), text, 0o644)
+}
+
+// Names are the libraries that a list names, in order.
+func (l List) Names() []string {
+	names := map[string]bool{}
+	for key := range l {
+		name, _ := parts(key)
+		names[name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// ReadLayer gives the list of one layer; it is empty where that needs nothing.
+func ReadLayer(dir string) (List, error) {
+	text, err := os.ReadFile(filepath.Join(dir, File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return List{}, nil
+	}
+	list := List{}
+	if err == nil {
+		err = json.Unmarshal(text, &list)
+	}
+	return list, err
 }
 
 // Read gives the lists of all layers in a folder, as one. A layer without one needs nothing.

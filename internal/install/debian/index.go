@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/package-url/packageurl-go"
 	"golang.org/x/sync/errgroup"
 	"pault.ag/go/debian/deb"
 
@@ -40,6 +41,17 @@ func (p Package) Source() string {
 		return p.Name
 	}
 	return name
+}
+
+// PURL is the package's URL: https://github.com/package-url/purl-spec/blob/main/types-doc/deb-definition.md.
+func (p Package) PURL(d Distribution) string {
+	return PURL(d.ID, d.VersionID, p.Name, p.Version, p.Architecture, p.Source())
+}
+
+// PURL is the URL of a package of a distribution, by its name, version, architecture and source package.
+func PURL(id, release, name, version, arch, source string) string {
+	qualifiers := packageurl.QualifiersFromMap(map[string]string{"arch": arch, "distro": id + "-" + release, "upstream": source})
+	return packageurl.NewPackageURL("deb", id, name, version, qualifiers, "").ToString()
 }
 
 // Index is what the archives of a distribution have.

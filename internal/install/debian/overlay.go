@@ -3,6 +3,7 @@ package debian
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -30,7 +31,7 @@ func Overlay(ctx context.Context, packages []Package, files []string, dir string
 		return problem.Disk("open the folder for packages", err)
 	}
 	defer func() { _ = root.Close() }()
-	o := overlay{root: root, dir: dir, written: map[string]bool{}, links: map[string]string{}}
+	o := overlay{root: root, dir: dir, written: map[string]bool{}, links: map[string]string{}, scripts: map[string]string{}}
 	for c := range ahead(ctx, files, func(name string) bool { return !IsDocumentation(name) }) {
 		if c.err != nil {
 			return fmt.Errorf("unpack %s: %w", packages[c.n].Name, c.err)
@@ -54,7 +55,7 @@ func Overlay(ctx context.Context, packages []Package, files []string, dir string
 	if err := o.makeLinks(); err != nil {
 		return problem.Disk("unpack packages", err)
 	}
-	if err := o.relocate(); err != nil {
+	if err := errors.Join(o.useInterpreters(), o.relocate()); err != nil {
 		return problem.Disk("unpack packages", err)
 	}
 	return nil
@@ -67,6 +68,8 @@ type overlay struct {
 	written map[string]bool
 	links   map[string]string
 	offered []alternative
+	// scripts are the interpreters of scripts, by their names.
+	scripts map[string]string
 }
 
 func (o overlay) has(name string) bool { return o.written[name] || o.links[name] != "" }
@@ -97,6 +100,9 @@ func (o overlay) write(e entry) error {
 	mode := fs.FileMode(0o644)
 	if e.header.Mode&0o111 != 0 {
 		mode = 0o755
+		if m := interpreter.FindSubmatch(e.body); m != nil {
+			o.scripts[name] = merged(string(m[1]))
+		}
 	}
 	return o.root.WriteFile(name, e.body, mode)
 }
@@ -130,6 +136,26 @@ func (o overlay) makeLinks() error {
 func (o overlay) isFolder(name string) bool {
 	info, err := o.root.Stat(name)
 	return err == nil && info.IsDir()
+}
+
+// interpreter finds the program that a script names in its first line: execve(2).
+var interpreter = regexp.MustCompile(`\A#! ?(/\S+)`)
+
+// useInterpreters has scripts name the interpreters that are in the folder.
+func (o overlay) useInterpreters() error {
+	for name, program := range o.scripts {
+		if !o.has(program) {
+			continue
+		}
+		text, err := o.root.ReadFile(name)
+		if err == nil {
+			err = o.root.WriteFile(name, interpreter.ReplaceAll(text, []byte("#!"+filepath.Join(o.dir, program))), 0o755)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // relocated are the files that name places of their package, by pattern, with what stands before such a place.

@@ -28,7 +28,9 @@ func TestOverlay(t *testing.T) {
 	g := NewWithT(t)
 	program := fileOf("./bin/tool-1", "program")
 	program.Mode = 0o4755
-	dir := overlaid(t, "update-alternatives --install /usr/bin/tool tool /usr/bin/tool-1 10", program,
+	script, other := fileOf("./usr/bin/script", "#! /usr/bin/tool-1 -w\nx\n"), fileOf("./usr/bin/other", "#!/usr/bin/env perl\n")
+	script.Mode, other.Mode = 0o755, 0o755
+	dir := overlaid(t, "update-alternatives --install /usr/bin/tool tool /usr/bin/tool-1 10", program, script, other,
 		fileOf("./lib/x86_64-linux-gnu/libx.so.1.2", "library"), linkOf("./usr/lib/x86_64-linux-gnu/libx.so", "/lib/x86_64-linux-gnu/libx.so.1.2"),
 		linkOf("./usr/lib/x86_64-linux-gnu/libx.so.1", "libx.so.1.2"), linkOf("./usr/lib/elsewhere", "/etc/of-the-image"), linkOf("./usr/out", "../../../outside"),
 		fileOf("./usr/lib/x86_64-linux-gnu/pkgconfig/x.pc", "prefix=/usr\nlibdir=${prefix}/lib\n"), fileOf("./etc/fonts/fonts.conf", "<dir>/usr/share/fonts</dir>"),
@@ -46,6 +48,8 @@ func TestOverlay(t *testing.T) {
 	}
 	g.Expect(read("usr/bin/tool")).To(Equal("program"))
 	g.Expect(read("bin/tool")).To(Equal("program"))
+	g.Expect(read("usr/bin/script")).To(Equal("#!"+dir+"/usr/bin/tool-1 -w\nx\n"), "a script names its interpreter where that is")
+	g.Expect(read("usr/bin/other")).To(Equal("#!/usr/bin/env perl\n"), "the image has that one")
 	info, err := os.Stat(filepath.Join(dir, "usr/bin/tool-1"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Mode()).To(Equal(os.FileMode(0o755)), "no file sets the user's ID")

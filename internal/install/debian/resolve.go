@@ -51,8 +51,15 @@ func (x *Index) Resolve(names []string, installed Installed, omit []string) ([]P
 	}
 	var queue []Package
 	for _, given := range names {
+		if len(s.provided[given]) > 0 && len(x.packages[given]) == 0 {
+			// A virtual package that is provided already.
+			continue
+		}
 		p, err := x.wanted(given)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.sameVersion(p, strings.Contains(given, "=")); err != nil {
 			return nil, err
 		}
 		if _, there := s.there[p.Name]; !there {
@@ -85,6 +92,19 @@ func (x *Index) Resolve(names []string, installed Installed, omit []string) ([]P
 		}
 	}
 	return list, nil
+}
+
+// sameVersion refuses a version that is asked for where another one is chosen or installed.
+func (s selection) sameVersion(p Package, exact bool) error {
+	for where, all := range map[string]map[string]Package{"asked for, too": s.chosen, "in the run image": s.there} {
+		if other, there := all[p.Name]; there && other.Version != p.Version && exact {
+			return &problem.Problem{
+				ID: "packages/version", Title: fmt.Sprintf("%s %s cannot be installed", p.Name, p.Version), Why: fmt.Sprintf("%s %s is %s", p.Name, other.Version, where),
+				Hints: []string{"Leave the version out, or name that one."},
+			}
+		}
+	}
+	return nil
 }
 
 // choose adds a package, unless it is chosen.

@@ -20,6 +20,8 @@ type System struct {
 	Packages     []Package
 	// Keep chooses files by their names, without a slash at the beginning.
 	Keep func(name string) bool
+	// Files are further files, by their names.
+	Files map[string][]byte
 	// Users are lines of /etc/passwd beyond those of the distribution; each has a group of its own name and a home.
 	Users []User
 }
@@ -35,11 +37,28 @@ type User struct {
 // fileTime is the time of files that no package has: images must not tell when they were made.
 var fileTime = time.Unix(1, 0)
 
-// Write writes the system as a tar archive. files are the packages' archives, as Download gives them.
-func (s System) Write(ctx context.Context, files []string, to io.Writer) error {
+// Write writes the system as a tar archive, and gives the names of the shared libraries in it. files are the packages' archives, as Download
+// gives them.
+func (s System) Write(ctx context.Context, files []string, to io.Writer) (libraries []string, err error) {
 	w := &systemWriter{tar: tar.NewWriter(to), written: map[string]bool{}, kept: map[string][]byte{}, arch: s.Distribution.Arch}
-	for _, folder := range mergedFolders {
-		if err := w.link(folder, "usr/"+folder); err != nil {
+	if err := s.write(ctx, files, w); err != nil {
+		return nil, err
+	}
+	for name := range w.written {
+		if base := path.Base(name); strings.HasPrefix(name, "usr/lib") && strings.Contains(base, ".so") {
+			libraries = append(libraries, base)
+		}
+	}
+	slices.Sort(libraries)
+	return slices.Compact(libraries), nil
+}
+
+func (s System) write(ctx context.Context, files []string, w *systemWriter) error {
+	if err := w.folder("var", 0o755, 0); err != nil {
+		return err
+	}
+	for _, link := range [][2]string{{"var/run", "/run"}, {"var/lock", "/run/lock"}} {
+		if err := w.link(link[0], link[1]); err != nil {
 			return err
 		}
 	}
@@ -63,6 +82,29 @@ func (s System) Write(ctx context.Context, files []string, to io.Writer) error {
 			return err
 		}
 		if err := w.link(name, links[name]); err != nil {
+			return err
+		}
+	}
+	for _, folder := range mergedFolders {
+		if !w.written["usr/"+folder] {
+			continue
+		}
+		if err := w.link(folder, "usr/"+folder); err != nil {
+			return err
+		}
+	}
+	for _, folder := range emptyFolders {
+		if err := w.folders(folder); err != nil {
+			return err
+		}
+	}
+	if zone := "usr/share/zoneinfo/Etc/UTC"; w.written[zone] {
+		if err := w.link("etc/localtime", "/"+zone); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
+		if err := w.file(name, 0o644, 0, s.Files[name]); err != nil {
 			return err
 		}
 	}
@@ -175,6 +217,9 @@ func (w *systemWriter) folders(name string) error {
 	}
 	return w.folder(name, 0o755, 0)
 }
+
+// emptyFolders are in each system, for what is put there: https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html.
+var emptyFolders = []string{"media", "mnt", "opt", "srv", "usr/local/bin", "usr/local/lib", "usr/local/sbin", "usr/local/share"}
 
 // templates are files that packages have copied when they are installed, and where to.
 var templates = map[string]string{

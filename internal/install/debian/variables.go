@@ -68,6 +68,10 @@ func VariablesOf(dir, arch string, building bool) Variables {
 	set("MAGICK_CONFIGURE_PATH", "etc/ImageMagick-*")
 	set("MAGICK_CODER_MODULE_PATH", "usr/lib/"+triplet+"/ImageMagick-*/modules-*/coders")
 	set("MAGICK_CODER_FILTER_PATH", "usr/lib/"+triplet+"/ImageMagick-*/modules-*/filters")
+	set("GIT_EXEC_PATH", "usr/lib/git-core")
+	set("GIT_TEMPLATE_DIR", "usr/share/git-core/templates")
+	set("MAGIC", "usr/lib/file/magic.mgc")
+	set("ESPEAK_DATA_PATH", "usr/lib/"+triplet+"/espeak-ng-data")
 	set("TESSDATA_PREFIX", "usr/share/tesseract-ocr/*/tessdata")
 	if building {
 		add("CPATH", "usr/include/"+triplet, "usr/include")

@@ -3,6 +3,7 @@
 package base
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/gantry-buildpack/gantry/internal/buildpack/sbom"
 	"github.com/gantry-buildpack/gantry/internal/install/debian"
 	"github.com/gantry-buildpack/gantry/internal/install/fetch"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -29,7 +31,7 @@ import (
 const Release = "12"
 
 // format changes with what this package makes of the same packages: images of an earlier one are made again.
-const format = "4"
+const format = "7"
 
 // Spec says which image is wanted.
 type Spec struct {
@@ -38,6 +40,8 @@ type Spec struct {
 	Release string
 	// Arch is an architecture as Go names it.
 	Arch string
+	// More are packages besides those of the kind.
+	More []string
 	// Snapshot is a time in the past whose packages are taken, such as "20261101T000000Z"; empty for those of today.
 	Snapshot string
 }
@@ -57,9 +61,9 @@ func (s Spec) Distribution() (debian.Distribution, error) {
 	if s.Snapshot == "" {
 		return d, nil
 	}
-	if _, err := time.Parse("20060102T150405Z", s.Snapshot); err != nil {
+	if at, err := time.Parse("20060102T150405Z", s.Snapshot); err != nil || at.After(time.Now()) {
 		return d, &problem.Problem{
-			ID: "base/snapshot", Title: s.Snapshot + " is no time of a snapshot", Why: "such a time looks like 20261101T000000Z", Hints: []string{"See https://snapshot.debian.org for those that exist; any other time means the one before it."},
+			ID: "base/snapshot", Title: s.Snapshot + " is no time of a snapshot", Why: "such a time looks like 20261101T000000Z, and is in the past", Hints: []string{"See https://snapshot.debian.org for those that exist; any other time means the one before it."},
 		}
 	}
 	return d.At(s.Snapshot), nil
@@ -73,7 +77,7 @@ func (s Spec) Name() string {
 
 // Folder is where below a folder the image is kept: it has a name of its own for each list of packages.
 func (s Spec) Folder(home string) string {
-	sum := sha256.Sum256([]byte(format + " " + strings.Join(s.Kind.Packages(s.Release), " ") + " " + s.Snapshot))
+	sum := sha256.Sum256([]byte(format + " " + strings.Join(append(s.Kind.Packages(s.Release), s.More...), " ") + " " + s.Snapshot))
 	return filepath.Join(home, "run-images", fmt.Sprintf("debian-%s-%s-%s-%s", s.Release, s.Arch, s.Kind, hex.EncodeToString(sum[:4])))
 }
 
@@ -97,6 +101,8 @@ type assembled struct {
 	index    *debian.Index
 	// size is that of the packages' files, in bytes.
 	size int64
+	// libraries are the names of the shared libraries.
+	libraries []string
 }
 
 // resolve finds the image's packages in today's index.
@@ -109,7 +115,7 @@ func (s Spec) resolve(ctx context.Context, client *fetch.Client, home string) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	packages, err := index.Resolve(s.Kind.Packages(d.Codename), nil, s.Kind.unneeded())
+	packages, err := index.Resolve(append(s.Kind.Packages(d.Codename), s.More...), nil, s.Kind.unneeded())
 	return packages, index, err
 }
 
@@ -131,11 +137,16 @@ func (s Spec) assemble(ctx context.Context, home, work string) (assembled, error
 	if err != nil {
 		return assembled{}, err
 	}
+	bill, err := s.bill(index.Distribution, packages)
+	if err != nil {
+		return assembled{}, err
+	}
 	system := debian.System{
+		Files:        map[string][]byte{billFile: bill},
 		Distribution: index.Distribution, Packages: packages, Keep: s.Kind.keep,
 		Users: []debian.User{{Name: "cnb", ID: userID, Home: "/home/cnb"}},
 	}
-	layer, size, err := writeLayer(ctx, system, files, filepath.Join(work, "layer.tar.gz"))
+	layer, size, libraries, err := writeLayer(ctx, system, files, filepath.Join(work, "layer.tar.gz"))
 	if err != nil {
 		return assembled{}, err
 	}
@@ -143,7 +154,21 @@ func (s Spec) assemble(ctx context.Context, home, work string) (assembled, error
 	if err != nil {
 		return assembled{}, fmt.Errorf("assemble the image: %w", err)
 	}
-	return assembled{image, packages, index, size}, nil
+	return assembled{image, packages, index, size, libraries}, nil
+}
+
+// billFile is the bill of materials in the image: CycloneDX.
+const billFile = "usr/share/sbom/base.cdx.json"
+
+func (s Spec) bill(d debian.Distribution, packages []debian.Package) ([]byte, error) {
+	document := sbom.Document{Name: s.Name(), Version: d.VersionID, Tool: "Gantry"}
+	for _, p := range packages {
+		document.Components = append(document.Components, sbom.Component{Key: p.Name, Type: "deb", Name: p.Name, Version: p.Version, PURL: p.PURL(d)})
+		document.Roots = append(document.Roots, p.Name)
+	}
+	var text bytes.Buffer
+	err := document.CycloneDX(&text)
+	return text.Bytes(), err
 }
 
 func newClient() (*fetch.Client, error) {
@@ -153,23 +178,23 @@ func newClient() (*fetch.Client, error) {
 	return client, err
 }
 
-// writeLayer writes a system as a layer, and gives the size of its files.
-func writeLayer(ctx context.Context, system debian.System, files []string, name string) (v1.Layer, int64, error) {
+// writeLayer writes a system as a layer, and gives the size of its files, and the names of its libraries.
+func writeLayer(ctx context.Context, system debian.System, files []string, name string) (layer v1.Layer, size int64, libraries []string, err error) {
 	out, err := os.Create(name)
 	if err != nil {
-		return nil, 0, problem.Disk("write the image", err)
+		return nil, 0, nil, problem.Disk("write the image", err)
 	}
 	zipped := gzip.NewWriter(out)
 	counted := &counter{to: zipped}
-	err = system.Write(ctx, files, counted)
+	libraries, err = system.Write(ctx, files, counted)
 	if err = errors.Join(err, zipped.Close(), out.Close()); err != nil {
 		if ctx.Err() != nil {
-			return nil, 0, ctx.Err()
+			return nil, 0, nil, ctx.Err()
 		}
-		return nil, 0, problem.Disk("write the image", err)
+		return nil, 0, nil, problem.Disk("write the image", err)
 	}
-	layer, err := tarball.LayerFromFile(name)
-	return layer, counted.n, err
+	layer, err = tarball.LayerFromFile(name)
+	return layer, counted.n, libraries, err
 }
 
 // counter counts what is written.

@@ -24,10 +24,11 @@ import (
 )
 
 // An image is kept in a folder that has its digest in its name, and a link leads to the newest: a build that has opened one
-// keeps it while another makes the next. In the folder are its list of packages, and a file that says when newer ones were looked for.
+// keeps it while another makes the next. In the folder are its lists of packages and of libraries, and a file that says when newer ones were looked for.
 const (
-	statusFile = "packages.status"
-	lookedFile = "looked"
+	statusFile    = "packages.status"
+	librariesFile = "libraries"
+	lookedFile    = "looked"
 )
 
 // lookEvery is how often newer packages are looked for.
@@ -36,6 +37,11 @@ const lookEvery = 24 * time.Hour
 // Status gives the list of packages of the kept image, as dpkg has it.
 func (s Spec) Status(home string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(s.Folder(home), statusFile))
+}
+
+// Libraries gives the names of the shared libraries of the kept image, a line each.
+func (s Spec) Libraries(home string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(s.Folder(home), librariesFile))
 }
 
 // Image gives the image, which is made once and kept below home.
@@ -177,7 +183,7 @@ func keep(made assembled, work, dir, link string) error {
 	for _, p := range made.packages {
 		status.WriteString(p.Status() + "\n")
 	}
-	for name, text := range map[string]string{statusFile: status.String(), lookedFile: ""} {
+	for name, text := range map[string]string{statusFile: status.String(), librariesFile: strings.Join(made.libraries, "\n"), lookedFile: ""} {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)
 		}

@@ -26,8 +26,8 @@ var (
 	tinyPackages = []string{"base-files", "base-passwd", "ca-certificates", "libatomic1", "libc-bin", "libc6", "libgcc-s1", "libssl3", "libstdc++6", "netbase", "openssl", "tzdata", "zlib1g"}
 	// runPackages are a shell with the programs that scripts call, and what packages with native code are often linked with.
 	runPackages = []string{
-		"bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "mawk", "ncurses-base", "procps", "sed", "tar",
-		"libffi8", "libgmp10", "libpq5", "libsqlite3-0", "libyaml-0-2",
+		"bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "mawk", "ncurses-base", "procps", "sed", "sysvinit-utils", "tar",
+		"libcrypt1", "libffi8", "libgmp10", "libgmpxx4ldbl", "libpq5", "libsqlite3-0", "libyaml-0-2",
 	}
 	// buildPackages are compilers, and the headers of those libraries.
 	buildPackages = []string{
@@ -72,7 +72,7 @@ var charsets = regexp.MustCompile(`^usr/lib/[^/]+/gconv/.|^usr/s?bin/(?:update-c
 
 // keep chooses the files of a kind.
 func (k Kind) keep(name string) bool {
-	if debian.IsDocumentation(name) {
+	if debian.IsDocumentation(name) || k != Build && name == "usr/bin/c_rehash" {
 		return false
 	}
 	return k != Tiny || !charsets.MatchString(name)

@@ -102,7 +102,7 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := b.offerPackages(); err != nil {
+	if err := b.describeRunImage(); err != nil {
 		return Result{}, err
 	}
 	if err := b.store.offer(ctx, runRepository, base); err != nil {

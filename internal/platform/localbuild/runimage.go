@@ -39,26 +39,32 @@ func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image 
 	return image, label, nil
 }
 
-// offerPackages tells the buildpack which packages the run image has, where that is known.
-func (b *build) offerPackages() error {
+// describeRunImage tells the buildpack what the run image has, where that is known.
+func (b *build) describeRunImage() error {
 	own, is := ownRunImage(b.options.RunImage)
 	if !is {
 		return nil
 	}
-	status, err := own.Status(b.options.Home)
-	if err != nil {
-		return problem.Unreadable("read the packages of the run image", err)
+	dir := filepath.Join(b.folders[platformDir], runImageDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return problem.Disk("tell what the run image has", err)
 	}
-	if err := os.WriteFile(filepath.Join(b.folders[platformDir], runPackagesFile), status, 0o644); err != nil {
-		return problem.Disk("tell the packages of the run image", err)
+	for name, read := range map[string]func(home string) ([]byte, error){"packages": own.Status, "libraries": own.Libraries} {
+		text, err := read(b.options.Home)
+		if err != nil {
+			return problem.Unreadable("read the lists of the run image", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return problem.Disk("tell what the run image has", err)
+		}
 	}
-	return writeEnv(filepath.Join(b.folders[platformDir], "env"), map[string]string{runPackagesVariable: platformDir + "/" + runPackagesFile})
+	return writeEnv(filepath.Join(b.folders[platformDir], "env"), map[string]string{runImageVariable: platformDir + "/" + runImageDir})
 }
 
-// The buildpack finds the list of the run image's packages in a file that a variable names.
+// The buildpack finds the lists of the run image's packages and libraries in a folder that a variable names.
 const (
-	runPackagesFile     = "run-packages"
-	runPackagesVariable = "GANTRY_RUN_PACKAGES"
+	runImageDir      = "run-image"
+	runImageVariable = "GANTRY_RUN_IMAGE"
 )
 
 func badRunImage(given, why string, err error) error {

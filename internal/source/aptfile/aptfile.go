@@ -31,6 +31,9 @@ type Asked struct {
 func Read(a app.App) (Asked, error) {
 	asked, err := readTable(a)
 	if err != nil || asked.Where.File != "" {
+		if a.Has(File) {
+			asked.NotHonoured = append(asked.NotHonoured, File+" is not read: "+asked.Where.String()+" says which packages there are")
+		}
 		return asked, err
 	}
 	text, found, err := a.Read(File)
@@ -39,7 +42,7 @@ func Read(a app.App) (Asked, error) {
 	}
 	asked.Where = problem.Position{File: File}
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		n++
 		line, _, _ = strings.Cut(line, "#")
 		for word := range strings.FieldsSeq(line) {
@@ -60,7 +63,13 @@ func readTable(a app.App) (Asked, error) {
 		return Asked{}, err
 	}
 	asked := Asked{Where: where}
-	list, _ := other["install"].([]any)
+	not := func(text string) {
+		asked.NotHonoured = append(asked.NotHonoured, fmt.Sprintf("%s: %s", where, text))
+	}
+	list, isList := other["install"].([]any)
+	if !isList && other["install"] != nil {
+		not("install is not honoured: a list is expected")
+	}
 	for _, item := range list {
 		switch item := item.(type) {
 		case string:
@@ -68,16 +77,22 @@ func readTable(a app.App) (Asked, error) {
 		case map[string]any:
 			name, _ := item["name"].(string)
 			if name == "" {
+				not("an entry of install without a name is not honoured")
 				continue
 			}
 			asked.Names = append(asked.Names, name)
 			if item["skip_dependencies"] == true {
-				asked.NotHonoured = append(asked.NotHonoured, fmt.Sprintf("%s: skip_dependencies of %s is not honoured: a package gets what it depends on", where, name))
+				not("skip_dependencies of " + name + " is not honoured: a package gets what it depends on")
 			}
+			if item["force"] == true {
+				not("force of " + name + " is not honoured: a package that the run image has is not installed again")
+			}
+		default:
+			not(fmt.Sprintf("%v in install is not honoured: a name is expected", item))
 		}
 	}
 	if other["sources"] != nil {
-		asked.NotHonoured = append(asked.NotHonoured, fmt.Sprintf("%s: sources is not honoured: packages come from the distribution's own archive", where))
+		not("sources is not honoured: packages come from the distribution's own archive")
 	}
 	return asked, nil
 }
