@@ -2,14 +2,22 @@
 # Builds Gantry for this machine into build/: the buildpack, the lifecycle, and the tool gantry, which carries both. Needs Linux, Git and Go 1.26 or
 # later. Takes two minutes the first time, then a few seconds.
 #
-#   scripts/build.sh
+#   scripts/build.sh [--platforms]
+#
+# --platforms  also what images of the other architecture need (amd64, arm64), for: gantry build --platform
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
 . scripts/quiet.sh
 export CGO_ENABLED=0
 
-nothing "$@"
+platforms=
+for word in "$@"; do
+  case $word in
+    --platforms) platforms=yes ;;
+    *) refuse "$word" ;;
+  esac
+done
 
 lifecycle=0.21.17
 flags=(-trimpath -buildvcs=false)
@@ -32,9 +40,22 @@ if [ "$(cat build/tools/stamp 2>/dev/null)" != "$stamp" ]; then
   echo "$stamp" > build/tools/stamp
 fi
 
+# What is in images of the other architecture; once made, it is kept up to date.
+other=arm64
+if [ "$(go env GOHOSTARCH)" = arm64 ]; then other=amd64; fi
+if [ -n "$platforms" ] || [ -e "build/buildpack/bin/linux-$other" ]; then
+  mkdir -p "build/buildpack/bin/linux-$other" "build/tools/linux-$other"
+  GOARCH=$other go build "${flags[@]}" -ldflags "$strip" -o "build/buildpack/bin/linux-$other/gantry" ./cmd/launch
+  GOARCH=$other go build "${flags[@]}" -ldflags "$strip" -o "build/buildpack/bin/linux-$other/static" ./cmd/static
+  if [ ! -e "build/tools/linux-$other/launcher" ] || [ build/tools/stamp -nt "build/tools/linux-$other/launcher" ]; then
+    (cd integration/tools && GOARCH=$other go build -trimpath -ldflags "-s -w -X github.com/buildpacks/lifecycle/cmd.Version=$lifecycle" -o "../../build/tools/linux-$other/launcher" \
+      github.com/buildpacks/lifecycle/cmd/launcher)
+  fi
+fi
+
 # The tool carries the rest: packed again only when it has changed.
 bundle=internal/platform/bundle/tools.tar.zst
-contents=$(cat build/buildpack/buildpack.toml build/buildpack/bin/* build/tools/lifecycle build/tools/launcher | sha256sum | cut -c1-16)
+contents=$(find build/buildpack/buildpack.toml build/buildpack/bin build/tools/lifecycle build/tools/launcher build/tools/linux-* -type f 2>/dev/null | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
 if [ "$(cat build/tools/bundle.stamp 2>/dev/null)" != "$contents" ] || [ ! -e "$bundle" ]; then
   go run ./cmd/bundle "$bundle"
   echo "$contents" > build/tools/bundle.stamp

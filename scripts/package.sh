@@ -39,7 +39,7 @@ tool() {
   rm -rf "$root"
 }
 if [ -n "$tool" ]; then
-  scripts/build.sh
+  scripts/build.sh --platforms
   tool "linux-$(go env GOHOSTARCH)" build/gantry
   mkdir -p build/package
   GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)" -o build/package/gantry-darwin ./cmd/gantry

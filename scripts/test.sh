@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 for word in "$@"; do case $word in --?*) refuse "$word" ;; esac done
 scripts/setup.sh --docker --browser --redis --jemalloc --arm64 --faults || echo "Going on without; the tests that need it say so"
-scripts/build.sh
+scripts/build.sh --platforms
 scripts/tools.sh
 
 unformatted=$(git ls-files '*.go' | xargs gofmt -l)

@@ -8,12 +8,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 // packed are the files below build, which are named by their places there.
 var packed = []string{"buildpack/buildpack.toml", "buildpack/LICENSE", "buildpack/bin/*", "tools/lifecycle", "tools/launcher"}
+
+// more are those for images of another architecture, where they were made.
+var more = []string{"buildpack/bin/linux-*/*", "tools/linux-*/launcher"}
 
 func main() {
 	if len(os.Args) != 2 {
@@ -36,9 +40,10 @@ func bundle(file string) error {
 		return err
 	}
 	archive := tar.NewWriter(compressed)
-	for _, pattern := range packed {
+	for _, pattern := range append(packed, more...) {
 		files, globErr := filepath.Glob(filepath.Join("build", pattern))
-		if err = errors.Join(err, globErr); len(files) == 0 {
+		files = slices.DeleteFunc(files, isFolder)
+		if err = errors.Join(err, globErr); len(files) == 0 && !slices.Contains(more, pattern) {
 			err = errors.Join(err, fmt.Errorf("build/%s is not there", pattern))
 		}
 		for _, name := range files {
@@ -49,6 +54,11 @@ func bundle(file string) error {
 		return errors.Join(err, os.Remove(out.Name()))
 	}
 	return os.Rename(out.Name(), file)
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // add writes a file, without its times and its owner.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ type buildFlags struct {
 	env, runEnv, volumes []string
 	verbose, unpacked    bool
 	refresh              bool
+	platforms            string
 	timeline             string
 }
 
@@ -113,6 +115,7 @@ func buildCommand() *cobra.Command {
 	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "a folder or file that the build sees, read-only: SOURCE:TARGET")
 	flags.BoolVar(&f.Verify, "verify", false, "start the image for a moment, and fail where its process ends")
 	flags.StringArrayVar(&f.runEnv, "run-env", nil, "a variable for that start: NAME=VALUE, or NAME to pass on this shell's")
+	flags.StringVar(&f.platforms, "platform", "", "the platforms to build for, into one index: linux/amd64,linux/arm64 (default: this machine's alone)")
 	flags.StringVar(&f.timeline, "timeline", "", "a file for where the time went: FILE.html, a page, or FILE.json, for Chrome and Perfetto; shows what the lifecycle says, too")
 	f.add(flags)
 	c.RunE = func(c *cobra.Command, words []string) error {
@@ -124,6 +127,9 @@ func buildCommand() *cobra.Command {
 			return err
 		}
 		r := buildlog.New(os.Stdout, o.Color)
+		if f.platforms != "" {
+			return f.buildPlatforms(c.Context(), o, r)
+		}
 		result, err := localbuild.Build(c.Context(), o, r, os.Stdout, os.Stderr)
 		if f.timeline != "" {
 			if failed := writeTimeline(r.Timeline(), o.App, f.timeline); failed != nil {
@@ -140,6 +146,31 @@ func buildCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// buildPlatforms builds for several platforms.
+func (f *buildFlags) buildPlatforms(ctx context.Context, o localbuild.Options, r *buildlog.Log) error {
+	archs, err := localbuild.ParsePlatforms(f.platforms)
+	if err != nil {
+		return err
+	}
+	results, err := localbuild.BuildPlatforms(ctx, o, archs, r, os.Stdout, os.Stderr)
+	if errors.Is(err, localbuild.ErrReported) {
+		return exitCode(exitFailed)
+	}
+	if err != nil {
+		return err
+	}
+	for i, result := range results {
+		r.Line("Image", fmt.Sprintf("linux/%s: %s, %s", archs[i], problem.Size(result.Size), result.Digest))
+		r.Line("Kept in", result.Layout)
+	}
+	for _, place := range [][2]string{{"Written to", f.Output}, {"Pushed to", f.Publish}} {
+		if place[1] != "" {
+			r.Line(place[0], place[1])
+		}
+	}
+	return nil
 }
 
 // check refuses options that have no effect, or no meaning.

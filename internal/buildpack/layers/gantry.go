@@ -67,7 +67,7 @@ func (g Gantry) Spec() Spec {
 
 func (g Gantry) programDigest(name string) string {
 	// A program that cannot be read makes filling the layer fail.
-	digest, _ := files.Digest(filepath.Join(g.Session.Buildpack, name))
+	digest, _ := files.Digest(g.Session.Program(name))
 	return digest
 }
 
@@ -98,11 +98,11 @@ func (g Gantry) facts() launch.Image {
 
 // Fill writes the programs and files.
 func (g Gantry) Fill(_ context.Context, dir string) error {
-	if err := files.Copy(filepath.Join(g.Session.Buildpack, LaunchProgram), filepath.Join(dir, LaunchProgram), 0o755); err != nil {
+	if err := files.Copy(g.Session.Program(LaunchProgram), filepath.Join(dir, LaunchProgram), 0o755); err != nil {
 		return err
 	}
 	if g.servesFiles() {
-		if err := files.Copy(filepath.Join(g.Session.Buildpack, StaticServer), filepath.Join(dir, StaticServer), 0o755); err != nil {
+		if err := files.Copy(g.Session.Program(StaticServer), filepath.Join(dir, StaticServer), 0o755); err != nil {
 			return err
 		}
 	}

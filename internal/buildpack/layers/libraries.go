@@ -81,7 +81,7 @@ func (b Libraries) write(list sharedlib.List, dir string) error {
 	if err := list.Write(dir); err != nil {
 		return problem.Disk("write "+sharedlib.File, err)
 	}
-	if b.Complete {
+	if b.Complete || b.Session.Foreign() {
 		return nil
 	}
 	for _, missing := range list.Missing("/", b.path()) {
@@ -110,7 +110,7 @@ func (b Libraries) OfRuntime(dir string) error {
 				continue
 			}
 			file := sharedlib.Find("/", b.path(), need.Library)
-			if file == "" {
+			if file == "" || b.Session.Foreign() {
 				list.Add(need.Library, "", r.Title)
 				continue
 			}

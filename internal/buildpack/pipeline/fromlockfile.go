@@ -45,6 +45,9 @@ func (p pipeline) openDirect(ctx context.Context, d decided) (installer, error) 
 		}
 		p.Log.Line("Packages", said)
 	}
+	if err == nil {
+		err = withoutScripts(p.Session, lockfile)
+	}
 	return fromLockfile{p, lockfile, store}, err
 }
 

@@ -117,6 +117,9 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	if resolved, err = foreign(resolved, s); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	p := pipeline{
 		Session: s, Resolved: resolved, store: layers.Open(c.Layers), ready: layers.OpenReady(s.Ready), run: b.Run, unpacker: b.Unpacker, traffic: b.Traffic, sees: b.Sees, required: c.Plan.Entries, libc: unpack.Libc("/"),
 		toolchains: newToolchains(resolved.Plan), writes: &writes{},

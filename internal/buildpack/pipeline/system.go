@@ -143,6 +143,9 @@ func (p pipeline) findSystem(ctx context.Context, on host) (f foundSystem, err e
 	if f.launch, err = index.Resolve(p.Plan.System.Packages, there, unneeded); err != nil {
 		return f, err
 	}
+	if p.Foreign() {
+		return f, nil
+	}
 	buildIndex := index
 	if on.version != index.Distribution.VersionID || on.id != index.Distribution.ID {
 		if _, known := debian.Of(on.id, on.version, p.Arch); !known {

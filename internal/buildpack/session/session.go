@@ -53,6 +53,18 @@ const (
 	runImageVariable = "GANTRY_RUN_IMAGE"
 )
 
+// Foreign reports whether the image is for another architecture than the build's programs: none of the image's own can run here.
+func (s Session) Foreign() bool { return s.Arch != runtime.GOARCH }
+
+// Program is the file of one of the buildpack's programs that are in images, such as "bin/gantry": for another architecture it is in a
+// folder of its name.
+func (s Session) Program(name string) string {
+	if s.Foreign() {
+		name = filepath.Join(filepath.Dir(name), "linux-"+s.Arch, filepath.Base(name))
+	}
+	return filepath.Join(s.Buildpack, name)
+}
+
 // Arch gives the architecture that a build is for.
 func Arch(cnb libcnb.BuildContext) string {
 	if cnb.TargetInfo.Arch != "" {

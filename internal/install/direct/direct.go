@@ -98,6 +98,9 @@ func Config(in plan.Install, h Host) (npm.Config, error) {
 // HasScripts reports whether packages have install scripts: those for building, or those for running only.
 func (l Lockfile) HasScripts(launch bool) bool { return len(l.scripts(launch)) > 0 }
 
+// WithScripts gives the folders of the packages that have install scripts: those for building, or those for running only.
+func (l Lockfile) WithScripts(launch bool) []string { return slices.Clone(l.scripts(launch)) }
+
 func (l Lockfile) scripts(launch bool) []string {
 	return l.tree.Scripts(launch && l.omitsDevelopment())
 }

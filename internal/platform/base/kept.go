@@ -55,7 +55,7 @@ func (s Spec) Image(ctx context.Context, home string, r *buildlog.Log) (v1.Image
 			r.Line("Cache", "the kept "+string(s.Kind)+" image is damaged, and is made again")
 			_ = archive.RemoveAll(dir)
 		}
-		if kept, err := oci.Open(ctx, dir); err == nil {
+		if kept, err := oci.OpenFor(ctx, dir, s.Arch); err == nil {
 			return kept, nil
 		}
 	}
@@ -164,7 +164,7 @@ func (s Spec) make(ctx context.Context, home string, r *buildlog.Log) (v1.Image,
 	if made.index.Stale != "" {
 		r.Warning(fmt.Sprintf("The image may lack the newest security fixes: %s, and the kept index of %s was used.", made.index.Stale, made.index.Date.Format(time.DateOnly)))
 	}
-	return oci.Open(ctx, dir)
+	return oci.OpenFor(ctx, dir, s.Arch)
 }
 
 // keep writes an image to the place where it is kept, and has the link lead there; another build may have been first.

@@ -35,6 +35,12 @@ func (b *build) check() error {
 			}
 		}
 	}
+	if _, err := os.Stat(filepath.Join(b.options.Lifecycle, b.options.launcher())); err != nil {
+		return &problem.Problem{
+			ID: "localbuild/other-platform", Title: "this gantry cannot build for linux/" + b.options.arch(), Why: "it carries no programs for that architecture",
+			Hints: []string{"Take a released gantry, or make one with scripts/build.sh --platforms."}, Err: err,
+		}
+	}
 	if err := b.checkDelivery(); err != nil {
 		return err
 	}
@@ -84,13 +90,17 @@ func (b *build) deliver(ctx context.Context, image v1.Image) error {
 		err = remote.Write(reference, image, oci.Options(ctx)...)
 	}
 	if err != nil {
-		return &problem.Problem{
-			ID:    "localbuild/publish",
-			Title: "the image could not be pushed to " + b.options.Publish,
-			Why:   err.Error(),
-			Hints: []string{"Check the name, and log in to its registry: docker login, or crane auth login."},
-			Err:   err,
-		}
+		return notPublished(b.options.Publish, err)
 	}
 	return nil
+}
+
+func notPublished(reference string, err error) error {
+	return &problem.Problem{
+		ID:    "localbuild/publish",
+		Title: "the image could not be pushed to " + reference,
+		Why:   err.Error(),
+		Hints: []string{"Check the name, and log in to its registry: docker login, or crane auth login."},
+		Err:   err,
+	}
 }

@@ -97,8 +97,11 @@ func copyFile(source, target string, mode fs.FileMode) error {
 }
 
 // linkLifecycle makes the phases' names: the lifecycle is one program that does what it is called.
-func linkLifecycle(source, target string) error {
-	for _, name := range []string{"lifecycle", "launcher"} {
+func linkLifecycle(source, target, launcher string) error {
+	for _, name := range []string{"lifecycle", launcher} {
+		if err := makeFolder(filepath.Dir(filepath.Join(target, name))); err != nil {
+			return problem.Disk("copy the lifecycle", err)
+		}
 		if err := copyFile(filepath.Join(source, name), filepath.Join(target, name), 0o755); err != nil {
 			return problem.Disk("copy the lifecycle", err)
 		}

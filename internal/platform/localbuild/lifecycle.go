@@ -47,7 +47,7 @@ func (b *build) create(ctx context.Context, runReference, outputReference string
 			place(lifecycleDir) + "/creator",
 			"-app", place(workspaceDir), "-layers", place(layersDir), "-platform", place(platformDir),
 			"-buildpacks", place(buildpacksDir), "-order", place(orderFile), "-cache-dir", place(cacheDir),
-			"-launcher", place(lifecycleDir) + "/launcher", "-run-image", runReference, "-parallel",
+			"-launcher", place(lifecycleDir) + b.options.launcher(), "-run-image", runReference, "-parallel",
 			"-uid", fmt.Sprint(sandbox.UID), "-gid", fmt.Sprint(sandbox.GID),
 			"-insecure-registry", b.store.address, "-log-level", b.options.LogLevel, outputReference,
 		}

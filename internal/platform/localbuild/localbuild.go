@@ -92,12 +92,12 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 
 func (b *build) run(ctx context.Context) (Result, error) {
 	end := b.report.Span("Platform", "find the run image")
-	if own, is := ownRunImage(b.options.RunImage); is && b.options.Refresh != RefreshNever {
+	if own, is := ownRunImage(b.options.RunImage, b.options.arch()); is && b.options.Refresh != RefreshNever {
 		if err := own.Refresh(ctx, b.options.Home, b.options.Refresh == RefreshNow, b.report); err != nil {
 			return Result{}, err
 		}
 	}
-	base, label, err := RunImage(ctx, b.options.RunImage, b.options.Home, b.report)
+	base, label, err := runImageFor(ctx, b.options.RunImage, b.options.arch(), b.options.Home, b.report)
 	end()
 	if err != nil {
 		return Result{}, err
@@ -251,7 +251,7 @@ func (b *build) prepare(work string) error {
 	if err := copyApp(b.options.App, b.folders[workspaceDir], described.keeps); err != nil {
 		return err
 	}
-	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir]); err != nil {
+	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir], b.options.launcher()); err != nil {
 		return err
 	}
 	if err := b.placeBindings(); err != nil {

@@ -17,7 +17,7 @@ var withoutShell = []string{"node", "bun", "static", "gantry"}
 
 // checkShell refuses the run image without a shell for an application whose process needs one. Of the others a line tells.
 func (b *build) checkShell(image v1.Image) error {
-	if own, is := ownRunImage(b.options.RunImage); !is || own.Kind != base.Tiny {
+	if own, is := ownRunImage(b.options.RunImage, b.options.arch()); !is || own.Kind != base.Tiny {
 		return nil
 	}
 	config, err := image.ConfigFile()

@@ -1,7 +1,9 @@
 package localbuild
 
 import (
+	"cmp"
 	"fmt"
+	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -31,6 +33,9 @@ type Options struct {
 	Lifecycle string
 	// RunImage is a reference, an OCI layout or a tarball; or one made on this machine: tiny, base, or empty for the usual one.
 	RunImage string
+	// Arch is the image's architecture, as Go names it; empty for the machine's. For another one, App is an application that is built: see
+	// BuildPlatforms.
+	Arch string
 	// Refresh says when newer packages for one made on this machine are looked for.
 	Refresh Refresh
 	// Output is a file (*.tar, for docker load) or a folder (an OCI layout); empty for none besides the cache's.
@@ -58,6 +63,18 @@ type Options struct {
 	// Verify starts the image for a moment before it is delivered, with RunEnv in addition to the image's variables.
 	Verify bool
 	RunEnv map[string]string
+}
+
+func (o Options) arch() string { return cmp.Or(o.Arch, runtime.GOARCH) }
+
+func (o Options) foreign() bool { return o.arch() != runtime.GOARCH }
+
+// launcher is the lifecycle's program in the image, in the folder of its programs.
+func (o Options) launcher() string {
+	if o.foreign() {
+		return "/linux-" + o.Arch + "/launcher"
+	}
+	return "/launcher"
 }
 
 // Result is the image that was built.

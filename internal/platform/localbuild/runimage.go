@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -15,17 +16,23 @@ import (
 )
 
 // ownRunImage gives the image that is made on this machine under a name; a file or folder of that name counts before it.
-func ownRunImage(given string) (base.Spec, bool) {
+func ownRunImage(given, arch string) (base.Spec, bool) {
 	if _, err := os.Stat(given); err == nil {
 		return base.Spec{}, false
 	}
-	return base.Parse(given)
+	own, is := base.Parse(given)
+	own.Arch = arch
+	return own, is
 }
 
 // RunImage finds the run image: an OCI layout, a tarball, a reference, or one made on this machine and kept, which base.Parse knows.
 // label is the name by which image metadata refers to it.
 func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image v1.Image, label string, err error) {
-	if own, is := ownRunImage(given); is {
+	return runImageFor(ctx, given, runtime.GOARCH, cache, r)
+}
+
+func runImageFor(ctx context.Context, given, arch, cache string, r *buildlog.Log) (image v1.Image, label string, err error) {
+	if own, is := ownRunImage(given, arch); is {
 		image, err = own.Image(ctx, cache, r)
 		return image, own.Name(), err
 	}
@@ -33,7 +40,7 @@ func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image 
 	if _, statErr := os.Stat(given); statErr == nil {
 		label = filepath.Base(given)
 	}
-	if image, err = oci.Open(ctx, given); err != nil {
+	if image, err = oci.OpenFor(ctx, given, arch); err != nil {
 		return nil, "", badRunImage(given, err.Error(), err)
 	}
 	return image, label, nil
@@ -41,7 +48,7 @@ func RunImage(ctx context.Context, given, cache string, r *buildlog.Log) (image 
 
 // describeRunImage tells the buildpack what the run image has, where that is known.
 func (b *build) describeRunImage() error {
-	own, is := ownRunImage(b.options.RunImage)
+	own, is := ownRunImage(b.options.RunImage, b.options.arch())
 	if !is {
 		return nil
 	}

@@ -17,10 +17,15 @@ import (
 // Open finds an image by the folder of its layout, its tarball, or its reference. Of several platforms it takes this
 // machine's. The error says why it cannot be had.
 func Open(ctx context.Context, given string) (v1.Image, error) {
+	return OpenFor(ctx, given, runtime.GOARCH)
+}
+
+// OpenFor is Open for an architecture as Go names it.
+func OpenFor(ctx context.Context, given, arch string) (v1.Image, error) {
 	info, err := os.Stat(given)
 	switch {
 	case err == nil && info.IsDir():
-		return fromLayout(given)
+		return fromLayout(given, arch)
 	case err == nil:
 		return tarball.ImageFromPath(given, nil)
 	}
@@ -28,10 +33,10 @@ func Open(ctx context.Context, given string) (v1.Image, error) {
 	if err != nil {
 		return nil, errors.New("it is neither a folder, nor a file, nor an image reference")
 	}
-	return remote.Image(reference, append(Options(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))...)
+	return remote.Image(reference, append(Options(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: arch}))...)
 }
 
-func fromLayout(dir string) (v1.Image, error) {
+func fromLayout(dir, arch string) (v1.Image, error) {
 	path, err := layout.FromPath(dir)
 	if err != nil {
 		return nil, errors.New("the folder is not an OCI layout")
@@ -45,9 +50,9 @@ func fromLayout(dir string) (v1.Image, error) {
 		return nil, err
 	}
 	for _, d := range manifest.Manifests {
-		if d.Platform == nil || d.Platform.Architecture == "" || d.Platform.Architecture == runtime.GOARCH {
+		if d.Platform == nil || d.Platform.Architecture == "" || d.Platform.Architecture == arch {
 			return path.Image(d.Digest)
 		}
 	}
-	return nil, errors.New("the layout holds no image for " + runtime.GOARCH)
+	return nil, errors.New("the layout holds no image for " + arch)
 }
