@@ -55,7 +55,7 @@ fi
 
 # The tool carries the rest: packed again only when it has changed.
 bundle=internal/platform/bundle/tools.tar.zst
-contents=$(find build/buildpack/buildpack.toml build/buildpack/bin build/tools/lifecycle build/tools/launcher build/tools/linux-* -type f 2>/dev/null | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
+contents=$(find build/buildpack build/tools -type f \( -path 'build/buildpack/*' -o -name lifecycle -o -name launcher \) | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
 if [ "$(cat build/tools/bundle.stamp 2>/dev/null)" != "$contents" ] || [ ! -e "$bundle" ]; then
   go run ./cmd/bundle "$bundle"
   echo "$contents" > build/tools/bundle.stamp
