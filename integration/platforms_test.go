@@ -97,6 +97,12 @@ func TestOtherPlatformIsRefused(t *testing.T) {
 		"an install script": {packages: []string{"core-js@3.45.0"}, why: "install scripts of node_modules/core-js compile or choose native code for the machine that they run on"},
 		"no lockfile": {more: map[string]string{"package.json": `{"name":"x","engines":{"node":"24"},"scripts":{"start":"node server.js"},"dependencies":{"is-number":"7.0.0"}}`},
 			why: "there is no lockfile"},
+		"a hook that writes into packages": {packages: []string{"is-number@7.0.0"}, more: map[string]string{
+			"package.json": `{"name":"x","version":"1.0.0","engines":{"node":"24"},"scripts":{"postinstall":"touch node_modules/is-number/generated","start":"node server.js"}}`,
+		}, why: "the build writes into the application's packages, as code generators and patches do"},
+		"a program that was built": {more: map[string]string{
+			"package.json": `{"name":"x","version":"1.0.0","engines":{"node":"24"},"scripts":{"build":"mkdir -p dist && cp /bin/true dist/tool","start":"node server.js"}}`,
+		}, why: "the build made dist/tool, a program or library for amd64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProject(t, map[string]string{"package.json": `{"name":"x","version":"1.0.0","engines":{"node":"24"},"scripts":{"start":"node server.js"}}`, "server.js": ""})
@@ -108,11 +114,25 @@ func TestOtherPlatformIsRefused(t *testing.T) {
 			}
 			log, err := p.buildPlatforms(filepath.Join(t.TempDir(), "index"))
 			p.Expect(err).To(HaveOccurred())
-			if p := problem.As(err); p.Why != "" && !localbuild.Reported(err) {
-				log += p.Why
+			if found := problem.As(err); !localbuild.Reported(err) {
+				log += found.Title + ": " + found.Why
 			}
 			p.Expect(log).To(ContainSubstring("the application cannot be built for linux/arm64 on this machine"))
 			p.Expect(strings.Join(strings.Fields(log), " ")).To(ContainSubstring(c.why))
 		})
 	}
+}
+
+// The application's own build cannot have files written outside of it on this machine: a folder of its source that it has replaced with a
+// link is as the build left it.
+func TestOtherPlatformStaysInside(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	p := newProject(t, map[string]string{
+		"package.json":   `{"name":"x","version":"1.0.0","engines":{"node":"24"},"scripts":{"build":"rm -rf public && ln -s ` + outside + ` public","start":"node server.js"}}`,
+		"public/a/b.txt": "x", "server.js": "", "package-lock.json": `{"name":"x","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"x","version":"1.0.0"}}}`,
+	})
+	log, err := p.buildPlatforms(filepath.Join(t.TempDir(), "index"))
+	p.Expect(err).NotTo(HaveOccurred(), log)
+	p.Expect(filepath.Join(outside, "a")).NotTo(BeADirectory())
 }

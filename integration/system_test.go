@@ -50,6 +50,20 @@ require("http").createServer((q, r) => r.end(execFileSync("jq", ["-r", ".a"], {i
 	p.Expect(p.build()).To(ContainSubstring("Layer       system: created (the list of packages changed from jq to jq tree)"))
 }
 
+// What the run image has already makes no layer, and the next build does not look again.
+func TestPackagesOfTheRunImage(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"name":"x","engines":{"node":"24"},"scripts":{"start":"node server.js"}}`, "server.js": "", "project.toml": "[dev.gantry]\npackages = [\"bash\", \"awk\"]\n",
+	})
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("the run image has bash, awk already"))
+	p.Expect(log).NotTo(ContainSubstring("Layer       system"))
+	log = p.build()
+	p.Expect(log).NotTo(ContainSubstring("the run image has"))
+	p.Expect(log).NotTo(ContainSubstring("Layer       system"))
+}
+
 // A name that no package has fails the build with the one that is probably meant.
 func TestNoSuchPackage(t *testing.T) {
 	t.Parallel()

@@ -178,6 +178,9 @@ func (f *buildFlags) check(c *cobra.Command) error {
 	if len(f.runEnv) > 0 && !f.Verify {
 		return usageError{c, "--run-env is for the start of --verify"}
 	}
+	if f.timeline != "" && f.platforms != "" {
+		return usageError{c, "--timeline is for one platform, and not with --platform"}
+	}
 	if extension := filepath.Ext(f.timeline); f.timeline != "" && extension != ".html" && extension != ".json" {
 		return usageError{c, "--timeline is FILE.html or FILE.json, and not " + f.timeline}
 	}

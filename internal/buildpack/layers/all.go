@@ -2,6 +2,7 @@ package layers
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/buildpack/session"
 	"github.com/gantry-buildpack/gantry/internal/contract"
@@ -36,7 +37,7 @@ func All(s session.Session, p plan.Plan, c contract.Contract) ([]Spec, error) {
 	}
 	for _, in := range p.Installs {
 		if !in.Launch.None && (in.Native.All || len(in.Native.Patterns) > 0) {
-			image = append(image, SystemLibraries(s, nil))
+			image = append(image, SystemLibraries(s, p.System, nil))
 			break
 		}
 	}
@@ -51,6 +52,10 @@ func PackagesOf(s session.Session, p plan.Plan) (map[string]PackageInputs, error
 		inputs, err := InputsOf(s, in, t)
 		if err != nil {
 			return nil, err
+		}
+		if !p.System.None() && (in.Native.All || len(in.Native.Patterns) > 0) {
+			// What is compiled, and whether it is, depends on what there is to be linked with.
+			inputs.All["packages of the distribution"] = strings.Join(slices.Concat(p.System.Packages, p.System.Build), " ")
 		}
 		all[in.Layer] = inputs
 	}

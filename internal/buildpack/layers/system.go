@@ -47,8 +47,8 @@ func SystemCache(p plan.System, distribution, arch, installed string) Spec {
 const LibrariesLayer = "libraries"
 
 // SystemLibraries is that layer; packages are what it has to have, with what they depend on.
-func SystemLibraries(s session.Session, packages []string) Spec {
-	inputs := systemInputs(s.Distribution, s.Arch, "", s.RunPackages)
+func SystemLibraries(s session.Session, p plan.System, packages []string) Spec {
+	inputs := systemInputs(s.Distribution, s.Arch, p.Snapshot, s.RunPackages)
 	inputs["the list of packages"] = strings.Join(packages, " ")
 	return Spec{
 		Name: LibrariesLayer, Types: launchOnly, Holds: "libraries that the run image lacks", Inputs: inputs,

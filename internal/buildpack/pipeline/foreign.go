@@ -19,6 +19,11 @@ func foreign(r resolve.Resolved, s session.Session) (resolve.Resolved, error) {
 		return r, nil
 	}
 	for n, in := range r.Installs {
+		r.Installs[n].Commands.Hooks = nil
+		if in.Launch.None {
+			// No package is in the image.
+			continue
+		}
 		if in.Lockfile.Direct == nil || in.Lockfile.NotDirect != "" {
 			why := in.Lockfile.NotDirect
 			if why == "" {
@@ -26,7 +31,6 @@ func foreign(r resolve.Resolved, s session.Session) (resolve.Resolved, error) {
 			}
 			return r, notForeign(s.Arch, why)
 		}
-		r.Installs[n].Commands.Hooks = nil
 	}
 	r.Plan.Build.Before, r.Plan.Build.Steps, r.Plan.Build.Checks, r.Plan.Build.Caches = nil, nil, nil, nil
 	for _, t := range r.Toolchains {

@@ -182,7 +182,7 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	p = p.withSystem(system)
+	p = p.withSystem(ctx, system)
 	end := p.Log.Span("Layer", "make gantry")
 	gantry, err := p.gantry(ctx)
 	end()

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,32 +19,34 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
-// neededByKey is the key of metadata that says for each layer which packages of the distribution its libraries are in.
-const neededByKey = "needed-by"
+// needsKey is the key of metadata of a layer that says which shared libraries it needs of the run image.
+const needsKey = "needs-libraries"
 
 // addLibraries gives the image the libraries that packages of the application are linked with and the run image lacks, where the platform
-// tells what that has: it would not start without them.
+// tells what that has: it would not start without them. made are the layers of the image.
 func (p pipeline) addLibraries(ctx context.Context, made []libcnb.Layer) (list []libcnb.Layer, installed []string, err error) {
-	if p.RunLibraries == nil {
-		return nil, nil, nil
-	}
-	last := p.store.Last(layers.LibrariesLayer)
-	needed, needs, err := p.neededBy(made, last)
-	if err != nil || len(needed) == 0 {
+	users, err := noteNeeds(made)
+	if err != nil || p.RunLibraries == nil {
 		return nil, nil, err
 	}
-	all := map[string]bool{}
-	for _, names := range needed {
-		for _, name := range names {
-			all[name] = true
+	// By package, the libraries that it is likely to have.
+	packages := map[string][]string{}
+	for _, library := range slices.Sorted(maps.Keys(users)) {
+		if !slices.Contains(p.RunLibraries, library) && !slices.Contains(p.system.libraries, library) {
+			name := sharedlib.Package(library)
+			packages[name] = append(packages[name], library)
 		}
 	}
-	spec := layers.SystemLibraries(p.Session, slices.Sorted(maps.Keys(all)))
+	if len(packages) == 0 {
+		return nil, nil, nil
+	}
+	names := slices.Sorted(maps.Keys(packages))
+	spec := layers.SystemLibraries(p.Session, p.Plan.System, names)
 	l, cause := p.store.Reuse(spec)
 	if cause != "" {
-		l, err = p.fillLibraries(ctx, spec, slices.Sorted(maps.Keys(all)), needs)
+		l, err = p.fillLibraries(ctx, spec, packages)
 		if fetch.IsUnavailable(err) {
-			p.Log.Warning("The run image lacks libraries that packages of the application are linked with (" + problem.Some(slices.Sorted(maps.Values(needs))) + "), and they could not be downloaded: " + problem.As(err).Title + ".")
+			p.Log.Warning("The run image lacks " + problem.Some(names) + ", with which packages of the application are linked, and they could not be downloaded: " + problem.As(err).Title + ".")
 			return nil, nil, nil
 		}
 		if err != nil || l.Name == "" {
@@ -51,47 +54,34 @@ func (p pipeline) addLibraries(ctx context.Context, made []libcnb.Layer) (list [
 		}
 	}
 	p.logLayer(l.Name, cause)
-	l.Metadata[neededByKey] = needed
 	return []libcnb.Layer{l}, layers.Strings(l.Metadata[installedKey]), nil
 }
 
-// neededBy gives for each layer the packages that are likely to have libraries that it needs and the run image lacks, and which libraries
-// these are. What a layer of the last build needs was noted then.
-func (p pipeline) neededBy(made []libcnb.Layer, last libcnb.Layer) (needed map[string][]string, needs map[string]string, err error) {
-	there := map[string]bool{}
-	for _, library := range slices.Concat(p.RunLibraries, p.system.libraries) {
-		there[library] = true
-	}
-	noted, _ := last.Metadata[neededByKey].(map[string]any)
-	needed, needs = map[string][]string{}, map[string]string{}
+// noteNeeds gives the libraries that layers need of the run image. A layer that is reused is not on disk: what it needs was noted when it was
+// made.
+func noteNeeds(made []libcnb.Layer) (map[string]bool, error) {
+	needs := map[string]bool{}
 	for _, l := range made {
 		if !l.Launch {
 			continue
 		}
-		if _, err := os.Stat(l.Path); err != nil {
-			if names := layers.Strings(noted[l.Name]); len(names) > 0 {
-				needed[l.Name] = names
+		if _, err := os.Stat(l.Path); err == nil && l.Metadata != nil {
+			list, err := sharedlib.ReadLayer(l.Path)
+			if err != nil {
+				return nil, problem.Unreadable("read which libraries the layer "+l.Name+" needs", err)
 			}
-			continue
+			l.Metadata[needsKey] = list.Names()
 		}
-		libraries, err := sharedlib.ReadLayer(l.Path)
-		if err != nil {
-			return nil, nil, problem.Unreadable("read which libraries the layer "+l.Name+" needs", err)
-		}
-		for _, library := range libraries.Names() {
-			if there[library] {
-				continue
-			}
-			name := sharedlib.Package(library)
-			needed[l.Name] = append(needed[l.Name], name)
-			needs[name] = library
+		for _, library := range layers.Strings(l.Metadata[needsKey]) {
+			needs[library] = true
 		}
 	}
-	return needed, needs, nil
+	return needs, nil
 }
 
-// fillLibraries installs packages; those that the distribution does not have are left to the check before the application starts.
-func (p pipeline) fillLibraries(ctx context.Context, spec layers.Spec, names []string, needs map[string]string) (l libcnb.Layer, err error) {
+// fillLibraries installs packages; libraries that the distribution has in none of those names are left to the check before the application
+// starts.
+func (p pipeline) fillLibraries(ctx context.Context, spec layers.Spec, packages map[string][]string) (l libcnb.Layer, err error) {
 	id, version, _ := strings.Cut(p.Distribution, " ")
 	work, err := os.MkdirTemp("", "gantry-packages-")
 	if err != nil {
@@ -102,20 +92,24 @@ func (p pipeline) fillLibraries(ctx context.Context, spec layers.Spec, names []s
 	if err != nil {
 		return l, err
 	}
-	known := slices.DeleteFunc(names, func(name string) bool { return len(index.Named(name)) == 0 })
+	var known, why, unknown []string
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
+		if !index.Has(name) {
+			unknown = append(unknown, packages[name]...)
+			continue
+		}
+		known, why = append(known, name), append(why, fmt.Sprintf("%s (for %s)", name, strings.Join(packages[name], ", ")))
+	}
+	if len(unknown) > 0 {
+		p.Log.Warning("The run image lacks " + problem.Some(unknown) + ", with which packages of the application are linked, and it is not known which package of the distribution has them: the application may not start.")
+	}
 	if len(known) == 0 {
 		return l, nil
 	}
-	packages, err := index.Resolve(known, debian.ReadStatus([]byte(p.RunPackages)), unneeded)
+	resolved, err := index.Resolve(known, debian.ReadStatus([]byte(p.RunPackages)), unneeded)
 	if err != nil {
 		return l, err
 	}
-	var why []string
-	for _, name := range known {
-		if library := needs[name]; library != "" {
-			why = append(why, name+" (for "+library+")")
-		}
-	}
 	p.Log.Line("Packages", "the run image lacks libraries that packages of the application are linked with: "+problem.Some(why))
-	return p.fillLaunch(ctx, spec, packages, filepath.Join(work, "debs"))
+	return p.fillLaunch(ctx, spec, resolved, filepath.Join(work, "debs"))
 }

@@ -35,8 +35,10 @@ type Session struct {
 	Client, Registry *fetch.Client
 	// given are the variables of the platform, own those of the process.
 	given, own map[string]string
-	home       home
-	bindings   libcnb.Bindings
+	// more are variables in the place of those, with which programs find packages of the distribution.
+	more     map[string]string
+	home     home
+	bindings libcnb.Bindings
 	// Libraries are names of shared libraries that the image gets from packages of the distribution.
 	Libraries []string
 	// RunPackages is the run image's list of installed packages, /var/lib/dpkg/status; empty where the platform does not tell.
@@ -180,6 +182,7 @@ func (s Session) BindingsDigest(salt string) string {
 func (s Session) Variables(toolchains ...plan.Toolchain) map[string]string {
 	values := maps.Clone(s.own)
 	maps.Copy(values, s.given)
+	maps.Copy(values, s.more)
 	if s.home.dir != "" {
 		values["HOME"] = s.home.dir
 	}
@@ -213,16 +216,13 @@ func (s Session) Variables(toolchains ...plan.Toolchain) map[string]string {
 // With gives the session whose programs find more: folders behind those that a variable lists. libraries are shared libraries that the
 // image gets from packages of the distribution.
 func (s Session) With(folders map[string][]string, libraries []string) Session {
-	given := maps.Clone(s.given)
-	if given == nil {
-		given = map[string]string{}
-	}
+	changed := map[string]string{}
 	variables := s.Variables()
 	for name, more := range folders {
 		list := slices.DeleteFunc(append([]string{variables[name]}, more...), func(text string) bool { return text == "" })
-		given[name] = strings.Join(list, string(os.PathListSeparator))
+		changed[name] = strings.Join(list, string(os.PathListSeparator))
 	}
-	s.given, s.Libraries = given, libraries
+	s.more, s.Libraries = changed, libraries
 	return s
 }
 

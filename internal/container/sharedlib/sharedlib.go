@@ -174,7 +174,7 @@ func (l List) Missing(root, path string) []MissingLibrary {
 // irregular are Debian's packages that are not called by the rule.
 var irregular = map[string]string{
 	"libxml2.so.2": "libxml2", "libxslt.so.1": "libxslt1.1", "libexslt.so.0": "libxslt1.1", "libz.so.1": "zlib1g", "libcurl.so.4": "libcurl4", "libcrypt.so.1": "libcrypt1",
-	"libicui18n.so.72": "libicu72", "libicuuc.so.72": "libicu72", "libicudata.so.72": "libicu72", "libcrypto.so.3": "libssl3", "libbz2.so.1.0": "libbz2-1.0", "libc.so.6": "libc6",
+	"libglib-2.0.so.0": "libglib2.0-0", "libgobject-2.0.so.0": "libglib2.0-0", "libgio-2.0.so.0": "libglib2.0-0", "libnss3.so": "libnss3", "libcrypto.so.3": "libssl3", "libbz2.so.1.0": "libbz2-1.0", "libc.so.6": "libc6",
 }
 
 // Package gives the name of the package of Debian and Ubuntu that holds a library: a rule of Debian's policy (8.1) and
@@ -184,6 +184,9 @@ func Package(name string) string {
 		return known
 	}
 	base, version, _ := strings.Cut(strings.ToLower(name), ".so.")
+	if strings.HasPrefix(base, "libicu") {
+		return "libicu" + version
+	}
 	if base != "" && base[len(base)-1] >= '0' && base[len(base)-1] <= '9' {
 		base += "-"
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
@@ -34,9 +35,12 @@ func alternatives(ctx context.Context, postinst string) []alternative {
 		return nil
 	}
 	var list []alternative
+	var mu sync.Mutex
 	hear := func(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		return func(_ context.Context, words []string) error {
 			if path.Base(words[0]) == "update-alternatives" {
+				mu.Lock()
+				defer mu.Unlock()
 				list = append(list, readAlternatives(words[1:])...)
 			}
 			return nil
@@ -47,6 +51,7 @@ func alternatives(ctx context.Context, postinst string) []alternative {
 		interp.Env(expand.ListEnviron("DPKG_MAINTSCRIPT_NAME=postinst")), interp.Params("--", "configure"),
 		interp.ExecHandlers(hear), interp.OpenHandler(empty), interp.StdIO(nil, io.Discard, io.Discard),
 		interp.ReadDirHandler2(func(context.Context, string) ([]fs.DirEntry, error) { return nil, nil }),
+		interp.AccessHandler(func(context.Context, string, interp.AccessMode) error { return fs.ErrNotExist }),
 		interp.StatHandler(func(context.Context, string, bool) (fs.FileInfo, error) { return nil, fs.ErrNotExist }),
 	)
 	if err != nil {

@@ -95,7 +95,13 @@ func (o overlay) write(e entry) error {
 		return err
 	}
 	if e.header.Typeflag == tar.TypeLink {
-		return o.root.Link(e.header.Linkname, name)
+		err := o.root.Link(e.header.Linkname, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			// The file that it is was left out.
+			delete(o.written, name)
+			return nil
+		}
+		return err
 	}
 	mode := fs.FileMode(0o644)
 	if e.header.Mode&0o111 != 0 {
@@ -126,7 +132,7 @@ func (o overlay) makeLinks() error {
 		if err := o.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
 		}
-		if err := o.root.Symlink(target, name); err != nil {
+		if err := o.root.Symlink(target, name); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

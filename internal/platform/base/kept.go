@@ -81,21 +81,28 @@ func (s Spec) Refresh(ctx context.Context, home string, always bool, r *buildlog
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		why := err.Error()
-		if p, ok := errors.AsType[*problem.Problem](err); ok {
-			why = p.Title
+		r.Line("Image", s.Name()+" stays as it is: "+reason(err))
+	}
+	if len(newer) > 0 {
+		r.Line("Image", fmt.Sprintf("%s gets newer packages: %s", s.Name(), problem.Some(newer)))
+		if _, err := s.make(ctx, home, r); err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		} else {
+			r.Line("Image", s.Name()+" stays as it is: "+reason(err))
+			return nil
 		}
-		r.Line("Image", s.Name()+" stays as it is: "+why)
 	}
 	if err := os.WriteFile(filepath.Join(dir, lookedFile), nil, 0o644); err != nil {
 		return problem.Disk("note when newer packages were looked for", err)
 	}
-	if len(newer) == 0 {
-		return nil
+	return nil
+}
+
+func reason(err error) string {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p.Title
 	}
-	r.Line("Image", fmt.Sprintf("%s gets newer packages: %s", s.Name(), problem.Some(newer)))
-	_, err = s.make(ctx, home, r)
-	return err
+	return err.Error()
 }
 
 // newer gives the packages of the image in a folder that have another version now, as "NAME OLD → NEW".

@@ -64,8 +64,13 @@ func (c Collect) applications(done *collected, now time.Time) error {
 		if now.Sub(info.ModTime()) > c.Unused {
 			return done.remove(dir)
 		}
-		if err := each(filepath.Join(dir, "work-*"), func(left string, _ fs.FileInfo) error { return done.remove(left) }); err != nil || !c.Verify {
-			return err
+		for _, pattern := range []string{"work-*", "built-*"} {
+			if err := each(filepath.Join(dir, pattern), func(left string, _ fs.FileInfo) error { return done.remove(left) }); err != nil {
+				return err
+			}
+		}
+		if !c.Verify {
+			return nil
 		}
 		return done.verify(verified.Blobs(filepath.Join(dir, "image")), verified.CachedLayers(filepath.Join(dir, "layers")))
 	})

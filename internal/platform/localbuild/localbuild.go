@@ -248,7 +248,11 @@ func (b *build) prepare(work string) error {
 	for _, line := range described.told() {
 		b.report.Line(descriptorFile, line)
 	}
-	if err := copyApp(b.options.App, b.folders[workspaceDir], described.keeps); err != nil {
+	keeps := described.keeps
+	if b.options.Whole {
+		keeps = nil
+	}
+	if err := copyApp(b.options.App, b.folders[workspaceDir], keeps); err != nil {
 		return err
 	}
 	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir], b.options.launcher()); err != nil {

@@ -36,6 +36,8 @@ type Options struct {
 	// Arch is the image's architecture, as Go names it; empty for the machine's. For another one, App is an application that is built: see
 	// BuildPlatforms.
 	Arch string
+	// Whole takes all of App, whatever project.toml includes or excludes.
+	Whole bool
 	// Refresh says when newer packages for one made on this machine are looked for.
 	Refresh Refresh
 	// Output is a file (*.tar, for docker load) or a folder (an OCI layout); empty for none besides the cache's.

@@ -2,12 +2,12 @@ package localbuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -33,7 +33,9 @@ func ParsePlatforms(text string) (archs []string, err error) {
 				Hints: []string{"Write --platform linux/amd64,linux/arm64."},
 			}
 		}
-		archs = append(archs, arch)
+		if !slices.Contains(archs, arch) {
+			archs = append(archs, arch)
+		}
 	}
 	return archs, nil
 }
@@ -93,60 +95,25 @@ func buildForeign(ctx context.Context, o Options, arch string, own v1.Image, r *
 		return Result{}, problem.Disk("make a temporary folder", err)
 	}
 	defer func() { _ = archive.RemoveAll(source) }()
-	if err := builtSource(o.App, own, source); err != nil {
+	if err := mayServe(own, arch); err != nil {
 		return Result{}, err
 	}
-	o.App, o.Arch, o.Cache, o.Verify = source, arch, o.Cache+"-"+arch, false
-	return Build(ctx, o, r, stdout, stderr)
-}
-
-// builtSource puts into an empty folder what an image has of the application, and of its source what the image has not: the plan of the build
-// is made of both. Links into layers are those of this architecture.
-func builtSource(app string, image v1.Image, into string) error {
-	files := mutate.Extract(image)
-	defer func() { _ = files.Close() }()
-	workspace := strings.TrimPrefix(workspaceDir, "/") + "/"
-	err := archive.Extract(files, into, archive.Options{RootFS: true, Keep: func(name string) bool { return strings.HasPrefix(name, workspace) }})
+	native, err := builtSource(o.App, o.Buildpack, own, source)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
-	built := filepath.Join(into, workspaceDir)
-	err = filepath.WalkDir(built, func(file string, entry os.DirEntry, err error) error {
-		if err != nil || entry.Type()&os.ModeSymlink == 0 {
-			return err
+	for _, file := range native {
+		if _, err := os.Lstat(filepath.Join(o.App, file)); err != nil {
+			return Result{}, notServed(arch, "the build made "+file+", a program or library for "+runtime.GOARCH)
 		}
-		if target, _ := os.Readlink(file); strings.HasPrefix(target, layersDir+"/") {
-			return os.Remove(file)
-		}
-		return nil
-	})
-	if errors.Is(err, os.ErrNotExist) {
-		err = os.Mkdir(built, 0o755)
+		r.Warning(file + " is for " + runtime.GOARCH + ", and part of the source: the image for " + arch + " has it, too.")
 	}
-	if err == nil {
-		err = moveUp(built, into)
+	o.App, o.Arch, o.Cache, o.Verify, o.Whole = source, arch, filepath.Clean(o.Cache)+"-"+arch, false, true
+	result, err := Build(ctx, o, r, stdout, stderr)
+	if err == nil && !sameProcesses(own, result.Image) {
+		err = notServed(arch, "its processes would be others than those of the image for "+runtime.GOARCH)
 	}
-	if err != nil {
-		return problem.Disk("take the application out of the image", err)
-	}
-	return copyApp(app, into, func(name string) bool {
-		_, err := os.Lstat(filepath.Join(into, name))
-		return err != nil
-	})
-}
-
-// moveUp moves what is in a folder into the one above it.
-func moveUp(dir, up string) error {
-	aside := up + "-files"
-	if err := os.Rename(dir, aside); err != nil {
-		return err
-	}
-	defer func() { _ = archive.RemoveAll(aside) }()
-	entries, err := os.ReadDir(aside)
-	for _, entry := range entries {
-		err = errors.Join(err, os.Rename(filepath.Join(aside, entry.Name()), filepath.Join(up, entry.Name())))
-	}
-	return err
+	return result, err
 }
 
 // deliverIndex puts an index where the image was asked for.

@@ -43,6 +43,13 @@ func runImageFor(ctx context.Context, given, arch, cache string, r *buildlog.Log
 	if image, err = oci.OpenFor(ctx, given, arch); err != nil {
 		return nil, "", badRunImage(given, err.Error(), err)
 	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, "", badRunImage(given, err.Error(), err)
+	}
+	if config.Architecture != "" && config.Architecture != arch {
+		return nil, "", badRunImage(given, "it is for "+config.Architecture+", and the application is built for "+arch, nil)
+	}
 	return image, label, nil
 }
 

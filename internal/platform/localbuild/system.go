@@ -22,8 +22,9 @@ var fromEtc = []string{
 	"localtime", "timezone", "mime.types", "magic", "fonts", "ImageMagick-6", "ImageMagick-7", "python3", "perl", "java", "java-17-openjdk", "java-21-openjdk", "debian_version", "os-release",
 }
 
-// fromSys are what runtimes read of the machine: its processors, and the limits of memory and processors.
-var fromSys = []string{"/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage"}
+// shown are what runtimes read of the machine: its processors, and the limits of memory and processors; and the list of the distribution's
+// packages, by which a build knows what it need not install.
+var shown = []string{"/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage", "/var/lib/dpkg/status"}
 
 // addSystem shows the sandbox this machine's programs, as a build image has them, and next to nothing of the machine itself: no sockets
 // of services (/run), no devices, none of the secrets of /etc. etc are files that stand in the place of the machine's.
@@ -52,7 +53,7 @@ func addSystem(spec *sandbox.Spec, etc map[string]string) {
 			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: file, Target: "/etc/" + name, ReadOnly: true})
 		}
 	}
-	for _, name := range fromSys {
+	for _, name := range shown {
 		if _, err := os.Stat(name); err == nil {
 			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: name, Target: name, ReadOnly: true})
 		}

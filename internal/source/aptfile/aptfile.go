@@ -67,6 +67,12 @@ func readTable(a app.App) (Asked, error) {
 		asked.NotHonoured = append(asked.NotHonoured, fmt.Sprintf("%s: %s", where, text))
 	}
 	list, isList := other["install"].([]any)
+	if tables, are := other["install"].([]map[string]any); are {
+		isList = true
+		for _, table := range tables {
+			list = append(list, table)
+		}
+	}
 	if !isList && other["install"] != nil {
 		not("install is not honoured: a list is expected")
 	}
