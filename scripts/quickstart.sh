@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds an application with Gantry and shows that it runs. Needs Linux, Go 1.26 or later and curl: no container engine, and not root. The first time it
-# takes about a minute and a half, most of it for compiling Gantry; then about five seconds.
+# takes about two minutes, nearly all of it for compiling Gantry; then about four seconds.
 #
 #   scripts/quickstart.sh [APP_DIR]
 #
