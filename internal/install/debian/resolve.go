@@ -145,11 +145,16 @@ func (s selection) satisfy(relation dependency.Relation) (*Package, bool) {
 	return nil, false
 }
 
-// replaces reports whether a package is chosen or installed in another version: there is one of each name.
+// fixed are packages of which another version than the installed one cannot be used: programs find their loader, and with it the C library, at
+// a fixed place.
+var fixed = []string{"libc6", "libc-bin", "base-files"}
+
+// replaces reports whether a package would take the place of another version that must stay: one that is chosen, or of the C library. Next to
+// other packages that are installed, a newer version may be: headers want the libraries of exactly their own version.
 func (s selection) replaces(p Package) bool {
 	_, chosen := s.chosen[p.Name]
 	_, there := s.there[p.Name]
-	return chosen || there
+	return chosen || there && slices.Contains(fixed, p.Name)
 }
 
 // conflict gives an error where a package cannot be in one image with another that is chosen or installed.
@@ -163,6 +168,9 @@ func (s selection) conflict(p Package) error {
 			for _, not := range relation.Possibilities {
 				for _, all := range []map[string]Package{s.chosen, s.there} {
 					other, there := all[not.Name]
+					if newer, chosen := s.chosen[not.Name]; there && chosen {
+						other = newer
+					}
 					if there && other.Name != p.Name && fits(not, other.Version) {
 						return conflicting(p, other)
 					}
