@@ -144,7 +144,7 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
-	system, notes, err := a.system(now)
+	system, notes, err := a.system()
 	if err != nil {
 		return Resolved{}, err
 	}

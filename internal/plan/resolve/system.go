@@ -3,7 +3,6 @@ package resolve
 import (
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -16,7 +15,7 @@ var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?
 
 // system says which packages of the distribution the application needs: those of the settings, or else those that it asks for in the
 // ways of Heroku.
-func (a Application) system(now time.Time) (s plan.System, n plan.Notes, err error) {
+func (a Application) system() (s plan.System, n plan.Notes, err error) {
 	asked, err := aptfile.Read(a.source)
 	if err != nil {
 		return s, n, err
@@ -38,16 +37,7 @@ func (a Application) system(now time.Time) (s plan.System, n plan.Notes, err err
 	if s.Build, err = checkNames(split(build), build.Origin, build.Where); err != nil {
 		return s, n, err
 	}
-	snapshot := a.settings.PackagesSnapshot
-	if s.Snapshot = snapshot.Value; snapshot.Where.File == "" {
-		snapshot.Where.File = snapshot.Origin
-	}
-	if at, wrong := time.Parse("20060102T150405Z", s.Snapshot); s.Snapshot != "" && (wrong != nil || at.After(now)) {
-		return s, n, &problem.Problem{
-			ID: "base/snapshot", Title: s.Snapshot + " is no time of a snapshot", Where: snapshot.Where, Why: "such a time looks like 20261101T000000Z, and is in the past",
-			Hints: []string{"See https://snapshot.debian.org for those that exist; any other time means the one before it."},
-		}
-	}
+	s.Snapshot = a.settings.PackagesSnapshot.Value
 	for _, group := range []struct {
 		subject, origin string
 		names           []string

@@ -110,6 +110,7 @@ var checks = map[string]func(value string) (why string){
 	"folders":  folders,
 	"size":     size,
 	"duration": duration,
+	"time":     timestamp,
 	"url":      webAddress,
 	"archive":  archive,
 }
@@ -168,6 +169,14 @@ func folders(value string) string {
 func size(value string) string {
 	if _, err := units.FromHumanSize(value); err != nil {
 		return fmt.Sprintf("%q is not a size such as 500MB", value)
+	}
+	return ""
+}
+
+// timestamp is a time as snapshot.debian.org writes it.
+func timestamp(value string) string {
+	if _, err := time.Parse("20060102T150405Z", value); value != "" && err != nil {
+		return fmt.Sprintf("%q is not a time such as 20261101T000000Z", value)
 	}
 	return ""
 }
