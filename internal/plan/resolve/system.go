@@ -41,7 +41,7 @@ func (a Application) system() (s plan.System, n plan.Notes, err error) {
 	for _, group := range []struct {
 		subject, origin string
 		names           []string
-	}{{"packages", origin, s.Packages}, {"build packages", build.Origin, s.Build}} {
+	}{{"system packages", origin, s.Packages}, {"build packages", build.Origin, s.Build}} {
 		if len(group.names) > 0 {
 			n.Decisions = append(n.Decisions, plan.Decision{Subject: group.subject, Value: strings.Join(group.names, ", "), Origin: "from " + group.origin})
 		}
