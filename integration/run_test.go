@@ -233,13 +233,19 @@ func TestRunBuilds(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.tool, "run", r.dir, "--cache", r.cache, "-p", fmt.Sprint(port))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	var out, errors bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errors
+	var out bytes.Buffer
+	errors, err := os.Create(filepath.Join(t.TempDir(), "errors"))
+	r.Expect(err).NotTo(HaveOccurred())
+	cmd.Stdout, cmd.Stderr = &out, errors
 	r.Expect(cmd.Start()).To(Succeed())
 	r.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("answered"))
+	r.Eventually(func() (string, error) {
+		text, err := os.ReadFile(errors.Name())
+		return string(text), err
+	}).WithTimeout(10 * time.Second).Should(And(ContainSubstring("Layer       node: reused"), ContainSubstring(fmt.Sprintf("gantry: it listens, at http://127.0.0.1:%d\n", port))))
 	cancel()
 	_ = cmd.Wait()
-	r.Expect(errors.String()).To(And(ContainSubstring("Layer       node: reused"), ContainSubstring(fmt.Sprintf("gantry: it listens, at http://127.0.0.1:%d\n", port))))
+	r.Expect(errors.Close()).To(Succeed())
 	r.Expect(out.String()).To(BeEmpty(), "standard output is the application's")
 
 	said, _, code := r.gantry("run", r.last.Layout, "--", "node", "-p", "40 + 2")
@@ -364,4 +370,21 @@ func TestTheToolIsOneFile(t *testing.T) {
 		p.Expect(err).NotTo(HaveOccurred(), string(out))
 		p.Expect(string(out)).To(And(ContainSubstring("gantry/gantry\n"), ContainSubstring("gantry/man/gantry-profile-cpu.1\n"), ContainSubstring("gantry/completions/gantry.zsh\n")))
 	}
+}
+
+// An application that listens elsewhere than at PORT is green, and answers nobody: the build says so, and the start.
+func TestAnotherPort(t *testing.T) {
+	t.Parallel()
+	fixed := freePort(t)
+	p := newProject(t, map[string]string{"server.js": fmt.Sprintf("const http = require('http')\nhttp.createServer((q, r) => r.end('answered')).listen(%d, () => console.log('up'))\n", fixed)})
+	log := p.build()
+	r := runner{p, gantryTool(t)}
+	advice := fmt.Sprintf("has ….listen(%d, …): the port is always %[1]d, and most platforms say by PORT which one they ask at: let it be read, as process.env.PORT || %[1]d", fixed)
+	r.Expect(strings.Join(strings.Fields(log), " ")).To(ContainSubstring(advice))
+	port := freePort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "timeout", "14", r.tool, "run", r.last.Layout, "-p", fmt.Sprint(port))
+	out, _ := cmd.CombinedOutput()
+	r.Expect(string(out)).To(ContainSubstring(fmt.Sprintf("gantry: web listens on port %d, and PORT is %d, where the platform asks: server.js:2:48 %s\n", fixed, port, advice)))
 }

@@ -13,11 +13,21 @@ type Image struct {
 	Needs Needs `json:",omitzero"`
 	// Labels are the image's labels by name.
 	Labels map[string]string `json:",omitempty"`
+	// Listens are places in the source that keep a platform from reaching the application.
+	Listens []Listen `json:",omitempty"`
 	// DrainTimeout is how long running requests may take after SIGTERM, as in time.ParseDuration; empty: they are not
 	// waited for.
 	DrainTimeout string `json:",omitempty"`
 	// DrainWebSocketTimeout is the same for WebSocket connections; empty: DrainTimeout.
 	DrainWebSocketTimeout string `json:",omitempty"`
+}
+
+// Listen is a place in the source that opens another port than a platform asks at, or an address that nobody reaches.
+type Listen struct {
+	// Port is the number that is written there; 0 where the place is about the address.
+	Port int `json:",omitempty"`
+	// Advice says where it is, and what to write there.
+	Advice string
 }
 
 // Environment is what the running application finds around it.

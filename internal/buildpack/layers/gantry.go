@@ -90,6 +90,9 @@ func (g Gantry) facts() launch.Image {
 			i.OtherRuntimes = map[string]string{name: version}
 		}
 	}
+	for _, l := range g.Plan.Image.Listens {
+		i.Listens = append(i.Listens, launch.Listen(l))
+	}
 	for _, p := range g.Plan.Image.Processes {
 		i.Processes = append(i.Processes, p.Type)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/container/variables"
 	"github.com/gantry-buildpack/gantry/internal/contract"
@@ -25,6 +26,8 @@ type Check struct {
 	Termination string
 	// Layer is the folder of the program's layer.
 	Layer string
+	// Looks are when its ports are looked at, from its start.
+	Looks []time.Duration
 }
 
 // Refused is the exit code of a process that the check keeps from starting: the one that the lifecycle's launcher has for

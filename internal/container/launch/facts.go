@@ -27,6 +27,8 @@ type Image struct {
 	DrainTimeout string `json:"drain-timeout,omitempty"`
 	// DrainWebSocketTimeout is how long WebSocket connections may stay; empty: as long as requests.
 	DrainWebSocketTimeout string `json:"drain-websocket-timeout,omitempty"`
+	// Listens are places in the source that keep a platform from reaching the application.
+	Listens []Listen `json:"listens,omitempty"`
 	// Revision is the commit that was built; empty when it is not known.
 	Revision string `json:"-"`
 	// Layers is the folder of the buildpack's layers, from which this was read.

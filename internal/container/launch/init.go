@@ -50,7 +50,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, Refused, err)
 	}
-	check := Check{Image: image, Process: order.check, Args: order.args, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool)}
+	check := Check{Image: image, Process: order.check, Args: order.args, Environ: order.env, Machine: Host(), Log: stderr, Termination: terminationLog, Layer: layerOf(tool), Looks: Looks}
 	if order.check != "" {
 		set, ok := check.Run()
 		if !ok {
@@ -81,6 +81,7 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	if order.check != "" {
 		check.Environ = order.env
 		check.Remark()
+		go check.WatchPorts()
 	}
 	ended := func(status syscall.WaitStatus) {
 		output := tail.finish()

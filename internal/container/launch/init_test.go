@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
 		os.Exit(launch.Init(os.Args[2:], os.Environ(), os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "listen" {
+		listen(os.Args[2:])
+	}
 	os.Exit(m.Run())
 }
 

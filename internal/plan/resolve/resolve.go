@@ -169,6 +169,8 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 			p.Warnings = append(p.Warnings, warning)
 		}
 	}
+	unreachable, places := a.unreachable(p.Image.Processes)
+	p.Warnings, p.Image.Listens = append(p.Warnings, unreachable...), places
 	p.Image.Environment.Variables = withDefaults(p.Image.Environment.Variables, a.defaults.Container)
 	p.Image.DrainTimeout, p.Image.DrainWebSocketTimeout = a.settings.DrainTimeout.Value, a.settings.DrainWebSocketTimeout.Value
 	p.Decisions = append(p.Decisions, contractDecisions(declared, declare.Undeclared(declare.Scan(a.source), declared))...)

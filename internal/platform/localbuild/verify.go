@@ -2,6 +2,7 @@ package localbuild
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -63,7 +64,7 @@ func (b *build) verify(ctx context.Context, image v1.Image) error {
 	case listens:
 		end("the image starts, and listens at PORT")
 	default:
-		end("the image starts; nothing listens at PORT")
+		end("the image starts; " + cmp.Or(elsewhere(output.String()), "nothing listens at PORT"))
 	}
 	return nil
 }
@@ -88,6 +89,16 @@ func watchStart(ctx context.Context, address string, ended <-chan int) (listens 
 			}
 		}
 	}
+}
+
+// elsewhere is what the image's own program says of where the application listens instead.
+func elsewhere(output string) string {
+	for line := range strings.Lines(output) {
+		if said, found := strings.CutPrefix(strings.TrimSpace(line), "gantry: web "); found {
+			return "web " + said
+		}
+	}
+	return ""
 }
 
 func stopStart(c *run.Container, ended <-chan int) {

@@ -1,0 +1,271 @@
+package listens
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
+)
+
+var (
+	// called are the calls that open a port: those of Node.js' servers and of all frameworks that have their form.
+	called = lazyregexp.New(`(\b[A-Za-z_$][\w$.]*|\))\s*\.listen\(`)
+	// given are those that are given all in an object: Bun's, @hono/node-server's, hapi's, ws', and what Apollo Server is given as listen.
+	given = lazyregexp.New(`\b(Bun\.serve|serve|[hH]api\.server|new\s+[hH]api\.Server|new\s+(?:WebSocket\.Server|WebSocketServer))\(\s*\{|\bstartStandaloneServer\([^{}]*\{[^{}]*\b(listen)\s*:\s*\{`)
+	// servers are what makes them: a listen without arguments is one of a server only if that is seen.
+	servers = lazyregexp.New(`\b(?:const|let|var)\s+([\w$]+)(?:\s*:[^=\n]+)?\s*=\s*(?:await\s+)?(?:new\s+)?(?:(?:https?|http2|net)\.)?(?:create(?:Secure)?Server|express|[fF]astify|Koa|restify\.createServer|[Pp]olka|NestFactory\.create(?:<[^>]*>)?|Elysia|App)\(`)
+	// fastified is a file whose server is Fastify's, alone or below NestJS.
+	fastified = lazyregexp.New(`\b(?:require\(\s*['"]fastify['"]\s*\)|from\s+['"]fastify['"]|new\s+FastifyAdapter\()`)
+	// numbered are names that a file gives a number, once.
+	numbered = lazyregexp.New(`\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)(?:\s*:\s*number)?\s*=\s*(\d+)\s*(?:;|,|\n|$)`)
+	named    = lazyregexp.New(`\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)(?:\s*:\s*string)?\s*=\s*['"]([\w.:\[\]-]+)['"]\s*(?:;|,|\n|$)`)
+	// fields are those of an object that is given to listen.
+	portField = lazyregexp.New(`\bport\s*:\s*([^,}\n]+)`)
+	portAlone = lazyregexp.New(`[{,]\s*port\s*[,}]`)
+	hostField = lazyregexp.New(`\bhost(?:name)?\s*:\s*([^,}\n]+)`)
+	hostAlone = lazyregexp.New(`[{,]\s*host\s*[,}]`)
+	pathField = lazyregexp.New(`\bpath\s*:\s*['"]([^'"]+)['"]`)
+	literal   = lazyregexp.New("^['\"`]([^'\"`$]+)['\"`]$")
+)
+
+// maxCall is how much of a call is looked at.
+const maxCall = 600
+
+// ofJavaScript gives the places in a file of Node.js or Bun.
+func ofJavaScript(name string, text []byte) []Place {
+	code := withoutComments(string(text))
+	values := map[string]string{}
+	for _, pattern := range []*regexp.Regexp{numbered(), named()} {
+		for _, m := range pattern.FindAllStringSubmatch(code, -1) {
+			// What is given another value later is nothing to be certain of.
+			if !regexp.MustCompile(`(?:^|[^\w$.=!<>])` + regexp.QuoteMeta(m[1]) + `\s*(?:\|\|)?=[^=>]`).MatchString(strings.Replace(code, m[0], "", 1)) {
+				values[m[1]] = m[2]
+			}
+		}
+	}
+	made := strings.Contains(code, "createServer(") || strings.Contains(code, "express()")
+	isServer := map[string]bool{"server": made, "this.server": made}
+	for _, m := range servers().FindAllStringSubmatch(code, -1) {
+		isServer[m[1]] = true
+	}
+	fastify := fastified().MatchString(code)
+	var list []Place
+	for _, m := range called().FindAllStringSubmatchIndex(code, -1) {
+		receiver := code[m[2]:m[3]]
+		arguments, whole := argumentsOf(code[m[1]:])
+		if !whole {
+			continue
+		}
+		p, ok := placeOf(arguments, isServer[receiver] || receiver == ")" && made, values)
+		if !ok {
+			continue
+		}
+		if fastify && !p.named {
+			// https://fastify.dev/docs/latest/Reference/Server/#listen: without a host, it is localhost.
+			p.Host, p.unnamed = "localhost", true
+		}
+		call, start := code[m[0]:m[1]], m[0]
+		if receiver == ")" {
+			// The call that makes the server is of any length.
+			call, start = "….listen(", m[1]-len("listen(")
+		}
+		p.Text, p.Where = shown(call, arguments), problem.At(name, text, start)
+		list = append(list, p.Place)
+	}
+	for _, m := range given().FindAllStringSubmatchIndex(code, -1) {
+		arguments, _ := argumentsOf(code[m[1]-1:])
+		if len(arguments) == 0 {
+			continue
+		}
+		kind := "listen"
+		if m[2] >= 0 {
+			kind = code[m[2]:m[3]]
+		}
+		p, ok := ofObject(arguments[0], values)
+		bun := strings.HasSuffix(kind, "serve")
+		if !ok && (strings.HasPrefix(kind, "new W") || bun && !strings.Contains(arguments[0], "fetch")) || bun && p.Socket != "" {
+			continue
+		}
+		p.Text, p.Where = shown(kind+"(", arguments), problem.At(name, text, m[0])
+		list = append(list, p.Place)
+	}
+	return list
+}
+
+// found is a place as one call tells of it; named says that it names an address.
+type found struct {
+	Place
+	named bool
+}
+
+// placeOf says what a call of listen opens; false where it opens no port, or that is not certain.
+func placeOf(arguments []string, server bool, values map[string]string) (found, bool) {
+	switch {
+	case len(arguments) == 0, callback(arguments[0]):
+		return found{Place: Place{Free: true}}, server
+	case strings.HasPrefix(arguments[0], "{"):
+		f, ok := ofObject(arguments[0], values)
+		return f, ok || server
+	}
+	host := ""
+	if len(arguments) > 1 && !callback(arguments[1]) {
+		host = arguments[1]
+	}
+	return found{opened(arguments[0], host, values), host != ""}, true
+}
+
+// ofObject says what is opened by an object with the fields port, host (or hostname) and path; false where it has none of them.
+func ofObject(object string, values map[string]string) (found, bool) {
+	if m := pathField().FindStringSubmatch(object); m != nil && strings.HasPrefix(m[1], "/") {
+		return found{Place: Place{Socket: m[1]}, named: true}, true
+	}
+	port, host := field(object, portField(), portAlone(), "port"), field(object, hostField(), hostAlone(), "host")
+	if port == "" {
+		f := found{Place: opened("unknown", host, values), named: host != "" || strings.Contains(object, "...")}
+		return f, host != ""
+	}
+	return found{opened(port, host, values), host != "" || strings.Contains(object, "...")}, true
+}
+
+// opened says what a port and an address are, as they are written.
+func opened(port, host string, values map[string]string) (p Place) {
+	if h := valueOf(host, values); loopback(h) {
+		p.Host = h
+	}
+	text := valueOf(port, values)
+	number, err := strconv.Atoi(text)
+	switch {
+	case err == nil && number == 0:
+		p.Free = true
+	case err == nil && number > 0 && number < 1<<16:
+		p.Port = number
+	case literal().MatchString(strings.TrimSpace(port)) && strings.HasPrefix(text, "/"):
+		p.Socket = text
+	default:
+		p.Variable = true
+	}
+	return p
+}
+
+// valueOf gives what a name or a text stands for, where the file tells.
+func valueOf(text string, values map[string]string) string {
+	text = strings.TrimSpace(text)
+	if v, known := values[text]; known {
+		return v
+	}
+	if m := literal().FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return text
+}
+
+func field(object string, pattern, alone *regexp.Regexp, name string) string {
+	if m := pattern.FindStringSubmatch(object); m != nil {
+		return m[1]
+	}
+	if alone.MatchString(object) {
+		return name
+	}
+	return ""
+}
+
+// callback reports whether an argument is a function.
+func callback(argument string) bool {
+	return strings.HasPrefix(argument, "(") || strings.HasPrefix(argument, "function") || strings.HasPrefix(argument, "async") || strings.Contains(argument, "=>")
+}
+
+// argumentsOf gives the arguments of a call, behind its opening bracket; false where its end is not found.
+func argumentsOf(code string) (list []string, whole bool) {
+	depth, start, quote := 0, 0, byte(0)
+	add := func(end int) {
+		if text := strings.TrimSpace(code[start:end]); text != "" {
+			list = append(list, text)
+		}
+	}
+	for i := 0; i < min(len(code), maxCall); i++ {
+		c := code[i]
+		switch {
+		case quote != 0:
+			if c == '\\' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case c == '(' || c == '{' || c == '[':
+			depth++
+		case c == ')' && depth == 0:
+			add(i)
+			return list, true
+		case c == ')' || c == '}' || c == ']':
+			depth--
+		case c == ',' && depth == 0:
+			add(i)
+			start = i + 1
+		}
+	}
+	// A function of some length comes last: what is before it has been read.
+	return list, len(list) > 0
+}
+
+// maxShown is how long a call is in a message.
+const maxShown = 60
+
+// shown writes a call on one line, without functions.
+func shown(call string, arguments []string) string {
+	var words []string
+	for _, a := range arguments {
+		if callback(a) {
+			a = "…"
+		}
+		words = append(words, strings.Join(strings.Fields(a), " "))
+	}
+	text := call + strings.Join(words, ", ") + ")"
+	if runes := []rune(text); len(runes) > maxShown {
+		text = string(runes[:maxShown]) + "…"
+	}
+	return text
+}
+
+// withoutComments puts spaces in place of comments, so that places stay what they are. A // in a text is one behind a colon or in quotes.
+func withoutComments(code string) string {
+	out := []byte(code)
+	quote := byte(0)
+	blank := func(from, to int) {
+		for i := from; i < to; i++ {
+			if out[i] != '\n' {
+				out[i] = ' '
+			}
+		}
+	}
+	for i := 0; i < len(out); i++ {
+		rest := code[i:]
+		switch c := out[i]; {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0 && (c == quote || c == '\n' && quote != '`'):
+			quote = 0
+		case quote != 0:
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case strings.HasPrefix(rest, "//"):
+			end := strings.IndexByte(rest, '\n')
+			if end < 0 {
+				end = len(rest)
+			}
+			blank(i, i+end)
+			i += end - 1
+		case strings.HasPrefix(rest, "/*"):
+			end := strings.Index(rest, "*/")
+			if end < 0 {
+				end = len(rest) - 2
+			}
+			blank(i, i+end+2)
+			i += end + 1
+		}
+	}
+	return string(out)
+}
