@@ -117,3 +117,32 @@ func TestVerifiedStart(t *testing.T) {
 	p.Expect(log).To(MatchRegexp(`Verify +the image starts, and listens at PORT`))
 	p.Expect(output).To(BeAnExistingFile())
 }
+
+// What people bring along from other platforms has its effect in the image.
+func TestConventionsOfOtherPlatforms(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"name":"shop","version":"1.0.0","scripts":{"build":"mkdir -p dist && cp src/a.js dist/ && test ! -e drafts","heroku-cleanup":"rm -r src"}}`,
+		"src/a.js":     "console.log(process.env.LEVEL, process.env.WORDS, require('fs').readdirSync('.').filter(n => n != 'node_modules').join(' '))",
+		".slugignore":  "drafts/\n*.psd\n", "drafts/a": "", "logo.psd": "", "docs/a.md": "", "README.md": "",
+	})
+	p.env = map[string]string{
+		"GOOGLE_ENTRYPOINT": "node dist/a.js", "BPE_LEVEL": "debug", "BPE_APPEND_WORDS": "b", "BPE_DELIM_WORDS": ":", "BP_EXCLUDE_FILES": "docs:*.md",
+		"BP_IMAGE_LABELS": `team="the shop"`, "BP_OCI_REF_NAME": "v1", "NODE_MODULES_CACHE": "false",
+	}
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("NODE_MODULES_CACHE (of Heroku) has no effect"))
+	config, err := p.last.Image.ConfigFile()
+	p.Expect(err).NotTo(HaveOccurred())
+	p.Expect(config.Config.Labels).To(And(HaveKeyWithValue("team", "the shop"), HaveKeyWithValue("org.opencontainers.image.ref.name", "v1")))
+	r := runner{p, gantryTool(t)}
+	out, errors, code := r.gantry("run", p.last.Layout, "-e", "WORDS=a")
+	p.Expect(code).To(Equal(0), errors)
+	p.Expect(out).To(Equal("debug a:b .slugignore dist package.json\n"))
+
+	// What is left out may not be what starts.
+	p.env["BP_EXCLUDE_FILES"] = "dist"
+	log, err = p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(ContainSubstring("dist/a.js"))
+}

@@ -43,7 +43,7 @@ func explainCommand() *cobra.Command {
 		}
 		given := variables(env)
 		return explain.Write(explain.Options{
-			App: append(words, ".")[0], Arch: arch, Lookup: cnb.Lookup(given, nil), Environ: environ(given), Metadata: metadata, JSON: json, Color: buildlog.Colored(os.Stdout),
+			App: append(words, ".")[0], Arch: arch, Lookup: cnb.Lookup(given, nil), Given: given, Environ: environ(given), Metadata: metadata, JSON: json, Color: buildlog.Colored(os.Stdout),
 		}, os.Stdout)
 	}
 	return c

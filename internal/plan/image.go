@@ -36,16 +36,31 @@ type Environment struct {
 	Variables map[string]string `json:",omitempty"`
 	// Options are added to variables that hold words, behind what the user set.
 	Options map[string]string `json:",omitempty"`
+	// Given are variables as the build was told to set them.
+	Given []Given `json:",omitempty"`
 	// Path are folders, relative to the application, put in front of PATH.
 	Path []string `json:",omitempty"`
 	// Files are small files for the running application, by their names in FilesDir. AppDir may stand in them.
 	Files map[string]string `json:",omitempty"`
 }
 
+// Given is a variable of the container, and how it is joined with what a deployment sets: override, default, append or prepend, with a
+// delimiter between both.
+type Given struct {
+	Name, How, Value string
+	Delimiter        string `json:",omitempty"`
+}
+
 // SourceFiles say which files of the application are in the image, and how they are divided.
 type SourceFiles struct {
 	// Only are the files and folders that the image holds; empty for all.
 	Only []string `json:",omitempty"`
+	// Ignored are patterns, as in .gitignore, of files that are removed before anything is built.
+	Ignored []string `json:",omitempty"`
+	// Include and Exclude are patterns of files: those that the image holds alone, and those that it does not hold. They are applied when the build
+	// is done.
+	Include []string `json:",omitempty"`
+	Exclude []string `json:",omitempty"`
 	// Remove are files and folders that the image must not have, because they hold secrets for the build or belong to another
 	// application of the same repository; they are removed when the build is done.
 	Remove []string `json:",omitempty"`

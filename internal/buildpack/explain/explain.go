@@ -22,15 +22,15 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
-	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 // Options say what is explained and how.
 type Options struct {
 	// App is the application's folder, Arch the architecture as Go names it.
 	App, Arch string
-	// Lookup finds a variable of the build; Environ are those that are set, as NAME=value.
+	// Lookup finds a variable of the build; Given are those that are set, Environ the same as NAME=value.
 	Lookup  func(string) (string, bool)
+	Given   map[string]string
 	Environ []string
 	// Metadata is the table metadata of a buildpack.toml, whose defaults count; nil for Gantry's.
 	Metadata map[string]any
@@ -75,7 +75,7 @@ func Write(o Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	resolved, err := resolver.Plan(app.Open(o.App), o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc", Published: o.published}, time.Now())
+	resolved, err := resolver.Plan(app.Open(o.App), resolve.Given{Lookup: o.Lookup, Variables: o.Given}, resolve.Target{Arch: o.Arch, Libc: "glibc", Published: o.published}, time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,10 +86,6 @@ func Write(o Options, out io.Writer) error {
 	p := resolved.Plan
 	for _, f := range resolved.Unbuildable {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("The build would fail: %s %s, and the contract declares it for the build.", f.Name, f.What))
-	}
-	for _, variable := range o.Environ {
-		name, _, _ := strings.Cut(variable, "=")
-		p.Warnings = append(p.Warnings, settings.Unheeded([]string{name})...)
 	}
 	e := explanation{Warnings: p.Warnings, Layers: layersOf(p, specs), Contract: resolved.Contract}
 	for _, d := range p.Decisions {

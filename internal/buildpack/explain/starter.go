@@ -36,7 +36,7 @@ func Starter(o Options) (string, error) {
 		return "", err
 	}
 	source := app.Open(o.App)
-	resolved, err := resolver.Plan(source, o.Lookup, resolve.Target{Arch: o.Arch, Libc: "glibc", Published: o.published}, time.Now())
+	resolved, err := resolver.Plan(source, resolve.Given{Lookup: o.Lookup}, resolve.Target{Arch: o.Arch, Libc: "glibc", Published: o.published}, time.Now())
 	if err != nil {
 		return "", err
 	}

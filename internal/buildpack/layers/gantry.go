@@ -53,6 +53,9 @@ func (g Gantry) Spec() Spec {
 	for name, value := range e.Options {
 		inputs["launch options "+name] = value
 	}
+	for _, v := range e.Given {
+		inputs["launch variable "+v.How+" "+v.Name] = layer.Digest([]byte(v.Delimiter + "\x00" + v.Value))
+	}
 	if len(e.Path) > 0 {
 		inputs["launch path"] = strings.Join(e.Path, string(os.PathListSeparator))
 	}
@@ -148,6 +151,18 @@ func (g Gantry) Environment() libcnb.Environment {
 	}
 	for name, value := range e.Options {
 		env.Append(name, " ", g.Session.InImage(value))
+	}
+	for _, v := range e.Given {
+		switch v.How {
+		case "default":
+			env.Default(v.Name, v.Value)
+		case "append":
+			env.Append(v.Name, v.Delimiter, v.Value)
+		case "prepend":
+			env.Prepend(v.Name, v.Delimiter, v.Value)
+		default:
+			env.Override(v.Name, v.Value)
+		}
 	}
 	if dirs := g.Session.InApp(e.Path); len(dirs) > 0 {
 		env.Prepend("PATH", string(os.PathListSeparator), strings.Join(dirs, string(os.PathListSeparator)))

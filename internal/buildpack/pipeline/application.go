@@ -14,6 +14,9 @@ import (
 // finishApplication checks what was built, and removes from the application what the image must not have, or does not need.
 func (p pipeline) finishApplication() error {
 	p.runBuildChecks()
+	if err := p.choosePatterns(); err != nil {
+		return err
+	}
 	if err := p.checkEntries(); err != nil {
 		return err
 	}

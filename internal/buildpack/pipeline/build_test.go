@@ -157,7 +157,7 @@ func (w *workshop) build() error {
 	b := pipeline.Builder{
 		Environ: []string{"HOME=" + w.source, "PATH=/bin", "TMPDIR=" + filepath.Join(w.layers, "../tmp")}, Log: buildlog.New(&out, false), Run: w.toys, Unpacker: w,
 		Traffic: func() (observe.Traffic, error) { return observe.Traffic{}, nil },
-		Resolve: func(app.App, func(string) (string, bool), resolve.Target, time.Time) (resolve.Resolved, error) {
+		Resolve: func(app.App, resolve.Given, resolve.Target, time.Time) (resolve.Resolved, error) {
 			return resolve.Resolved{Plan: w.plan}, nil
 		},
 	}

@@ -5,7 +5,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/resolve"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
-	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
 // Builder builds applications.
@@ -32,7 +30,7 @@ type Builder struct {
 	Environ []string
 	Log     *buildlog.Log
 	// Resolve makes the plan, Run executes a command, and Unpacker gets toolchains; nil for the real ones.
-	Resolve  func(source app.App, lookup func(string) (string, bool), target resolve.Target, now time.Time) (resolve.Resolved, error)
+	Resolve  func(source app.App, given resolve.Given, target resolve.Target, now time.Time) (resolve.Resolved, error)
 	Run      func(ctx context.Context, r command.Runner, c plan.Command) error
 	Unpacker layers.Unpacker
 	// Traffic counts what is sent from this network namespace; nil for the kernel's counters.
@@ -106,7 +104,7 @@ func (b Builder) build(ctx context.Context, c libcnb.BuildContext) (libcnb.Build
 	if err != nil {
 		return libcnb.BuildResult{}, err
 	}
-	for _, warning := range slices.Concat(resolved.Warnings, settings.Unheeded(slices.Collect(maps.Keys(c.Platform.Environment)))) {
+	for _, warning := range resolved.Warnings {
 		b.Log.Warning(warning)
 	}
 	b.Log.Decisions(resolved.Decisions)
@@ -146,9 +144,9 @@ func (b Builder) resolve(ctx context.Context, c libcnb.BuildContext) (resolve.Re
 		}
 		make = resolver.Plan
 	}
-	lookup := cnb.Lookup(c.Platform.Environment, b.Environ)
+	given := resolve.Given{Lookup: cnb.Lookup(c.Platform.Environment, b.Environ), Variables: c.Platform.Environment}
 	has := func(library string) bool {
-		path, _ := lookup("LD_LIBRARY_PATH")
+		path, _ := given.Lookup("LD_LIBRARY_PATH")
 		return sharedlib.Find("/", path, library) != ""
 	}
 	published := func(registry, name string) ([]string, error) {
@@ -159,7 +157,7 @@ func (b Builder) resolve(ctx context.Context, c libcnb.BuildContext) (resolve.Re
 		return unpack.Versions(ctx, client, registry, name)
 	}
 	target := resolve.Target{Arch: session.Arch(c), Libc: unpack.Libc("/"), HasLibrary: has, Published: published}
-	return make(app.Open(c.ApplicationPath), lookup, target, time.Now())
+	return make(app.Open(c.ApplicationPath), given, target, time.Now())
 }
 
 // carryOut runs the stages. Background writes are waited for, whatever comes of it.
@@ -177,6 +175,9 @@ func (p pipeline) carryOut(ctx context.Context, l libcnb.Layers) (libcnb.BuildRe
 }
 
 func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResult, error) {
+	if err := p.ignoreSource(); err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	system, err := p.makeSystem(ctx)
 	defer system.close()
 	if err != nil {

@@ -84,7 +84,7 @@ func (s *shop) run() error {
 			}
 			return source.Sees()
 		},
-		Resolve: func(app.App, func(string) (string, bool), resolve.Target, time.Time) (resolve.Resolved, error) {
+		Resolve: func(app.App, resolve.Given, resolve.Target, time.Time) (resolve.Resolved, error) {
 			return resolve.Resolved{Plan: p}, nil
 		},
 	}

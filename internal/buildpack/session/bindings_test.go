@@ -159,7 +159,7 @@ func toolchains(t *testing.T, files map[string]string) []plan.Toolchain {
 	for name, content := range files {
 		source[name] = &fstest.MapFile{Data: []byte(content)}
 	}
-	resolved, err := resolve.Plan(app.App{FS: source}, func(string) (string, bool) { return "", false }, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
+	resolved, err := resolve.Plan(app.App{FS: source}, resolve.Given{Lookup: func(string) (string, bool) { return "", false }}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return resolved.Toolchains
 }

@@ -19,6 +19,7 @@ const (
 	herokuBefore = "heroku-prebuild"
 	herokuBuild  = "heroku-build"
 	herokuAfter  = "heroku-postbuild"
+	herokuLast   = "heroku-cleanup"
 )
 
 // googleBuild is the script that Google's buildpacks run in place of "build":
@@ -42,8 +43,10 @@ func (p *Project) scripts() []string {
 			names = []string{name}
 		}
 	}
-	if p.manifest.Scripts[herokuAfter] != "" {
-		names = append(names, herokuAfter)
+	for _, name := range []string{herokuAfter, herokuLast} {
+		if p.manifest.Scripts[name] != "" {
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -105,6 +108,10 @@ func (p *Project) build() (b built, err error) {
 	}
 	for _, step := range p.startBuilds() {
 		b = b.with(step, "the start script builds first: that is done now")
+	}
+	if _, others := p.cacheDirectories(); len(others) > 0 {
+		b.notes.Warnings = append(b.notes.Warnings, "cacheDirectories in package.json names "+strings.Join(others, ", ")+", which is not kept from build to build: what a step makes is used again while all "+
+			"that the step read is unchanged. A tool's own cache is kept if \"cache\" is in its name.")
 	}
 	if len(b.steps) == 0 {
 		for _, m := range p.entered() {
@@ -230,12 +237,29 @@ func (p *Project) caches() []string {
 	if f, known := p.framework(); known {
 		names = append(names, f.caches...)
 	}
+	kept, _ := p.cacheDirectories()
+	names = append(names, kept...)
 	list = append(list, app.InDir(p.dir, names)...)
 	for _, m := range p.members {
 		list = append(list, app.InDir(path.Join(p.root, m.dir), []string{".turbo", packagesDir + "/.cache"})...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// cacheDirectories are folders that package.json wants to be kept from build to build. Heroku copies them, and leaves them in the image; here a cache
+// is in no image. So only what is called a cache is one: others may be what the build makes.
+func (p *Project) cacheDirectories() (kept, others []string) {
+	for _, dir := range p.manifest.CacheDirectories() {
+		switch name := path.Base(dir); {
+		case name == packagesDir || name == "bower_components":
+		case strings.Contains(strings.ToLower(name), "cache"):
+			kept = append(kept, dir)
+		default:
+			others = append(others, dir)
+		}
+	}
+	return kept, others
 }
 
 // traces are where the build's tools note how they ran.

@@ -11,7 +11,7 @@ import (
 // Contract gives the config contract that the image of an application would have, with what the language needs, and its process types.
 func Contract(source app.App, lookup func(string) (string, bool)) (c contract.Contract, processes []string, err error) {
 	// Neither the architecture nor the C library changes what a contract says.
-	resolved, err := Plan(source, lookup, Target{Arch: "amd64", Libc: "glibc"}, time.Now())
+	resolved, err := Plan(source, Given{Lookup: lookup}, Target{Arch: "amd64", Libc: "glibc"}, time.Now())
 	if err != nil {
 		return c, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/container/variables"
+	"github.com/gantry-buildpack/gantry/internal/source/conventions"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
 
@@ -126,4 +127,33 @@ func without(c settings.Configuration) string {
 		return "`" + c.Default + "`"
 	}
 	return c.Unset
+}
+
+// The tables of docs/migrate.md are written from the conventions: go test ./internal/plan/resolve -update.
+func TestDocsFollowConventions(t *testing.T) {
+	g := NewWithT(t)
+	file := filepath.FromSlash("../../../docs/migrate.md")
+	text, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	page := string(text)
+	for _, p := range conventions.Platforms {
+		page = replaceTable(g, page, "| "+p.Name+" |", conventionsTable(p))
+	}
+	if *update {
+		g.Expect(os.WriteFile(file, []byte(page), 0o644)).To(Succeed())
+	}
+	g.Expect(string(text)).To(Equal(page), "docs/migrate.md is not what the conventions say")
+}
+
+func conventionsTable(p conventions.Platform) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "| %s | with Gantry | what it does, or what to do instead |\n|---|---|---|\n", p.Name)
+	for _, r := range p.Rows {
+		does := map[bool]string{true: "honoured", false: "a line of the build"}[r.Honoured]
+		if r.Quiet {
+			does = "not read"
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", strings.ReplaceAll(r.Name(), "*", "…"), does, r.Does)
+	}
+	return out.String()
 }

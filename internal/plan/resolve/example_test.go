@@ -17,7 +17,7 @@ func ExamplePlan() {
 		"server.js":         {},
 	}}
 	nothing := func(string) (string, bool) { return "", false }
-	resolved, err := resolve.Plan(source, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
+	resolved, err := resolve.Plan(source, resolve.Given{Lookup: nothing}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
 	if err != nil {
 		fmt.Println(err)
 		return

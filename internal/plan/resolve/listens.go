@@ -92,4 +92,3 @@ func cleanDir(dir string) string {
 	}
 	return "."
 }
-

@@ -33,6 +33,14 @@ type Target struct {
 	Published func(registry, name string) ([]string, error)
 }
 
+// Given are the variables of a build.
+type Given struct {
+	// Lookup finds one, of those that the platform gives or of the build's own environment.
+	Lookup func(string) (string, bool)
+	// Variables are those that the platform gives.
+	Variables map[string]string
+}
+
 // Resolved is all that is decided.
 type Resolved struct {
 	plan.Plan
@@ -71,8 +79,8 @@ func Recognize(source app.App, lookup func(string) (string, bool)) (Application,
 }
 
 // Plan decides all about an application for a target.
-func Plan(source app.App, lookup func(string) (string, bool), target Target, now time.Time) (Resolved, error) {
-	return Default.Plan(source, lookup, target, now)
+func Plan(source app.App, given Given, target Target, now time.Time) (Resolved, error) {
+	return Default.Plan(source, given, target, now)
 }
 
 // Recognize reads the settings, and finds the language.
@@ -126,15 +134,15 @@ func notRecognized(source app.App, languages []Language) error {
 }
 
 // Plan decides all about an application for a target.
-func (r Resolver) Plan(source app.App, lookup func(string) (string, bool), target Target, now time.Time) (Resolved, error) {
-	a, err := r.Recognize(source, lookup)
+func (r Resolver) Plan(source app.App, given Given, target Target, now time.Time) (Resolved, error) {
+	a, err := r.Recognize(source, given.Lookup)
 	if err != nil {
 		return Resolved{}, err
 	}
-	return a.plan(target, now)
+	return a.plan(given, target, now)
 }
 
-func (a Application) plan(target Target, now time.Time) (Resolved, error) {
+func (a Application) plan(given Given, target Target, now time.Time) (Resolved, error) {
 	releases, err := inventory.For(target.Arch, target.Libc, a.defaults.Dependencies)
 	if err != nil {
 		return Resolved{}, err
@@ -149,6 +157,9 @@ func (a Application) plan(target Target, now time.Time) (Resolved, error) {
 		return Resolved{}, err
 	}
 	p.System, p.Decisions, p.Warnings = system, append(p.Decisions, notes.Decisions...), append(p.Warnings, notes.Warnings...)
+	if p, err = a.withConventions(p, given.Variables); err != nil {
+		return Resolved{}, err
+	}
 	p = a.withoutSecretFiles(p)
 	p.Build.Reuse = a.reuse()
 	declared, err := declare.Read(a.source, a.settings.Descriptor)

@@ -123,7 +123,7 @@ func TestDefaultsOfBuildpackTOML(t *testing.T) {
 				{"name": "BP_NODE_VERSION", "default": "22"}, {"name": "BP_RUBY_VERSION", "default": "3.3.8"},
 			}})
 			g.Expect(err).NotTo(HaveOccurred())
-			r, err := resolver.Plan(app.App{FS: source}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+			r, err := resolver.Plan(app.App{FS: source}, resolve.Given{Lookup: nothing}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(r.Decisions[0].Value + " " + r.Decisions[0].Origin).To(Equal(c.want))
 		})
@@ -149,7 +149,7 @@ func TestContainerDefaultsOfBuildpackTOML(t *testing.T) {
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
-			r, err := resolver.Plan(app.App{FS: fstest.MapFS{"server.js": {}}}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+			r, err := resolver.Plan(app.App{FS: fstest.MapFS{"server.js": {}}}, resolve.Given{Lookup: nothing}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(r.Plan.Image.Environment.Variables[c.variable]).To(Equal(c.value))
 		})
@@ -159,7 +159,7 @@ func TestContainerDefaultsOfBuildpackTOML(t *testing.T) {
 func nothing(string) (string, bool) { return "", false }
 
 func planned(g *WithT, source fstest.MapFS) plan.Plan {
-	r, err := resolve.Plan(app.App{FS: source}, nothing, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
+	r, err := resolve.Plan(app.App{FS: source}, resolve.Given{Lookup: nothing}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Time{})
 	g.Expect(err).NotTo(HaveOccurred())
 	return r.Plan
 }

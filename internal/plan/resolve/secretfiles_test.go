@@ -31,7 +31,7 @@ func TestFilesWithSecrets(t *testing.T) {
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 			}
 			lookup := func(name string) (string, bool) { return c.keep, name == "BP_KEEP_FILES" && c.keep != "" }
-			resolved, err := resolve.Plan(app.App{FS: files}, lookup, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
+			resolved, err := resolve.Plan(app.App{FS: files}, resolve.Given{Lookup: lookup}, resolve.Target{Arch: "amd64", Libc: "glibc"}, time.Now())
 			g.Expect(err).NotTo(HaveOccurred())
 			for name := range c.files {
 				left := ContainElement(name)

@@ -99,6 +99,14 @@ func Schema() map[string]any {
 	}
 }
 
+// Given is the process web as a variable of the build gives it: none for an empty command.
+func Given(command, variable string) []Entry {
+	if command == "" {
+		return nil
+	}
+	return []Entry{{Type: "web", Command: command, Where: problem.Position{File: variable}}}
+}
+
 // Merge adds the entries whose types are not there yet.
 func Merge(entries, more []Entry) []Entry {
 	for _, entry := range more {

@@ -49,6 +49,10 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_BUILD_PACKAGES":      func(s *Settings) *Setting { return &s.BuildPackages },
 	"BP_PACKAGES_SNAPSHOT":   func(s *Settings) *Setting { return &s.PackagesSnapshot },
 	"BP_KEEP_FILES":          func(s *Settings) *Setting { return &s.KeepFiles },
+	"BP_INCLUDE_FILES":       func(s *Settings) *Setting { return &s.IncludeFiles },
+	"BP_EXCLUDE_FILES":       func(s *Settings) *Setting { return &s.ExcludeFiles },
+	"BP_STATIC_SPA":          func(s *Settings) *Setting { return &s.SinglePage },
+	"BP_STATIC_FORCE_HTTPS":  func(s *Settings) *Setting { return &s.ForceHTTPS },
 	"BP_DRAIN_TIMEOUT":       func(s *Settings) *Setting { return &s.DrainTimeout },
 
 	"BP_DRAIN_WEBSOCKET_TIMEOUT": func(s *Settings) *Setting { return &s.DrainWebSocketTimeout },

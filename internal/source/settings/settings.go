@@ -81,6 +81,14 @@ type Settings struct {
 	// are there only while the application is built. PackagesSnapshot is the time of whose archive they are, such as "20261101T000000Z"; empty
 	// for today's.
 	Packages, BuildPackages, PackagesSnapshot Setting
+	// WebCommand is the command of the process type web, as variables of other platforms give it; empty for what the application's files say.
+	WebCommand Setting
+	// IncludeFiles and ExcludeFiles are patterns of the files that alone are in the image, and of those that are not, separated by commas or
+	// colons.
+	IncludeFiles, ExcludeFiles Setting
+	// SinglePage says whether paths that are no file are answered with index.html: true, false, or empty for what the site's files say. ForceHTTPS is
+	// true or false.
+	SinglePage, ForceHTTPS Setting
 	// KeepFiles are files that the image is to have though they look as if they held secrets, separated by commas.
 	KeepFiles Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
@@ -132,6 +140,9 @@ func (t Table) Read(a app.App, lookup func(string) (string, bool)) (Settings, er
 			}
 		}
 		*d.target(&s) = Setting{Value: value, Origin: name}
+	}
+	if err := t.fromConventions(&s, a, lookup); err != nil {
+		return s, err
 	}
 	s.ManagerVariables = managerVariables(lookup)
 	s.NPMRegistry.Value = strings.TrimRight(s.NPMRegistry.Value, "/")

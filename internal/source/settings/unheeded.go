@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/conventions"
 )
 
 // Unheeded tells of variables that are given to a build, have the form of a setting, and are none of Gantry's: nothing that a user sets is ignored
@@ -23,8 +24,9 @@ func Unheeded(names []string) (warnings []string) {
 		}
 	}
 	for _, name := range slices.Sorted(slices.Values(names)) {
+		_, _, answered := conventions.Of(name)
 		switch {
-		case slices.Contains(builds, name), slices.ContainsFunc(elsewhere, func(prefix string) bool { return name == prefix || strings.HasPrefix(name, prefix+"_") }):
+		case answered, slices.Contains(builds, name), slices.ContainsFunc(elsewhere, func(prefix string) bool { return name == prefix || strings.HasPrefix(name, prefix+"_") }):
 		case slices.Contains(launches, name):
 			warnings = append(warnings, name+" is read when the container starts, and has no effect on a build: set it where the image is deployed.")
 		case strings.HasPrefix(name, "BP_"), strings.HasPrefix(name, "BPL_"):

@@ -5,7 +5,9 @@ package packagejson
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
@@ -43,6 +45,29 @@ type Manifest struct {
 	PeerDependencies     map[string]string `json:"peerDependencies"`
 
 	Workspaces workspaces `json:"workspaces"`
+
+	Cached    folders `json:"cacheDirectories"`
+	CachedToo folders `json:"cache_directories"`
+}
+
+// CacheDirectories are folders of the application that are kept from build to build, as Heroku has it:
+// https://devcenter.heroku.com/articles/nodejs-classic-buildpack-builds#specify-cache-directories.
+func (m Manifest) CacheDirectories() (list []string) {
+	for _, dir := range append(slices.Clone(m.Cached), m.CachedToo...) {
+		if dir = path.Clean(dir); fs.ValidPath(dir) && dir != "." {
+			list = append(list, dir)
+		}
+	}
+	return list
+}
+
+// folders are names of folders.
+type folders []string
+
+// UnmarshalJSON passes over what is of another form: it is another program's own.
+func (f *folders) UnmarshalJSON(text []byte) error {
+	_ = json.Unmarshal(text, (*[]string)(f))
+	return nil
 }
 
 // prismaOptions are those in package.json: https://www.prisma.io/docs/orm/reference/prisma-config-reference.
