@@ -2,7 +2,10 @@ package integration
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -145,4 +148,49 @@ func TestConventionsOfOtherPlatforms(t *testing.T) {
 	log, err = p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
 	p.Expect(log).To(ContainSubstring("dist/a.js"))
+}
+
+// A folder of HTML is an application: served as the files of other platforms say, with what its pages may know of the container.
+func TestFolderOfFiles(t *testing.T) {
+	t.Parallel()
+	script := strings.Repeat("console.log('again and again');\n", 500)
+	p := newProject(t, map[string]string{
+		"public/index.html": "<h1>the site</h1>", "public/app.js": script, "public/404.html": "<h1>nothing</h1>", "public/_redirects": "/old/* /new/:splat 302\n/de / 302 Country=de\n",
+		"netlify.toml": "[build]\npublish = \"public\"\n[[headers]]\nfor = \"/*\"\n[headers.values]\nX-Frame-Options = \"DENY\"\n",
+		"project.toml": "[dev.gantry.static]\nconfig = \"config.json\"\nforce-https = true\n[dev.gantry.config.API_URL]\ntype = \"url\"\n[dev.gantry.config.API_KEY]\nsecret = true\n[dev.gantry.config.LEVEL]\ndefault = \"info\"\n",
+		"README.md":    "not served",
+	})
+	log := p.build()
+	p.Expect(log).To(And(ContainSubstring("static files in public"), ContainSubstring(`_redirects:2: the condition "Country=de" is not known here`), ContainSubstring("1 file, 16 kB to ")))
+	before := p.layers()
+	log = p.build()
+	p.Expect(p.layers()).To(Equal(before))
+	p.Expect(log).To(ContainSubstring("Layer       gantry: reused"))
+
+	r := runner{p, gantryTool(t)}
+	port := freePort(t)
+	r.background("site", "-p", fmt.Sprint(port), "-e", "API_URL=https://api.example", "-e", "API_KEY=s3cret")
+	address := fmt.Sprintf("http://127.0.0.1:%d", port)
+	p.Expect(r.ask(address + "/")).To(Equal("<h1>the site</h1>"))
+	p.Expect(r.ask(address + "/config.json")).To(Equal(`{"API_URL":"https://api.example","LEVEL":"info"}`))
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(path string, headers ...string) *http.Response {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
+		p.Expect(err).NotTo(HaveOccurred())
+		for _, h := range headers {
+			name, value, _ := strings.Cut(h, ": ")
+			request.Header.Set(name, value)
+		}
+		response, err := client.Do(request)
+		p.Expect(err).NotTo(HaveOccurred())
+		p.Expect(response.Body.Close()).To(Succeed())
+		return response
+	}
+	packed := get("/app.js", "Accept-Encoding: gzip, br")
+	p.Expect(packed.Header).To(And(HaveKeyWithValue("Content-Encoding", []string{"br"}), HaveKeyWithValue("Vary", []string{"Accept-Encoding"}), HaveKeyWithValue("X-Frame-Options", []string{"DENY"})))
+	p.Expect(packed.ContentLength).To(BeNumerically("<", 200))
+	p.Expect(get("/old/a").Header.Get("Location")).To(Equal("/new/a"))
+	p.Expect(get("/nothing").StatusCode).To(Equal(404))
+	p.Expect(get("/README.md").StatusCode).To(Equal(404))
+	p.Expect(get("/", "X-Forwarded-Proto: http").StatusCode).To(Equal(301))
 }

@@ -37,10 +37,10 @@ var rooms = map[string]room{
 	"source":  {may: []string{"problem"}, never: []string{libcnb, "net/http", "os/exec"}},
 	// What is declared and decided: no effects.
 	"contract": {may: []string{"problem", "source"}, never: []string{libcnb, "net/http", "os/exec"}},
-	"plan":     {may: []string{"problem", "source", "contract", "container/agent", "container/variables"}, never: []string{libcnb, "net/http", "os/exec"}},
+	"plan":     {may: []string{"problem", "source", "contract", "container/agent", "container/site", "container/variables"}, never: []string{libcnb, "net/http", "os/exec"}},
 	// What is done.
 	"install":   {may: []string{"problem", "source", "plan"}, never: []string{libcnb}},
-	"buildpack": {may: []string{"problem", "source", "contract", "plan", "install", "container/launch", "container/crash", "container/sharedlib"}},
+	"buildpack": {may: []string{"problem", "source", "contract", "plan", "install", "container/fileserver", "container/launch", "container/crash", "container/sharedlib", "container/site"}},
 	// What is in the image, and what looks at it.
 	"container": {may: []string{"problem", "source/lazyregexp", "contract"}, never: []string{libcnb}},
 	"inspect":   {may: []string{"problem", "source/lazyregexp", "contract", "container"}, never: []string{libcnb}},

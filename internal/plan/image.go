@@ -1,5 +1,7 @@
 package plan
 
+import "github.com/gantry-buildpack/gantry/internal/container/site"
+
 // Image is what the image holds besides runtimes and packages, and how it starts.
 type Image struct {
 	// Processes are the image's process types. Those whose packages turn out not to be installed are left out, and the first of Otherwise
@@ -93,6 +95,8 @@ type Process struct {
 	Env map[string]string `json:",omitempty"`
 	// Args is the program and its arguments.
 	Args []string
+	// Site is what the web server for static files does besides giving out files; nil for all other programs.
+	Site *site.Site `json:",omitempty"`
 	// Dir is the folder to run it in, relative to the application; empty for its own.
 	Dir string `json:",omitempty"`
 	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.

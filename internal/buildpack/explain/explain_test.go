@@ -107,5 +107,5 @@ func TestDefaultsOfBuildpackTOML(t *testing.T) {
 func TestNoApplication(t *testing.T) {
 	err := explain.Write(explain.Options{App: t.TempDir(), Arch: "amd64", Lookup: func(string) (string, bool) { return "", false }}, &bytes.Buffer{})
 	NewWithT(t).Expect(problem.As(err).ID).To(Equal("app/unknown"))
-	NewWithT(t).Expect(err).To(MatchError("Gantry does not recognise this application: its folder contains none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs [app/unknown]"))
+	NewWithT(t).Expect(err).To(MatchError("Gantry does not recognise this application: its folder contains none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs, index.html, public/index.html, static.json, Staticfile, netlify.toml [app/unknown]"))
 }

@@ -81,6 +81,9 @@ func Caches(s session.Session, p plan.Plan, packages map[string]PackageInputs) [
 	if len(Steps(p)) > 0 {
 		list = append(list, OutputSpec(""))
 	}
+	if slices.ContainsFunc(p.Image.Processes, func(q plan.Process) bool { return q.Args[0] == plan.StaticServer }) {
+		list = append(list, CompressedFiles())
+	}
 	return list
 }
 

@@ -228,6 +228,10 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	if err := p.finishApplication(); err != nil {
 		return libcnb.BuildResult{}, err
 	}
+	served, err := p.serveFiles(ctx)
+	if err != nil {
+		return libcnb.BuildResult{}, err
+	}
 	if err := p.checkPrograms(built.layers, built.programs); err != nil {
 		return libcnb.BuildResult{}, err
 	}
@@ -239,7 +243,7 @@ func (p pipeline) stages(ctx context.Context, l libcnb.Layers) (libcnb.BuildResu
 	result.Layers = layers.Merge(result.Layers, built.layers...)
 	result.Layers = layers.Merge(result.Layers, runtimes...)
 	result.Layers = layers.Merge(result.Layers, p.toolchains.layers()...)
-	result.Layers = layers.Merge(result.Layers, append(system.layers, libraries...)...)
+	result.Layers = layers.Merge(result.Layers, slices.Concat(system.layers, libraries, served)...)
 	for _, name := range p.store.Betrayed(result.Layers) {
 		p.Log.Line("Cache", name+": not kept (the build's programs have changed it)")
 		result.Layers = slices.DeleteFunc(result.Layers, func(l libcnb.Layer) bool { return l.Name == name })

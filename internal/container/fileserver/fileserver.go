@@ -1,178 +1,143 @@
 // Package fileserver is the web server for what builds of static sites and single-page applications make: the file of the
-// path, "about" for about.html, a folder's index.html; else 404.html, or the start page of a single-page application.
+// path, "about" for about.html, a folder's index.html; else 404.html, or the start page of a single-page application. What else a site wants is in
+// package site.
 package fileserver
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"io"
 	"io/fs"
-	"mime"
 	"net/http"
-	"path"
-	"regexp"
-	"strings"
-	"sync"
-	"time"
+	"slices"
 
 	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/gantry-buildpack/gantry/internal/container/site"
 )
 
-// Pages, as a start page, says that the site is no single-page application: what is not there is not found.
-const Pages = "--pages"
-
-// Handler serves a folder. start names the page of a single-page application, where that is not 200.html or index.html.
-func Handler(files fs.FS, start string) http.Handler {
-	return gzhttp.GzipHandler(&server{files: files, start: start})
+// Options are what a server serves, and how.
+type Options struct {
+	Files fs.FS
+	Site  site.Site
+	// Variable finds a variable of the container, for what pages may read.
+	Variable func(name string) (string, bool)
+	// Allow reports whether a name and a password are known; nil: everybody may read.
+	Allow func(name, password string) bool
+	// Log is where each request is noted; nil for nowhere.
+	Log io.Writer
 }
+
+// New gives the server for a site. The warnings are of its files _headers and _redirects.
+func New(o Options) (handler http.Handler, warnings []string) {
+	s := &server{Options: o}
+	headers, redirects := o.Site.Headers, o.Site.Redirects
+	if text, err := fs.ReadFile(o.Files, site.HeadersFile); err == nil {
+		more, wrong := site.ParseHeaders(string(text))
+		headers, warnings = append(slices.Clone(headers), more...), append(warnings, wrong...)
+	}
+	if text, err := fs.ReadFile(o.Files, site.RedirectsFile); err == nil {
+		more, wrong := site.ParseRedirects(string(text))
+		// The site's own file is nearer to it than what else is said.
+		redirects, warnings = append(more, redirects...), append(warnings, wrong...)
+	}
+	for _, h := range headers {
+		s.headers = append(s.headers, headerRule{h, h.For.Compile()})
+	}
+	for _, r := range redirects {
+		s.redirects = append(s.redirects, redirectRule{r, r.From.Compile()})
+	}
+	s.compressed = gzhttp.GzipHandler(http.HandlerFunc(s.content))
+	handler = http.HandlerFunc(s.serve)
+	if o.Allow != nil {
+		handler = authenticated(o.Allow, handler)
+	}
+	handler = toOneAddress(o.Site, handler)
+	if o.Log != nil {
+		handler = logged(o.Log, handler)
+	}
+	return handler, warnings
+}
+
+// Defaults are headers of all responses, unless the site takes them away.
+var Defaults = [][2]string{{"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "strict-origin-when-cross-origin"}}
 
 type server struct {
-	files fs.FS
-	start string
-	// tags are the entity tags of files that were asked for: an image's files have no times to tell them apart by.
-	tags sync.Map
+	Options
+	headers   []headerRule
+	redirects []redirectRule
+	cache     cache
+	// compressed answers with a file that is compressed for this request.
+	compressed http.Handler
 }
 
-// hashed are names that bundlers give files by their content: they never change.
-var hashed = regexp.MustCompile(`(?:[.-](?:[A-Za-z0-9_-]{8}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32})|^_next/static/.+)\.(?:js|mjs|css|woff2?|ttf|otf|eot|png|jpe?g|gif|svg|webp|avif|ico|wasm|json|map|mp4|webm)$`)
+type headerRule struct {
+	site.Header
+	match func(host, path string) (map[string]string, bool)
+}
 
-var digit = regexp.MustCompile(`[0-9A-Z_]`)
+type redirectRule struct {
+	site.Redirect
+	match func(host, path string) (map[string]string, bool)
+}
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	clean := path.Clean("/" + r.URL.Path)
-	name := strings.TrimPrefix(clean, "/")
-	if hidden(name) {
-		s.missing(w, r)
+	found := s.find(r.URL.Path)
+	s.setHeaders(w.Header(), r, found)
+	if s.Site.ConfigPath != "" && r.URL.Path == s.Site.ConfigPath {
+		s.config(w)
 		return
 	}
-	switch info, err := fs.Stat(s.files, orDot(name)); {
-	case err == nil && !info.IsDir():
-		s.file(w, r, name)
-	case err == nil && s.is(path.Join(name, "index.html")):
-		// Relative links of a folder's page need the slash.
-		if name != "" && !strings.HasSuffix(r.URL.Path, "/") {
-			target := clean + "/"
-			if r.URL.RawQuery != "" {
-				target += "?" + r.URL.RawQuery
-			}
-			http.Redirect(w, r, target, http.StatusMovedPermanently)
-			return
-		}
-		s.file(w, r, path.Join(name, "index.html"))
-	case name != "" && s.is(name+".html"):
-		s.file(w, r, name+".html")
-	default:
-		s.missing(w, r)
-	}
-}
-
-// hidden reports whether a name is not for everybody's eyes: names with a dot in front, but for RFC 8615's.
-func hidden(name string) bool {
-	for part := range strings.SplitSeq(name, "/") {
-		if strings.HasPrefix(part, ".") && part != ".well-known" {
-			return true
-		}
-	}
-	return false
-}
-
-func orDot(name string) string {
-	if name == "" {
-		return "."
-	}
-	return name
-}
-
-func (s *server) is(name string) bool {
-	info, err := fs.Stat(s.files, name)
-	return err == nil && !info.IsDir()
-}
-
-// missing answers for what is not there. A page of a single-page application exists in the browser only: who may be asking
-// for a page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
-// 404.html.
-func (s *server) missing(w http.ResponseWriter, r *http.Request) {
-	accepts, extension := r.Header.Get("Accept"), path.Ext(r.URL.Path)
-	asksForPage := strings.Contains(accepts, "text/html") && mime.TypeByExtension(extension) == "" ||
-		extension == "" && (accepts == "" || strings.Contains(accepts, "*/*"))
-	start := ""
-	for _, name := range []string{s.start, "200.html"} {
-		if start == "" && name != Pages && name != "" && s.is(name) {
-			start = name
-		}
+	if rule, target, ok := s.redirect(r, found.name != "" || found.folder); ok {
+		s.follow(w, r, rule, target)
+		return
 	}
 	switch {
-	case asksForPage && start != "":
-		s.file(w, r, start)
-	case s.is("404.html"):
-		s.notFound(w, r)
-	case asksForPage && s.start != Pages && s.is("index.html"):
-		s.file(w, r, "index.html")
+	case found.name != "":
+		s.file(w, r, found.name, http.StatusOK)
+	case found.folder:
+		// Relative links of a folder's page need the slash.
+		target := folderAddress(r)
+		http.Redirect(w, r, target, http.StatusMovedPermanently)
+	case found.listed:
+		s.list(w, r, found.dir)
 	default:
-		http.Error(w, "not found", http.StatusNotFound)
+		s.missing(w, r)
 	}
 }
 
-func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
-	text, err := fs.ReadFile(s.files, "404.html")
-	if err != nil {
-		s.unreadable(w, err)
-		return
+// setHeaders sets what responses for a path have. Several of one name are joined by a comma: RFC 9110, section 5.3.
+func (s *server) setHeaders(header http.Header, r *http.Request, f found) {
+	for _, d := range Defaults {
+		header.Set(d[0], d[1])
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
-	w.WriteHeader(http.StatusNotFound)
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(text)
+	own := map[string]bool{}
+	paths := []string{r.URL.Path}
+	if f.name != "" && "/"+f.name != r.URL.Path {
+		// A rule for /index.html or /*.html is one for what is answered by that file, too.
+		paths = append(paths, "/"+f.name)
 	}
-}
-
-func (s *server) file(w http.ResponseWriter, r *http.Request, name string) {
-	file, err := s.files.Open(name)
-	if err != nil {
-		s.unreadable(w, err)
-		return
-	}
-	defer func() { _ = file.Close() }()
-	content, ok := file.(io.ReadSeeker)
-	if !ok {
-		s.unreadable(w, errors.New("not a file"))
-		return
-	}
-	tag, known := s.tags.Load(name)
-	if !known {
-		sum := sha256.New()
-		if _, err := io.Copy(sum, content); err != nil {
-			s.unreadable(w, err)
-			return
+	for _, rule := range s.headers {
+		if !slices.ContainsFunc(paths, func(path string) bool { _, ok := rule.match(hostOf(r), path); return ok }) {
+			continue
 		}
-		if _, err := content.Seek(0, io.SeekStart); err != nil {
-			s.unreadable(w, err)
-			return
+		for _, name := range rule.Remove {
+			header.Del(name)
 		}
-		tag = `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]) + `"`
-		s.tags.Store(name, tag)
+		for _, h := range rule.Set {
+			name := http.CanonicalHeaderKey(h[0])
+			switch before := header.Get(name); {
+			case name == "Set-Cookie":
+				header.Add(name, h[1])
+			case own[name] && before != "":
+				header.Set(name, before+", "+h[1])
+			default:
+				header.Set(name, h[1])
+			}
+			own[name] = true
+		}
 	}
-	w.Header().Set("ETag", tag.(string))
-	if part := hashed.FindString(name); part != "" && digit.MatchString(part) {
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	} else {
-		w.Header().Set("Cache-Control", "no-cache")
-	}
-	http.ServeContent(w, r, name, time.Time{}, content)
-}
-
-func (s *server) unreadable(w http.ResponseWriter, err error) {
-	if errors.Is(err, fs.ErrPermission) {
-		http.Error(w, "forbidden", http.StatusForbidden)
-		return
-	}
-	http.Error(w, "not readable", http.StatusInternalServerError)
 }

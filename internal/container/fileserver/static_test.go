@@ -1,6 +1,7 @@
 package fileserver_test
 
 import (
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,9 +11,16 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/gantry-buildpack/gantry/internal/container/fileserver"
+	"github.com/gantry-buildpack/gantry/internal/container/site"
 )
 
-func site(names ...string) fstest.MapFS {
+// handler serves files without any wishes of the site.
+func handler(files fs.FS, s site.Site) http.Handler {
+	h, _ := fileserver.New(fileserver.Options{Files: files, Site: s})
+	return h
+}
+
+func folder(names ...string) fstest.MapFS {
 	files := fstest.MapFS{}
 	for _, name := range names {
 		files[name] = &fstest.MapFile{Data: []byte("the file " + name)}
@@ -21,13 +29,14 @@ func site(names ...string) fstest.MapFS {
 }
 
 func TestPaths(t *testing.T) {
-	app := site("index.html", "assets/index-BmQw3kXz.js", "about.html", "docs/index.html", ".env", ".well-known/security.txt")
-	several := site("index.html", "404.html")
-	nuxt := site("index.html", "404.html", "200.html")
-	svelte := site("app.html", "logo.png")
+	app := folder("index.html", "assets/index-BmQw3kXz.js", "about.html", "docs/index.html", ".env", ".well-known/security.txt")
+	several := folder("index.html", "404.html")
+	nuxt := folder("index.html", "404.html", "200.html")
+	svelte := folder("app.html", "logo.png")
 	for name, c := range map[string]struct {
 		files    fstest.MapFS
 		start    string
+		pages    bool
 		path     string
 		script   bool
 		code     int
@@ -45,12 +54,13 @@ func TestPaths(t *testing.T) {
 		"a name with a dot that a script asks for": {files: app, path: "/users/john.doe", script: true, code: 404, body: "not found"},
 		"a hidden file":                            {files: several, path: "/.env", code: 404, body: "the file 404.html"},
 		"a hidden file that is meant to be seen":   {files: app, path: "/.well-known/security.txt", code: 200, body: "the file .well-known/security.txt"},
+		"a file with a slash":                      {files: several, path: "/index.html/", code: 404, body: "the file 404.html"},
 		"a way out":                                {files: several, path: "/../../etc/passwd", code: 404, body: "the file 404.html"},
 		"a site of several pages":                  {files: several, path: "/gone", code: 404, body: "the file 404.html"},
 		"a site that has both":                     {files: nuxt, path: "/users/1", code: 200, body: "the file 200.html"},
 		"a picture that is not there, there":       {files: nuxt, path: "/gone.png", code: 404, body: "the file 404.html"},
-		"a site of pages without a 404.html":       {files: app, start: fileserver.Pages, path: "/gone", code: 404, body: "not found"},
-		"its pages":                                {files: app, start: fileserver.Pages, path: "/about", code: 200, body: "the file about.html"},
+		"a site of pages without a 404.html":       {files: app, pages: true, path: "/gone", code: 404, body: "not found"},
+		"its pages":                                {files: app, pages: true, path: "/about", code: 200, body: "the file about.html"},
 		"a start page with another name":           {files: svelte, start: "app.html", path: "/", code: 200, body: "the file app.html"},
 		"a start page with another name, deeper":   {files: svelte, start: "app.html", path: "/a/b", code: 200, body: "the file app.html"},
 		"a start page that is named but not there": {files: app, start: "app.html", path: "/a", code: 200, body: "the file index.html"},
@@ -62,7 +72,7 @@ func TestPaths(t *testing.T) {
 				request.Header.Set("Accept", "text/html,application/xhtml+xml")
 			}
 			response := httptest.NewRecorder()
-			fileserver.Handler(c.files, c.start).ServeHTTP(response, request)
+			handler(c.files, site.Site{Start: c.start, Pages: c.pages}).ServeHTTP(response, request)
 			g.Expect(response.Code).To(Equal(c.code))
 			g.Expect(response.Header().Get("Location")).To(Equal(c.location))
 			if c.location == "" {
@@ -75,12 +85,12 @@ func TestPaths(t *testing.T) {
 
 func TestCaching(t *testing.T) {
 	g := NewWithT(t)
-	handler := fileserver.Handler(site("index.html", "assets/index-BmQw3kXz.js", "static/js/main.3f2a1b9c.js", "js/validation.js", "_next/static/chunks/main.js"), "")
+	server := handler(folder("index.html", "assets/index-BmQw3kXz.js", "static/js/main.3f2a1b9c.js", "js/validation.js", "_next/static/chunks/main.js"), site.Site{})
 	get := func(path, tag string) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodGet, path, nil)
 		request.Header.Set("If-None-Match", tag)
 		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, request)
+		server.ServeHTTP(response, request)
 		return response
 	}
 	const always, never = "public, max-age=31536000, immutable", "no-cache"
@@ -96,7 +106,7 @@ func TestCaching(t *testing.T) {
 
 	request := httptest.NewRequest(http.MethodPost, "/", nil)
 	response := httptest.NewRecorder()
-	handler.ServeHTTP(response, request)
+	server.ServeHTTP(response, request)
 	g.Expect(response.Code).To(Equal(405))
 }
 
@@ -106,7 +116,7 @@ func TestCompression(t *testing.T) {
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header.Set("Accept-Encoding", "gzip")
 	response := httptest.NewRecorder()
-	fileserver.Handler(files, "").ServeHTTP(response, request)
+	handler(files, site.Site{}).ServeHTTP(response, request)
 	g.Expect(response.Header().Get("Content-Encoding")).To(Equal("gzip"))
 	g.Expect(response.Body.Len()).To(BeNumerically("<", 1000))
 }

@@ -56,6 +56,7 @@ var known = map[string]variable{
 	"BPL_DEBUG_SUSPEND":           {trueFalse, ""},
 	"BPL_CONSOLE_ENABLED":         {trueFalse, "knowing who can change it"},
 	"BPL_LAUNCH_FACTS":            {trueFalse, ""},
+	"BPL_ACCESS_LOG":              {trueFalse, ""},
 	"BPL_JEMALLOC":                {trueFalse, ""},
 	"BPL_SOURCE_MAPS":             {onOff, ""},
 	"BPL_YJIT":                    {onOff, ""},

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
-	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/pkgmanager"
+	"github.com/gantry-buildpack/gantry/internal/plan/sitefiles"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/lockfile"
 )
@@ -117,12 +117,6 @@ func (p *Project) appDecision() plan.Decision {
 	}
 }
 
-// notServed are files of a source that is served as it is which are not for everybody.
-var notServed = []string{
-	".git", ".gitignore", ".env", ".npmrc", ".dockerignore", packagesDir, packagejson.Name, "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
-	"project.toml", "Procfile", "app.json", "Dockerfile", "docker-compose.yml", "compose.yaml", "README.md",
-}
-
 // started is how the application starts, and what that needs of the toolchain and of the packages.
 type started struct {
 	toolchain plan.Toolchain
@@ -175,7 +169,7 @@ func (p *Project) startAlone(s started, made output) started {
 	if made.static != "" {
 		keep = []string{made.static}
 		if path.Clean(made.static) == "." {
-			s.image.Source.Remove = app.InDir(home, notServed)
+			s.image.Source.Remove = sitefiles.NotServed(cmp.Or(home, "."))
 		}
 		s.toolchain.Runtime.Files.Launch, s.image.Environment.Variables = nil, nil
 	}

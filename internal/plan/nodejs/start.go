@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/container/site"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
+	"github.com/gantry-buildpack/gantry/internal/plan/sitefiles"
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/procfile"
@@ -175,11 +177,24 @@ func (p *Project) web() (process *plan.Process, origin string, made output) {
 	if text, origin := p.entry(); text != "" {
 		return started(text, origin)
 	}
+	if o, ok := p.saidStatic(); ok {
+		return p.fromOutput(o), o.why, o
+	}
 	if !p.manifest.HasDependencies() && p.has("index.html") {
 		o := output{static: ".", pages: true, why: "index.html is there"}
 		return p.fromOutput(o), "files to serve: index.html is there", o
 	}
 	return nil, "", output{}
+}
+
+// saidStatic is the folder that a file for another platform names, where a build may make it.
+func (p *Project) saidStatic() (output, bool) {
+	// What is wrong with the files is told when all is planned.
+	said, err := sitefiles.Find(p.app, p.dir)
+	if err != nil || said.Root == "" || len(p.scripts()) == 0 && !p.app.IsDir(p.in(said.Root)) {
+		return output{}, false
+	}
+	return output{static: said.Root, pages: true, why: "from " + said.RootFrom}, true
 }
 
 // productionScripts are the names of scripts that start an application for its users, where none is called start.
@@ -222,14 +237,7 @@ func (p *Project) servedIn(dir, program string) (*plan.Process, string, output) 
 // fromOutput is the process that runs, or serves, what a build makes.
 func (p *Project) fromOutput(o output) *plan.Process {
 	if o.static != "" {
-		args := []string{plan.StaticServer, o.static}
-		switch {
-		case o.pages:
-			args = append(args, "--pages")
-		case o.fallback != "":
-			args = append(args, o.fallback)
-		}
-		return &plan.Process{Type: "web", Args: args, Dir: p.dir}
+		return &plan.Process{Type: "web", Args: []string{plan.StaticServer, o.static}, Dir: p.dir, Site: &site.Site{Pages: o.pages, Start: o.fallback}}
 	}
 	q := p.process("web", o.command, p.dir)
 	q.Env = merge(o.env, q.Env)

@@ -12,6 +12,7 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/inventory"
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs"
 	"github.com/gantry-buildpack/gantry/internal/plan/ruby"
+	"github.com/gantry-buildpack/gantry/internal/plan/staticsite"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/settings"
 )
@@ -40,6 +41,19 @@ func (nodeLanguage) LookedFor() []string { return nodejs.LookedFor }
 
 func (nodeLanguage) Read(a app.App, s settings.Settings) (Project, error) {
 	project, err := nodejs.Read(a, s)
+	if project == nil || err != nil {
+		return nil, err
+	}
+	return project, nil
+}
+
+// staticLanguage is a folder of files, which is no language: what none recognises.
+type staticLanguage struct{}
+
+func (staticLanguage) LookedFor() []string { return staticsite.LookedFor }
+
+func (staticLanguage) Read(a app.App, s settings.Settings) (Project, error) {
+	project, err := staticsite.Read(a, s)
 	if project == nil || err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ type Resolver struct {
 }
 
 // Default knows all languages of Gantry.
-var Default = Resolver{Languages: []Language{rubyLanguage{}, nodeLanguage{}}}
+var Default = Resolver{Languages: []Language{rubyLanguage{}, nodeLanguage{}, staticLanguage{}}}
 
 // Recognize reads the settings, and finds the language. lookup finds a variable of the build.
 func Recognize(source app.App, lookup func(string) (string, bool)) (Application, error) {
@@ -179,6 +179,9 @@ func (a Application) plan(given Given, target Target, now time.Time) (Resolved, 
 		if warning := t.Runtime.EndOfLife(now); warning != "" {
 			p.Warnings = append(p.Warnings, warning)
 		}
+	}
+	if p, err = a.withSites(p, declared); err != nil {
+		return Resolved{}, err
 	}
 	unreachable, places := a.unreachable(p.Image.Processes)
 	p.Warnings, p.Image.Listens = append(p.Warnings, unreachable...), places

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry-buildpack/gantry/internal/container/site"
 	"github.com/gantry-buildpack/gantry/internal/plan"
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
@@ -82,7 +83,7 @@ func (p *Project) siteAssets(g generator) (a assets) {
 // onlySite makes the plan one of an image with static files and without Ruby.
 func (p *Project) onlySite(made plan.Plan) plan.Plan {
 	g, _ := p.generator()
-	made.Image.Processes = []plan.Process{{Type: "web", Default: true, Args: []string{plan.StaticServer, g.dir, "--pages"}, Dir: p.dir}}
+	made.Image.Processes = []plan.Process{{Type: "web", Default: true, Args: []string{plan.StaticServer, g.dir}, Dir: p.dir, Site: &site.Site{Pages: true}}}
 	made.Image.Otherwise, made.Image.Needs, made.Image.Environment = nil, plan.Needs{}, plan.Environment{Path: made.Image.Environment.Path}
 	made.Image.Source.Only, made.Image.Source.Folders, made.Image.Source.Slices = []string{p.in(g.dir)}, nil, nil
 	made.Toolchains[0].Runtime.Files.Launch, made.Toolchains[0].Agent = nil, nil

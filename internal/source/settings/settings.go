@@ -89,6 +89,8 @@ type Settings struct {
 	// SinglePage says whether paths that are no file are answered with index.html: true, false, or empty for what the site's files say. ForceHTTPS is
 	// true or false.
 	SinglePage, ForceHTTPS Setting
+	// SiteConfig is the path at which pages of a static site read variables of the container; empty for none.
+	SiteConfig Setting
 	// KeepFiles are files that the image is to have though they look as if they held secrets, separated by commas.
 	KeepFiles Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".

@@ -1,0 +1,98 @@
+package fileserver
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"io/fs"
+	"mime"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// cache holds what is known of files that were asked for: an image's files do not change, and have no times to tell them apart by. What is not there
+// is not held: there is no end of it.
+type cache struct{ files sync.Map }
+
+// known is what is known of a file.
+type known struct {
+	size int64
+	time time.Time
+	tag  string
+	kind string
+	// encodings are those in which the file lies next to it.
+	encodings []encoding
+	// text: it is worth compressing.
+	text bool
+}
+
+// encoding is a content coding, and what the file's name has behind it.
+type encoding struct{ name, extension string }
+
+// codings are those that a build makes, the smallest first: RFC 7932, RFC 8878, RFC 1952.
+var codings = []encoding{{"br", ".br"}, {"zstd", ".zst"}, {"gzip", ".gz"}}
+
+func (c *cache) get(name string) (known, bool) {
+	v, ok := c.files.Load(name)
+	if !ok {
+		return known{}, false
+	}
+	return v.(known), true
+}
+
+// of gives what is known of an open file; one that has changed is looked at again.
+func (c *cache) of(files fs.FS, name string, content io.ReadSeeker, info fs.FileInfo) (known, error) {
+	if k, ok := c.get(name); ok && k.size == info.Size() && k.time.Equal(info.ModTime()) {
+		return k, nil
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, content); err != nil {
+		return known{}, err
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return known{}, err
+	}
+	k := known{size: info.Size(), time: info.ModTime(), tag: base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]), kind: kindOf(name)}
+	for _, coding := range codings {
+		if other, err := fs.Stat(files, name+coding.extension); err == nil && !other.IsDir() {
+			k.encodings = append(k.encodings, coding)
+		}
+	}
+	k.text = Compressible(name) && info.Size() >= MinSize
+	c.files.Store(name, k)
+	return k, nil
+}
+
+// MinSize is from which size on a file is compressed: a smaller one fits into one packet.
+const MinSize = 1024
+
+// kinds are types that Go does not know by itself, and that run images have no list for.
+var kinds = map[string]string{
+	".webmanifest": "application/manifest+json", ".map": "application/json", ".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf",
+	".ico": "image/x-icon", ".mp4": "video/mp4", ".webm": "video/webm", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".wav": "audio/wav", ".txt": "text/plain; charset=utf-8",
+	".md": "text/markdown; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".zip": "application/zip", ".gz": "application/gzip", ".wasm": "application/wasm",
+	".atom": "application/atom+xml", ".rss": "application/rss+xml", ".eot": "application/vnd.ms-fontobject", ".yaml": "application/yaml", ".yml": "application/yaml",
+	".xml": "text/xml; charset=utf-8", ".json": "application/json", ".jsonld": "application/ld+json", ".geojson": "application/geo+json", ".avif": "image/avif", ".ics": "text/calendar; charset=utf-8",
+}
+
+// kindOf is a file's type by its name; empty where it is not known, and is found out by what the file holds.
+func kindOf(name string) string {
+	extension := strings.ToLower(path.Ext(name))
+	if kind, ok := kinds[extension]; ok {
+		return kind
+	}
+	return mime.TypeByExtension(extension)
+}
+
+// Compressible reports whether a file gets smaller by compression, by its name.
+func Compressible(name string) bool {
+	kind, _, _ := strings.Cut(kindOf(name), ";")
+	if strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "+xml") || strings.HasSuffix(kind, "+json") {
+		return true
+	}
+	return slices.Contains([]string{"application/javascript", "application/json", "application/wasm", "application/xml", "application/yaml", "font/ttf", "font/otf",
+		"application/vnd.ms-fontobject", "image/x-icon", "image/bmp"}, kind)
+}

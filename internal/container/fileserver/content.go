@@ -1,0 +1,209 @@
+package fileserver
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hashed are names that bundlers give files by their content: they never change.
+var hashed = regexp.MustCompile(`(?:[.-](?:[A-Za-z0-9_-]{8}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32})|^_next/static/.+)\.(?:js|mjs|css|woff2?|ttf|otf|eot|png|jpe?g|gif|svg|webp|avif|ico|wasm|json|map|mp4|webm)$`)
+
+var digit = regexp.MustCompile(`[0-9A-Z_]`)
+
+// missing answers for what is not there. A page of a single-page application exists in the browser only: who may be asking
+// for a page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
+// 404.html.
+func (s *server) missing(w http.ResponseWriter, r *http.Request) {
+	accepts, extension := r.Header.Get("Accept"), path.Ext(r.URL.Path)
+	asksForPage := strings.Contains(accepts, "text/html") && mime.TypeByExtension(extension) == "" ||
+		extension == "" && (accepts == "" || strings.Contains(accepts, "*/*"))
+	if hidden(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")) {
+		asksForPage = false
+	}
+	start := ""
+	for _, name := range []string{s.Site.Start, "200.html"} {
+		if start == "" && !s.Site.Pages && name != "" && s.is(name) {
+			start = name
+		}
+	}
+	switch {
+	case asksForPage && start != "":
+		s.file(w, r, start, http.StatusOK)
+	case asksForPage && !s.Site.Pages && !s.is(s.notFoundPage()) && s.is("index.html"):
+		s.file(w, r, "index.html", http.StatusOK)
+	default:
+		s.notFound(w, r)
+	}
+}
+
+func (s *server) notFoundPage() string { return cmp.Or(s.Site.NotFound, "404.html") }
+
+// answer is what of a file is sent, as it passes from file to content: gzhttp takes a handler.
+type answer struct {
+	name    string
+	file    io.ReadSeeker
+	status  int
+	encoded bool
+}
+
+type answerKey struct{}
+
+// file answers with a file, in the coding that the client likes best of those that are there.
+func (s *server) file(w http.ResponseWriter, r *http.Request, name string, status int) {
+	file, k, err := s.open(name)
+	if err != nil {
+		unreadable(w, err)
+		return
+	}
+	header := w.Header()
+	a := answer{name: name, status: status}
+	tag := k.tag
+	if k.text || len(k.encodings) > 0 {
+		addVary(header, "Accept-Encoding")
+	}
+	if coding, ok := s.best(r, k.encodings); ok {
+		if other, err := s.Files.Open(name + coding.extension); err == nil {
+			if encoded, ok := other.(seekable); ok {
+				_ = file.Close()
+				file, a.encoded, tag = encoded, true, tag+"-"+coding.name
+				header.Set("Content-Encoding", coding.name)
+			}
+		}
+	}
+	defer func() { _ = file.Close() }()
+	a.file = file
+	if header.Get("Etag") == "" {
+		header.Set("Etag", `"`+tag+`"`)
+	}
+	if header.Get("Content-Type") == "" && k.kind != "" {
+		header.Set("Content-Type", k.kind)
+	}
+	if header.Get("Cache-Control") == "" {
+		if part := hashed.FindString(name); part != "" && digit.MatchString(part) && status == http.StatusOK {
+			header.Set("Cache-Control", "public, max-age=31536000, immutable")
+		} else {
+			header.Set("Cache-Control", "no-cache")
+		}
+	}
+	r = r.WithContext(withAnswer(r.Context(), a))
+	if k.text && !a.encoded && len(k.encodings) == 0 && r.Header.Get("Range") == "" {
+		s.compressed.ServeHTTP(w, r)
+		return
+	}
+	s.content(w, r)
+}
+
+// seekable is a file that can be read from any place; one of a folder of the disk is itself, which the kernel can send.
+type seekable interface {
+	fs.File
+	io.Seeker
+}
+
+// open opens a file, and says what is known of it.
+func (s *server) open(name string) (seekable, known, error) {
+	opened, err := s.Files.Open(name)
+	if err != nil {
+		return nil, known{}, err
+	}
+	file, ok := opened.(seekable)
+	info, err := opened.Stat()
+	if err == nil && (!ok || info.IsDir()) {
+		err = errors.New("not a file")
+	}
+	var k known
+	if err == nil {
+		k, err = s.cache.of(s.Files, name, file, info)
+	}
+	if err != nil {
+		_ = opened.Close()
+		return nil, k, err
+	}
+	return file, k, nil
+}
+
+// content sends what the request is answered with. Another status than 200 has no parts, and is sent in any case.
+func (s *server) content(w http.ResponseWriter, r *http.Request) {
+	a := answerOf(r.Context())
+	if a.status == http.StatusOK {
+		if size, err := a.file.Seek(0, io.SeekEnd); a.encoded && err == nil && r.Header.Get("Range") == "" {
+			// ServeContent leaves it out of what is encoded, and the kernel sends only what has a length.
+			w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		}
+		http.ServeContent(w, r, a.name, time.Time{}, a.file)
+		return
+	}
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	}
+	w.Header().Del("Etag")
+	size, err := a.file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = a.file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		unreadable(w, err)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	w.WriteHeader(a.status)
+	if r.Method == http.MethodGet {
+		_, _ = io.CopyN(w, a.file, size)
+	}
+}
+
+// best chooses a coding by Accept-Encoding: RFC 9110, section 12.5.3. Of those that are liked the same, the first of ours.
+func (s *server) best(r *http.Request, there []encoding) (best encoding, ok bool) {
+	if len(there) == 0 {
+		return best, false
+	}
+	liked := 0.0
+	for _, coding := range there {
+		if q := quality(r.Header.Get("Accept-Encoding"), coding.name); q > liked {
+			best, liked, ok = coding, q, true
+		}
+	}
+	return best, ok
+}
+
+// quality is how much a coding is liked, from 0 to 1.
+func quality(accepts, coding string) float64 {
+	any := 0.0
+	for part := range strings.SplitSeq(accepts, ",") {
+		name, parameters, _ := strings.Cut(part, ";")
+		q := 1.0
+		if value, found := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q="); found {
+			q, _ = strconv.ParseFloat(value, 64)
+		}
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case coding:
+			return q
+		case "*":
+			any = q
+		}
+	}
+	return any
+}
+
+func addVary(header http.Header, name string) {
+	if !slices.ContainsFunc(header.Values("Vary"), func(v string) bool { return strings.Contains(strings.ToLower(v), strings.ToLower(name)) }) {
+		header.Add("Vary", name)
+	}
+}
+
+func unreadable(w http.ResponseWriter, err error) {
+	if errors.Is(err, fs.ErrPermission) {
+		http.Error(w, "forbidden", http.StatusForbidden)
+		return
+	}
+	http.Error(w, "not readable", http.StatusInternalServerError)
+}
