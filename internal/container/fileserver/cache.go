@@ -1,8 +1,10 @@
 package fileserver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"io/fs"
 	"mime"
@@ -10,19 +12,37 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // cache holds what is known of files that were asked for: an image's files do not change, and have no times to tell them apart by. What is not there
 // is not held: there is no end of it.
-type cache struct{ files sync.Map }
+type cache struct {
+	files sync.Map
+	// held is how many bytes of files are in memory.
+	held atomic.Int64
+}
+
+// Small files are held in memory, up to a bound: to open one takes longer than to send it. They are looked at again after a second, for a folder that is
+// mounted may change.
+const (
+	maxHeld   = 16 << 10
+	holdBytes = 8 << 20
+	lookAgain = time.Second
+)
 
 // known is what is known of a file.
 type known struct {
-	size int64
-	time time.Time
-	tag  string
-	kind string
+	// looked is when it was looked at, in nanoseconds.
+	looked *atomic.Int64
+	// body is the file itself, and coded the same in its encodings, where they are held; nil where not.
+	body  []byte
+	coded map[string][]byte
+	size  int64
+	time  time.Time
+	tag   string
+	kind  string
 	// encodings are those in which the file lies next to it.
 	encodings []encoding
 	// text: it is worth compressing.
@@ -43,10 +63,20 @@ func (c *cache) get(name string) (known, bool) {
 	return v.(known), true
 }
 
+// recent gives what is known of a file, unless it is time to look at it again.
+func (c *cache) recent(name string, now time.Time) (known, bool) {
+	k, ok := c.get(name)
+	return k, ok && now.UnixNano()-k.looked.Load() < int64(lookAgain)
+}
+
 // of gives what is known of an open file; one that has changed is looked at again.
 func (c *cache) of(files fs.FS, name string, content io.ReadSeeker, info fs.FileInfo) (known, error) {
-	if k, ok := c.get(name); ok && k.size == info.Size() && k.time.Equal(info.ModTime()) {
-		return k, nil
+	if k, ok := c.get(name); ok {
+		if k.size == info.Size() && k.time.Equal(info.ModTime()) {
+			k.looked.Store(time.Now().UnixNano())
+			return k, nil
+		}
+		c.release(k)
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, content); err != nil {
@@ -55,16 +85,72 @@ func (c *cache) of(files fs.FS, name string, content io.ReadSeeker, info fs.File
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return known{}, err
 	}
-	k := known{size: info.Size(), time: info.ModTime(), tag: base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]), kind: kindOf(name)}
+	k := known{looked: &atomic.Int64{}, size: info.Size(), time: info.ModTime(), tag: base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]), kind: kindOf(name)}
 	for _, coding := range codings {
 		if other, err := fs.Stat(files, name+coding.extension); err == nil && !other.IsDir() {
 			k.encodings = append(k.encodings, coding)
 		}
 	}
 	k.text = Compressible(name) && info.Size() >= MinSize
+	k.looked.Store(time.Now().UnixNano())
+	if k = c.hold(k, files, name, content); k.body != nil {
+		if _, err := content.Seek(0, io.SeekStart); err != nil {
+			return known{}, err
+		}
+	}
 	c.files.Store(name, k)
 	return k, nil
 }
+
+// hold reads a small file into memory, with its encodings, if there is room.
+func (c *cache) hold(k known, files fs.FS, name string, content io.Reader) known {
+	if k.size > maxHeld || c.held.Load() > holdBytes {
+		return k
+	}
+	body, err := io.ReadAll(io.LimitReader(content, maxHeld+1))
+	if err != nil || int64(len(body)) != k.size {
+		return k
+	}
+	coded := map[string][]byte{}
+	for _, coding := range k.encodings {
+		text, err := fs.ReadFile(files, name+coding.extension)
+		if err != nil || len(text) > maxHeld {
+			return k
+		}
+		coded[coding.name] = text
+	}
+	k.body, k.coded = body, coded
+	c.held.Add(k.bytes())
+	return k
+}
+
+// forget is for a file that is there no more.
+func (c *cache) forget(name string) {
+	if k, ok := c.get(name); ok {
+		c.files.Delete(name)
+		c.release(k)
+	}
+}
+
+func (c *cache) release(k known) { c.held.Add(-k.bytes()) }
+
+// bytes are what is held of a file.
+func (k known) bytes() int64 {
+	sum := len(k.body)
+	for _, text := range k.coded {
+		sum += len(text)
+	}
+	return int64(sum)
+}
+
+// inMemory is a file that is held.
+type inMemory struct{ *bytes.Reader }
+
+// Close has nothing to do.
+func (inMemory) Close() error { return nil }
+
+// Stat is not asked of it.
+func (inMemory) Stat() (fs.FileInfo, error) { return nil, errors.ErrUnsupported }
 
 // MinSize is from which size on a file is compressed: a smaller one fits into one packet.
 const MinSize = 1024

@@ -1,10 +1,12 @@
 package fileserver
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -60,28 +62,52 @@ type answerKey struct{}
 
 // file answers with a file, in the coding that the client likes best of those that are there.
 func (s *server) file(w http.ResponseWriter, r *http.Request, name string, status int) {
+	k, recent := s.cache.recent(name, time.Now())
+	if recent && s.unchanged(w, r, name, status, k) {
+		return
+	}
 	file, k, err := s.open(name)
+	if errors.Is(err, fs.ErrNotExist) && name != s.notFoundPage() {
+		// It was there: a folder that is mounted may change.
+		s.cache.forget(name)
+		s.notFound(w, r)
+		return
+	}
 	if err != nil {
 		unreadable(w, err)
 		return
 	}
-	header := w.Header()
-	a := answer{name: name, status: status}
-	tag := k.tag
-	if k.text || len(k.encodings) > 0 {
-		addVary(header, "Accept-Encoding")
-	}
-	if coding, ok := s.best(r, k.encodings); ok {
-		if other, err := s.Files.Open(name + coding.extension); err == nil {
-			if encoded, ok := other.(seekable); ok {
-				_ = file.Close()
-				file, a.encoded, tag = encoded, true, tag+"-"+coding.name
-				header.Set("Content-Encoding", coding.name)
-			}
+	coding := s.describe(w.Header(), r, name, status, k)
+	a := answer{name: name, file: file, status: status}
+	if coding.name != "" {
+		if encoded, ok := s.encoded(name, coding, k); ok {
+			_ = file.Close()
+			a.file, a.encoded, file = encoded, true, encoded
+		} else {
+			w.Header().Del("Content-Encoding")
+			w.Header().Del("Etag")
 		}
 	}
 	defer func() { _ = file.Close() }()
-	a.file = file
+	r = r.WithContext(withAnswer(r.Context(), a))
+	if k.text && !a.encoded && len(k.encodings) == 0 && r.Header.Get("Range") == "" {
+		s.compressed.ServeHTTP(w, r)
+		return
+	}
+	s.content(w, r)
+}
+
+// describe sets the headers of a file, and chooses its coding.
+func (s *server) describe(header http.Header, r *http.Request, name string, status int, k known) encoding {
+	if k.text || len(k.encodings) > 0 {
+		addVary(header, "Accept-Encoding")
+	}
+	tag := k.tag
+	coding, ok := s.best(r, k.encodings)
+	if ok {
+		header.Set("Content-Encoding", coding.name)
+		tag += "-" + coding.name
+	}
 	if header.Get("Etag") == "" {
 		header.Set("Etag", `"`+tag+`"`)
 	}
@@ -95,12 +121,26 @@ func (s *server) file(w http.ResponseWriter, r *http.Request, name string, statu
 			header.Set("Cache-Control", "no-cache")
 		}
 	}
-	r = r.WithContext(withAnswer(r.Context(), a))
-	if k.text && !a.encoded && len(k.encodings) == 0 && r.Header.Get("Range") == "" {
-		s.compressed.ServeHTTP(w, r)
-		return
+	return coding
+}
+
+// unchanged answers a client that has the file already, without opening it. Other forms of If-None-Match are for ServeContent.
+func (s *server) unchanged(w http.ResponseWriter, r *http.Request, name string, status int, k known) bool {
+	has := r.Header.Get("If-None-Match")
+	if has == "" || status != http.StatusOK {
+		return false
 	}
-	s.content(w, r)
+	header := w.Header().Clone()
+	s.describe(header, r, name, status, k)
+	if header.Get("Etag") != has {
+		return false
+	}
+	for _, name := range []string{"Content-Type", "Content-Encoding"} {
+		header.Del(name)
+	}
+	maps.Copy(w.Header(), header)
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // seekable is a file that can be read from any place; one of a folder of the disk is itself, which the kernel can send.
@@ -111,6 +151,9 @@ type seekable interface {
 
 // open opens a file, and says what is known of it.
 func (s *server) open(name string) (seekable, known, error) {
+	if k, ok := s.cache.recent(name, time.Now()); ok && k.body != nil {
+		return inMemory{bytes.NewReader(k.body)}, k, nil
+	}
 	opened, err := s.Files.Open(name)
 	if err != nil {
 		return nil, known{}, err
@@ -129,6 +172,19 @@ func (s *server) open(name string) (seekable, known, error) {
 		return nil, k, err
 	}
 	return file, k, nil
+}
+
+// encoded gives a file in one of its codings.
+func (s *server) encoded(name string, coding encoding, k known) (seekable, bool) {
+	if text := k.coded[coding.name]; text != nil {
+		return inMemory{bytes.NewReader(text)}, true
+	}
+	file, err := s.Files.Open(name + coding.extension)
+	if err != nil {
+		return nil, false
+	}
+	seeks, ok := file.(seekable)
+	return seeks, ok
 }
 
 // content sends what the request is answered with. Another status than 200 has no parts, and is sent in any case.

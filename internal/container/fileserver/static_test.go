@@ -4,9 +4,12 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -119,4 +122,24 @@ func TestCompression(t *testing.T) {
 	handler(files, site.Site{}).ServeHTTP(response, request)
 	g.Expect(response.Header().Get("Content-Encoding")).To(Equal("gzip"))
 	g.Expect(response.Body.Len()).To(BeNumerically("<", 1000))
+}
+
+// A folder that is mounted may change: within a second, it is seen.
+func TestChangedFiles(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	write := func(text string) {
+		g.Expect(os.WriteFile(filepath.Join(dir, "a.txt"), []byte(text), 0o644)).To(Succeed())
+	}
+	write("one")
+	server := handler(os.DirFS(dir), site.Site{})
+	first := get(server, "/a.txt")
+	g.Expect(first.Body.String()).To(Equal("one"))
+	g.Expect(get(server, "/a.txt", "If-None-Match: "+first.Header().Get("Etag")).Code).To(Equal(304))
+	write("two, longer")
+	g.Eventually(func() string {
+		return get(server, "/a.txt", "If-None-Match: "+first.Header().Get("Etag")).Body.String()
+	}).WithTimeout(3 * time.Second).Should(Equal("two, longer"))
+	g.Expect(os.Remove(filepath.Join(dir, "a.txt"))).To(Succeed())
+	g.Eventually(func() int { return get(server, "/a.txt").Code }).WithTimeout(3 * time.Second).Should(Equal(404))
 }

@@ -59,10 +59,18 @@ type steadyWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	limit   *atomic.Int64
+	renewed time.Time
+	limited int64
 }
 
+// renew gives the client the time again, at most once a second: it is a call of the runtime's timers.
 func (w *steadyWriter) renew() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(time.Duration(w.limit.Load())))
+	now, limit := time.Now(), w.limit.Load()
+	if limit == w.limited && now.Sub(w.renewed) < time.Second {
+		return
+	}
+	w.renewed, w.limited = now, limit
+	_ = w.control.SetWriteDeadline(now.Add(time.Duration(limit)))
 }
 
 func (w *steadyWriter) Write(p []byte) (written int, err error) {
