@@ -17,6 +17,7 @@ func enter() {}
 func buildCommands() []*cobra.Command {
 	return []*cobra.Command{
 		needsLinux("build APP_DIR", "Build an application into an OCI image, without a container engine"), needsLinux("run IMAGE|APP_DIR", "Start an image without a container engine"),
+		needsLinux("dev APP_DIR", "Build and start an application again whenever its source changes"),
 		explainCommand(), initCommand(), schemaCommand(),
 	}
 }

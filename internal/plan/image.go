@@ -101,6 +101,8 @@ type Process struct {
 	Dir string `json:",omitempty"`
 	// Group asks for signals to be sent to the whole process group: the program is a shell that stays.
 	Group bool `json:",omitempty"`
+	// Reload asks for the program to be started again when a file of the application changes in the container.
+	Reload bool `json:",omitempty"`
 	// Stop is the signal, INT or QUIT, on which the program ends when its work is done; empty for SIGTERM.
 	Stop string `json:",omitempty"`
 	// Entry are the files, relative to the application, of which one must exist when the build is done, since the process

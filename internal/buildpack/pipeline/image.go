@@ -105,6 +105,9 @@ func (p pipeline) process(program string, q plan.Process) libcnb.Process {
 	if q.Group {
 		command = append(command, "--group")
 	}
+	if q.Reload {
+		command = append(command, "--reload")
+	}
 	if q.Stop != "" {
 		command = append(command, "--stop", q.Stop)
 	}

@@ -31,12 +31,13 @@ const (
 // A process with the number 1 ignores signals that it has no handler for, and inherits the orphans of the container.
 // Init takes that place, so that the program is an ordinary process. The arguments are:
 //
-//	[--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
+//	[--check TYPE] [--group] [--stop INT|QUIT] [--reload] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]
 //
 // With --check, the program is one of that process type, and starts only where its configuration is complete; it is sized for
 // the container's limits. A custom command has no type: so a debug shell starts anyway. With --group, signals go to the
 // program's whole process group, for a shell that does not forward them.
-// With --stop, the program gets that signal in place of SIGTERM, which it takes for an order to drop its work.
+// With --stop, the program gets that signal in place of SIGTERM, which it takes for an order to drop its work. With --reload, it is started again when a
+// file of the working directory changes; when it ends by itself, that waits for the next change.
 func Init(arguments, environ []string, stderr io.Writer) int {
 	order, err := parse(arguments, environ)
 	if err != nil {
@@ -70,54 +71,102 @@ func Init(arguments, environ []string, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, common...)
-	tail := newStderrTail(Variables(order.env), os.Stderr, os.Getpid())
-	child, err := start(program, order, tail)
+	l := life{order: order, program: program, image: image, delay: delay, signals: signals, stderr: stderr}
+	if order.reload {
+		return l.reload(check)
+	}
+	return l.run(func() {
+		if order.check != "" {
+			check.Environ = order.env
+			check.Remark()
+			go check.WatchPorts()
+		}
+	}, nil).code
+}
+
+// life is what the program is started with, each time.
+type life struct {
+	order   order
+	program string
+	image   Image
+	delay   time.Duration
+	signals chan os.Signal
+	stderr  io.Writer
+}
+
+// outcome is how a program ended.
+type outcome struct {
+	code int
+	// asked: it was asked to end, and not only to be started again. again: for a change. failed: it could not be started.
+	asked, again, failed bool
+}
+
+// run starts the program and waits for its end; started is called when it runs. A change ends it, too.
+func (l life) run(started func(), changes <-chan []string) outcome {
+	tail := newStderrTail(Variables(l.order.env), os.Stderr, os.Getpid())
+	child, err := start(l.program, l.order, tail)
 	if err != nil {
-		return fail(stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", order.args[0], err))
+		return outcome{code: fail(l.stderr, notExecutable, fmt.Errorf("%s cannot be started: %w", l.order.args[0], err)), failed: true}
 	}
 	// What follows takes longer than all before, and no start waits for it.
-	reporter := newCrashReporter(child, order.args, order.env, image, stderr)
-	signal.Notify(signals)
-	if order.check != "" {
-		check.Environ = order.env
-		check.Remark()
-		go check.WatchPorts()
+	reporter := newCrashReporter(child, l.order.args, l.order.env, l.image, l.stderr)
+	signal.Notify(l.signals)
+	if started != nil {
+		started()
 	}
 	ended := func(status syscall.WaitStatus) {
 		output := tail.finish()
 		reporter.ended(child, status, output, terminationLog)
 		if dir, err := os.Getwd(); err == nil && exitCode(status) != 0 {
-			_, _ = io.WriteString(stderr, readOnlyHint(output, dir))
+			_, _ = io.WriteString(l.stderr, readOnlyHint(output, dir))
 		}
 	}
-	return forward(signals, child, order, delay, ended, reporter.orphanEnded)
+	return l.forward(child, changes, ended, reporter.orphanEnded)
 }
 
-// forward sends signals to the program until it ends, and gives its exit code; SIGTERM after a delay.
-func forward(signals <-chan os.Signal, child int, order order, delay time.Duration, ended func(syscall.WaitStatus), orphanEnded func(int, syscall.WaitStatus)) int {
+// forward sends signals to the program until it ends; SIGTERM after a delay.
+func (l life) forward(child int, changes <-chan []string, ended func(syscall.WaitStatus), orphanEnded func(int, syscall.WaitStatus)) (o outcome) {
 	target := child
-	if order.group {
+	if l.order.group {
 		target = -child
 	}
-	for received := range signals {
+	impatient := time.NewTimer(0)
+	for {
+		var received os.Signal
+		select {
+		case names, open := <-changes:
+			if !open {
+				changes = nil
+				continue
+			}
+			_, _ = fmt.Fprintf(l.stderr, "gantry: %s changed: the application is started again\n", problem.Visible(problem.Some(names)))
+			o.again, changes = true, nil
+			_ = syscall.Kill(target, l.order.stop)
+			impatient = time.AfterFunc(reloadPatience, func() { _ = syscall.Kill(target, syscall.SIGKILL) })
+			continue
+		case received = <-l.signals:
+		}
 		switch received {
 		case syscall.SIGCHLD:
 			if status, childEnded := reap(child, orphanEnded); childEnded {
+				impatient.Stop()
 				ended(status)
-				return exitCode(status)
+				o.code = exitCode(status)
+				return o
 			}
 		case syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
 			// The Go runtime and terminals send these to this process for their own reasons.
 		case syscall.SIGTERM:
+			o.asked = true
 			// While it still serves, load balancers notice that it is going to end.
-			time.AfterFunc(delay, func() { _ = syscall.Kill(target, order.stop) })
+			time.AfterFunc(l.delay, func() { _ = syscall.Kill(target, l.order.stop) })
 		default:
 			if number, ok := received.(syscall.Signal); ok {
+				o.asked = o.asked || number == syscall.SIGINT || number == syscall.SIGQUIT
 				_ = syscall.Kill(target, number)
 			}
 		}
 	}
-	return bySignal
 }
 
 // common are the signals that may come at once. The Go runtime takes the thousandth part of a second to listen to all the
@@ -145,9 +194,11 @@ var stops = map[string]syscall.Signal{"INT": syscall.SIGINT, "QUIT": syscall.SIG
 type order struct {
 	check string
 	group bool
-	stop  syscall.Signal
-	env   []string
-	args  []string
+	// reload: it is started again when a file changes.
+	reload bool
+	stop   syscall.Signal
+	env    []string
+	args   []string
 }
 
 func parse(arguments, environ []string) (order, error) {
@@ -159,6 +210,8 @@ func parse(arguments, environ []string) (order, error) {
 			o.check = arguments[i]
 		case arguments[i] == "--group":
 			o.group = true
+		case arguments[i] == "--reload":
+			o.reload = true
 		case arguments[i] == "--stop" && i+1 < len(arguments) && stops[arguments[i+1]] != 0:
 			i++
 			o.stop = stops[arguments[i]]
@@ -169,7 +222,7 @@ func parse(arguments, environ []string) (order, error) {
 			o.args = arguments[i+1:]
 			return o, nil
 		default:
-			return o, errors.New("usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
+			return o, errors.New("usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--reload] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]")
 		}
 	}
 	return o, errors.New("there is no program to run behind --")

@@ -125,9 +125,9 @@ func TestExitCodes(t *testing.T) {
 		{arguments: []string{"--", script, "without a first line"}, code: 4, output: "without a first line\n"},
 		{arguments: []string{"--", "no-such-program"}, code: 127, output: "gantry: no-such-program cannot be started: executable file not found in $PATH\n"},
 		{arguments: []string{"--", "/"}, code: 127, output: "gantry: / cannot be started: is a directory\n"},
-		{arguments: []string{"--wrong"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{arguments: []string{"--stop", "KILL", "--", "true"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
-		{arguments: []string{"--"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--wrong"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--reload] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--stop", "KILL", "--", "true"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--reload] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
+		{arguments: []string{"--"}, code: 126, output: "gantry: usage: gantry init [--check TYPE] [--group] [--stop INT|QUIT] [--reload] [--env NAME=VALUE]... -- PROGRAM [ARGUMENT...]\n"},
 	} {
 		t.Run(strings.Join(c.arguments, " "), func(t *testing.T) {
 			code, output := run(c.arguments...)
@@ -170,4 +170,32 @@ func TestSignalsAreForwarded(t *testing.T) {
 			g.Expect(cmd.ProcessState.ExitCode()).To(Equal(c.code))
 		})
 	}
+}
+
+// For development: a change of a file starts the program again; one that ends by itself waits for the next; SIGTERM ends all.
+func TestReload(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "text")
+	g.Expect(os.WriteFile(file, []byte("one"), 0o644)).To(Succeed())
+	cmd := exec.Command(os.Args[0], "init", "--reload", "--", "sh", "-c", "cat text; echo; if [ $(cat text) = bad ]; then exit 3; fi; exec sleep 60")
+	cmd.Dir = dir
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	g.Expect(err).NotTo(HaveOccurred())
+	cmd.Stdout, cmd.Stderr = log, log
+	g.Expect(cmd.Start()).To(Succeed())
+	said := func() string {
+		text, _ := os.ReadFile(log.Name())
+		return string(text)
+	}
+	g.Eventually(said).WithTimeout(5 * time.Second).Should(HaveSuffix("(BP_LIVE_RELOAD_ENABLED)\none\n"))
+	g.Expect(os.WriteFile(file, []byte("two"), 0o644)).To(Succeed())
+	g.Eventually(said).WithTimeout(5 * time.Second).Should(HaveSuffix("one\ngantry: text changed: the application is started again\ntwo\n"))
+	g.Expect(os.WriteFile(file, []byte("bad"), 0o644)).To(Succeed())
+	g.Eventually(said).WithTimeout(5 * time.Second).Should(HaveSuffix("bad\ngantry: the application ended with exit code 3; the next change of a file starts it again\n"))
+	g.Expect(os.WriteFile(file, []byte("three"), 0o644)).To(Succeed())
+	g.Eventually(said).WithTimeout(5 * time.Second).Should(HaveSuffix("gantry: text changed\nthree\n"))
+	g.Expect(cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
+	_ = cmd.Wait()
+	g.Expect(cmd.ProcessState.ExitCode()).To(Equal(143))
 }

@@ -180,6 +180,7 @@ func (a Application) plan(given Given, target Target, now time.Time) (Resolved, 
 			p.Warnings = append(p.Warnings, warning)
 		}
 	}
+	p.Image.Processes = a.reloading(p.Image.Processes)
 	if p, err = a.withSites(p, declared); err != nil {
 		return Resolved{}, err
 	}
@@ -199,6 +200,26 @@ func writeDecisions(places []writes.Place) (list []plan.Decision) {
 		list = append(list, plan.Decision{Subject: "writes", Value: w.Folder, Origin: fmt.Sprintf("%s: mount a volume at /workspace/%s", w.Where, w.Folder)})
 	}
 	return list
+}
+
+// noReload is the process type web without live reload, as Paketo calls it.
+const noReload = "no-reload"
+
+// reloading has the process web started again with changes in its container, if somebody wants that. The web server for static files sees them by itself.
+func (a Application) reloading(processes []plan.Process) []plan.Process {
+	if a.settings.LiveReload.Value != "true" {
+		return processes
+	}
+	processes = slices.Clone(processes)
+	for i, p := range processes {
+		if p.Type == webProcess && p.Args[0] != plan.StaticServer {
+			plain := p
+			plain.Type, plain.Default = noReload, false
+			processes[i].Reload = true
+			return append(processes, plain)
+		}
+	}
+	return processes
 }
 
 // reuse says when what the steps made is used again.

@@ -22,7 +22,7 @@ var paketo = Platform{Name: "Paketo", Rows: []Row{
 	{Variable: "BP_WEB_SERVER_STUB_STATUS_PORT", Does: "the web server has no page of its own figures: gantry doctor looks at it from inside"},
 	{Variable: "BP_WEB_SERVER_INCLUDE_FILE_PATH", Does: "nginx' configuration is not read: write headers to a file _headers, and redirects to _redirects"},
 	{Variable: "BP_NGINX_*", Does: "nginx is not in the image: write headers to a file _headers, and redirects to _redirects"},
-	{Variable: "BP_LIVE_RELOAD_ENABLED", Does: "an image does not watch its files: gantry dev restarts the application when its source changes, in the image's environment"},
+	{Variable: "BP_LIVE_RELOAD_ENABLED", Honoured: true, Does: "web is started again when a file changes in its container; the process no-reload is the same without that"},
 	{Variable: "BP_DISABLE_SBOM", Does: "the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees"},
 	{Variable: "BP_NODE_INCLUDE_BUILD_PYTHON", Does: "ask for Python with build-packages = [\"python3\"] in project.toml, where a package is compiled with node-gyp and the build image has none"},
 	{Variable: "BP_BUNDLER_VERSION", Does: "Bundler is the one that Gemfile.lock names behind BUNDLED WITH"},

@@ -91,6 +91,8 @@ type Settings struct {
 	SinglePage, ForceHTTPS Setting
 	// SiteConfig is the path at which pages of a static site read variables of the container; empty for none.
 	SiteConfig Setting
+	// LiveReload is true or false: whether the process web is started again when a file changes in its container.
+	LiveReload Setting
 	// KeepFiles are files that the image is to have though they look as if they held secrets, separated by commas.
 	KeepFiles Setting
 	// CacheLimit bounds what build tools' caches may take, as "500MB".
