@@ -194,3 +194,16 @@ func TestFolderOfFiles(t *testing.T) {
 	p.Expect(get("/README.md").StatusCode).To(Equal(404))
 	p.Expect(get("/", "X-Forwarded-Proto: http").StatusCode).To(Equal(301))
 }
+
+// A web server for files needs no shell: gantry build takes the run image without one, and says so.
+func TestSmallestRunImage(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{"index.html": "<h1>small</h1>"})
+	r := runner{p, gantryTool(t)}
+	out, errors, code := r.gantry("build", p.dir, "--cache", p.cache)
+	p.Expect(code).To(Equal(0), errors)
+	p.Expect(out).To(ContainSubstring("tiny: a web server for files needs no shell; --run-image base has one"))
+	out, errors, code = r.gantry("build", p.dir, "--cache", p.cache, "--run-image", "base")
+	p.Expect(code).To(Equal(0), errors)
+	p.Expect(out).NotTo(ContainSubstring("tiny:"))
+}

@@ -78,6 +78,9 @@ func (f *buildFlags) options(app string) (localbuild.Options, error) {
 		}
 		o.Volumes = append(o.Volumes, localbuild.Volume{Source: source, Target: strings.TrimSuffix(target, ":ro")})
 	}
+	if o.RunImage == "" {
+		o.RunImage, o.RunImageWhy = smallest(app, hostArch(), o.Env)
+	}
 	if o.Buildpack != "" && o.Lifecycle != "" {
 		return o, nil
 	}

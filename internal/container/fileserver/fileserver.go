@@ -43,7 +43,11 @@ func New(o Options) (handler http.Handler, warnings []string) {
 		s.headers = append(s.headers, headerRule{h, h.For.Compile()})
 	}
 	for _, r := range redirects {
-		s.redirects = append(s.redirects, redirectRule{r, r.From.Compile()})
+		rule := redirectRule{Redirect: r, match: r.From.Compile()}
+		for _, except := range r.Except {
+			rule.except = append(rule.except, except.Compile())
+		}
+		s.redirects = append(s.redirects, rule)
 	}
 	s.compressed = gzhttp.GzipHandler(http.HandlerFunc(s.content))
 	handler = http.HandlerFunc(s.serve)
@@ -76,7 +80,21 @@ type headerRule struct {
 
 type redirectRule struct {
 	site.Redirect
-	match func(host, path string) (map[string]string, bool)
+	match  func(host, path string) (map[string]string, bool)
+	except []func(host, path string) (map[string]string, bool)
+}
+
+// matches compares a request with the rule.
+func (r redirectRule) matches(host, path string) (parts map[string]string, ok bool) {
+	if parts, ok = r.match(host, path); !ok {
+		return nil, false
+	}
+	for _, except := range r.except {
+		if _, excepted := except(host, path); excepted {
+			return nil, false
+		}
+	}
+	return parts, true
 }
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 // redirect finds the first rule for a request, and fills its target. Where there is a file of that path, a rule counts only if it is forced.
 func (s *server) redirect(r *http.Request, there bool) (rule site.Redirect, target string, ok bool) {
 	for _, each := range s.redirects {
-		parts, matches := each.match(hostOf(r), r.URL.Path)
+		parts, matches := each.matches(hostOf(r), r.URL.Path)
 		if !matches || !queryMatches(each.Query, r.URL.Query(), parts) {
 			continue
 		}

@@ -4,11 +4,12 @@ package site
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Site is what is decided about a site when it is built.
@@ -43,7 +44,7 @@ func (s Site) String() string {
 		there bool
 		text  string
 	}{
-		{len(s.Redirects) > 0, fmt.Sprintf("%d redirects", len(s.Redirects))}, {len(s.Headers) > 0, fmt.Sprintf("headers for %d paths", len(s.Headers))},
+		{len(s.Redirects) > 0, problem.Count(len(s.Redirects), "redirect")}, {len(s.Headers) > 0, "headers for " + problem.Count(len(s.Headers), "path")},
 		{s.ForceHTTPS, "https only"}, {s.Host != "", "host " + s.Host}, {s.BasicAuth, "a password"}, {s.Listing, "folders listed"}, {s.NotFound != "", "404: " + s.NotFound},
 	} {
 		if part.there {
@@ -70,6 +71,8 @@ type Redirect struct {
 	To string `json:"to"`
 	// Status is 301, 302, 303, 307 or 308; 200 answers with the file that To names, 404 and 410 with that file and this status.
 	Status int `json:"status"`
+	// Except are paths for which it does not count.
+	Except []Pattern `json:"except,omitempty"`
 	// Force: it counts where there is a file of that path, too.
 	Force bool `json:"force,omitempty"`
 }

@@ -46,6 +46,7 @@ func TestVariablesOfOtherPlatforms(t *testing.T) {
 		"project.toml comes first":  {files: map[string]string{"project.toml": "[dev.gantry.node]\nversion = \"24\"\n"}, variables: map[string]string{"NIXPACKS_NODE_VERSION": "22"}, want: "Node.js 24.* from project.toml:2:1"},
 		"an entrypoint":             {variables: map[string]string{"GOOGLE_ENTRYPOINT": "node other.js"}, want: "web node other.js from GOOGLE_ENTRYPOINT"},
 		"an entrypoint, of Ruby":    {files: rubyApp, variables: map[string]string{"RAILPACK_START_CMD": "ruby server.rb"}, want: "web ruby server.rb from RAILPACK_START_CMD"},
+		"a function":                {files: map[string]string{"package.json": `{"dependencies":{"@google-cloud/functions-framework":"^3"}}`}, variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: "web functions-framework --target=hello from GOOGLE_FUNCTION_TARGET"},
 		"a launch point":            {variables: map[string]string{"BP_LAUNCHPOINT": "./src/my app.js"}, want: "web node './src/my app.js' from BP_LAUNCHPOINT"},
 		"over a Procfile":           {files: map[string]string{"Procfile": "web: node a.js\n"}, variables: map[string]string{"NIXPACKS_START_CMD": "node b.js"}, want: "web node b.js from NIXPACKS_START_CMD"},
 		"packages":                  {variables: map[string]string{"RAILPACK_DEPLOY_APT_PACKAGES": "ffmpeg libvips42"}, want: "system packages ffmpeg, libvips42 from RAILPACK_DEPLOY_APT_PACKAGES"},
@@ -74,16 +75,17 @@ func TestAnswers(t *testing.T) {
 		files, variables map[string]string
 		want             []string
 	}{
-		"a variable":                     {variables: map[string]string{"NODE_MODULES_CACHE": "false"}, want: []string{"NODE_MODULES_CACHE (of Heroku) has no effect: packages are kept by what the lockfile says, and are never out of date; pack build --clear-cache forgets all that is kept."}},
-		"one of Paketo":                  {variables: map[string]string{"BP_DISABLE_SBOM": "true"}, want: []string{"BP_DISABLE_SBOM (of Paketo) has no effect: the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees."}},
-		"a command that is no script":    {variables: map[string]string{"RAILPACK_BUILD_CMD": "make all"}, want: []string{"RAILPACK_BUILD_CMD (of Railpack) has no effect: scripts of package.json to run while building: `npm run build && npm run assets`; another command is written as a script of package.json, which BP_NODE_RUN_SCRIPTS names."}},
-		"a file":                         {files: map[string]string{".profile": "export A=1"}, want: []string{".profile (of Heroku) is not read: no shell runs before a process: set variables where the image is deployed, or as [dev.gantry.config.NAME] default = \"…\" in project.toml; or start the process with a shell: web: . ./.profile && exec …."}},
-		"another app.yaml":               {files: map[string]string{"app.yaml": "name: shop"}},
-		"an application's own":           {variables: map[string]string{"GOOGLE_CLIENT_ID": "1", "HEROKU_API": "2"}},
-		"a variable that is honoured":    {variables: map[string]string{"BP_NODE_OPTIMIZE_MEMORY": "true", "YARN2_SKIP_PRUNING": "true"}},
-		"no pruning, which is not asked": {variables: map[string]string{"YARN2_SKIP_PRUNING": "false"}, want: []string{"YARN2_SKIP_PRUNING (of Heroku) has no effect: `true` keeps development dependencies in the image."}},
-		"a secret":                       {variables: map[string]string{"BPE_API_TOKEN": "abc"}, want: []string{"BPE_API_TOKEN looks like a secret, and is in the image, where everybody reads it who has the image: set API_TOKEN where the image is deployed."}},
-		"folders to cache":               {files: map[string]string{"package.json": `{"cacheDirectories":["node_modules","dist",".cache"]}`}, want: []string{"cacheDirectories in package.json names dist, which is not kept from build to build: what a step makes is used again while all that the step read is unchanged. A tool's own cache is kept if \"cache\" is in its name."}},
+		"a variable":                       {variables: map[string]string{"NODE_MODULES_CACHE": "false"}, want: []string{"NODE_MODULES_CACHE (of Heroku) has no effect: packages are kept by what the lockfile says, and are never out of date; pack build --clear-cache forgets all that is kept."}},
+		"one of Paketo":                    {variables: map[string]string{"BP_DISABLE_SBOM": "true"}, want: []string{"BP_DISABLE_SBOM (of Paketo) has no effect: the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees."}},
+		"a command that is no script":      {variables: map[string]string{"RAILPACK_BUILD_CMD": "make all"}, want: []string{"RAILPACK_BUILD_CMD (of Railpack) has no effect: scripts of package.json to run while building: `npm run build && npm run assets`; another command is written as a script of package.json, which BP_NODE_RUN_SCRIPTS names."}},
+		"a file":                           {files: map[string]string{".profile": "export A=1"}, want: []string{".profile (of Heroku) is not read: no shell runs before a process: set variables where the image is deployed, or as [dev.gantry.config.NAME] default = \"…\" in project.toml; or start the process with a shell: web: . ./.profile && exec …."}},
+		"another app.yaml":                 {files: map[string]string{"app.yaml": "name: shop"}},
+		"an application's own":             {variables: map[string]string{"GOOGLE_CLIENT_ID": "1", "HEROKU_API": "2"}},
+		"a variable that is honoured":      {variables: map[string]string{"BP_NODE_OPTIMIZE_MEMORY": "true", "YARN2_SKIP_PRUNING": "true"}},
+		"no pruning, which is not asked":   {variables: map[string]string{"YARN2_SKIP_PRUNING": "false"}, want: []string{"YARN2_SKIP_PRUNING (of Heroku) has no effect: `true` keeps development dependencies in the image."}},
+		"a function without its framework": {variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: []string{"GOOGLE_FUNCTION_TARGET (of Google) has no effect: the functions framework is started with that function, if it is among the dependencies: the package @google-cloud/functions-framework, or the gem functions_framework."}},
+		"a secret":                         {variables: map[string]string{"BPE_API_TOKEN": "abc"}, want: []string{"BPE_API_TOKEN looks like a secret, and is in the image, where everybody reads it who has the image: set API_TOKEN where the image is deployed."}},
+		"folders to cache":                 {files: map[string]string{"package.json": `{"cacheDirectories":["node_modules","dist",".cache"]}`}, want: []string{"cacheDirectories in package.json names dist, which is not kept from build to build: what a step makes is used again while all that the step read is unchanged. A tool's own cache is kept if \"cache\" is in its name."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

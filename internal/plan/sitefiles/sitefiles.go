@@ -94,7 +94,7 @@ func ofStaticJSON(said Said, text []byte) (Said, error) {
 	var file struct {
 		Root          string                        `json:"root"`
 		CleanURLs     *bool                         `json:"clean_urls"`
-		Routes        orderedJSON[string]           `json:"routes"`
+		Routes        orderedJSON[route]            `json:"routes"`
 		Redirects     orderedJSON[staticRedirect]   `json:"redirects"`
 		Headers       orderedJSON[orderedJSON[any]] `json:"headers"`
 		HTTPSOnly     bool                          `json:"https_only"`
@@ -121,7 +121,11 @@ func ofStaticJSON(said Said, text []byte) (Said, error) {
 		said.add(StaticJSON, site.Redirect{From: site.Pattern{Path: r.key, Glob: true}, To: r.value.URL, Status: status, Force: true})
 	}
 	for _, r := range file.Routes {
-		said.add(StaticJSON, site.Redirect{From: site.Pattern{Path: r.key, Glob: true}, To: "/" + strings.TrimPrefix(r.value, "/"), Status: 200})
+		redirect := site.Redirect{From: site.Pattern{Path: r.key, Glob: true}, To: "/" + strings.TrimPrefix(r.value.Path, "/"), Status: 200}
+		for _, except := range r.value.Excepts {
+			redirect.Except = append(redirect.Except, site.Pattern{Path: except, Glob: true})
+		}
+		said.add(StaticJSON, redirect)
 	}
 	for _, h := range file.Headers {
 		header := site.Header{For: site.Pattern{Path: staticGlob(h.key), Glob: true}}
@@ -142,6 +146,21 @@ func staticGlob(key string) string {
 		return "/**"
 	}
 	return key
+}
+
+// route is a file, or one with the paths that are none of it.
+type route struct {
+	Path    string   `json:"path"`
+	Excepts []string `json:"excepts"`
+}
+
+// UnmarshalJSON reads both forms.
+func (r *route) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &r.Path) == nil {
+		return nil
+	}
+	type plain route
+	return json.Unmarshal(text, (*plain)(r))
 }
 
 type staticRedirect struct {

@@ -17,13 +17,13 @@ func TestFind(t *testing.T) {
 		want       sitefiles.Said
 	}{
 		"Heroku's": {"static.json", `{"root": "dist/", "https_only": true, "error_page": "errors/404.html", "canonical_host": "www.example",
-			"redirects": {"/old/gone/": {"url": "/", "status": 302}}, "routes": {"/assets/*": "/assets", "/**": "index.html"},
+			"redirects": {"/old/gone/": {"url": "/", "status": 302}}, "routes": {"/assets/*": "/assets", "/**": {"path": "index.html", "excepts": ["/api/**"]}},
 			"headers": {"/": {"X-A": "1"}, "/assets/**": {"Cache-Control": "max-age=60", "X-B": true}}, "proxies": {"/api/": {"origin": "https://a"}}}`,
 			sitefiles.Said{Root: "dist", RootFrom: "static.json", From: []string{"static.json"}, Site: site.Site{
 				ForceHTTPS: true, NotFound: "errors/404.html", Host: "www.example",
 				Redirects: []site.Redirect{
 					{From: site.Pattern{Path: "/old/gone/", Glob: true}, To: "/", Status: 302, Force: true},
-					{From: site.Pattern{Path: "/assets/*", Glob: true}, To: "/assets", Status: 200}, {From: site.Pattern{Path: "/**", Glob: true}, To: "/index.html", Status: 200},
+					{From: site.Pattern{Path: "/assets/*", Glob: true}, To: "/assets", Status: 200}, {From: site.Pattern{Path: "/**", Glob: true}, To: "/index.html", Status: 200, Except: []site.Pattern{{Path: "/api/**", Glob: true}}},
 				},
 				Headers: []site.Header{
 					{For: site.Pattern{Path: "/**", Glob: true}, Set: [][2]string{{"X-A", "1"}}},

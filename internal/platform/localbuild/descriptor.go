@@ -149,6 +149,15 @@ func (t platformTable) filter(name string) (func(string) bool, error) {
 	return nil, nil
 }
 
+// Variables gives those of an application's build: what is given, and what its descriptor adds.
+func Variables(app string, given map[string]string) (map[string]string, error) {
+	d, err := readDescriptor(app, "")
+	if err != nil {
+		return nil, err
+	}
+	return d.over(given), nil
+}
+
 // over gives the variables of the build: those of the command line come before those of the file.
 func (d descriptor) over(given map[string]string) map[string]string {
 	all := maps.Clone(d.env)

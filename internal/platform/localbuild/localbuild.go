@@ -91,6 +91,9 @@ func Build(ctx context.Context, options Options, r *buildlog.Log, stdout, stderr
 }
 
 func (b *build) run(ctx context.Context) (Result, error) {
+	if why := b.options.RunImageWhy; why != "" {
+		b.report.Line("Run image", why)
+	}
 	end := b.report.Span("Platform", "find the run image")
 	if own, is := ownRunImage(b.options.RunImage, b.options.arch()); is && b.options.Refresh != RefreshNever {
 		if err := own.Refresh(ctx, b.options.Home, b.options.Refresh == RefreshNow, b.report); err != nil {

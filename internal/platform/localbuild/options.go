@@ -33,6 +33,8 @@ type Options struct {
 	Lifecycle string
 	// RunImage is a reference, an OCI layout or a tarball; or one made on this machine: tiny, base, or empty for the usual one.
 	RunImage string
+	// RunImageWhy, if it is not empty, says which one was chosen and why.
+	RunImageWhy string
 	// Arch is the image's architecture, as Go names it; empty for the machine's. For another one, App is an application that is built: see
 	// BuildPlatforms.
 	Arch string

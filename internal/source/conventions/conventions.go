@@ -23,6 +23,8 @@ type Row struct {
 	// As is the setting, by its variable, that the variable's value is; Value turns the one into the other, or says that it cannot be.
 	As    string
 	Value func(string) (value string, ok bool)
+	// Command gives the command of the process web, where As is WebCommand; false where the application is not made for it.
+	Command func(a app.App, value string) (command string, ok bool)
 	// AsRuby is the setting where the application has a Gemfile; empty for As.
 	AsRuby string
 	// Honoured says that it has its effect. Does says which, or what to do instead: a sentence, or a part of one that begins with a small letter.
@@ -32,6 +34,17 @@ type Row struct {
 	Quiet bool
 	// Only says for which files it counts; nil for all of that name.
 	Only func(text string) bool
+}
+
+// Of turns the variable's value into the setting's; false where it cannot be one.
+func (r Row) Of(a app.App, value string) (string, bool) {
+	switch {
+	case r.Command != nil:
+		return r.Command(a, value)
+	case r.Value != nil:
+		return r.Value(value)
+	}
+	return value, true
 }
 
 // Setting is the variable of the setting that takes the value.
@@ -79,10 +92,7 @@ func Answers(a app.App, variables map[string]string) (lines []string) {
 		if !found {
 			continue
 		}
-		understood := true
-		if r.Value != nil {
-			_, understood = r.Value(variables[name])
-		}
+		_, understood := r.Of(a, variables[name])
 		if !r.Honoured || !understood {
 			lines = append(lines, fmt.Sprintf("%s (of %s) has no effect: %s.", name, platform, r.Does))
 		}

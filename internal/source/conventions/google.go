@@ -1,5 +1,12 @@
 package conventions
 
+import (
+	"bytes"
+	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/source/app"
+)
+
 // https://cloud.google.com/docs/buildpacks/set-environment-variables. Names of an application's own variables begin with GOOGLE_, too: only these
 // are answered.
 var google = Platform{Name: "Google", Rows: []Row{
@@ -14,11 +21,25 @@ var google = Platform{Name: "Google", Rows: []Row{
 	{Variable: "GOOGLE_RUNTIME", Does: "the language is the one of which there are files: package.json, Gemfile"},
 	{Variable: "GOOGLE_CLEAR_SOURCE", Does: "name what the image is to lack in BP_EXCLUDE_FILES"},
 	{Variable: "GOOGLE_DEVMODE", Does: "gantry dev restarts the application when its source changes"},
-	{Variable: "GOOGLE_FUNCTION_TARGET", Does: functions},
+	{Variable: "GOOGLE_FUNCTION_TARGET", As: WebCommand, Command: functionsFramework, Honoured: true, Does: functions},
 	{Variable: "GOOGLE_FUNCTION_SOURCE", Does: functions},
 	{Variable: "GOOGLE_FUNCTION_SIGNATURE_TYPE", Does: functions},
 	{File: "app.yaml", Only: has("runtime: nodejs", "runtime: ruby"), Does: "its entrypoint is written as web: … in a Procfile, and its env_variables where the image is deployed"},
 	{File: ".gcloudignore", Does: "name what the image is to lack in BP_EXCLUDE_FILES, or in .slugignore"},
 }}
 
-const functions = "add @google-cloud/functions-framework (or the gem functions_framework), and a start script: functions-framework --target=NAME"
+const functions = "the functions framework is started with that function, if it is among the dependencies: the package @google-cloud/functions-framework, or the gem functions_framework"
+
+// functionsFramework starts the framework with a function: https://cloud.google.com/functions/docs/functions-framework.
+func functionsFramework(a app.App, target string) (string, bool) {
+	if strings.Trim(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || target == "" {
+		return "", false
+	}
+	if text, _, _ := a.Read("package.json"); bytes.Contains(text, []byte(`"@google-cloud/functions-framework"`)) {
+		return "functions-framework --target=" + target, true
+	}
+	if text, _, _ := a.Read("Gemfile"); bytes.Contains(text, []byte("functions_framework")) {
+		return "bundle exec functions-framework-ruby --target " + target, true
+	}
+	return "", false
+}

@@ -21,6 +21,8 @@ var paketo = Platform{Name: "Paketo", Rows: []Row{
 	{Variable: "BP_WEB_SERVER_ENABLE_STUB_STATUS", Does: "the web server has no page of its own figures: gantry doctor looks at it from inside"},
 	{Variable: "BP_WEB_SERVER_STUB_STATUS_PORT", Does: "the web server has no page of its own figures: gantry doctor looks at it from inside"},
 	{Variable: "BP_WEB_SERVER_INCLUDE_FILE_PATH", Does: "nginx' configuration is not read: write headers to a file _headers, and redirects to _redirects"},
+	{File: "nginx.conf", Does: nginx},
+	{File: "httpd.conf", Does: nginx},
 	{Variable: "BP_NGINX_*", Does: "nginx is not in the image: write headers to a file _headers, and redirects to _redirects"},
 	{Variable: "BP_LIVE_RELOAD_ENABLED", Honoured: true, Does: "web is started again when a file changes in its container; the process no-reload is the same without that"},
 	{Variable: "BP_DISABLE_SBOM", Does: "the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees"},
@@ -31,6 +33,8 @@ var paketo = Platform{Name: "Paketo", Rows: []Row{
 	{Variable: "BP_DATADOG_ENABLED", Does: "add the package dd-trace to the application"},
 	{Variable: "BP_APM_*", Does: "add the agent's package to the application"},
 }}
+
+const nginx = "files are served by Gantry's web server: write headers to a file _headers, and redirects to _redirects, in the folder that is served"
 
 // yesNo gives a boolean as Gantry's settings have it.
 func yesNo(value string) (string, bool) {

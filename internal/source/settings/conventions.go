@@ -21,10 +21,8 @@ func (t Table) fromConventions(s *Settings, a app.App, lookup func(string) (stri
 			if !found {
 				continue
 			}
-			if row.Value != nil {
-				if value, found = row.Value(value); !found {
-					continue
-				}
+			if value, found = row.Of(a, value); !found {
+				continue
 			}
 			if row.As == conventions.WebCommand {
 				if value != "" && s.WebCommand.Value == "" {
