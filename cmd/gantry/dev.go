@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,9 +36,14 @@ func devCommand() *cobra.Command {
 packages, the environment, the contract and the user that it has in production. Steps that read nothing that has changed are not run again. A build that
 fails, or an image that is the same, leaves the running one as it is.
 
+With --script, it runs that script of package.json in place of web, such as a framework's development server with its own hot reload: with development
+dependencies, NODE_ENV=development, and the folders of the source as they are on this machine, so that an edit in them is seen without a build. A change of
+the files beside these folders builds it again.
+
 Files that .gitignore names, and those in .git, node_modules, tmp, log and coverage are not watched.`,
 		Example: `  gantry dev . -p 8080:8080 --env-file .env
-  gantry dev . --process worker`,
+  gantry dev . --process worker
+  gantry dev . --script dev`,
 		Args: arguments(1, 1, "one APP_DIR"),
 	}
 	flags := c.Flags()
@@ -51,13 +57,20 @@ Files that .gitignore names, and those in .git, node_modules, tmp, log and cover
 	flags.StringVar(&f.name, "name", "", "what the container is called, for run://NAME")
 	flags.StringVar(&f.process, "process", "", "the process type to start (default: the image's)")
 	flags.StringArrayVar(&f.buildFlags.env, "build-env", nil, "a variable for the build")
+	script := ""
+	flags.StringVar(&script, "script", "", "a script of package.json to run in place of web: a development server")
 	f.add(flags)
-	c.RunE = func(c *cobra.Command, words []string) error { return f.develop(c, words[0]) }
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if script != "" && f.process != "" {
+			return usageError{c, "--script and --process exclude each other"}
+		}
+		return f.develop(c, words[0], script)
+	}
 	return c
 }
 
 // develop builds and starts, again and again, until it is interrupted.
-func (f *runFlags) develop(c *cobra.Command, dir string) error {
+func (f *runFlags) develop(c *cobra.Command, dir, script string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return &problem.Problem{ID: "dev/no-folder", Title: dir + " is not the folder of an application", Hints: []string{"Give the folder that holds its source: gantry dev ."}}
 	}
@@ -94,8 +107,16 @@ func (f *runFlags) develop(c *cobra.Command, dir string) error {
 		return err
 	}
 	defer func() { _ = records.Remove(record) }()
-	d := development{flags: f, command: c, dir: dir, ports: ports, records: records, record: record}
-	tell("it runs as in production; what differs: this machine's network, no limit of memory without --memory, and a file system that is read-only without --writable; gantry stacks run://%s looks into it", record.Name)
+	d := development{flags: f, command: c, dir: dir, script: script, ports: ports, records: records, record: record}
+	if script != "" {
+		f.buildFlags.env = slices.Concat(f.buildFlags.env, developmentBuild(script))
+		f.writable = true
+		f.runEnv = append([]string{"NODE_ENV=development"}, f.runEnv...)
+		tell("script %s runs with development dependencies and NODE_ENV=development, on the folders of %s themselves; a production build is not tried by it", script, dir)
+	} else {
+		tell("it runs as in production; what differs: this machine's network, no limit of memory without --memory, and a file system that is read-only without --writable")
+	}
+	tell("gantry stacks run://%s looks into it", record.Name)
 	now := d.next(ctx, running{}, nil)
 	for {
 		select {
@@ -110,9 +131,41 @@ func (f *runFlags) develop(c *cobra.Command, dir string) error {
 				now.end()
 				return nil
 			}
+			if script != "" && now.container != nil && !slices.ContainsFunc(names, d.needsBuild) {
+				continue
+			}
 			now = d.next(ctx, now, names)
 		}
 	}
+}
+
+// developmentBuild are the variables of a build for a script: nothing is built for production.
+func developmentBuild(script string) []string {
+	return []string{"BP_NODE_KEEP_DEV=true", "BP_NODE_RUN_SCRIPTS=", "BP_WEB_COMMAND=npm run " + script}
+}
+
+// needsBuild reports whether a change is not seen by a running script: one of a file beside the folders of the source, which editors give a new file, or of
+// a manifest.
+func (d development) needsBuild(name string) bool {
+	return !strings.Contains(name, "/") || slices.Contains([]string{"package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"}, filepath.Base(name))
+}
+
+// source are the folders and files of the source, where the container has its own: packages stay those of the image.
+func (d development) source() (list []run.Volume, err error) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, problem.Unreadable("read "+d.dir, err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); name != "node_modules" && name != ".git" && (entry.IsDir() || entry.Type().IsRegular()) {
+			source, err := filepath.Abs(filepath.Join(d.dir, name))
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, run.Volume{Source: source, Target: "/workspace/" + name})
+		}
+	}
+	return list, nil
 }
 
 // show tells of an error that does not end the command; one of a build has been shown.
@@ -131,6 +184,7 @@ type development struct {
 	flags   *runFlags
 	command *cobra.Command
 	dir     string
+	script  string
 	ports   []run.Port
 	// record is what commands that look inside find it by.
 	records run.Records
@@ -163,7 +217,7 @@ func (d development) next(ctx context.Context, now running, names []string) runn
 			tell("the next change of the source builds it again")
 		}
 		return now
-	case digest == now.digest && now.container != nil:
+	case digest == now.digest && now.container != nil && d.script == "":
 		tell("nothing of the image changed")
 		return now
 	}
@@ -172,6 +226,14 @@ func (d development) next(ctx context.Context, now running, names []string) runn
 	if err != nil {
 		show(err)
 		return now
+	}
+	if d.script != "" {
+		source, err := d.source()
+		if err != nil {
+			show(err)
+			return now
+		}
+		o.Volumes = append(source, o.Volumes...)
 	}
 	types, err := run.Processes(image)
 	if err == nil {

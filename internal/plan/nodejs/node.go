@@ -76,7 +76,7 @@ func (p *Project) readProcesses() ([]procfile.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries = procfile.Merge(entries, procfile.Given(p.settings.WebCommand.Value, p.settings.WebCommand.Origin))
+	entries = procfile.WithGiven(entries, p.settings.WebCommand.Value, p.settings.WebCommand.Origin, p.settings.WebCommand.Origin == "BP_WEB_COMMAND")
 	for _, name := range []string{path.Join(p.dir, procfile.Name), procfile.Name} {
 		text, found, err := p.app.Read(name)
 		if err != nil {

@@ -39,24 +39,26 @@ func TestVariablesOfOtherPlatforms(t *testing.T) {
 		// want is a decision, as "subject value origin".
 		want string
 	}{
-		"Google's version":          {variables: map[string]string{"GOOGLE_NODEJS_VERSION": "22"}, want: "Node.js 22.* from GOOGLE_NODEJS_VERSION"},
-		"Google's version, of Ruby": {files: rubyApp, variables: map[string]string{"GOOGLE_RUNTIME_VERSION": "3.3.8"}, want: "Ruby 3.3.8 from GOOGLE_RUNTIME_VERSION"},
-		"Railpack's version":        {variables: map[string]string{"RAILPACK_NODE_VERSION": "22"}, want: "Node.js 22.* from RAILPACK_NODE_VERSION"},
-		"Gantry's own comes first":  {variables: map[string]string{"RAILPACK_NODE_VERSION": "22", "BP_NODE_VERSION": "24"}, want: "Node.js 24.* from BP_NODE_VERSION"},
-		"project.toml comes first":  {files: map[string]string{"project.toml": "[dev.gantry.node]\nversion = \"24\"\n"}, variables: map[string]string{"NIXPACKS_NODE_VERSION": "22"}, want: "Node.js 24.* from project.toml:2:1"},
-		"an entrypoint":             {variables: map[string]string{"GOOGLE_ENTRYPOINT": "node other.js"}, want: "web node other.js from GOOGLE_ENTRYPOINT"},
-		"an entrypoint, of Ruby":    {files: rubyApp, variables: map[string]string{"RAILPACK_START_CMD": "ruby server.rb"}, want: "web ruby server.rb from RAILPACK_START_CMD"},
-		"a function":                {files: map[string]string{"package.json": `{"dependencies":{"@google-cloud/functions-framework":"^3"}}`}, variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: "web functions-framework --target=hello from GOOGLE_FUNCTION_TARGET"},
-		"a launch point":            {variables: map[string]string{"BP_LAUNCHPOINT": "./src/my app.js"}, want: "web node './src/my app.js' from BP_LAUNCHPOINT"},
-		"over a Procfile":           {files: map[string]string{"Procfile": "web: node a.js\n"}, variables: map[string]string{"NIXPACKS_START_CMD": "node b.js"}, want: "web node b.js from NIXPACKS_START_CMD"},
-		"packages":                  {variables: map[string]string{"RAILPACK_DEPLOY_APT_PACKAGES": "ffmpeg libvips42"}, want: "system packages ffmpeg, libvips42 from RAILPACK_DEPLOY_APT_PACKAGES"},
-		"a folder to serve":         {files: map[string]string{"public/index.html": ""}, variables: map[string]string{"BP_WEB_SERVER_ROOT": "/workspace/public/"}, want: "web static files in public from BP_WEB_SERVER_ROOT"},
-		"a script":                  {files: map[string]string{"package.json": `{"scripts":{"assets":"true"}}`}, variables: map[string]string{"RAILPACK_BUILD_CMD": "npm run assets"}, want: "build npm run assets from package.json:1:*"},
-		"labels":                    {variables: map[string]string{"BP_IMAGE_LABELS": `a=b c="d e"`, "BP_OCI_REF_NAME": "v1", "GOOGLE_LABEL_TEAM": "shop"}, want: "labels a, c, google.team and 1 more from variables of the build"},
-		"variables of containers":   {variables: map[string]string{"BPE_LEVEL": "debug"}, want: "environment LEVEL from BPE_ variables of the build"},
-		"files that are removed":    {files: map[string]string{".slugignore": "# a comment\ndocs/\n*.psd\n"}, want: "removed docs/, *.psd from .slugignore, before the build"},
-		"files that are left out":   {variables: map[string]string{"BP_EXCLUDE_FILES": "docs:*.md"}, want: "left out docs, *.md from BP_EXCLUDE_FILES"},
-		"a last script":             {files: map[string]string{"package.json": `{"scripts":{"heroku-cleanup":"rm -r src"}}`}, want: "build npm run heroku-cleanup from package.json:1:*"},
+		"Google's version":              {variables: map[string]string{"GOOGLE_NODEJS_VERSION": "22"}, want: "Node.js 22.* from GOOGLE_NODEJS_VERSION"},
+		"Google's version, of Ruby":     {files: rubyApp, variables: map[string]string{"GOOGLE_RUNTIME_VERSION": "3.3.8"}, want: "Ruby 3.3.8 from GOOGLE_RUNTIME_VERSION"},
+		"Railpack's version":            {variables: map[string]string{"RAILPACK_NODE_VERSION": "22"}, want: "Node.js 22.* from RAILPACK_NODE_VERSION"},
+		"Gantry's own comes first":      {variables: map[string]string{"RAILPACK_NODE_VERSION": "22", "BP_NODE_VERSION": "24"}, want: "Node.js 24.* from BP_NODE_VERSION"},
+		"project.toml comes first":      {files: map[string]string{"project.toml": "[dev.gantry.node]\nversion = \"24\"\n"}, variables: map[string]string{"NIXPACKS_NODE_VERSION": "22"}, want: "Node.js 24.* from project.toml:2:1"},
+		"an entrypoint":                 {variables: map[string]string{"GOOGLE_ENTRYPOINT": "node other.js"}, want: "web node other.js from GOOGLE_ENTRYPOINT"},
+		"an entrypoint, of Ruby":        {files: rubyApp, variables: map[string]string{"RAILPACK_START_CMD": "ruby server.rb"}, want: "web ruby server.rb from RAILPACK_START_CMD"},
+		"a function":                    {files: map[string]string{"package.json": `{"dependencies":{"@google-cloud/functions-framework":"^3"}}`}, variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: "web functions-framework --target=hello from GOOGLE_FUNCTION_TARGET"},
+		"Gantry's own command":          {files: map[string]string{"project.toml": "[dev.gantry.process.web]\ncommand = \"node a.js\"\n"}, variables: map[string]string{"BP_WEB_COMMAND": "node b.js", "GOOGLE_ENTRYPOINT": "node c.js"}, want: "web node b.js from BP_WEB_COMMAND"},
+		"another's, after project.toml": {files: map[string]string{"project.toml": "[dev.gantry.process.web]\ncommand = \"node a.js\"\n"}, variables: map[string]string{"GOOGLE_ENTRYPOINT": "node c.js"}, want: "web node a.js from project.toml:2:1"},
+		"a launch point":                {variables: map[string]string{"BP_LAUNCHPOINT": "./src/my app.js"}, want: "web node './src/my app.js' from BP_LAUNCHPOINT"},
+		"over a Procfile":               {files: map[string]string{"Procfile": "web: node a.js\n"}, variables: map[string]string{"NIXPACKS_START_CMD": "node b.js"}, want: "web node b.js from NIXPACKS_START_CMD"},
+		"packages":                      {variables: map[string]string{"RAILPACK_DEPLOY_APT_PACKAGES": "ffmpeg libvips42"}, want: "system packages ffmpeg, libvips42 from RAILPACK_DEPLOY_APT_PACKAGES"},
+		"a folder to serve":             {files: map[string]string{"public/index.html": ""}, variables: map[string]string{"BP_WEB_SERVER_ROOT": "/workspace/public/"}, want: "web static files in public from BP_WEB_SERVER_ROOT"},
+		"a script":                      {files: map[string]string{"package.json": `{"scripts":{"assets":"true"}}`}, variables: map[string]string{"RAILPACK_BUILD_CMD": "npm run assets"}, want: "build npm run assets from package.json:1:*"},
+		"labels":                        {variables: map[string]string{"BP_IMAGE_LABELS": `a=b c="d e"`, "BP_OCI_REF_NAME": "v1", "GOOGLE_LABEL_TEAM": "shop"}, want: "labels a, c, google.team and 1 more from variables of the build"},
+		"variables of containers":       {variables: map[string]string{"BPE_LEVEL": "debug"}, want: "environment LEVEL from BPE_ variables of the build"},
+		"files that are removed":        {files: map[string]string{".slugignore": "# a comment\ndocs/\n*.psd\n"}, want: "removed docs/, *.psd from .slugignore, before the build"},
+		"files that are left out":       {variables: map[string]string{"BP_EXCLUDE_FILES": "docs:*.md"}, want: "left out docs, *.md from BP_EXCLUDE_FILES"},
+		"a last script":                 {files: map[string]string{"package.json": `{"scripts":{"heroku-cleanup":"rm -r src"}}`}, want: "build npm run heroku-cleanup from package.json:1:*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -119,4 +121,20 @@ func TestConventionsAreWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// For development, web is started again with changes, and no-reload is the same without that; production is not touched.
+func TestLiveReload(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(moved(g, nil, nil).Image.Processes).To(HaveLen(1))
+	processes := moved(g, nil, map[string]string{"BP_LIVE_RELOAD_ENABLED": "true"}).Image.Processes
+	g.Expect(processes).To(HaveLen(2))
+	g.Expect(processes[0].Type).To(Equal("web"))
+	g.Expect(processes[0].Reload).To(BeTrue())
+	g.Expect(processes[1].Type).To(Equal("no-reload"))
+	g.Expect(processes[1].Reload || processes[1].Default).To(BeFalse())
+	g.Expect(processes[1].Args).To(Equal(processes[0].Args))
+	// The server for files sees them by itself.
+	site := map[string]string{"package.json": "-", "server.js": "-", "index.html": ""}
+	g.Expect(moved(g, site, map[string]string{"BP_LIVE_RELOAD_ENABLED": "true"}).Image.Processes).To(HaveLen(1))
 }

@@ -105,7 +105,7 @@ func (p *Project) readProcesses() ([]procfile.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries = procfile.Merge(entries, procfile.Given(p.settings.WebCommand.Value, p.settings.WebCommand.Origin))
+	entries = procfile.WithGiven(entries, p.settings.WebCommand.Value, p.settings.WebCommand.Origin, p.settings.WebCommand.Origin == "BP_WEB_COMMAND")
 	text, found, err := p.app.Read(p.in(procfile.Name))
 	if err != nil || !found {
 		return entries, err

@@ -99,12 +99,16 @@ func Schema() map[string]any {
 	}
 }
 
-// Given is the process web as a variable of the build gives it: none for an empty command.
-func Given(command, variable string) []Entry {
+// WithGiven adds the process web as a variable of the build gives it; first says that it counts before those that are declared.
+func WithGiven(declared []Entry, command, variable string, first bool) []Entry {
 	if command == "" {
-		return nil
+		return declared
 	}
-	return []Entry{{Type: "web", Command: command, Where: problem.Position{File: variable}}}
+	given := []Entry{{Type: "web", Command: command, Where: problem.Position{File: variable}}}
+	if first {
+		return Merge(given, declared)
+	}
+	return Merge(declared, given)
 }
 
 // Merge adds the entries whose types are not there yet.

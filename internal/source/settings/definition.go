@@ -52,6 +52,7 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_INCLUDE_FILES":       func(s *Settings) *Setting { return &s.IncludeFiles },
 	"BP_EXCLUDE_FILES":       func(s *Settings) *Setting { return &s.ExcludeFiles },
 	"BP_STATIC_SPA":          func(s *Settings) *Setting { return &s.SinglePage },
+	"BP_WEB_COMMAND":         func(s *Settings) *Setting { return &s.WebCommand },
 	"BP_LIVE_RELOAD_ENABLED": func(s *Settings) *Setting { return &s.LiveReload },
 	"BP_STATIC_CONFIG":       func(s *Settings) *Setting { return &s.SiteConfig },
 	"BP_STATIC_FORCE_HTTPS":  func(s *Settings) *Setting { return &s.ForceHTTPS },

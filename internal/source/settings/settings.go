@@ -81,7 +81,7 @@ type Settings struct {
 	// are there only while the application is built. PackagesSnapshot is the time of whose archive they are, such as "20261101T000000Z"; empty
 	// for today's.
 	Packages, BuildPackages, PackagesSnapshot Setting
-	// WebCommand is the command of the process type web, as variables of other platforms give it; empty for what the application's files say.
+	// WebCommand is the command of the process type web, as a variable gives it; empty for what the application's files say.
 	WebCommand Setting
 	// IncludeFiles and ExcludeFiles are patterns of the files that alone are in the image, and of those that are not, separated by commas or
 	// colons.
