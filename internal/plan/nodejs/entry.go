@@ -10,16 +10,6 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/plan/nodejs/packagejson"
 )
 
-// runsFile gives the names of the file that a process runs with Node.js, where the source does not have it: a build is to
-// make it.
-func (p *Project) runsFile(q plan.Process) []string {
-	names := p.loadsFile(q)
-	if slices.ContainsFunc(names, p.app.Has) {
-		return nil
-	}
-	return names
-}
-
 // withValues are options of Node.js with a value in the word behind them: https://nodejs.org/api/cli.html#options.
 var withValues = []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--env-file", "--title", "--icu-data-dir", "--max-old-space-size"}
 

@@ -48,7 +48,7 @@ func (p *Project) processes() (list []plan.Process, decisions []plan.Decision, m
 		return nil, nil, made, p.nothingToStart()
 	}
 	for i := range list {
-		list[i].Default, list[i].Entry = list[i].Type == "web", p.runsFile(list[i])
+		list[i].Default, list[i].Entry = list[i].Type == "web", p.loadsFile(list[i])
 		if p.findsPlainly(list[i]) {
 			list[i].Imports = p.importedBy(list[i])
 		}
