@@ -16,7 +16,9 @@ import (
 )
 
 // ignoreSource removes what is not to be there while building.
-func (p pipeline) ignoreSource() error { return p.removeBy(".slugignore", p.Image.Source.Ignored, false) }
+func (p pipeline) ignoreSource() error {
+	return p.removeBy(".slugignore", p.Image.Source.Ignored, false)
+}
 
 // choosePatterns removes what the image is not to hold, as BP_EXCLUDE_FILES and BP_INCLUDE_FILES say.
 func (p pipeline) choosePatterns() error {

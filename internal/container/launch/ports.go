@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
 // Listen is a place in the source that keeps a platform from reaching the application, as the build found it.
@@ -31,6 +33,9 @@ var Looks = []time.Duration{10 * time.Second, time.Minute}
 // webProcess is the process type that platforms send requests to.
 const webProcess = "web"
 
+// inspected is where Node.js' options say that its inspector listens.
+var inspected = lazyregexp.New(`--inspect(?:-brk|-wait|-port)?[= ](?:[^\s:]*:)?(\d+)`)
+
 // inspectorPort is where Node.js' inspector listens, unless BPL_DEBUG_PORT says otherwise.
 const inspectorPort = "9229"
 
@@ -39,30 +44,39 @@ func (c Check) WatchPorts() {
 	if c.Process != webProcess {
 		return
 	}
-	start := time.Now()
+	start, told := time.Now(), ""
 	for n, at := range c.Looks {
 		time.Sleep(time.Until(start.Add(at)))
-		text, certain := c.askedAt(n == len(c.Looks)-1)
-		if text != "" {
+		text, right := c.askedAt(n == len(c.Looks)-1)
+		switch {
+		case right && told != "":
+			// It took its time to start.
+			c.warn([]string{"web listens where the platform asks now"})
+		case text != "" && text != told:
 			c.warn([]string{text})
 		}
-		if certain {
+		if right {
 			return
 		}
+		told = text
 	}
 }
 
-// askedAt compares the ports that the process and its children have opened with PORT. It is certain when there is one that a platform may ask.
-func (c Check) askedAt(last bool) (text string, certain bool) {
+// askedAt compares the ports that the process and its children have opened with PORT. It is right when there is one that a platform may ask.
+func (c Check) askedAt(last bool) (text string, right bool) {
 	env := Variables(c.Environ)
 	port, _ := strconv.Atoi(env["PORT"])
-	debug := cmp.Or(env["BPL_DEBUG_PORT"], inspectorPort)
+	debug := []string{cmp.Or(env["BPL_DEBUG_PORT"], inspectorPort)}
+	for _, m := range inspected().FindAllStringSubmatch(env["NODE_OPTIONS"]+" "+strings.Join(c.Args, " "), -1) {
+		debug = append(debug, m[1])
+	}
 	var open, local []netip.AddrPort
 	for _, a := range listening(os.Getpid()) {
 		switch {
+		case slices.Contains(debug, strconv.Itoa(int(a.Port()))):
 		case !a.Addr().IsLoopback():
 			open = append(open, a)
-		case strconv.Itoa(int(a.Port())) != debug:
+		default:
 			local = append(local, a)
 		}
 	}
@@ -73,10 +87,10 @@ func (c Check) askedAt(last bool) (text string, certain bool) {
 	case slices.ContainsFunc(local, at), len(open) == 0 && len(local) > 0:
 		a := local[max(0, slices.IndexFunc(local, at))]
 		return fmt.Sprintf("web listens on %s, which only the container itself reaches (and what else is in its pod): %s", a,
-			c.advice(0, "listen on 0.0.0.0")), true
+			c.advice(0, "listen on 0.0.0.0")), false
 	case len(open) > 0:
 		return fmt.Sprintf("web listens on port %d, and PORT is %d, where the platform asks: %s", open[0].Port(), port,
-			c.advice(int(open[0].Port()), fmt.Sprintf("let the application read PORT, or set PORT=%d where it is deployed", open[0].Port()))), true
+			c.advice(int(open[0].Port()), fmt.Sprintf("let the application read PORT, or set PORT=%d where it is deployed", open[0].Port()))), false
 	case last && port > 0:
 		return fmt.Sprintf("web has opened no port in %s, and the platform asks at PORT, which is %d: %s", c.Looks[len(c.Looks)-1], port, c.advice(0, "listen there, on 0.0.0.0")), true
 	}

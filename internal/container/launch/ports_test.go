@@ -69,6 +69,7 @@ func TestWatchPorts(t *testing.T) {
 	for name, c := range map[string]struct {
 		at      []string
 		environ []string
+		args    string
 		process string
 		listens []launch.Listen
 		want    string
@@ -84,6 +85,8 @@ func TestWatchPorts(t *testing.T) {
 		"on loopback, without PORT":     {at: []string{"[::1]:" + o}, want: "gantry: web listens on [::1]:" + o + ", which only the container itself reaches (and what else is in its pod): listen on 0.0.0.0\n"},
 		"nowhere":                       {environ: []string{"PORT=" + p}, want: "gantry: web has opened no port in 20ms, and the platform asks at PORT, which is " + p + ": listen there, on 0.0.0.0\n"},
 		"nowhere, without PORT":         {},
+		"an inspector for all":          {at: []string{"0.0.0.0:" + o}, environ: []string{"PORT=" + p, "NODE_OPTIONS=--inspect=0.0.0.0:" + o}, want: "gantry: web has opened no port in 20ms, and the platform asks at PORT, which is " + p + ": listen there, on 0.0.0.0\n"},
+		"an inspector by its option":    {at: []string{"127.0.0.1:" + o}, args: "--inspect=" + o},
 		"only the inspector":            {at: []string{"127.0.0.1:" + o}, environ: []string{"BPL_DEBUG_PORT=" + o}},
 		"the inspector, and at another": {at: []string{"127.0.0.1:" + p, "0.0.0.0:" + o}, environ: []string{"BPL_DEBUG_PORT=" + p, "PORT=" + p}, listens: fixed, want: "gantry: web listens on port " + o + ", and PORT is " + p + ", where the platform asks: server.js:3:1 has app.listen(" + o + ")\n"},
 	} {
@@ -97,8 +100,12 @@ func TestWatchPorts(t *testing.T) {
 				process = c.process
 			}
 			var log bytes.Buffer
+			var args []string
+			if c.args != "" {
+				args = []string{"node", c.args}
+			}
 			launch.Check{
-				Image: launch.Image{Listens: c.listens}, Process: process, Environ: c.environ, Log: &log,
+				Args: args, Image: launch.Image{Listens: c.listens}, Process: process, Environ: c.environ, Log: &log,
 				Looks: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond},
 			}.WatchPorts()
 			g.Expect(log.String()).To(Equal(c.want))

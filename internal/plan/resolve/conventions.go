@@ -39,6 +39,7 @@ func (a Application) withConventions(p plan.Plan, variables map[string]string) (
 		for _, v := range given {
 			names = append(names, v.Name)
 		}
+		slices.Sort(names)
 		p.Decisions = append(p.Decisions, plan.Decision{Subject: "environment", Value: problem.Some(slices.Compact(names)), Origin: "from BPE_ variables of the build"})
 	}
 	text, found, err := a.source.Read(slugIgnore)
@@ -121,18 +122,18 @@ var ociNames = map[string]string{"REF_NAME": "ref.name", "BASE_NAME": "base.name
 func givenLabels(variables map[string]string) (map[string]string, error) {
 	labels := map[string]string{}
 	for name, value := range variables {
-		if rest, found := strings.CutPrefix(name, ociVariable); found && value != "" {
+		if rest, found := strings.CutPrefix(name, ociVariable); found && value != "" && rest != "" {
 			key, several := ociNames[rest]
 			if !several {
 				key = strings.ToLower(rest)
 			}
 			labels[ociLabel+key] = value
 		}
-		if rest, found := strings.CutPrefix(name, googleVariable); found {
+		if rest, found := strings.CutPrefix(name, googleVariable); found && rest != "" {
 			labels["google."+strings.ReplaceAll(strings.ToLower(rest), "_", "-")] = value
 		}
 	}
-	words, err := shlex.Split(variables[labelsVariable])
+	words, err := shlex.Split(withoutComments(variables[labelsVariable]))
 	if err != nil {
 		return nil, badLabels(err.Error())
 	}
@@ -144,6 +145,17 @@ func givenLabels(variables map[string]string) (map[string]string, error) {
 		labels[key] = value
 	}
 	return labels, nil
+}
+
+// withoutComments has a # be one: shlex takes what is behind it for a comment.
+func withoutComments(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		if strings.HasPrefix(word, "#") {
+			words[i] = `\` + word
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func badLabels(why string) error {
@@ -163,6 +175,9 @@ var containerVariable = regexp.MustCompile(`^BPE_(?:(APPEND|DEFAULT|DELIM|OVERRI
 func containerVariables(variables map[string]string) (list []plan.Given, warnings []string) {
 	for _, variable := range slices.Sorted(maps.Keys(variables)) {
 		m := containerVariable.FindStringSubmatch(variable)
+		if m == nil && strings.HasPrefix(variable, "BPE_") {
+			warnings = append(warnings, variable+" has no effect: what is behind BPE_ is no name of a variable.")
+		}
 		if m == nil || m[1] == "DELIM" {
 			continue
 		}
@@ -172,8 +187,15 @@ func containerVariables(variables map[string]string) (list []plan.Given, warning
 		}
 		if v.How == "append" || v.How == "prepend" {
 			v.Delimiter = variables["BPE_DELIM_"+v.Name]
+			if strings.HasSuffix(v.Name, "PATH") && v.Delimiter == "" {
+				v.Delimiter = ":"
+			}
 		}
-		if contract.SecretName(v.Name) || contract.HasPassword(v.Value) {
+		if v.Name == "PATH" && v.How == "override" {
+			warnings = append(warnings, variable+" has no effect: it would take its own programs from the application. BPE_PREPEND_PATH and BPE_APPEND_PATH add folders.")
+			continue
+		}
+		if v.Value != "" && (contract.SecretName(v.Name) || contract.HasPassword(v.Value)) {
 			warnings = append(warnings, variable+" looks like a secret, and is in the image, where everybody reads it who has the image: set "+v.Name+" where the image is deployed.")
 		}
 		list = append(list, v)

@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -17,9 +16,10 @@ const webProcess = "web"
 var (
 	// fixedPort and local are options of servers on the command line.
 	fixedPort = lazyregexp.New(`(?:^|\s)(?:-p|--port|-l|--listen)(?:=|\s+)(?:tcp://)?(?:[\d.]+:)?(\d{2,5})(?:\s|$)`)
-	local     = lazyregexp.New(`(?:^|\s)(?:-H|--host|--hostname|--address|-b|--bind|--binding|-o)(?:=|\s+)(?:tcp://)?(localhost|127\.[\d.]+|::1)(?:[:\s]|$)`)
-	// scripted are programs that run a file of the application.
-	scripted = lazyregexp.New(`(?:^|/)(?:node|bun|tsx|ts-node|ruby|rackup|puma)$`)
+	local     = lazyregexp.New(`(?:^|\s)(?:-H|--host|--hostname|--address|-b|--bind|--binding|-o)(?:=|\s+)(?:(?:tcp|https?)://)?(localhost|127\.[\d.]+|::1)(?:[:\s]|$)`)
+	puma      = lazyregexp.New(`(?:^|[\s/])puma(?:\s|$)`)
+	// servers are the programs that have these options; an application's own may mean something else by them.
+	servers = lazyregexp.New(`^(?:\S*/)?(?:next|vite|nuxt|nuxi|astro|serve|http-server|json-server|ng|webpack|webpack-dev-server|vue-cli-service|remix-serve|react-router-serve|srvx|puma|rackup|unicorn|thin|falcon)$`)
 )
 
 // unreachable tells what keeps a platform from reaching the web process: what its command line says, or, where it runs the application's own code,
@@ -34,23 +34,20 @@ func (a Application) unreachable(processes []plan.Process) (warnings []string, p
 	if strings.Contains(line, "PORT") {
 		return nil, nil
 	}
-	if m := local().FindStringSubmatch(line); m != nil {
+	if port := web.Env["PORT"]; port != "" {
+		warnings = append(warnings, "The process web sets PORT to "+port+" itself, and most platforms say by PORT which one they ask at. Leave it out of the command.")
+	}
+	isServer := slices.ContainsFunc(web.Args, func(word string) bool { return servers().MatchString(word) }) && !strings.ContainsAny(line, "&;|")
+	if m := local().FindStringSubmatch(line); m != nil && isServer {
 		warnings = append(warnings, "The process web runs "+web.String()+": only the container itself reaches "+m[1]+", and nothing from outside does. Let it listen on 0.0.0.0.")
 	}
-	if m := fixedPort().FindStringSubmatch(line); m != nil {
+	if m := fixedPort().FindStringSubmatch(line); m != nil && isServer {
 		warnings = append(warnings, "The process web runs "+web.String()+": the port is always "+m[1]+", and most platforms say by PORT which one they ask at. Write $PORT in its place, in a Procfile or a script of package.json.")
 	}
-	if len(warnings) > 0 || !slices.ContainsFunc(web.Args, func(word string) bool { return scripted().MatchString(word) }) || strings.Contains(line, "node_modules/") {
+	if len(warnings) > 0 {
 		return warnings, nil
 	}
-	home := a.homeOf(web)
-	var own []listens.Place
-	for _, p := range listens.Find(a.source) {
-		if a.packageOf(path.Dir(p.Where.File)) == home {
-			own = append(own, p)
-		}
-	}
-	for _, p := range listens.Doubts(own) {
+	for _, p := range listens.Doubts(a.opened(web)) {
 		warnings = append(warnings, p.String())
 		l := plan.Listen{Port: p.Port, Advice: p.String()}
 		if p.Host != "" {
@@ -61,34 +58,21 @@ func (a Application) unreachable(processes []plan.Process) (warnings []string, p
 	return warnings, places
 }
 
-// homeOf is the folder of the package whose code a process runs.
-func (a Application) homeOf(p plan.Process) string {
-	entry := "."
-	if len(p.Entry) > 0 {
-		entry = path.Dir(p.Entry[0])
-	}
-	if dir := a.packageOf(entry); dir != "." {
-		return dir
-	}
-	return a.packageOf(cleanDir(p.Dir))
-}
-
-// packageOf is the nearest folder, at or above one, with a package.json or a Gemfile; else the source's.
-func (a Application) packageOf(dir string) string {
-	for dir = cleanDir(dir); dir != "."; dir = path.Dir(dir) {
-		for _, file := range []string{"package.json", "Gemfile"} {
-			if _, err := fs.Stat(a.source.FS, path.Join(dir, file)); err == nil {
-				return dir
-			}
+// opened are the places in the code that a process runs: the file that it starts and what that imports, or the configuration of its server.
+func (a Application) opened(p plan.Process) []listens.Place {
+	line := strings.Join(p.Args, " ")
+	switch {
+	case puma().MatchString(line):
+		if strings.Contains(line, " -C ") && !strings.Contains(line, "config/puma.rb") {
+			return nil
 		}
+		return listens.Puma(a.source)
+	case p.Args[0] == "ruby" && p.Dir == "" && len(p.Args) > 1:
+		return listens.Sinatra(a.source, p.Args[len(p.Args)-1])
+	case len(p.Entry) > 0:
+		return listens.Find(a.source, listens.Reached(a.source, p.Entry[0]))
+	case len(p.Args) == 2 && (p.Args[0] == "bun" || p.Args[0] == "tsx"), len(p.Args) == 3 && p.Args[0] == "bun" && p.Args[1] == "run":
+		return listens.Find(a.source, listens.Reached(a.source, path.Join(p.Dir, p.Args[len(p.Args)-1])))
 	}
-	return dir
-}
-
-// cleanDir is a folder of the application as fs takes it; what leads out of it is the application's own.
-func cleanDir(dir string) string {
-	if dir = path.Clean(dir); fs.ValidPath(dir) {
-		return dir
-	}
-	return "."
+	return nil
 }

@@ -4,10 +4,13 @@ package conventions
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 )
@@ -23,7 +26,7 @@ type Row struct {
 	// As is the setting, by its variable, that the variable's value is; Value turns the one into the other, or says that it cannot be.
 	As    string
 	Value func(string) (value string, ok bool)
-	// Command gives the command of the process web, where As is WebCommand; false where the application is not made for it.
+	// Command does what Value does, with a look at the application; false where that is not made for it.
 	Command func(a app.App, value string) (command string, ok bool)
 	// AsRuby is the setting where the application has a Gemfile; empty for As.
 	AsRuby string
@@ -93,13 +96,16 @@ func Answers(a app.App, variables map[string]string) (lines []string) {
 			continue
 		}
 		_, understood := r.Of(a, variables[name])
+		if strings.TrimSpace(variables[name]) == "" && r.Honoured {
+			continue
+		}
 		if !r.Honoured || !understood {
 			lines = append(lines, fmt.Sprintf("%s (of %s) has no effect: %s.", name, platform, r.Does))
 		}
 	}
 	for _, p := range Platforms {
 		for _, r := range p.Rows {
-			if r.File == "" || r.Honoured || r.Quiet || !a.Has(strings.TrimSuffix(r.File, "/")) {
+			if r.File == "" || r.Honoured || r.Quiet || !a.Has(r.File) && !a.IsDir(strings.TrimSuffix(r.File, "/")) {
 				continue
 			}
 			if r.Only != nil {
@@ -121,39 +127,51 @@ func isTrue(value string) bool {
 
 // whenTrue gives a value where the variable says yes.
 func whenTrue(value string) func(string) (string, bool) {
-	return func(given string) (string, bool) { return value, isTrue(given) }
+	return func(given string) (string, bool) {
+		if isTrue(given) {
+			return value, true
+		}
+		return "", true
+	}
 }
 
 // commas turns a list that is separated by spaces into one that is separated by commas.
 func commas(value string) (string, bool) {
-	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' }), ","), true
+	return strings.Join(strings.FieldsFunc(value, func(r rune) bool { return unicode.IsSpace(r) || r == ',' }), ","), true
 }
 
 // below is a folder of the application, which other platforms give as an absolute one, too.
 func below(value string) (string, bool) {
+	value = path.Clean(strings.TrimSpace(value))
 	for _, root := range []string{"/workspace", "/app"} {
-		if rest, found := strings.CutPrefix(value, root+"/"); found {
-			value = rest
+		if rest, found := strings.CutPrefix(value+"/", root+"/"); found {
+			value = path.Clean("./" + rest)
 		}
 	}
-	value = strings.TrimSuffix(strings.TrimPrefix(value, "./"), "/")
-	return value, value != ""
+	return value, true
 }
 
 // scriptsOf gives the scripts of package.json that a command runs, where it does nothing else.
-func scriptsOf(command string) (string, bool) {
+func scriptsOf(a app.App, command string) (string, bool) {
+	var manifest struct{ Scripts map[string]string }
+	if text, _, _ := a.Read("package.json"); json.Unmarshal(text, &manifest) != nil {
+		return "", false
+	}
 	var names []string
 	for part := range strings.SplitSeq(command, "&&") {
 		words := strings.Fields(part)
 		if len(words) < 2 || !slices.Contains([]string{"npm", "yarn", "pnpm", "bun"}, words[0]) {
 			return "", false
 		}
-		if words[1] == "run" {
+		if words[1] == "run" || words[1] == "run-script" {
 			words = words[1:]
 		} else if words[0] == "npm" {
 			return "", false
 		}
 		if len(words) != 2 || strings.HasPrefix(words[1], "-") || slices.Contains([]string{"install", "ci", "i", "add"}, words[1]) {
+			return "", false
+		}
+		if manifest.Scripts[words[1]] == "" {
 			return "", false
 		}
 		names = append(names, words[1])

@@ -1,5 +1,11 @@
 package conventions
 
+import (
+	"io/fs"
+	"path"
+	"strings"
+)
+
 // https://paketo.io/docs/howto/nodejs/, https://paketo.io/docs/howto/web-servers/, https://paketo.io/docs/howto/configuration/.
 var paketo = Platform{Name: "Paketo", Rows: []Row{
 	{Variable: "BP_NODE_VERSION", Honoured: true, Does: "the Node.js version"},
@@ -46,8 +52,9 @@ func yesNo(value string) (string, bool) {
 
 // launchpoint gives the command for a file.
 func launchpoint(file string) (string, bool) {
-	if file == "" {
+	file = path.Clean(strings.TrimSpace(file))
+	if !fs.ValidPath(file) || file == "." {
 		return "", false
 	}
-	return "node '" + file + "'", true
+	return "node '" + strings.ReplaceAll(file, "'", `'\''`) + "'", true
 }

@@ -5,7 +5,7 @@ var railpack = Platform{Name: "Railpack", Rows: []Row{
 	{Variable: "RAILPACK_NODE_VERSION", As: "BP_NODE_VERSION", Honoured: true, Does: "the Node.js version"},
 	{Variable: "RAILPACK_RUBY_VERSION", As: "BP_RUBY_VERSION", Honoured: true, Does: "the Ruby version"},
 	{Variable: "RAILPACK_START_CMD", As: WebCommand, Honoured: true, Does: "the command of the process web"},
-	{Variable: "RAILPACK_BUILD_CMD", As: "BP_NODE_RUN_SCRIPTS", Value: scriptsOf, Honoured: true, Does: buildCommand},
+	{Variable: "RAILPACK_BUILD_CMD", As: "BP_NODE_RUN_SCRIPTS", Command: scriptsOf, Honoured: true, Does: buildCommand},
 	{Variable: "RAILPACK_BUILD_APT_PACKAGES", As: "BP_BUILD_PACKAGES", Value: commas, Honoured: true, Does: "packages of the distribution for the build"},
 	{Variable: "RAILPACK_DEPLOY_APT_PACKAGES", As: "BP_PACKAGES", Value: commas, Honoured: true, Does: "packages of the distribution in the image"},
 	{Variable: "RAILPACK_SPA_OUTPUT_DIR", As: "BP_STATIC_DIR", Value: below, Honoured: true, Does: "the folder of files to serve"},
@@ -29,7 +29,7 @@ var railpack = Platform{Name: "Railpack", Rows: []Row{
 var nixpacks = Platform{Name: "Nixpacks", Rows: []Row{
 	{Variable: "NIXPACKS_NODE_VERSION", As: "BP_NODE_VERSION", Honoured: true, Does: "the Node.js version"},
 	{Variable: "NIXPACKS_START_CMD", As: WebCommand, Honoured: true, Does: "the command of the process web"},
-	{Variable: "NIXPACKS_BUILD_CMD", As: "BP_NODE_RUN_SCRIPTS", Value: scriptsOf, Honoured: true, Does: buildCommand},
+	{Variable: "NIXPACKS_BUILD_CMD", As: "BP_NODE_RUN_SCRIPTS", Command: scriptsOf, Honoured: true, Does: buildCommand},
 	{Variable: "NIXPACKS_APT_PKGS", As: "BP_PACKAGES", Value: commas, Honoured: true, Does: "packages of the distribution in the image"},
 	{Variable: "NIXPACKS_SPA_OUT_DIR", As: "BP_STATIC_DIR", Value: below, Honoured: true, Does: "the folder of files to serve"},
 	{Variable: "NIXPACKS_INSTALL_CMD", Does: installCommand},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/problem"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 	"github.com/gantry-buildpack/gantry/internal/source/shell"
 )
 
@@ -31,11 +32,21 @@ var (
 
 // Read gives what a Dockerfile adds. What is not understood is passed over.
 func Read(text []byte) (a Additions) {
+	stages := map[string]Additions{}
+	name := ""
 	for _, i := range instructions(string(text)) {
 		switch i.name {
 		case "FROM":
-			// What earlier stages hold is not in the image.
-			a = Additions{}
+			// What earlier stages hold is in the image only if it is made of one.
+			stages[name] = a
+			words := strings.Fields(strings.ToLower(i.rest))
+			a, name = Additions{}, ""
+			if len(words) > 0 {
+				a = stages[words[0]]
+			}
+			if len(words) > 2 && words[1] == "as" {
+				name = words[2]
+			}
 		case "RUN":
 			for _, p := range aptPackages(i.rest) {
 				if !slices.Contains(usualPackages, p) && !slices.Contains(a.Packages, p) {
@@ -59,6 +70,9 @@ func Read(text []byte) (a Additions) {
 	return a
 }
 
+// packageName is what Debian allows: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source.
+var packageName = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]*[a-z][a-z0-9+.-]*$`)
+
 type instruction struct {
 	name, rest string
 	line       int
@@ -74,7 +88,7 @@ func instructions(text string) (list []instruction) {
 		}
 		part, more := strings.CutSuffix(line, "\\")
 		if open == nil {
-			name, rest, _ := strings.Cut(part, " ")
+			name, rest, _ := strings.Cut(strings.ReplaceAll(part, "\t", " "), " ")
 			list = append(list, instruction{strings.ToUpper(name), strings.TrimSpace(rest), n + 1})
 			open = &list[len(list)-1]
 		} else {
@@ -95,9 +109,12 @@ func aptPackages(command string) (list []string) {
 		if at < 1 || words[at-1] != "apt-get" && words[at-1] != "apt" && !strings.HasPrefix(words[at-1], "-") || !slices.Contains(words[:at], "apt-get") && !slices.Contains(words[:at], "apt") {
 			continue
 		}
-		for _, word := range words[at+1:] {
+		for n, word := range words[at+1:] {
+			if before := words[at+n]; before == "-t" || before == "--target-release" || strings.HasPrefix(word, "#") {
+				continue
+			}
 			name, _, _ := strings.Cut(word, "=")
-			if !strings.HasPrefix(word, "-") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == "" && name != "" {
+			if !strings.HasPrefix(word, "-") && packageName().MatchString(name) {
 				list = append(list, name)
 			}
 		}

@@ -2,6 +2,7 @@ package listens
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,15 +17,23 @@ var (
 	given = lazyregexp.New(`\b(Bun\.serve|serve|[hH]api\.server|new\s+[hH]api\.Server|new\s+(?:WebSocket\.Server|WebSocketServer))\(\s*\{|\bstartStandaloneServer\([^{}]*\{[^{}]*\b(listen)\s*:\s*\{`)
 	// servers are what makes them: a listen without arguments is one of a server only if that is seen.
 	servers = lazyregexp.New(`\b(?:const|let|var)\s+([\w$]+)(?:\s*:[^=\n]+)?\s*=\s*(?:await\s+)?(?:new\s+)?(?:(?:https?|http2|net)\.)?(?:create(?:Secure)?Server|express|[fF]astify|Koa|restify\.createServer|[Pp]olka|NestFactory\.create(?:<[^>]*>)?|Elysia|App)\(`)
-	// fastified is a file whose server is Fastify's, alone or below NestJS.
-	fastified = lazyregexp.New(`\b(?:require\(\s*['"]fastify['"]\s*\)|from\s+['"]fastify['"]|new\s+FastifyAdapter\()`)
+	// fastified are names that a file gives Fastify's servers.
+	fastified = lazyregexp.New(`\b(?:const|let|var)\s+([\w$]+)(?:\s*:[^=\n]+)?\s*=\s*(?:await\s+)?(?:[fF]astify|require\(\s*['"]fastify['"]\s*\))(?:<[^>]*>)?\(`)
+	nested    = lazyregexp.New(`\b(?:const|let|var)\s+([\w$]+)(?:\s*:[^=\n]+)?\s*=\s*(?:await\s+)?NestFactory\.create`)
+	// parameters are those of functions: a name of one is nothing to be certain of.
+	parameters = lazyregexp.New(`(?:\bfunction\b[^(]*\(([^()]*)\)|\(([^()]*)\)\s*(?::[^={]+)?=>)`)
+	// listening are all calls and mentions of listen and serve, also those in forms that are not read.
+	listening = lazyregexp.New(`\.\s*listen\b|[\w$]\.serve\b|\bserve\s*[(<]|\bexport\s+default\s*\{[^}]*\bport\b|\.lift\(`)
+	word      = lazyregexp.New(`[A-Za-z_$][\w$]*`)
 	// numbered are names that a file gives a number, once.
 	numbered = lazyregexp.New(`\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)(?:\s*:\s*number)?\s*=\s*(\d+)\s*(?:;|,|\n|$)`)
 	named    = lazyregexp.New(`\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)(?:\s*:\s*string)?\s*=\s*['"]([\w.:\[\]-]+)['"]\s*(?:;|,|\n|$)`)
+	// function is how a function begins.
+	function = lazyregexp.New(`^(?:async\s*)?(?:function\b|\([^()]*\)\s*(?::[^=]+)?=>|[A-Za-z_$][\w$]*\s*=>)`)
 	// fields are those of an object that is given to listen.
-	portField = lazyregexp.New(`\bport\s*:\s*([^,}\n]+)`)
+	portField = lazyregexp.New(`\bport['"]?\s*:\s*([^,}\n]+)`)
 	portAlone = lazyregexp.New(`[{,]\s*port\s*[,}]`)
-	hostField = lazyregexp.New(`\bhost(?:name)?\s*:\s*([^,}\n]+)`)
+	hostField = lazyregexp.New(`\bhost(?:name)?['"]?\s*:\s*([^,}\n]+)`)
 	hostAlone = lazyregexp.New(`[{,]\s*host\s*[,}]`)
 	pathField = lazyregexp.New(`\bpath\s*:\s*['"]([^'"]+)['"]`)
 	literal   = lazyregexp.New("^['\"`]([^'\"`$]+)['\"`]$")
@@ -46,14 +55,21 @@ func ofJavaScript(name string, text []byte) []Place {
 		}
 	}
 	made := strings.Contains(code, "createServer(") || strings.Contains(code, "express()")
+	for _, m := range parameters().FindAllStringSubmatch(code, -1) {
+		for _, name := range word().FindAllString(m[1]+" "+m[2], -1) {
+			delete(values, name)
+		}
+	}
 	isServer := map[string]bool{"server": made, "this.server": made}
 	for _, m := range servers().FindAllStringSubmatch(code, -1) {
 		isServer[m[1]] = true
 	}
-	fastify := fastified().MatchString(code)
+	local := fastifies(code)
 	var list []Place
+	read := map[int]bool{}
 	for _, m := range called().FindAllStringSubmatchIndex(code, -1) {
 		receiver := code[m[2]:m[3]]
+		read[m[1]-len("listen(")-1] = true
 		arguments, whole := argumentsOf(code[m[1]:])
 		if !whole {
 			continue
@@ -62,7 +78,7 @@ func ofJavaScript(name string, text []byte) []Place {
 		if !ok {
 			continue
 		}
-		if fastify && !p.named {
+		if local[receiver] && !p.named && portLike(arguments) {
 			// https://fastify.dev/docs/latest/Reference/Server/#listen: without a host, it is localhost.
 			p.Host, p.unnamed = "localhost", true
 		}
@@ -70,6 +86,10 @@ func ofJavaScript(name string, text []byte) []Place {
 		if receiver == ")" {
 			// The call that makes the server is of any length.
 			call, start = "….listen(", m[1]-len("listen(")
+		}
+		if before := strings.TrimRight(code[:m[0]], " \t\n{"); strings.HasSuffix(before, "else") || strings.HasSuffix(before, ":") || strings.HasSuffix(before, "?") {
+			// Another branch may do something else.
+			p.Place = Place{Variable: true}
 		}
 		p.Text, p.Where = shown(call, arguments), problem.At(name, text, start)
 		list = append(list, p.Place)
@@ -90,8 +110,38 @@ func ofJavaScript(name string, text []byte) []Place {
 		}
 		p.Text, p.Where = shown(kind+"(", arguments), problem.At(name, text, m[0])
 		list = append(list, p.Place)
+		read[m[0]] = true
+	}
+	for _, m := range listening().FindAllStringIndex(code, -1) {
+		if !read[m[0]] && !slices.ContainsFunc(given().FindAllStringIndex(code, -1), func(g []int) bool { return g[0] <= m[0] && m[0] < g[1] }) {
+			// What is not understood may be what listens at PORT.
+			list = append(list, Place{Variable: true, Where: problem.At(name, text, m[0])})
+		}
 	}
 	return list
+}
+
+// fastifies are the names of servers that listen on localhost where they are given no address.
+func fastifies(code string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range fastified().FindAllStringSubmatch(code, -1) {
+		names[m[1]] = true
+	}
+	if strings.Contains(code, "new FastifyAdapter(") {
+		for _, m := range nested().FindAllStringSubmatch(code, -1) {
+			names[m[1]] = true
+		}
+	}
+	return names
+}
+
+// portLike reports whether what a server is given is a port, or all of its options: a name may stand for options with an address.
+func portLike(arguments []string) bool {
+	if len(arguments) == 0 {
+		return false
+	}
+	first := arguments[0]
+	return strings.HasPrefix(first, "{") || strings.Contains(first, "process.env") || strings.Trim(first, "0123456789") == "" || strings.HasSuffix(strings.ToLower(first), "port")
 }
 
 // found is a place as one call tells of it; named says that it names an address.
@@ -103,11 +153,13 @@ type found struct {
 // placeOf says what a call of listen opens; false where it opens no port, or that is not certain.
 func placeOf(arguments []string, server bool, values map[string]string) (found, bool) {
 	switch {
-	case len(arguments) == 0, callback(arguments[0]):
+	case len(arguments) == 0:
 		return found{Place: Place{Free: true}}, server
 	case strings.HasPrefix(arguments[0], "{"):
 		f, ok := ofObject(arguments[0], values)
 		return f, ok || server
+	case callback(arguments[0]):
+		return found{Place: Place{Free: true}}, server
 	}
 	host := ""
 	if len(arguments) > 1 && !callback(arguments[1]) {
@@ -141,7 +193,7 @@ func opened(port, host string, values map[string]string) (p Place) {
 		p.Free = true
 	case err == nil && number > 0 && number < 1<<16:
 		p.Port = number
-	case literal().MatchString(strings.TrimSpace(port)) && strings.HasPrefix(text, "/"):
+	case literal().MatchString(strings.TrimSpace(port)) && strings.HasPrefix(text, "/") && strings.HasSuffix(text, ".sock"):
 		p.Socket = text
 	default:
 		p.Variable = true
@@ -173,7 +225,7 @@ func field(object string, pattern, alone *regexp.Regexp, name string) string {
 
 // callback reports whether an argument is a function.
 func callback(argument string) bool {
-	return strings.HasPrefix(argument, "(") || strings.HasPrefix(argument, "function") || strings.HasPrefix(argument, "async") || strings.Contains(argument, "=>")
+	return function().MatchString(argument)
 }
 
 // argumentsOf gives the arguments of a call, behind its opening bracket; false where its end is not found.
@@ -244,6 +296,12 @@ func withoutComments(code string) string {
 	for i := 0; i < len(out); i++ {
 		rest := code[i:]
 		switch c := out[i]; {
+		case quote == '`' && c == '\n':
+			// A text of several lines may hold code of another program.
+			if end := strings.IndexByte(rest, '`'); end >= 0 {
+				blank(i, i+end)
+				i += end - 1
+			}
 		case quote != 0 && c == '\\':
 			i++
 		case quote != 0 && (c == quote || c == '\n' && quote != '`'):

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"path"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,25 +37,20 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1" || host == "[::1]"
 }
 
-// aside are the files and folders of an application's root that belong to its tools, and not to what runs.
-var aside = []string{"scripts", "tools", "benchmark", "benchmarks", "example", "examples", "docs", "e2e", "cypress", "mock", "mocks", "storybook", ".storybook", "gulpfile.js", "Gruntfile.js"}
-
 // signs are in each text that opens a port: most files have none, and are passed over in no time.
-var signs = [][]byte{[]byte("listen"), []byte("serve("), []byte("Server("), []byte(".server(")}
+var signs = [][]byte{[]byte("listen"), []byte("serve("), []byte("Server("), []byte(".server("), []byte("export default"), []byte(".lift(")}
 
-// Find gives the places, in the order of the files' names.
-func Find(a app.App) []Place {
+// Find gives the places in files of JavaScript, in the order of their names.
+func Find(a app.App, files map[string]bool) []Place {
 	var list []Place
-	a.Code([]string{".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"}, func(name string, text []byte) {
-		top, _, _ := strings.Cut(name, "/")
-		if slices.Contains(aside, top) || strings.Contains(path.Base(name), ".config.") {
-			return
-		}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		// What cannot be read is not certain.
+		text, _, _ := a.Read(name)
 		if slices.ContainsFunc(signs, func(sign []byte) bool { return bytes.Contains(text, sign) }) {
 			list = append(list, ofJavaScript(name, text)...)
 		}
-	})
-	return append(list, ofRuby(a)...)
+	}
+	return list
 }
 
 // Doubts tell what of the places certainly keeps a platform from reaching the application. Where one of several opens the port that it is told to,

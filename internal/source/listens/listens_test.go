@@ -41,20 +41,36 @@ func TestDoubts(t *testing.T) {
 		"Apollo":                        {"index.js", "const { url } = await startStandaloneServer(server, {\n  listen: { port: 4000 },\n});", []string{"index.js:1:23 has listen({ port: 4000 }): the port is always 4000, and most platforms say by PORT which one they ask at: let it be read, as process.env.PORT || 4000"}},
 		"WebSockets":                    {"index.js", "const wss = new WebSocketServer({ port: 8080 });", []string{"index.js:1:13 has new WebSocketServer({ port: 8080 }): the port is always 8080, and most platforms say by PORT which one they ask at: let it be read, as process.env.PORT || 8080"}},
 		"WebSockets on a server":        {"index.js", "const wss = new WebSocketServer({ server, path: '/live' }); server.listen(process.env.PORT)", nil},
-		"a test's server":               {"test/server.js", "app.listen(3000)", nil},
-		"a tool's server":               {"scripts/mock.js", "app.listen(3000)", nil},
 		"Puma":                          {"config/puma.rb", "threads 5, 5\nport 3000\n", []string{"config/puma.rb:2:1 has port 3000: the port is always 3000, and most platforms say by PORT which one they ask at: let it be read, as ENV.fetch(\"PORT\", 3000) on 0.0.0.0"}},
 		"Puma with PORT":                {"config/puma.rb", "port ENV.fetch(\"PORT\") { 3000 }\n", nil},
 		"Puma on a socket":              {"config/puma.rb", "bind 'unix:///var/run/puma.sock'\n", []string{"config/puma.rb:1:1 has bind 'unix:///var/run/puma.sock': the application listens on a socket in the file system, and a platform asks at PORT: listen on PORT, as ENV.fetch(\"PORT\", 8080) on 0.0.0.0"}},
 		"Puma on localhost":             {"config/puma.rb", "  bind \"tcp://127.0.0.1:9292\"\n", []string{"config/puma.rb:1:3 has bind \"tcp://127.0.0.1:9292\": only the container itself reaches 127.0.0.1, and nothing from outside does: listen on 0.0.0.0, as ENV.fetch(\"PORT\", 9292) on 0.0.0.0"}},
 		"Puma on both":                  {"config/puma.rb", "port ENV['PORT']\nbind 'unix:///tmp/puma.sock'\n", nil},
+		"options by a name":             {"server.js", "const fastify = require('fastify')()\nfastify.listen(opts)", nil},
+		"a quoted key":                  {"server.js", "const fastify = Fastify()\nfastify.listen({port: process.env.PORT, 'host': '0.0.0.0'})", nil},
+		"a function among the options":  {"server.js", "const fastify = Fastify()\nfastify.listen({port: process.env.PORT, host: '0.0.0.0', listenTextResolver: a => a})", nil},
+		"brackets around PORT":          {"server.js", "const app = express()\napp.listen((process.env.PORT || 5000), () => {})", nil},
+		"a parameter of that name":      {"server.js", "function main() { const port = 3000 }\nfunction start(port) { app.listen(port) }", nil},
+		"another branch":                {"server.js", "if (secure) greenlock.serve(app)\nelse app.listen(3000)", nil},
+		"a form that is not read":       {"server.js", "this.server!.listen(process.env.PORT)\nmetrics.listen(9100)", nil},
+		"code in a text":                {"server.js", "const t = `\napp.listen(3000)\n`\nwrite(t)", nil},
+		"a path that is no socket":      {"server.js", "const server = createServer(f); bus.listen('/queue/orders', h)", nil},
+		"Puma, in a block":              {"config/puma.rb", "port ENV['PORT'] || 3000\n", nil},
+		"Sinatra, of development":       {"app.rb", "require 'sinatra'\nconfigure :development do\n  set :port, 4567\nend\n", nil},
 		"Sinatra":                       {"app.rb", "require 'sinatra'\nset :port, 4567\n", []string{"app.rb:2:1 has set :port, 4567: the port is always 4567, and most platforms say by PORT which one they ask at: let it be read, as ENV.fetch(\"PORT\", 4567) on 0.0.0.0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			a := app.App{FS: fstest.MapFS{c.file: {Data: []byte(c.text)}}}
 			var got []string
-			for _, p := range listens.Doubts(listens.Find(a)) {
+			places := listens.Find(a, listens.Reached(a, c.file))
+			switch c.file {
+			case "config/puma.rb":
+				places = listens.Puma(a)
+			case "app.rb":
+				places = listens.Sinatra(a, c.file)
+			}
+			for _, p := range listens.Doubts(places) {
 				got = append(got, p.String())
 			}
 			g.Expect(got).To(Equal(c.want))
@@ -69,9 +85,26 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, text string) {
 		for _, name := range []string{"server.js", "config/puma.rb"} {
-			for _, p := range listens.Find(app.App{FS: fstest.MapFS{name: {Data: []byte(text)}}}) {
+			a := app.App{FS: fstest.MapFS{name: {Data: []byte(text)}}}
+			for _, p := range append(listens.Find(a, listens.Reached(a, name)), listens.Puma(a)...) {
 				_ = p.String()
 			}
 		}
 	})
+}
+
+// Only what the entry loads is what web runs.
+func TestReached(t *testing.T) {
+	g := NewWithT(t)
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"src/main.ts": "import { start } from './server.js'", "src/server.ts": "const x = require('../lib')", "lib/index.js": "import('./late.mjs')", "lib/late.mjs": "", "mock.js": "app.listen(3000)",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	a := app.App{FS: files}
+	want := map[string]bool{"src/main.ts": true, "src/server.ts": true, "lib/index.js": true, "lib/late.mjs": true}
+	g.Expect(listens.Reached(a, "dist/main.js")).To(Equal(want))
+	g.Expect(listens.Reached(a, "src/main.ts")).To(Equal(want))
+	g.Expect(listens.Reached(a, "build/index.js")).To(BeNil())
 }

@@ -23,36 +23,43 @@ var (
 // pumaFile is read by Puma itself, wherever it is started.
 const pumaFile = "config/puma.rb"
 
-// ofRuby gives the places in the configuration of Puma, and in Sinatra's applications that are started as a file.
-func ofRuby(a app.App) (list []Place) {
-	if text, found, err := a.Read(pumaFile); err == nil && found {
-		for _, m := range pumaPort().FindAllSubmatchIndex(text, -1) {
-			p := Place{Variable: true}
-			if n := rubyNumber().FindSubmatch(text[m[2]:m[3]]); n != nil {
-				number, _ := strconv.Atoi(string(n[1]))
-				p = Place{Port: number}
-			}
-			list = append(list, at(p, pumaFile, text, m))
-		}
-		for _, m := range pumaBind().FindAllSubmatchIndex(text, -1) {
-			list = append(list, at(bound(string(text[m[2]:m[3]])), pumaFile, text, m))
-		}
-		return list
+// Puma gives the places in a configuration of Puma. What is in a block or behind a condition is not certain.
+func Puma(a app.App) (list []Place) {
+	text, found, err := a.Read(pumaFile)
+	if err != nil || !found || strings.Contains(string(text), "=begin") {
+		return nil
 	}
-	for _, name := range []string{"app.rb", "server.rb", "main.rb", "web.rb"} {
-		text, found, err := a.Read(name)
-		if err != nil || !found || !strings.Contains(string(text), "sinatra") {
-			continue
+	for _, m := range pumaPort().FindAllSubmatchIndex(text, -1) {
+		p := Place{Variable: true}
+		if n := rubyNumber().FindSubmatch(text[m[2]:m[3]]); n != nil {
+			number, _ := strconv.Atoi(string(n[1]))
+			p = Place{Port: number}
 		}
-		for _, m := range sinatraSet().FindAllSubmatchIndex(text, -1) {
-			value := string(text[m[4]:m[5]])
-			number, err := strconv.Atoi(value)
-			switch {
-			case string(text[m[2]:m[3]]) == "port" && err == nil:
-				list = append(list, at(Place{Port: number}, name, text, m))
-			case string(text[m[2]:m[3]]) == "bind" && loopback(value):
-				list = append(list, at(Place{Host: value, Variable: true}, name, text, m))
-			}
+		list = append(list, at(p, pumaFile, text, m))
+	}
+	for _, m := range pumaBind().FindAllSubmatchIndex(text, -1) {
+		list = append(list, at(bound(string(text[m[2]:m[3]])), pumaFile, text, m))
+	}
+	if strings.Contains(string(text), "PORT") {
+		list = append(list, Place{Variable: true})
+	}
+	return list
+}
+
+// Sinatra gives the places in an application of Sinatra that is started as a file.
+func Sinatra(a app.App, name string) (list []Place) {
+	text, found, err := a.Read(name)
+	if err != nil || !found || !strings.Contains(string(text), "sinatra") || strings.Contains(string(text), "configure") || strings.Contains(string(text), "PORT") {
+		return nil
+	}
+	for _, m := range sinatraSet().FindAllSubmatchIndex(text, -1) {
+		value := string(text[m[4]:m[5]])
+		number, err := strconv.Atoi(value)
+		switch {
+		case string(text[m[2]:m[3]]) == "port" && err == nil:
+			list = append(list, at(Place{Port: number}, name, text, m))
+		case string(text[m[2]:m[3]]) == "bind" && loopback(value):
+			list = append(list, at(Place{Host: value, Variable: true}, name, text, m))
 		}
 	}
 	return list

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"strings"
+
 	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/app"
 	"github.com/gantry-buildpack/gantry/internal/source/conventions"
@@ -24,8 +26,11 @@ func (t Table) fromConventions(s *Settings, a app.App, lookup func(string) (stri
 			if value, found = row.Of(a, value); !found {
 				continue
 			}
+			if value == "" && row.As != "BP_NODE_RUN_SCRIPTS" {
+				continue
+			}
 			if row.As == conventions.WebCommand {
-				if value != "" && s.WebCommand.Value == "" {
+				if strings.TrimSpace(value) != "" && s.WebCommand.Value == "" {
 					s.WebCommand = Setting{Value: value, Origin: row.Variable}
 				}
 				continue
