@@ -44,9 +44,8 @@ func (p pipeline) serveFiles(ctx context.Context) ([]libcnb.Layer, error) {
 			continue
 		}
 		dir := filepath.Join(p.App, q.Dir, q.Args[1])
-		_, warnings := fileserver.New(fileserver.Options{Files: os.DirFS(dir)})
-		for _, warning := range warnings {
-			p.Log.Warning(warning + ".")
+		if err := p.readRules(dir); err != nil {
+			return nil, err
 		}
 		names, err := toCompress(dir)
 		if err != nil {
@@ -81,6 +80,21 @@ func (p pipeline) serveFiles(ctx context.Context) ([]libcnb.Layer, error) {
 		return nil, nil
 	}
 	return []libcnb.Layer{c.layer}, c.forget()
+}
+
+// readRules reads the files _headers and _redirects of a folder, and tells what is not understood of them. A link out of the folder is not followed: what it
+// leads to would be in the log.
+func (p pipeline) readRules(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return problem.Unreadable("read the files to serve", err)
+	}
+	defer func() { _ = root.Close() }()
+	_, warnings := fileserver.New(fileserver.Options{Files: root.FS()})
+	for _, warning := range warnings {
+		p.Log.Warning(warning + ".")
+	}
+	return nil
 }
 
 // toCompress are the files of a folder that are worth it: those of text that the web server gives out.

@@ -91,8 +91,14 @@ func (s *server) file(w http.ResponseWriter, r *http.Request, name string, statu
 	defer func() { _ = file.Close() }()
 	r = r.WithContext(withAnswer(r.Context(), a))
 	if k.text && !a.encoded && len(k.encodings) == 0 && r.Header.Get("Range") == "" {
-		s.compressed.ServeHTTP(w, r)
-		return
+		select {
+		case s.compressing <- struct{}{}:
+			defer func() { <-s.compressing }()
+			s.compressed.ServeHTTP(w, r)
+			return
+		default:
+			// So many at once would take more memory than they save bytes.
+		}
 	}
 	s.content(w, r)
 }

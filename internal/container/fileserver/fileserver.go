@@ -28,7 +28,7 @@ type Options struct {
 
 // New gives the server for a site. The warnings are of its files _headers and _redirects.
 func New(o Options) (handler http.Handler, warnings []string) {
-	s := &server{Options: o}
+	s := &server{Options: o, compressing: make(chan struct{}, maxCompressing)}
 	headers, redirects := o.Site.Headers, o.Site.Redirects
 	if text, err := fs.ReadFile(o.Files, site.HeadersFile); err == nil {
 		more, wrong := site.ParseHeaders(string(text))
@@ -71,7 +71,12 @@ type server struct {
 	cache     cache
 	// compressed answers with a file that is compressed for this request.
 	compressed http.Handler
+	// compressing has room for those requests that may be compressed at the same time: one takes up to a megabyte.
+	compressing chan struct{}
 }
+
+// maxCompressing is how many these are.
+const maxCompressing = 32
 
 type headerRule struct {
 	site.Header

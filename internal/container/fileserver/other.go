@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/contract"
 )
 
 func withAnswer(ctx context.Context, a answer) context.Context {
@@ -32,7 +34,8 @@ func answerOf(ctx context.Context) answer {
 func (s *server) config(w http.ResponseWriter) {
 	values := map[string]string{}
 	for _, name := range s.Site.Config {
-		if value, found := s.Variable(name); found {
+		// What holds a password is a secret, whatever it is called.
+		if value, found := s.Variable(name); found && !contract.HasPassword(value) {
 			values[name] = value
 		}
 	}

@@ -18,7 +18,12 @@ func (s *server) redirect(r *http.Request, there bool) (rule site.Redirect, targ
 		if there && !each.Force {
 			return rule, "", false
 		}
-		return each.Redirect, site.Fill(each.To, parts), true
+		target = site.Fill(each.To, parts)
+		if path, _, _ := strings.Cut(target, "?"); each.Status/100 == 3 && path == r.URL.Path {
+			// It would lead here again.
+			continue
+		}
+		return each.Redirect, target, true
 	}
 	return rule, "", false
 }

@@ -48,6 +48,7 @@ func TestRedirects(t *testing.T) {
 /away/*   https://new.example/:splat 308
 /up/*     //evil.example/:splat
 /q        /target?a=1#part
+/loop/*   /loop/:splat 301
 `)
 	h := handler(files, site.Site{})
 	for name, c := range map[string]struct {
@@ -70,6 +71,7 @@ func TestRedirects(t *testing.T) {
 		"another host":                 {path: "/away/x/y", code: 308, location: "https://new.example/x/y"},
 		"never another host by a path": {path: "/up/x", code: 301, location: "/evil.example/x"},
 		"nor by what is asked for":     {path: "/blog//evil.example", code: 302, location: "/news/evil.example"},
+		"a loop":                       {path: "/loop/x", code: 404, body: "the file 404.html"},
 		"the rules are not served":     {path: "/_redirects", code: 404, body: "the file 404.html"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,8 +164,8 @@ func TestHTTPSAndHost(t *testing.T) {
 // Pages may read what the build names, and a value ends no script.
 func TestConfig(t *testing.T) {
 	g := NewWithT(t)
-	values := map[string]string{"API_URL": "https://api.example", "NAME": "</script><b>"}
-	o := fileserver.Options{Files: folder("index.html"), Site: site.Site{Config: []string{"API_URL", "NAME", "ABSENT"}, ConfigPath: "/config.json"}, Variable: func(name string) (string, bool) {
+	values := map[string]string{"API_URL": "https://api.example", "NAME": "</script><b>", "DATABASE_URL": "postgres://ann:s3cret@db/x"}
+	o := fileserver.Options{Files: folder("index.html"), Site: site.Site{Config: []string{"API_URL", "NAME", "ABSENT", "DATABASE_URL"}, ConfigPath: "/config.json"}, Variable: func(name string) (string, bool) {
 		value, found := values[name]
 		return value, found
 	}}
