@@ -29,11 +29,11 @@ func TestNothingForGantry(t *testing.T) {
 	p := newProject(t, map[string]string{"main.py": ""})
 	log, err := p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
-	p.Expect(log).To(ContainSubstring("Not for Gantry: its folder contains none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs. "))
+	p.Expect(log).To(ContainSubstring("Not for Gantry: its folder contains none of Gemfile, gems.rb, package.json, server.js, server.mjs, server.cjs, index.js, index.mjs, index.cjs, index.html, public/index.html, static.json, Staticfile, netlify.toml. "))
 	p = newProject(t, map[string]string{"backend/package.json": "{}"})
 	log, err = p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
-	p.Expect(log).To(ContainSubstring("index.cjs. Name the application's folder; for one of backend, set BP_NODE_PROJECT_PATH=backend.\n"))
+	p.Expect(log).To(ContainSubstring("netlify.toml. Name the application's folder; for one of backend, set BP_NODE_PROJECT_PATH=backend.\n"))
 }
 
 // What is broken stops the build in its own words, and the cache of the last good build stays as it was.

@@ -77,17 +77,18 @@ func TestAnswers(t *testing.T) {
 		files, variables map[string]string
 		want             []string
 	}{
-		"a variable":                       {variables: map[string]string{"NODE_MODULES_CACHE": "false"}, want: []string{"NODE_MODULES_CACHE (of Heroku) has no effect: packages are kept by what the lockfile says, and are never out of date; pack build --clear-cache forgets all that is kept."}},
-		"one of Paketo":                    {variables: map[string]string{"BP_DISABLE_SBOM": "true"}, want: []string{"BP_DISABLE_SBOM (of Paketo) has no effect: the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees."}},
-		"a command that is no script":      {variables: map[string]string{"RAILPACK_BUILD_CMD": "make all"}, want: []string{"RAILPACK_BUILD_CMD (of Railpack) has no effect: scripts of package.json to run while building: `npm run build && npm run assets`; another command is written as a script of package.json, which BP_NODE_RUN_SCRIPTS names."}},
-		"a file":                           {files: map[string]string{".profile": "export A=1"}, want: []string{".profile (of Heroku) is not read: no shell runs before a process: set variables where the image is deployed, or as [dev.gantry.config.NAME] default = \"…\" in project.toml; or start the process with a shell: web: . ./.profile && exec …."}},
-		"another app.yaml":                 {files: map[string]string{"app.yaml": "name: shop"}},
-		"an application's own":             {variables: map[string]string{"GOOGLE_CLIENT_ID": "1", "HEROKU_API": "2"}},
-		"a variable that is honoured":      {variables: map[string]string{"BP_NODE_OPTIMIZE_MEMORY": "true", "YARN2_SKIP_PRUNING": "true"}},
-		"no pruning, which is not asked":   {variables: map[string]string{"YARN2_SKIP_PRUNING": "false"}, want: nil},
-		"a function without its framework": {variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: []string{"GOOGLE_FUNCTION_TARGET (of Google) has no effect: the functions framework is started with that function, if it is among the dependencies: the package @google-cloud/functions-framework, or the gem functions_framework."}},
-		"a secret":                         {variables: map[string]string{"BPE_API_TOKEN": "abc"}, want: []string{"BPE_API_TOKEN looks like a secret, and is in the image, where everybody reads it who has the image: set API_TOKEN where the image is deployed."}},
-		"folders to cache":                 {files: map[string]string{"package.json": `{"cacheDirectories":["node_modules","dist",".cache"]}`}, want: []string{"cacheDirectories in package.json names dist, which is not kept from build to build: what a step makes is used again while all that the step read is unchanged. A tool's own cache is kept if \"cache\" is in its name."}},
+		"a variable":                                  {variables: map[string]string{"NODE_MODULES_CACHE": "false"}, want: []string{"NODE_MODULES_CACHE (of Heroku) has no effect: packages are kept by what the lockfile says, and are never out of date; pack build --clear-cache forgets all that is kept."}},
+		"one of Paketo":                               {variables: map[string]string{"BP_DISABLE_SBOM": "true"}, want: []string{"BP_DISABLE_SBOM (of Paketo) has no effect: the SBOM is made of what the lockfile says, and takes no time; it is in no layer of the image's file system that the application sees."}},
+		"a command that is no script":                 {variables: map[string]string{"RAILPACK_BUILD_CMD": "make all"}, want: []string{"RAILPACK_BUILD_CMD (of Railpack) has no effect: scripts of package.json to run while building: `npm run build && npm run assets`; another command is written as a script of package.json, which BP_NODE_RUN_SCRIPTS names."}},
+		"a file":                                      {files: map[string]string{".profile": "export A=1"}, want: []string{".profile (of Heroku) is not read: no shell runs before a process: set variables where the image is deployed, or as [dev.gantry.config.NAME] default = \"…\" in project.toml; or start the process with a shell: web: . ./.profile && exec …."}},
+		"another app.yaml":                            {files: map[string]string{"app.yaml": "name: shop"}},
+		"an application's own":                        {variables: map[string]string{"GOOGLE_CLIENT_ID": "1", "HEROKU_API": "2"}},
+		"a variable that is honoured":                 {variables: map[string]string{"BP_NODE_OPTIMIZE_MEMORY": "true", "YARN2_SKIP_PRUNING": "true"}},
+		"no pruning, which is not asked":              {variables: map[string]string{"YARN2_SKIP_PRUNING": "false"}, want: nil},
+		"a function without its framework":            {variables: map[string]string{"GOOGLE_FUNCTION_TARGET": "hello"}, want: []string{"GOOGLE_FUNCTION_TARGET (of Google) has no effect: the functions framework is started with that function, if it is among the dependencies: the package @google-cloud/functions-framework, or the gem functions_framework."}},
+		"a web server for an application that starts": {variables: map[string]string{"BP_WEB_SERVER": "nginx"}, want: []string{"BP_WEB_SERVER has no effect: no process serves files. BP_STATIC_DIR names the folder of files to serve."}},
+		"a secret":                                    {variables: map[string]string{"BPE_API_TOKEN": "abc"}, want: []string{"BPE_API_TOKEN looks like a secret, and is in the image, where everybody reads it who has the image: set API_TOKEN where the image is deployed."}},
+		"folders to cache":                            {files: map[string]string{"package.json": `{"cacheDirectories":["node_modules","dist",".cache"]}`}, want: []string{"cacheDirectories in package.json names dist, which is not kept from build to build: what a step makes is used again while all that the step read is unchanged. A tool's own cache is kept if \"cache\" is in its name."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

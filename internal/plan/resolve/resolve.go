@@ -181,7 +181,7 @@ func (a Application) plan(given Given, target Target, now time.Time) (Resolved, 
 		}
 	}
 	p.Image.Processes = a.reloading(p.Image.Processes)
-	if p, err = a.withSites(p, declared); err != nil {
+	if p, err = a.withSites(p, given, declared); err != nil {
 		return Resolved{}, err
 	}
 	unreachable, places := a.unreachable(p.Image.Processes)

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -13,7 +14,15 @@ import (
 )
 
 // withSites writes down, for each process that serves static files, what settings and the files of other platforms say of it.
-func (a Application) withSites(p plan.Plan, declared contract.Contract) (plan.Plan, error) {
+func (a Application) withSites(p plan.Plan, given Given, declared contract.Contract) (plan.Plan, error) {
+	served := func(q plan.Process) bool { return q.Site != nil }
+	if !slices.ContainsFunc(p.Image.Processes, served) {
+		for _, name := range slices.Sorted(maps.Keys(given.Variables)) {
+			if strings.HasPrefix(name, "BP_WEB_SERVER") || strings.HasPrefix(name, "BP_STATIC_") && name != "BP_STATIC_DIR" {
+				p.Warnings = append(p.Warnings, name+" has no effect: no process serves files. BP_STATIC_DIR names the folder of files to serve.")
+			}
+		}
+	}
 	processes := slices.Clone(p.Image.Processes)
 	for i, process := range processes {
 		if process.Site == nil {

@@ -3,6 +3,7 @@
 package dockerfile
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -48,7 +49,12 @@ func Read(text []byte) (a Additions) {
 				name = words[2]
 			}
 		case "RUN":
-			for _, p := range aptPackages(i.rest) {
+			command := i.rest
+			var words []string
+			if json.Unmarshal([]byte(command), &words) == nil {
+				command = strings.Join(words, " ")
+			}
+			for _, p := range aptPackages(command) {
 				if !slices.Contains(usualPackages, p) && !slices.Contains(a.Packages, p) {
 					a.Packages = append(a.Packages, p)
 				}

@@ -19,7 +19,7 @@ func TestRead(t *testing.T) {
 		"a named stage":   {text: "FROM node AS base\nRUN apt-get install -y ffmpeg\nENV A=1\nFROM base AS build\nRUN apt-get install -y libvips-dev\nFROM base\nENV\tB=2\n", packages: []string{"ffmpeg"}, variables: []string{"A", "B"}},
 		"another release": {text: "FROM node\nRUN apt-get install -t bookworm-backports -y jq 2>&1\n", packages: []string{"jq"}},
 		"npm":             {text: "FROM node\nRUN npm install express\nCMD [\"node\", \"a.js\"]\n"},
-		"a list":          {text: "FROM node\nRUN [\"apt-get\", \"install\", \"-y\", \"jq\"]\n", packages: nil},
+		"a list":          {text: "FROM node\nRUN [\"apt-get\", \"install\", \"-y\", \"jq\"]\n", packages: []string{"jq"}},
 		"nothing":         {text: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
