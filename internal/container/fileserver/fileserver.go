@@ -108,6 +108,8 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
+	// Rules and files are looked for by the same path, however it is spelled.
+	r = canonical(r)
 	found := s.find(r.URL.Path)
 	s.setHeaders(w.Header(), r, found)
 	if s.Site.ConfigPath != "" && r.URL.Path == s.Site.ConfigPath {
@@ -144,7 +146,7 @@ func (s *server) setHeaders(header http.Header, r *http.Request, f found) {
 		paths = append(paths, "/"+f.name)
 	}
 	for _, rule := range s.headers {
-		if !slices.ContainsFunc(paths, func(path string) bool { _, ok := rule.match(hostOf(r), path); return ok }) {
+		if !cameBy(rule.For.Scheme, r) || !slices.ContainsFunc(paths, func(path string) bool { _, ok := rule.match(hostOf(r), path); return ok }) {
 			continue
 		}
 		for _, name := range rule.Remove {

@@ -2,7 +2,9 @@ package fileserver
 
 import (
 	"io/fs"
+	"net"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -50,6 +52,33 @@ func (s *server) find(asked string) found {
 	return found{}
 }
 
+// canonical gives a request with the path that is served: without empty parts, "." and "..". A slash at the end stays.
+func canonical(r *http.Request) *http.Request {
+	clean := path.Clean("/" + r.URL.Path)
+	if clean != "/" && strings.HasSuffix(r.URL.Path, "/") {
+		clean += "/"
+	}
+	if clean == r.URL.Path {
+		return r
+	}
+	with := *r
+	address := *r.URL
+	address.Path, address.RawPath = clean, ""
+	with.URL = &address
+	return &with
+}
+
+// schemeOf is how a request came to the proxy in front, if one says it.
+func schemeOf(r *http.Request) string {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.ToLower(strings.TrimSpace(proto))
+}
+
+// cameBy reports whether a request came by a scheme. Where no proxy says it, it was not http for sure: a rule that leads to https would lead there for ever.
+func cameBy(scheme string, r *http.Request) bool {
+	return scheme == "" || scheme == "https" && schemeOf(r) != "http" || scheme == schemeOf(r)
+}
+
 // hidden reports whether a name is not for everybody's eyes: names with a dot in front, but for RFC 8615's, and what steers the server.
 func hidden(name string) bool {
 	if name == site.HeadersFile || name == site.RedirectsFile {
@@ -89,7 +118,7 @@ func (s *server) is(name string) bool {
 
 // folderAddress is the path that was asked for, with a slash at its end. It begins with one slash: two would name another host.
 func folderAddress(r *http.Request) string {
-	target := path.Clean("/"+r.URL.Path) + "/"
+	target := (&url.URL{Path: path.Clean("/"+r.URL.Path) + "/"}).EscapedPath()
 	if r.URL.RawQuery != "" {
 		target += "?" + r.URL.RawQuery
 	}
@@ -97,6 +126,8 @@ func folderAddress(r *http.Request) string {
 }
 
 func hostOf(r *http.Request) string {
-	host, _, _ := strings.Cut(r.Host, ":")
-	return host
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		return host
+	}
+	return strings.Trim(r.Host, "[]")
 }

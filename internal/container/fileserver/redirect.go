@@ -12,20 +12,33 @@ import (
 func (s *server) redirect(r *http.Request, there bool) (rule site.Redirect, target string, ok bool) {
 	for _, each := range s.redirects {
 		parts, matches := each.matches(hostOf(r), r.URL.Path)
-		if !matches || !queryMatches(each.Query, r.URL.Query(), parts) {
+		if !matches || !cameBy(each.From.Scheme, r) || !queryMatches(each.Query, r.URL.Query(), parts) {
 			continue
 		}
 		if there && !each.Force {
 			return rule, "", false
 		}
-		target = site.Fill(each.To, parts)
-		if path, _, _ := strings.Cut(target, "?"); each.Status/100 == 3 && path == r.URL.Path {
-			// It would lead here again.
+		if each.Status/100 != 3 {
+			return each.Redirect, site.Fill(each.To, parts), true
+		}
+		target = site.FillAddress(each.To, parts)
+		if leadsHere(target, r) {
 			continue
 		}
 		return each.Redirect, target, true
 	}
 	return rule, "", false
+}
+
+// leadsHere reports whether a target is what was asked for, in which case it would be asked for again, and again.
+func leadsHere(target string, r *http.Request) bool {
+	u, err := url.Parse(target)
+	if err != nil || u.RawQuery != "" && u.RawQuery != r.URL.RawQuery {
+		return false
+	}
+	samePath := strings.TrimSuffix(u.Path, "/") == strings.TrimSuffix(r.URL.Path, "/") && strings.HasSuffix(u.Path, "/") == strings.HasSuffix(r.URL.Path, "/")
+	sameHost := u.Host == "" || strings.EqualFold(u.Hostname(), hostOf(r)) && (u.Scheme == schemeOf(r) || schemeOf(r) == "")
+	return samePath && sameHost
 }
 
 // queryMatches reports whether a request has the parameters of a rule, and adds those that have a name to the parts.
@@ -48,7 +61,14 @@ func (s *server) follow(w http.ResponseWriter, r *http.Request, rule site.Redire
 	switch rule.Status {
 	case http.StatusOK, http.StatusNotFound, http.StatusGone:
 		path, _, _ := strings.Cut(target, "?")
-		if f := s.find(path); target != "" && f.name != "" {
+		if plain, err := url.PathUnescape(path); err == nil && strings.Contains(rule.To, "%") {
+			path = plain
+		}
+		f := s.find(path)
+		if f.folder {
+			f = s.find(path + "/")
+		}
+		if target != "" && f.name != "" {
 			s.file(w, r, f.name, rule.Status)
 			return
 		}
@@ -100,7 +120,7 @@ func toOneAddress(s site.Site, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-		insecure := s.ForceHTTPS && strings.TrimSpace(proto) == "http"
+		insecure := s.ForceHTTPS && strings.EqualFold(strings.TrimSpace(proto), "http")
 		elsewhere := s.Host != "" && proto != "" && !strings.EqualFold(hostOf(r), s.Host)
 		if !insecure && !elsewhere {
 			next.ServeHTTP(w, r)

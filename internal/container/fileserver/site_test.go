@@ -35,7 +35,7 @@ func with(files fstest.MapFS, name, text string) fstest.MapFS {
 }
 
 func TestRedirects(t *testing.T) {
-	files := with(folder("index.html", "news/a.html", "gone.html", "there.html", "app/index.html", "404.html"), "_redirects", `
+	files := with(folder("index.html", "news/a.html", "gone.html", "there.html", "app/index.html", "404.html", "closed/a.html"), "_redirects", `
 /blog/*   /news/:splat   302
 /there    /news/a        301
 /forced   /x 301
@@ -49,6 +49,11 @@ func TestRedirects(t *testing.T) {
 /up/*     //evil.example/:splat
 /q        /target?a=1#part
 /loop/*   /loop/:splat 301
+/closed/* /404.html 404!
+/tab/*    /:splat 302
+/rw       /app 200
+/caf%C3%A9 /coffee 302
+http://plain.example/* https://plain.example/:splat 301!
 `)
 	h := handler(files, site.Site{})
 	for name, c := range map[string]struct {
@@ -71,6 +76,14 @@ func TestRedirects(t *testing.T) {
 		"another host":                 {path: "/away/x/y", code: 308, location: "https://new.example/x/y"},
 		"never another host by a path": {path: "/up/x", code: 301, location: "/evil.example/x"},
 		"nor by what is asked for":     {path: "/blog//evil.example", code: 302, location: "/news/evil.example"},
+		"closed":                       {path: "/closed/a.html", code: 404, body: "the file 404.html"},
+		"closed, spelled otherwise":    {path: "//closed/a.html", code: 404, body: "the file 404.html"},
+		"closed, by a way around":      {path: "/x/../closed/./a.html", code: 404, body: "the file 404.html"},
+		"closed, by a line feed":       {path: "/closed/%0a/../a.html", code: 404, body: "the file 404.html"},
+		"a tab, which browsers drop":   {path: "/tab/%09/evil.example", code: 302, location: "/%09/evil.example"},
+		"what is escaped stays so":     {path: "/blog/a%3Fb%23c%25", code: 302, location: "/news/a%3Fb%23c%25"},
+		"a rewrite to a folder":        {path: "/rw", code: 200, body: "the file app/index.html"},
+		"a rule that is escaped":       {path: "/caf%C3%A9", code: 302, location: "/coffee"},
 		"a loop":                       {path: "/loop/x", code: 404, body: "the file 404.html"},
 		"the rules are not served":     {path: "/_redirects", code: 404, body: "the file 404.html"},
 	} {
@@ -249,4 +262,18 @@ func TestLog(t *testing.T) {
 	lines := strings.Split(log.String(), "\n")
 	g.Expect(lines[0]).To(MatchRegexp(`^203\.0\.113\.9 - - \[[^\]]+\] "GET / HTTP/1\.1" 200 19 "https://a\.example/x" "a\\"b\\n" 0\.\d{3}$`))
 	g.Expect(lines[1]).To(MatchRegexp(`^192\.0\.2\.1 - - \[[^\]]+\] "GET /gone HTTP/1\.1" 404 17 "" "" 0\.\d{3}$`))
+}
+
+// Netlify's rule for one scheme counts for that alone: else it would lead to itself for ever.
+func TestSchemes(t *testing.T) {
+	g := NewWithT(t)
+	h := handler(with(folder("a.html"), "_redirects", "http://plain.example/* https://plain.example/:splat 301!\n"), site.Site{})
+	for proto, code := range map[string]int{"http": 301, "https": 200, "": 200} {
+		request := httptest.NewRequest(http.MethodGet, "/a.html", nil)
+		request.Host = "plain.example"
+		request.Header.Set("X-Forwarded-Proto", proto)
+		response := httptest.NewRecorder()
+		h.ServeHTTP(response, request)
+		g.Expect(response.Code).To(Equal(code), proto)
+	}
 }

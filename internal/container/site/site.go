@@ -4,6 +4,7 @@ package site
 
 import (
 	"cmp"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -83,7 +84,9 @@ type Pattern struct {
 	Path string `json:"path"`
 	// Host is the only one for which it counts; empty for all.
 	Host string `json:"host,omitempty"`
-	Glob bool   `json:"glob,omitempty"`
+	// Scheme is http or https, by which a request has to have come; empty for both.
+	Scheme string `json:"scheme,omitempty"`
+	Glob   bool   `json:"glob,omitempty"`
 }
 
 // Address gives the pattern of a path, or of an address with a host.
@@ -91,10 +94,19 @@ func Address(text string) Pattern {
 	for _, scheme := range []string{"https://", "http://"} {
 		if rest, found := strings.CutPrefix(text, scheme); found {
 			host, path, _ := strings.Cut(rest, "/")
-			return Pattern{Path: "/" + path, Host: host}
+			name, _, _ := strings.Cut(host, ":")
+			return Pattern{Path: decoded("/" + path), Host: name, Scheme: strings.TrimSuffix(scheme, "://")}
 		}
 	}
-	return Pattern{Path: text}
+	return Pattern{Path: decoded(text)}
+}
+
+// decoded is a path as requests have it when they are read: %20 is a space.
+func decoded(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
 }
 
 var placeholder = regexp.MustCompile(`:[A-Za-z][A-Za-z0-9_]*`)
@@ -105,7 +117,7 @@ func (p Pattern) Compile() func(host, path string) (parts map[string]string, ok 
 	if !strings.HasPrefix(text, "/") {
 		text = "/" + text
 	}
-	expression, err := regexp.Compile("^" + p.expression(text) + "$")
+	expression, err := regexp.Compile("(?s)^" + p.expression(text) + "$")
 	if err != nil {
 		// One of thousands of parts is too long for an expression, and for a path.
 		return func(string, string) (map[string]string, bool) { return nil, false }
@@ -161,6 +173,24 @@ func (p Pattern) expression(text string) string {
 		names, text = append(names, name), text[at[1]:]
 	}
 	return out.String() + rest
+}
+
+// FillAddress puts parts in the place of their names in an address, escaped: they come from a request.
+func FillAddress(target string, parts map[string]string) string {
+	before, after, _ := strings.Cut(target, "?")
+	fill := func(text string, escape func(string) string) string {
+		return placeholder.ReplaceAllStringFunc(text, func(name string) string {
+			if value, found := parts[name[1:]]; found {
+				return escape(value)
+			}
+			return name
+		})
+	}
+	filled := fill(before, func(value string) string { return (&url.URL{Path: "/" + value}).EscapedPath()[1:] })
+	if len(before) == len(target) {
+		return filled
+	}
+	return filled + "?" + fill(after, url.QueryEscape)
 }
 
 // Fill puts parts in the place of their names in a target.

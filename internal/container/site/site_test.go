@@ -59,7 +59,7 @@ func TestParseRedirects(t *testing.T) {
 		{From: site.Pattern{Path: "/store"}, Query: map[string]string{"id": ":id"}, To: "/shop/:id", Status: 301, Force: true},
 		{From: site.Pattern{Path: "/secret"}, Status: 404},
 		{From: site.Pattern{Path: "/gone"}, To: "/gone.html", Status: 410},
-		{From: site.Pattern{Path: "/*", Host: "old.example"}, To: "https://new.example/:splat", Status: 308},
+		{From: site.Pattern{Path: "/*", Host: "old.example", Scheme: "https"}, To: "https://new.example/:splat", Status: 308},
 	}))
 	g.Expect(warnings).To(Equal([]string{
 		"_redirects:10: requests are not passed on to https://api.example/:splat: let the page ask there itself, or a proxy in front of the image",
@@ -76,7 +76,7 @@ func TestParseHeaders(t *testing.T) {
 	list, warnings := site.ParseHeaders("# all\n/*\n  X-Frame-Options: DENY\n\tContent-Security-Policy: default-src 'self'; img-src *\n  ! Referrer-Policy\n\nhttps://a.example/x\n  A: b\n  no header\nassets/*\n  C: d\n")
 	g.Expect(list).To(Equal([]site.Header{
 		{For: site.Pattern{Path: "/*"}, Set: [][2]string{{"X-Frame-Options", "DENY"}, {"Content-Security-Policy", "default-src 'self'; img-src *"}}, Remove: []string{"Referrer-Policy"}},
-		{For: site.Pattern{Path: "/x", Host: "a.example"}, Set: [][2]string{{"A", "b"}}},
+		{For: site.Pattern{Path: "/x", Host: "a.example", Scheme: "https"}, Set: [][2]string{{"A", "b"}}},
 	}))
 	g.Expect(warnings).To(Equal([]string{
 		"_headers:9: it is no header, which is written as Name: value",
