@@ -61,7 +61,7 @@ func run(arguments []string) error {
 			return err
 		}
 	}
-	if o.Allow, err = fileserver.Credentials(o.Site.BasicAuth, os.LookupEnv); err != nil {
+	if o.Allow, err = fileserver.Credentials(o.Site, os.LookupEnv); err != nil {
 		return err
 	}
 	if os.Getenv("BPL_ACCESS_LOG") == "true" {

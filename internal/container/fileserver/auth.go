@@ -4,10 +4,13 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
+	"github.com/gantry-buildpack/gantry/internal/container/site"
 	htpasswd "github.com/tg123/go-htpasswd"
 )
 
@@ -17,10 +20,10 @@ const (
 	htpasswdFile = ".htpasswd"
 )
 
-// Credentials gives what tells whether a name and a password are known: those of a service binding of the type htpasswd, else, if the site wants them, those
-// of BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD. It is nil where the site asks for none. What cannot be read is an error: a site that was meant to be closed
+// Credentials gives what tells whether a name and a password are known: those of a service binding of the type htpasswd, else those that the site's source has, or, if it wants
+// them, those of BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD. It is nil where the site asks for none. What cannot be read is an error: a site that was meant to be closed
 // does not open. https://servicebinding.io/spec/core/1.1.0/#workload-projection.
-func Credentials(wanted bool, lookup func(string) (string, bool)) (allow func(name, password string) bool, err error) {
+func Credentials(s site.Site, lookup func(string) (string, bool)) (allow func(name, password string) bool, err error) {
 	root, _ := lookup("SERVICE_BINDING_ROOT")
 	if root == "" {
 		root, _ = lookup("CNB_BINDINGS")
@@ -34,7 +37,10 @@ func Credentials(wanted bool, lookup func(string) (string, bool)) (allow func(na
 			return fromFile(file)
 		}
 	}
-	if !wanted {
+	if s.Passwords != "" {
+		return fromText("Staticfile.auth", strings.NewReader(s.Passwords))
+	}
+	if !s.BasicAuth {
 		return nil, nil
 	}
 	name, _ := lookup("BASIC_AUTH_USERNAME")
@@ -58,7 +64,10 @@ func bound(root string) (string, error) {
 	}
 	for _, entry := range entries {
 		kind, err := os.ReadFile(filepath.Join(root, entry.Name(), "type"))
-		if err == nil && strings.TrimSpace(string(kind)) == htpasswdType {
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return "", fmt.Errorf("read the service bindings: %w", err)
+		}
+		if strings.EqualFold(strings.TrimSpace(string(kind)), htpasswdType) {
 			return filepath.Join(root, entry.Name(), htpasswdFile), nil
 		}
 	}
@@ -71,8 +80,12 @@ func fromFile(name string) (func(name, password string) bool, error) {
 		return nil, fmt.Errorf("read the passwords: %w", err)
 	}
 	defer func() { _ = file.Close() }()
+	return fromText(name, file)
+}
+
+func fromText(name string, text io.Reader) (func(name, password string) bool, error) {
 	bad := 0
-	list, err := htpasswd.NewFromReader(file, htpasswd.DefaultSystems, func(error) { bad++ })
+	list, err := htpasswd.NewFromReader(text, htpasswd.DefaultSystems, func(error) { bad++ })
 	if err != nil || bad > 0 {
 		// The error quotes the line, with what is secret.
 		return nil, fmt.Errorf("%s is not understood: each line is written as htpasswd writes it", name)

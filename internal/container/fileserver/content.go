@@ -18,9 +18,43 @@ import (
 )
 
 // hashed are names that bundlers give files by their content: they never change.
-var hashed = regexp.MustCompile(`(?:[.-](?:[A-Za-z0-9_-]{8}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32})|^_next/static/.+)\.(?:js|mjs|css|woff2?|ttf|otf|eot|png|jpe?g|gif|svg|webp|avif|ico|wasm|json|map|mp4|webm)$`)
+var hashed = regexp.MustCompile(`(?:[.-]([A-Za-z0-9_-]{8}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32})|^_next/static/.+)\.(?:js|mjs|css|woff2?|ttf|otf|eot|png|jpe?g|gif|svg|webp|avif|ico|wasm|json|map|mp4|webm)$`)
 
-var digit = regexp.MustCompile(`[0-9A-Z_]`)
+var (
+	hexadecimal = regexp.MustCompile(`^[0-9a-f]+$`)
+	date        = regexp.MustCompile(`^(?:19|20)\d{6}$|^\d+$|^\d+x\d+$`)
+	// base32 is how esbuild writes its digests.
+	base32  = regexp.MustCompile(`^[A-Z2-7]{8}$`)
+	small   = regexp.MustCompile(`[a-z]`)
+	capital = regexp.MustCompile(`[A-Z]`)
+	digit   = regexp.MustCompile(`[0-9]`)
+)
+
+// ofContent reports whether a part of a name is a digest for sure: people write words, dates, and sizes. It is empty for Next.js' own folder.
+func ofContent(part string) bool {
+	switch {
+	case part == "":
+		return true
+	case date.MatchString(part):
+		return false
+	case hexadecimal.MatchString(part):
+		return digit.MatchString(part) && small.MatchString(part)
+	}
+	if base32.MatchString(part) {
+		return digit.MatchString(part)
+	}
+	// In a word, a capital comes first, or begins the next one.
+	inside := len(capital.FindAllString(part[1:], -1))
+	return small.MatchString(part) && (digit.MatchString(part) && capital.MatchString(part) || inside > 1)
+}
+
+// visibility keeps what needs a password out of caches that others share: RFC 9111, section 3.5.
+func (s *server) visibility() string {
+	if s.Allow != nil {
+		return "private"
+	}
+	return "public"
+}
 
 // missing answers for what is not there. A page of a single-page application exists in the browser only: who may be asking
 // for a page, not for a script or a picture, gets the start page, if the site is one: it says so by 200.html, or by having no
@@ -120,9 +154,13 @@ func (s *server) describe(header http.Header, r *http.Request, name string, stat
 	if header.Get("Content-Type") == "" && k.kind != "" {
 		header.Set("Content-Type", k.kind)
 	}
+	if status >= http.StatusBadRequest {
+		// What a rule says of a path is for what is there: an answer that there is nothing is not kept.
+		header.Set("Cache-Control", "no-cache")
+	}
 	if header.Get("Cache-Control") == "" {
-		if part := hashed.FindString(name); part != "" && digit.MatchString(part) && status == http.StatusOK {
-			header.Set("Cache-Control", "public, max-age=31536000, immutable")
+		if part := hashed.FindStringSubmatch(name); part != nil && ofContent(part[1]) && status == http.StatusOK {
+			header.Set("Cache-Control", s.visibility()+", max-age=31536000, immutable")
 		} else {
 			header.Set("Cache-Control", "no-cache")
 		}

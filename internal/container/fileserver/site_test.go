@@ -208,13 +208,13 @@ func TestPasswords(t *testing.T) {
 	write := func(name, text string) {
 		g.Expect(os.WriteFile(filepath.Join(root, "users", name), []byte(text), 0o644)).To(Succeed())
 	}
-	write("type", "htpasswd\n")
+	write("type", "HTPASSWD\n")
 	// As "htpasswd -nbB ann secret" and "openssl passwd -apr1 -salt abcdefgh secret" make them.
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	g.Expect(err).NotTo(HaveOccurred())
 	write(".htpasswd", "ann:"+string(hash)+"\nbob:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\n")
 	binding := func(name string) (string, bool) { return root, name == "SERVICE_BINDING_ROOT" }
-	allow, err := fileserver.Credentials(false, binding)
+	allow, err := fileserver.Credentials(site.Site{}, binding)
 	g.Expect(err).NotTo(HaveOccurred())
 	h, _ := fileserver.New(fileserver.Options{Files: folder("index.html"), Allow: allow})
 	ask := func(name, password string) int {
@@ -236,18 +236,18 @@ func TestPasswords(t *testing.T) {
 
 	// A site that is meant to be closed does not open.
 	write(".htpasswd", "not a line: of htpasswd\nno colon\n")
-	_, err = fileserver.Credentials(false, binding)
+	_, err = fileserver.Credentials(site.Site{}, binding)
 	g.Expect(err).To(MatchError(HaveSuffix("/users/.htpasswd is not understood: each line is written as htpasswd writes it")))
 	g.Expect(os.Remove(filepath.Join(root, "users", ".htpasswd"))).To(Succeed())
-	_, err = fileserver.Credentials(false, binding)
+	_, err = fileserver.Credentials(site.Site{}, binding)
 	g.Expect(err).To(MatchError(ContainSubstring("read the passwords")))
 	nothing := func(string) (string, bool) { return "", false }
-	_, err = fileserver.Credentials(true, nothing)
+	_, err = fileserver.Credentials(site.Site{BasicAuth: true}, nothing)
 	g.Expect(err).To(MatchError(ContainSubstring("set BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD")))
-	allow, err = fileserver.Credentials(false, nothing)
+	allow, err = fileserver.Credentials(site.Site{}, nothing)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(allow).To(BeNil())
-	allow, err = fileserver.Credentials(true, func(name string) (string, bool) { return name + "!", true })
+	allow, err = fileserver.Credentials(site.Site{BasicAuth: true}, func(name string) (string, bool) { return name + "!", true })
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(allow("BASIC_AUTH_USERNAME!", "BASIC_AUTH_PASSWORD!")).To(BeTrue())
 	g.Expect(allow("BASIC_AUTH_USERNAME!", "x")).To(BeFalse())

@@ -102,6 +102,16 @@ func TestCaching(t *testing.T) {
 	} {
 		g.Expect(get(path, "").Header().Get("Cache-Control")).To(Equal(want), path)
 	}
+	for name, want := range map[string]string{
+		"chunk-5AQ2PLKJ.js": always, "a-DxYzAbcd.css": always, "main-3f2a1b9c.css": always, "team-photo-01.jpg": never, "logo-1024x512.png": never, "data-20240115.json": never,
+		"hero-image-2x.png": never, "app-Settings.js": never, "img-DSC_1234.jpg": never, "logo-Original.png": never, "a-userName.js": never, "b-deadbeef.js": never, "c-12345678.js": never,
+	} {
+		h := handler(folder(name), site.Site{})
+		request := httptest.NewRequest(http.MethodGet, "/"+name, nil)
+		response := httptest.NewRecorder()
+		h.ServeHTTP(response, request)
+		g.Expect(response.Header().Get("Cache-Control")).To(Equal(want), name)
+	}
 	first := get("/", "")
 	g.Expect(first.Header().Get("Last-Modified")).To(BeEmpty(), "an image's files have no times")
 	g.Expect(get("/", first.Header().Get("ETag")).Code).To(Equal(304))

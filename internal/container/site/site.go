@@ -27,6 +27,8 @@ type Site struct {
 	Host       string `json:"host,omitempty"`
 	// BasicAuth asks for the name and password in BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD.
 	BasicAuth bool `json:"basic-auth,omitempty"`
+	// Passwords are lines as htpasswd writes them, which the site's source has.
+	Passwords string `json:"passwords,omitempty"`
 	// Config are variables that the pages may read, and the path at which they are: one that ends with .js, or JSON.
 	Config     []string `json:"config,omitempty"`
 	ConfigPath string   `json:"config-path,omitempty"`
@@ -46,7 +48,7 @@ func (s Site) String() string {
 		text  string
 	}{
 		{len(s.Redirects) > 0, problem.Count(len(s.Redirects), "redirect")}, {len(s.Headers) > 0, "headers for " + problem.Count(len(s.Headers), "path")},
-		{s.ForceHTTPS, "https only"}, {s.Host != "", "host " + s.Host}, {s.BasicAuth, "a password"}, {s.Listing, "folders listed"}, {s.NotFound != "", "404: " + s.NotFound},
+		{s.ForceHTTPS, "https only"}, {s.Host != "", "host " + s.Host}, {s.BasicAuth || s.Passwords != "", "a password"}, {s.Listing, "folders listed"}, {s.NotFound != "", "404: " + s.NotFound},
 	} {
 		if part.there {
 			parts = append(parts, part.text)

@@ -73,7 +73,7 @@ func (a Application) siteOf(s, said site.Site, process string, declared contract
 	if v := a.settings.SiteConfig; v.Value != "" {
 		s.ConfigPath = "/" + strings.TrimPrefix(v.Value, "/")
 		for _, variable := range declared.For(process).Variables {
-			if !variable.Secret && !contract.SecretName(variable.Name) {
+			if !variable.Secret && !contract.SecretName(variable.Name) && !slices.ContainsFunc(variable.RenamedFrom, contract.SecretName) {
 				s.Config = append(s.Config, variable.Name)
 			}
 		}

@@ -9,7 +9,7 @@ var notServed = []string{
 	".git", ".gitignore", ".gitattributes", ".env", ".npmrc", ".dockerignore", ".github", ".gitlab-ci.yml", ".slugignore", ".vscode", ".idea", "node_modules", "package.json",
 	"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "project.toml", "Procfile", "app.json", "Dockerfile",
 	"docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml", "Makefile", "Jenkinsfile", "Gemfile", "Gemfile.lock",
-	StaticJSON, Staticfile, NetlifyTOML, "vercel.json", "wrangler.toml", "wrangler.json", "wrangler.jsonc", "railpack.json", "railway.json", "railway.toml", "nixpacks.toml", "skaffold.yaml", "Tiltfile",
+	StaticJSON, Staticfile, StaticfileAuth, NetlifyTOML, "vercel.json", "wrangler.toml", "wrangler.json", "wrangler.jsonc", "railpack.json", "railway.json", "railway.toml", "nixpacks.toml", "skaffold.yaml", "Tiltfile",
 	"app.yaml", "manifest.yml", "Aptfile", "netlify", "Caddyfile", "nginx.conf",
 }
 

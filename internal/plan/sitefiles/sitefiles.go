@@ -23,9 +23,11 @@ import (
 
 // Names of the files that say how a site is served.
 const (
-	StaticJSON  = "static.json"
-	Staticfile  = "Staticfile"
-	NetlifyTOML = "netlify.toml"
+	StaticJSON = "static.json"
+	Staticfile = "Staticfile"
+	// StaticfileAuth are passwords, beside a Staticfile: https://docs.cloudfoundry.org/buildpacks/staticfile/#authentication.
+	StaticfileAuth = "Staticfile.auth"
+	NetlifyTOML    = "netlify.toml"
 )
 
 // Said is what files of an application say.
@@ -63,6 +65,13 @@ func Find(a app.App, dir string) (said Said, err error) {
 			}
 		}
 		said.From = append(said.From, name)
+		if f.name == Staticfile {
+			passwords, _, err := a.Read(path.Join(dir, StaticfileAuth))
+			if err != nil {
+				return said, err
+			}
+			said.Site.Passwords = strings.TrimSpace(string(passwords))
+		}
 		if root == "" && said.Root != "" {
 			said.RootFrom = name
 		}
