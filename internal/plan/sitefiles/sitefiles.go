@@ -35,6 +35,8 @@ type Said struct {
 	Site site.Site
 	// Root is the folder to serve, relative to the application's; empty where none says it. RootFrom is the file that does.
 	Root, RootFrom string
+	// Named: the file says so, and does not only have it as its default.
+	Named bool
 	// From are the files that were read.
 	From     []string
 	Warnings []string
@@ -116,7 +118,7 @@ func ofStaticJSON(said Said, text []byte) (Said, error) {
 		return said, err
 	}
 	s := &said.Site
-	said.Root = root(cmp.Or(file.Root, "public_html"))
+	said.Root, said.Named = root(cmp.Or(file.Root, "public_html")), file.Root != ""
 	s.ForceHTTPS, s.NotFound, s.BasicAuth, s.Host = file.HTTPSOnly, strings.TrimPrefix(file.ErrorPage, "/"), file.BasicAuth, file.CanonicalHost
 	if strings.Contains(s.Host, "$") {
 		said.Warnings = append(said.Warnings, StaticJSON+": canonical_host names a variable, which is not filled in: write the host, or redirect in front of the image.")
@@ -203,7 +205,7 @@ func ofStaticfile(said Said, text []byte) (Said, error) {
 	}
 	s := &said.Site
 	if text, ok := values["root"].(string); ok {
-		said.Root = root(text)
+		said.Root, said.Named = root(text), root(text) != ""
 	}
 	if on("pushstate") || on("index_fallback") {
 		s.Redirects = append(s.Redirects, site.Redirect{From: site.Address("/*"), To: "/index.html", Status: 200})
@@ -253,6 +255,7 @@ func ofNetlify(said Said, text []byte) (Said, error) {
 	}
 	if said.Root == "" {
 		said.Root = root(path.Join(file.Build.Base, file.Build.Publish))
+		said.Named = said.Root != ""
 	}
 	for i, r := range file.Redirects {
 		status := r.Status

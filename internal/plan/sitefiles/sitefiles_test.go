@@ -19,7 +19,7 @@ func TestFind(t *testing.T) {
 		"Heroku's": {"static.json", `{"root": "dist/", "https_only": true, "error_page": "errors/404.html", "canonical_host": "www.example",
 			"redirects": {"/old/gone/": {"url": "/", "status": 302}}, "routes": {"/assets/*": "/assets", "/**": {"path": "index.html", "excepts": ["/api/**"]}},
 			"headers": {"/": {"X-A": "1"}, "/assets/**": {"Cache-Control": "max-age=60", "X-B": true}}, "proxies": {"/api/": {"origin": "https://a"}}}`,
-			sitefiles.Said{Root: "dist", RootFrom: "static.json", From: []string{"static.json"}, Site: site.Site{
+			sitefiles.Said{Root: "dist", RootFrom: "static.json", Named: true, From: []string{"static.json"}, Site: site.Site{
 				ForceHTTPS: true, NotFound: "errors/404.html", Host: "www.example",
 				Redirects: []site.Redirect{
 					{From: site.Pattern{Path: "/old/gone/", Glob: true}, To: "/", Status: 302, Force: true},
@@ -32,17 +32,17 @@ func TestFind(t *testing.T) {
 			}, Warnings: []string{"static.json: proxies are not done (/api/): let the page ask there itself, or a proxy in front of the image."}}},
 		"Heroku's, of nothing": {"static.json", `{}`, sitefiles.Said{Root: "public_html", RootFrom: "static.json", From: []string{"static.json"}}},
 		"Cloud Foundry's": {"Staticfile", "root: dist\npushstate: enabled\nforce_https: true\ndirectory: visible\nhttp_strict_transport_security: true\nssi: enabled\n",
-			sitefiles.Said{Root: "dist", RootFrom: "Staticfile", From: []string{"Staticfile"}, Site: site.Site{
+			sitefiles.Said{Root: "dist", RootFrom: "Staticfile", Named: true, From: []string{"Staticfile"}, Site: site.Site{
 				ForceHTTPS: true, Listing: true, Redirects: []site.Redirect{{From: site.Pattern{Path: "/*"}, To: "/index.html", Status: 200}},
 				Headers: []site.Header{{For: site.Pattern{Path: "/*"}, Set: [][2]string{{"Strict-Transport-Security", "max-age=31536000"}}}},
 			}, Warnings: []string{"Staticfile: ssi has no effect: headers are written to a file _headers, and redirects to _redirects."}}},
-		"Railpack's":   {"Staticfile", "root: out\nindex_fallback: false\n", sitefiles.Said{Root: "out", RootFrom: "Staticfile", From: []string{"Staticfile"}}},
+		"Railpack's":   {"Staticfile", "root: out\nindex_fallback: false\n", sitefiles.Said{Root: "out", RootFrom: "Staticfile", Named: true, From: []string{"Staticfile"}}},
 		"an empty one": {"Staticfile", "", sitefiles.Said{From: []string{"Staticfile"}}},
 		"a way out":    {"Staticfile", "root: ../../etc\n", sitefiles.Said{From: []string{"Staticfile"}}},
 		"Netlify's": {"netlify.toml", "[build]\nbase = \"web\"\npublish = \"dist\"\ncommand = \"npm run build\"\n[[redirects]]\nfrom = \"/a/*\"\nto = \"/b/:splat\"\nforce = true\nquery = {id = \":id\"}\n" +
 			"[[redirects]]\nfrom = \"/*\"\nto = \"/index.html\"\nstatus = 200\n[[redirects]]\nfrom = \"/api/*\"\nto = \"https://api.example/:splat\"\nstatus = 200\n[[redirects]]\nfrom = \"/de\"\nto = \"/\"\nconditions = {Country = [\"de\"]}\n" +
 			"[[headers]]\nfor = \"/*\"\n[headers.values]\nX-Frame-Options = \"DENY\"\nB = \"\"\"\na,\nb\"\"\"\n",
-			sitefiles.Said{Root: "web/dist", RootFrom: "netlify.toml", From: []string{"netlify.toml"}, Site: site.Site{
+			sitefiles.Said{Root: "web/dist", RootFrom: "netlify.toml", Named: true, From: []string{"netlify.toml"}, Site: site.Site{
 				Redirects: []site.Redirect{{From: site.Pattern{Path: "/a/*"}, Query: map[string]string{"id": ":id"}, To: "/b/:splat", Status: 301, Force: true}, {From: site.Pattern{Path: "/*"}, To: "/index.html", Status: 200}},
 				Headers:   []site.Header{{For: site.Pattern{Path: "/*"}, Set: [][2]string{{"B", "a, b"}, {"X-Frame-Options", "DENY"}}}},
 			}, Warnings: []string{"netlify.toml: /api/*: requests are not passed on to https://api.example/:splat: let the page ask there itself, or a proxy in front of the image.",
@@ -55,6 +55,15 @@ func TestFind(t *testing.T) {
 			g.Expect(said).To(Equal(c.want))
 		})
 	}
+}
+
+// Passwords beside a Staticfile are those of the site.
+func TestPasswords(t *testing.T) {
+	g := NewWithT(t)
+	said, err := sitefiles.Find(app.App{FS: fstest.MapFS{"Staticfile": {}, "Staticfile.auth": {Data: []byte("bob:$apr1$x$y\n")}}}, "")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(said.Site.Passwords).To(Equal("bob:$apr1$x$y"))
+	g.Expect(sitefiles.NotServed(".")).To(ContainElement("Staticfile.auth"))
 }
 
 func TestNotUnderstood(t *testing.T) {

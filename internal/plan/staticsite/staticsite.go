@@ -2,8 +2,11 @@
 package staticsite
 
 import (
+	"bytes"
 	"cmp"
+	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/container/site"
@@ -22,6 +25,8 @@ type Project struct {
 	settings settings.Settings
 	// dir is the folder that is served, relative to the source, and why says how it was found.
 	dir, why string
+	// from is what names the folder.
+	from     settings.Setting
 	declared []procfile.Entry
 }
 
@@ -46,11 +51,14 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 	in := func(dir string) string { return path.Join(base, dir) }
 	switch {
 	case s.StaticDir.Value != "":
-		p.dir, p.why = in(s.StaticDir.Value), "from "+s.StaticDir.Origin
-	case said.Root == "" && len(said.From) == 0 && a.FirstOf(app.InDir(base, others)) != "":
-		return nil, nil
+		p.dir, p.why, p.from = in(s.StaticDir.Value), "from "+s.StaticDir.Origin, s.StaticDir
 	case said.Root != "" && a.IsDir(in(said.Root)):
 		p.dir, p.why = in(said.Root), "from "+said.RootFrom
+	case belongsElsewhere(a, base) && !slices.Contains(said.From, path.Join(base, sitefiles.StaticJSON)) && !slices.Contains(said.From, path.Join(base, sitefiles.Staticfile)):
+		return nil, nil
+	case said.Named:
+		// It is not there, which is told when all is planned.
+		p.dir, p.why, p.from = in(said.Root), "from "+said.RootFrom, settings.Setting{Origin: said.RootFrom}
 	case a.Has(in("public/index.html")):
 		p.dir, p.why = in("public"), "public/index.html is there"
 	case a.Has(in("index.html")):
@@ -69,6 +77,30 @@ func Read(a app.App, s settings.Settings) (*Project, error) {
 var others = []string{
 	"composer.json", "index.php", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "manage.py", "uv.lock", "poetry.lock", "go.mod", "main.go", "pom.xml", "build.gradle",
 	"build.gradle.kts", "build.sbt", "project.clj", "deps.edn", "Cargo.toml", "mix.exs", "gleam.toml", "deno.json", "deno.jsonc", "Package.swift", "global.json", "pubspec.yaml", "CMakeLists.txt",
+	// Generators of sites: what they are made of is not the site.
+	"_config.yml", "_config.yaml", ".eleventy.js", "eleventy.config.js", "eleventy.config.mjs", "eleventy.config.cjs", "hugo.toml", "hugo.yaml", "hugo.json", "mkdocs.yml", "elm.json", "zola.toml",
+	"shard.yml", "stack.yaml", "config.ru", "app.rb", "dune-project", "Project.toml", "composer.lock", "web.config.js",
+}
+
+// otherKinds are endings of files of programs that a site would give out as text.
+var otherKinds = []string{".py", ".php", ".rb", ".csproj", ".fsproj", ".sln", ".cabal", ".jsp", ".aspx", ".pl", ".go", ".rs"}
+
+// belongsElsewhere reports whether a folder holds an application in another language, or the source of a site that a generator makes.
+func belongsElsewhere(a app.App, base string) bool {
+	if a.FirstOf(app.InDir(base, others)) != "" {
+		return true
+	}
+	entries, err := fs.ReadDir(a.FS, cmp.Or(base, "."))
+	if err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && slices.Contains(otherKinds, path.Ext(e.Name())) }) {
+		return true
+	}
+	for _, page := range []string{"index.html", "public/index.html"} {
+		// Front matter is for a generator: https://jekyllrb.com/docs/front-matter/.
+		if text, found, err := a.Read(path.Join(base, page)); err == nil && found && bytes.HasPrefix(text, []byte("---\n")) {
+			return true
+		}
+	}
+	return false
 }
 
 // Name is what plans call it.
@@ -79,8 +111,8 @@ func (*Project) Provides() []string { return nil }
 
 // Plan decides what is to be done: nothing but choosing the files.
 func (p *Project) Plan(inventory.Catalog) (plan.Plan, error) {
-	if p.settings.StaticDir.Value != "" && !p.app.IsDir(p.dir) {
-		return plan.Plan{}, noFolder(p.dir, p.settings.StaticDir)
+	if !p.app.IsDir(p.dir) {
+		return plan.Plan{}, noFolder(p.dir, p.from)
 	}
 	process := plan.Process{Type: "web", Default: true, Args: []string{plan.StaticServer, p.dir}, Site: &site.Site{Pages: true}}
 	image := plan.Image{Processes: []plan.Process{process}}

@@ -33,6 +33,11 @@ func TestRead(t *testing.T) {
 		"a page of Python's":            {files: []string{"index.html", "requirements.txt"}},
 		"a page of PHP's":               {files: []string{"public/index.html", "composer.json"}},
 		"a page of Python's, asked for": {files: []string{"web/index.html", "requirements.txt"}, variables: map[string]string{"BP_STATIC_DIR": "web"}, want: "static files in web; from BP_STATIC_DIR"},
+		"Jekyll's source":               {files: []string{"index.html", "_config.yml"}},
+		"a page with front matter":      {files: []string{"index.html"}, text: "---\nlayout: default\n---\n"},
+		"a page beside a server":        {files: []string{"index.html", "server.py"}},
+		"Netlify's file, of Go":         {files: []string{"netlify.toml", "main.go", "public/index.html"}, text: "[build]\ncommand = \"go build\"\n"},
+		"docsify":                       {files: []string{"index.html", "README.md", "_sidebar.md"}, want: "static files in .; index.html is there"},
 		"nothing":                       {files: []string{"README.md"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +66,18 @@ func TestRead(t *testing.T) {
 			g.Expect(made.Decisions[0].Value + "; " + made.Decisions[0].Origin).To(Equal(c.want))
 		})
 	}
+}
+
+// What a file names is served, or nothing: never the source in its place.
+func TestFolderThatIsMissing(t *testing.T) {
+	g := NewWithT(t)
+	a := app.App{FS: fstest.MapFS{"netlify.toml": {Data: []byte("[build]\npublish = \"dist\"\n")}, "index.html": {}}}
+	s, err := settings.Table(nil).Read(a, func(string) (string, bool) { return "", false })
+	g.Expect(err).NotTo(HaveOccurred())
+	p, err := staticsite.Read(a, s)
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = p.Plan(inventory.Catalog{})
+	g.Expect(err).To(MatchError("netlify.toml: there is no folder dist to serve: netlify.toml names it, and no build makes it: the application has no package.json [site/no-folder]"))
 }
 
 func TestNoFolder(t *testing.T) {
