@@ -28,6 +28,10 @@ const (
 	// headers and request are how long a client may take to send them.
 	headers = 10 * time.Second
 	request = 30 * time.Second
+	// idle is how long a connection without a request is kept: it counts among those that there may be.
+	idle = 30 * time.Second
+	// streams are how many requests a connection of HTTP/2 may have at the same time; browsers want about a hundred.
+	streams = 100
 	// grace is how long running requests may take after SIGTERM.
 	grace = 25 * time.Second
 )
@@ -110,7 +114,9 @@ func serve(handler http.Handler, folder string) error {
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
 		Handler: steady.Handler(handler), ConnState: steady.Track, Protocols: &protocols,
-		ReadHeaderTimeout: headers, ReadTimeout: request, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// Each stream of HTTP/2 may be a response that is being sent.
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
+		ReadHeaderTimeout: headers, ReadTimeout: request, IdleTimeout: idle, MaxHeaderBytes: 64 << 10,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(netutil.LimitListener(listener, connections)) }()

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/andybalholm/brotli"
 	"github.com/buildpacks/libcnb/v2"
@@ -125,17 +126,35 @@ func toCompress(dir string) (names []string, err error) {
 // coder is a way of compressing, by the extension that the web server looks for. The version changes when its bytes do.
 type coder struct {
 	extension, version string
-	open               func(io.Writer) (io.WriteCloser, error)
-	read               func(io.Reader) (io.Reader, error)
+	// writers are reused: to make one takes longer than to compress a small file.
+	writers *sync.Pool
+	read    func(io.Reader) (io.Reader, error)
+}
+
+// resetter is a writer that can be used again.
+type resetter interface {
+	io.WriteCloser
+	Reset(w io.Writer)
+}
+
+func writers(make func() (resetter, error)) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		w, err := make()
+		if err != nil {
+			// The levels are right.
+			panic(err)
+		}
+		return w
+	}}
 }
 
 // coders have the levels from which on more time saves hardly a byte: 120 ms for a megabyte by Brotli, and 5 s for the 11 % that its last level saves.
 var coders = []coder{
-	{".br", "9", func(w io.Writer) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, 9), nil }, func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil }},
-	{".zst", "best", func(w io.Writer) (io.WriteCloser, error) {
-		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
-	}, func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) }},
-	{".gz", "9", func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, gzip.BestCompression) }, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+	{".br", "9", writers(func() (resetter, error) { return brotli.NewWriterLevel(nil, 9), nil }), func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil }},
+	{".zst", "best", writers(func() (resetter, error) {
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	}), func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) }},
+	{".gz", "9", writers(func() (resetter, error) { return gzip.NewWriterLevel(nil, gzip.BestCompression) }), func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
 }
 
 // compressor writes compressed files next to others, and keeps them in a layer for the next build.
@@ -180,6 +199,7 @@ func (c compressor) file(name string) (sum compressed, err error) {
 	digest := strings.TrimPrefix(layer.Digest(text), "sha256:")
 	for _, coder := range coders {
 		if _, err := os.Lstat(name + coder.extension); err == nil {
+			// The build has made it.
 			continue
 		}
 		small, err := c.compress(coder, digest, text)
@@ -192,7 +212,10 @@ func (c compressor) file(name string) (sum compressed, err error) {
 		if coder.extension == ".br" {
 			sum = compressed{1, int64(len(text)), int64(len(small))}
 		}
-		if err := os.WriteFile(name+coder.extension, small, 0o644); err != nil {
+		if err := os.WriteFile(name+coder.extension, small, 0o644); errors.Is(err, syscall.ENAMETOOLONG) {
+			// It is compressed for each request, then.
+			return compressed{}, nil
+		} else if err != nil {
 			return sum, problem.Disk("write "+filepath.Base(name)+coder.extension, err)
 		}
 	}
@@ -208,12 +231,11 @@ func (c compressor) compress(coder coder, digest string, text []byte) ([]byte, e
 		return small, nil
 	}
 	var out bytes.Buffer
-	w, err := coder.open(&out)
-	if err == nil {
-		_, err = w.Write(text)
-		err = errors.Join(err, w.Close())
-	}
-	if err == nil {
+	w := coder.writers.Get().(resetter)
+	defer coder.writers.Put(w)
+	w.Reset(&out)
+	_, err := w.Write(text)
+	if err = errors.Join(err, w.Close()); err == nil {
 		err = os.WriteFile(file, out.Bytes(), 0o644)
 	}
 	return out.Bytes(), err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"mime"
@@ -19,7 +20,8 @@ import (
 // cache holds what is known of files that were asked for: an image's files do not change, and have no times to tell them apart by. What is not there
 // is not held: there is no end of it.
 type cache struct {
-	files sync.Map
+	files   sync.Map
+	tagging sync.Mutex
 	// held is how many bytes of files are in memory.
 	held atomic.Int64
 }
@@ -78,14 +80,11 @@ func (c *cache) of(files fs.FS, name string, content io.ReadSeeker, info fs.File
 		}
 		c.release(k)
 	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, content); err != nil {
+	tag, err := c.tagOf(name, content, info)
+	if err != nil {
 		return known{}, err
 	}
-	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return known{}, err
-	}
-	k := known{looked: &atomic.Int64{}, size: info.Size(), time: info.ModTime(), tag: base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]), kind: kindOf(name)}
+	k := known{looked: &atomic.Int64{}, size: info.Size(), time: info.ModTime(), tag: tag, kind: kindOf(name)}
 	for _, coding := range codings {
 		if other, err := fs.Stat(files, name+coding.extension); err == nil && !other.IsDir() {
 			k.encodings = append(k.encodings, coding)
@@ -101,6 +100,41 @@ func (c *cache) of(files fs.FS, name string, content io.ReadSeeker, info fs.File
 	c.files.Store(name, k)
 	return k, nil
 }
+
+// tagOf gives a file's entity tag: the digest of what it holds. It is computed once, however many ask for the file at the same time. Of a very large file it
+// is that of its size, its beginning and its end: a client does not wait until all of it is read.
+func (c *cache) tagOf(name string, content io.ReadSeeker, info fs.FileInfo) (string, error) {
+	c.tagging.Lock()
+	defer c.tagging.Unlock()
+	if k, ok := c.get(name); ok && k.size == info.Size() && k.time.Equal(info.ModTime()) {
+		return k.tag, nil
+	}
+	sum := sha256.New()
+	parts := []int64{0}
+	length := info.Size()
+	if length > largeFile {
+		_, _ = fmt.Fprintf(sum, "%d %d\n", length, info.ModTime().UnixNano())
+		parts, length = []int64{0, info.Size() - taggedPart}, taggedPart
+	}
+	for _, start := range parts {
+		if _, err := content.Seek(start, io.SeekStart); err != nil {
+			return "", err
+		}
+		if _, err := io.Copy(sum, io.LimitReader(content, length)); err != nil {
+			return "", err
+		}
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16]), nil
+}
+
+// A file is very large from a size on at which to read it takes about a tenth of a second; taggedPart is what is read of one, at each end.
+const (
+	largeFile  = 64 << 20
+	taggedPart = 1 << 20
+)
 
 // hold reads a small file into memory, with its encodings, if there is room.
 func (c *cache) hold(k known, files fs.FS, name string, content io.Reader) known {
@@ -125,11 +159,13 @@ func (c *cache) hold(k known, files fs.FS, name string, content io.Reader) known
 }
 
 // forget is for a file that is there no more.
-func (c *cache) forget(name string) {
-	if k, ok := c.get(name); ok {
+func (c *cache) forget(name string) (known bool) {
+	k, known := c.get(name)
+	if known {
 		c.files.Delete(name)
 		c.release(k)
 	}
+	return known
 }
 
 func (c *cache) release(k known) { c.held.Add(-k.bytes()) }
@@ -157,7 +193,7 @@ const MinSize = 1024
 
 // kinds are types that Go does not know by itself, and that run images have no list for.
 var kinds = map[string]string{
-	".webmanifest": "application/manifest+json", ".map": "application/json", ".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf",
+	".webmanifest": "application/manifest+json", ".map": "application/json", ".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf", ".cjs": "text/javascript; charset=utf-8",
 	".ico": "image/x-icon", ".mp4": "video/mp4", ".webm": "video/webm", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".wav": "audio/wav", ".txt": "text/plain; charset=utf-8",
 	".md": "text/markdown; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".zip": "application/zip", ".gz": "application/gzip", ".wasm": "application/wasm",
 	".atom": "application/atom+xml", ".rss": "application/rss+xml", ".eot": "application/vnd.ms-fontobject", ".yaml": "application/yaml", ".yml": "application/yaml",

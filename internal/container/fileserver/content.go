@@ -101,14 +101,13 @@ func (s *server) file(w http.ResponseWriter, r *http.Request, name string, statu
 		return
 	}
 	file, k, err := s.open(name)
-	if errors.Is(err, fs.ErrNotExist) && name != s.notFoundPage() {
-		// It was there: a folder that is mounted may change.
-		s.cache.forget(name)
-		s.notFound(w, r)
-		return
-	}
 	if err != nil {
-		unreadable(w, err)
+		if !s.cache.forget(name) {
+			unreadable(w, err)
+			return
+		}
+		// It was there: a folder that is mounted may change. What is there now is found.
+		s.serve(w, r)
 		return
 	}
 	coding := s.describe(w.Header(), r, name, status, k)
@@ -235,7 +234,7 @@ func (s *server) encoded(name string, coding encoding, k known) (seekable, bool)
 func (s *server) content(w http.ResponseWriter, r *http.Request) {
 	a := answerOf(r.Context())
 	if a.status == http.StatusOK {
-		if size, err := a.file.Seek(0, io.SeekEnd); a.encoded && err == nil && r.Header.Get("Range") == "" {
+		if size, err := a.file.Seek(0, io.SeekEnd); a.encoded && err == nil && r.Header.Get("Range") == "" && r.Header.Get("If-Match") == "" && r.Header.Get("If-Unmodified-Since") == "" {
 			// ServeContent leaves it out of what is encoded, and the kernel sends only what has a length.
 			w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 		}
@@ -268,7 +267,7 @@ func (s *server) best(r *http.Request, there []encoding) (best encoding, ok bool
 	}
 	liked := 0.0
 	for _, coding := range there {
-		if q := quality(r.Header.Get("Accept-Encoding"), coding.name); q > liked {
+		if q := quality(strings.Join(r.Header.Values("Accept-Encoding"), ","), coding.name); q > liked {
 			best, liked, ok = coding, q, true
 		}
 	}

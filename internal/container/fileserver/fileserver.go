@@ -49,7 +49,13 @@ func New(o Options) (handler http.Handler, warnings []string) {
 		}
 		s.redirects = append(s.redirects, rule)
 	}
-	s.compressed = gzhttp.GzipHandler(http.HandlerFunc(s.content))
+	// Another coding is another representation, with a tag of its own: RFC 9110, section 8.8.3.
+	compress, err := gzhttp.NewWrapper(gzhttp.SuffixETag("-gzip"))
+	if err != nil {
+		// The options are right.
+		panic(err)
+	}
+	s.compressed = compress(http.HandlerFunc(s.content))
 	handler = http.HandlerFunc(s.serve)
 	if o.Allow != nil {
 		handler = authenticated(o.Allow, handler)
@@ -145,8 +151,17 @@ func (s *server) setHeaders(header http.Header, r *http.Request, f found) {
 		// A rule for /index.html or /*.html is one for what is answered by that file, too.
 		paths = append(paths, "/"+f.name)
 	}
-	for _, rule := range s.headers {
-		if !cameBy(rule.For.Scheme, r) || !slices.ContainsFunc(paths, func(path string) bool { _, ok := rule.match(hostOf(r), path); return ok }) {
+	fits := func(rule headerRule) bool {
+		return cameBy(rule.For.Scheme, r) && slices.ContainsFunc(paths, func(path string) bool { _, ok := rule.match(hostOf(r), path); return ok })
+	}
+	alone := -1
+	for i, rule := range s.headers {
+		if rule.Alone && fits(rule) {
+			alone = i
+		}
+	}
+	for i, rule := range s.headers {
+		if rule.Alone && i != alone || !rule.Alone && !fits(rule) {
 			continue
 		}
 		for _, name := range rule.Remove {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,11 @@ func (s *server) list(w http.ResponseWriter, r *http.Request, dir string) {
 	fmt.Fprintf(&out, "<!doctype html>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<h1>%s</h1>\n<ul>\n", title, title)
 	for _, entry := range entries {
 		name := entry.Name()
-		if hidden(strings.TrimPrefix(path.Join(dir, name), "./")) {
+		made := slices.ContainsFunc(codings, func(c encoding) bool {
+			plain, found := strings.CutSuffix(name, c.extension)
+			return found && s.is(path.Join(dir, plain))
+		})
+		if made || hidden(strings.TrimPrefix(path.Join(dir, name), "./")) {
 			continue
 		}
 		if entry.IsDir() {
@@ -131,7 +136,11 @@ func logged(log io.Writer, next http.Handler) http.Handler {
 			client = strings.TrimSpace(forwarded)
 		}
 		user, _, _ := r.BasicAuth()
-		referrer, _, _ := strings.Cut(r.Referer(), "?")
+		referrer := r.Referer()
+		if u, err := url.Parse(referrer); err == nil {
+			u.RawQuery, u.Fragment, u.User = "", "", nil
+			referrer = u.String()
+		}
 		_, _ = fmt.Fprintf(log, "%s - %s [%s] %q %d %d %q %q %.3f\n", word(client), word(user), start.Format("02/Jan/2006:15:04:05 -0700"), r.Method+" "+r.URL.EscapedPath()+" "+r.Proto,
 			counted.status, counted.bytes, referrer, r.UserAgent(), time.Since(start).Seconds())
 	})

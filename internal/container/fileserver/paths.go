@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/container/site"
 )
@@ -81,8 +82,10 @@ func cameBy(scheme string, r *http.Request) bool {
 
 // hidden reports whether a name is not for everybody's eyes: names with a dot in front, but for RFC 8615's, and what steers the server.
 func hidden(name string) bool {
-	if name == site.HeadersFile || name == site.RedirectsFile {
-		return true
+	for _, rules := range []string{site.HeadersFile, site.RedirectsFile} {
+		if name == rules || strings.HasPrefix(name, rules+".") {
+			return true
+		}
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(part, ".") && part != ".well-known" {
@@ -101,7 +104,7 @@ func orDot(name string) string {
 
 // stat gives what is known of a name; nothing for what is not there.
 func (s *server) stat(name string) (info fs.FileInfo, isFile bool) {
-	if _, known := s.cache.get(name); known {
+	if _, known := s.cache.recent(name, time.Now()); known {
 		return nil, true
 	}
 	info, err := fs.Stat(s.Files, name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"golang.org/x/crypto/bcrypt"
@@ -276,4 +277,51 @@ func TestSchemes(t *testing.T) {
 		h.ServeHTTP(response, request)
 		g.Expect(response.Code).To(Equal(code), proto)
 	}
+}
+
+// Of Heroku's headers, the last that fits counts alone.
+func TestHeadersOfStaticJSON(t *testing.T) {
+	g := NewWithT(t)
+	all, assets := site.Pattern{Path: "/**", Glob: true}, site.Pattern{Path: "/assets/**", Glob: true}
+	h := handler(folder("index.html", "assets/a.css"), site.Site{Headers: []site.Header{
+		{For: all, Alone: true, Set: [][2]string{{"Cache-Control", "no-store"}, {"X-A", "1"}}}, {For: assets, Alone: true, Set: [][2]string{{"Cache-Control", "public, max-age=60"}}},
+	}})
+	g.Expect(get(h, "/").Header()).To(And(HaveKeyWithValue("Cache-Control", []string{"no-store"}), HaveKey("X-A")))
+	g.Expect(get(h, "/assets/a.css").Header()).To(And(HaveKeyWithValue("Cache-Control", []string{"public, max-age=60"}), Not(HaveKey("X-A"))))
+	g.Expect(get(h, "/assets/gone.css").Header().Get("Cache-Control")).To(Equal("no-cache"), "what is not there is not kept")
+}
+
+// A response whose condition fails has no body, and no length of one; what is compressed for a request has a tag of its own.
+func TestConditions(t *testing.T) {
+	g := NewWithT(t)
+	files := fstest.MapFS{"a.txt": {Data: []byte(strings.Repeat("text ", 1000))}, "b.txt": {Data: []byte(strings.Repeat("text ", 1000))}, "b.txt.br": {Data: []byte("small")}}
+	h := handler(files, site.Site{})
+	failed := get(h, "/b.txt", "Accept-Encoding: br", `If-Match: "x"`)
+	g.Expect(failed.Code).To(Equal(412))
+	g.Expect(failed.Header().Get("Content-Length")).To(BeEmpty())
+	plain, packed := get(h, "/a.txt"), get(h, "/a.txt", "Accept-Encoding: gzip")
+	g.Expect(packed.Header().Get("Content-Encoding")).To(Equal("gzip"))
+	g.Expect(packed.Header().Get("Etag")).NotTo(Equal(plain.Header().Get("Etag")))
+	part := get(h, "/a.txt", "Range: bytes=10-20", "If-Range: "+packed.Header().Get("Etag"))
+	g.Expect(part.Code).To(Equal(200), "a part of another representation is no part of this one")
+}
+
+// A folder that is mounted may lose its page for what is not there, and get a folder in the place of a file.
+func TestChangedFolders(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		g.Expect(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755)).To(Succeed())
+		g.Expect(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)).To(Succeed())
+	}
+	write("404.html", "nothing")
+	write("thing", "a file")
+	h := handler(os.DirFS(dir), site.Site{Pages: true})
+	g.Expect(get(h, "/gone").Body.String()).To(Equal("nothing"))
+	g.Expect(get(h, "/thing").Body.String()).To(Equal("a file"))
+	g.Expect(os.Remove(filepath.Join(dir, "404.html"))).To(Succeed())
+	g.Expect(os.Remove(filepath.Join(dir, "thing"))).To(Succeed())
+	write("thing/index.html", "a folder")
+	g.Eventually(func() int { return get(h, "/gone").Code }).WithTimeout(3 * time.Second).Should(Equal(404))
+	g.Eventually(func() string { return get(h, "/thing/").Body.String() }).WithTimeout(3 * time.Second).Should(Equal("a folder"))
 }

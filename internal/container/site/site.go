@@ -60,6 +60,8 @@ func (s Site) String() string {
 // Header is what responses for some paths have.
 type Header struct {
 	For Pattern `json:"for"`
+	// Alone: of the rules of this kind, the last one that fits counts, and no other.
+	Alone bool `json:"alone,omitempty"`
 	// Set are the headers in their order, Remove the names of those that the server has by default and these paths do not have.
 	Set    [][2]string `json:"set,omitempty"`
 	Remove []string    `json:"remove,omitempty"`

@@ -15,6 +15,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/gantry-buildpack/gantry/internal/container/site"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -103,16 +104,16 @@ func root(text string) string {
 // ofStaticJSON reads the file of https://github.com/heroku/heroku-buildpack-static#configuration.
 func ofStaticJSON(said Said, text []byte) (Said, error) {
 	var file struct {
-		Root          string                        `json:"root"`
-		CleanURLs     *bool                         `json:"clean_urls"`
-		Routes        orderedJSON[route]            `json:"routes"`
-		Redirects     orderedJSON[staticRedirect]   `json:"redirects"`
-		Headers       orderedJSON[orderedJSON[any]] `json:"headers"`
-		HTTPSOnly     bool                          `json:"https_only"`
-		ErrorPage     string                        `json:"error_page"`
-		BasicAuth     bool                          `json:"basic_auth"`
-		CanonicalHost string                        `json:"canonical_host"`
-		Proxies       map[string]any                `json:"proxies"`
+		Root          string                                    `json:"root"`
+		CleanURLs     *bool                                     `json:"clean_urls"`
+		Routes        orderedJSON[route]                        `json:"routes"`
+		Redirects     orderedJSON[staticRedirect]               `json:"redirects"`
+		Headers       orderedJSON[orderedJSON[json.RawMessage]] `json:"headers"`
+		HTTPSOnly     bool                                      `json:"https_only"`
+		ErrorPage     string                                    `json:"error_page"`
+		BasicAuth     bool                                      `json:"basic_auth"`
+		CanonicalHost string                                    `json:"canonical_host"`
+		Proxies       map[string]any                            `json:"proxies"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
 		return said, err
@@ -133,7 +134,10 @@ func ofStaticJSON(said Said, text []byte) (Said, error) {
 	}
 	for _, r := range file.Routes {
 		redirect := site.Redirect{From: site.Pattern{Path: r.key, Glob: true}, To: "/" + strings.TrimPrefix(r.value.Path, "/"), Status: 200}
-		for _, except := range r.value.Excepts {
+		for _, except := range append(r.value.Excepts, r.value.Except...) {
+			if strings.HasSuffix(except, "/") {
+				except += "**"
+			}
 			redirect.Except = append(redirect.Except, site.Pattern{Path: except, Glob: true})
 		}
 		said.add(StaticJSON, redirect)
@@ -141,8 +145,10 @@ func ofStaticJSON(said Said, text []byte) (Said, error) {
 	for _, h := range file.Headers {
 		header := site.Header{For: site.Pattern{Path: staticGlob(h.key), Glob: true}}
 		for _, pair := range h.value {
-			header.Set = append(header.Set, [2]string{pair.key, fmt.Sprint(pair.value)})
+			said.set(&header, StaticJSON, pair.key, strings.Trim(string(pair.value), `"`))
 		}
+		// The last one that fits counts, and no other: https://github.com/heroku/heroku-buildpack-static#custom-headers.
+		header.Alone = true
 		s.Headers = append(s.Headers, header)
 	}
 	if len(file.Proxies) > 0 {
@@ -161,8 +167,22 @@ func staticGlob(key string) string {
 
 // route is a file, or one with the paths that are none of it.
 type route struct {
-	Path    string   `json:"path"`
-	Excepts []string `json:"excepts"`
+	Path    string    `json:"path"`
+	Excepts oneOrMore `json:"excepts"`
+	Except  oneOrMore `json:"except"`
+}
+
+// oneOrMore is a text, or a list of them.
+type oneOrMore []string
+
+// UnmarshalJSON reads both.
+func (o *oneOrMore) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*o = oneOrMore{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(o))
 }
 
 // UnmarshalJSON reads both forms.
@@ -177,6 +197,15 @@ func (r *route) UnmarshalJSON(text []byte) error {
 type staticRedirect struct {
 	URL    string `json:"url"`
 	Status int    `json:"status"`
+}
+
+// set adds a header, unless it is none.
+func (s *Said) set(header *site.Header, file, name, value string) {
+	if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %q is no header: it is left out.", file, name))
+		return
+	}
+	header.Set = append(header.Set, [2]string{name, value})
 }
 
 // add adds a redirect, unless it cannot be done.
@@ -271,7 +300,7 @@ func ofNetlify(said Said, text []byte) (Said, error) {
 	for _, h := range file.Headers {
 		header := site.Header{For: site.Address(h.For)}
 		for _, name := range slices.Sorted(maps.Keys(h.Values)) {
-			header.Set = append(header.Set, [2]string{name, strings.Join(strings.Fields(fmt.Sprint(h.Values[name])), " ")})
+			said.set(&header, NetlifyTOML, name, strings.Join(strings.Fields(fmt.Sprint(h.Values[name])), " "))
 		}
 		said.Site.Headers = append(said.Site.Headers, header)
 	}

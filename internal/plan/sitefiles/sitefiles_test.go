@@ -17,8 +17,8 @@ func TestFind(t *testing.T) {
 		want       sitefiles.Said
 	}{
 		"Heroku's": {"static.json", `{"root": "dist/", "https_only": true, "error_page": "errors/404.html", "canonical_host": "www.example",
-			"redirects": {"/old/gone/": {"url": "/", "status": 302}}, "routes": {"/assets/*": "/assets", "/**": {"path": "index.html", "excepts": ["/api/**"]}},
-			"headers": {"/": {"X-A": "1"}, "/assets/**": {"Cache-Control": "max-age=60", "X-B": true}}, "proxies": {"/api/": {"origin": "https://a"}}}`,
+			"redirects": {"/old/gone/": {"url": "/", "status": 302}}, "routes": {"/assets/*": "/assets", "/**": {"path": "index.html", "except": "/api/"}},
+			"headers": {"/": {"X-A": "1"}, "/assets/**": {"Cache-Control": "max-age=60", "X-B": 31536000}}, "proxies": {"/api/": {"origin": "https://a"}}}`,
 			sitefiles.Said{Root: "dist", RootFrom: "static.json", Named: true, From: []string{"static.json"}, Site: site.Site{
 				ForceHTTPS: true, NotFound: "errors/404.html", Host: "www.example",
 				Redirects: []site.Redirect{
@@ -26,8 +26,8 @@ func TestFind(t *testing.T) {
 					{From: site.Pattern{Path: "/assets/*", Glob: true}, To: "/assets", Status: 200}, {From: site.Pattern{Path: "/**", Glob: true}, To: "/index.html", Status: 200, Except: []site.Pattern{{Path: "/api/**", Glob: true}}},
 				},
 				Headers: []site.Header{
-					{For: site.Pattern{Path: "/**", Glob: true}, Set: [][2]string{{"X-A", "1"}}},
-					{For: site.Pattern{Path: "/assets/**", Glob: true}, Set: [][2]string{{"Cache-Control", "max-age=60"}, {"X-B", "true"}}},
+					{For: site.Pattern{Path: "/**", Glob: true}, Alone: true, Set: [][2]string{{"X-A", "1"}}},
+					{For: site.Pattern{Path: "/assets/**", Glob: true}, Alone: true, Set: [][2]string{{"Cache-Control", "max-age=60"}, {"X-B", "31536000"}}},
 				},
 			}, Warnings: []string{"static.json: proxies are not done (/api/): let the page ask there itself, or a proxy in front of the image."}}},
 		"Heroku's, of nothing": {"static.json", `{}`, sitefiles.Said{Root: "public_html", RootFrom: "static.json", From: []string{"static.json"}}},
