@@ -164,11 +164,11 @@ func (p Pattern) expression(text string) string {
 	for text != "" {
 		at := placeholder.FindStringIndex(text)
 		if at == nil || at[0] == 0 || text[at[0]-1] != '/' && !strings.ContainsRune("-._", rune(text[at[0]-1])) {
-			out.WriteString(strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, "[^/]*"))
+			out.WriteString(strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*"))
 			break
 		}
 		name := text[at[0]+1 : at[1]]
-		out.WriteString(strings.ReplaceAll(regexp.QuoteMeta(text[:at[0]]), `\*`, "[^/]*"))
+		out.WriteString(strings.ReplaceAll(regexp.QuoteMeta(text[:at[0]]), `\*`, ".*"))
 		if slices.Contains(names, name) || name == "splat" {
 			out.WriteString("[^/]+")
 		} else {

@@ -111,7 +111,7 @@ func meaning(c settings.Configuration) string {
 // forms are the types of values, for people.
 var forms = map[string]string{
 	"text": "text", "boolean": "`true`, `false`", "switch": "`on`, `off`", "list": "a list; the variable: separated by commas", "packages": "`true`, `false`, or a list of packages; the variable: separated by commas", "folder": "a folder", "folders": "a folder, or several separated by commas",
-	"size": "a size: `500MB`, `2GiB`", "duration": "a time: `30s`, `5m`", "time": "a time: `20261101T000000Z`", "url": "an address", "archive": "an address and a checksum", "host": "an address", "port": "a number",
+	"size": "a size: `500MB`, `2GiB`", "duration": "a time: `30s`, `5m`", "time": "a time: `20261101T000000Z`", "url": "an address", "path": "a path: `config.json`, `env.js`", "archive": "an address and a checksum", "host": "an address", "port": "a number",
 	"absolute-path": "an absolute path",
 }
 

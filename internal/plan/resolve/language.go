@@ -40,6 +40,12 @@ type nodeLanguage struct{}
 func (nodeLanguage) LookedFor() []string { return nodejs.LookedFor }
 
 func (nodeLanguage) Read(a app.App, s settings.Settings) (Project, error) {
+	if dir := s.App.Value; dir != "" && !strings.Contains(dir, ",") && !a.Has(path.Join(dir, nodejs.LookedFor[0])) {
+		// One of several folders may be one of files.
+		if site, err := staticsite.Read(a, s); site != nil || err != nil {
+			return nil, err
+		}
+	}
 	project, err := nodejs.Read(a, s)
 	if project == nil || err != nil {
 		return nil, err

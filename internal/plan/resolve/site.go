@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"path"
@@ -42,6 +43,13 @@ func (a Application) withSites(p plan.Plan, given Given, declared contract.Contr
 				plan.Variable{Name: "BASIC_AUTH_USERNAME", Description: "the name that the site asks for"},
 				plan.Variable{Name: "BASIC_AUTH_PASSWORD", Description: "the password that the site asks for", Secret: true})
 		}
+		if path.Clean(process.Args[1]) == "." {
+			// What steers a build, or a server, is not for everybody.
+			p.Image.Source.Remove = unique(append(slices.Clone(p.Image.Source.Remove), sitefiles.NotServed(path.Clean(cmp.Or(process.Dir, ".")))...))
+		}
+		if dir := path.Join(process.Dir, process.Args[1]); s.ConfigPath != "" && a.source.Has(path.Join(dir, s.ConfigPath)) {
+			p.Warnings = append(p.Warnings, path.Join(dir, s.ConfigPath)+" is not served: the container's variables are at that path, as "+a.settings.SiteConfig.Origin+" says.")
+		}
 		processes[i].Site = &s
 		if s.IsZero() {
 			continue
@@ -58,6 +66,16 @@ func (a Application) withSites(p plan.Plan, given Given, declared contract.Contr
 	return p, nil
 }
 
+// unique leaves out what is there twice.
+func unique(names []string) (list []string) {
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 // siteOf adds what files and settings say to what the plan of the language says.
 func (a Application) siteOf(s, said site.Site, process string, declared contract.Contract) site.Site {
 	pages, start := s.Pages, s.Start
@@ -65,6 +83,10 @@ func (a Application) siteOf(s, said site.Site, process string, declared contract
 	s.Pages, s.Start = pages, start
 	if v := a.settings.SinglePage; v.Value != "" {
 		s.Pages = v.Value != "true"
+		if s.Pages {
+			// A Staticfile's pushstate is a rule.
+			s.Redirects = slices.DeleteFunc(slices.Clone(s.Redirects), func(r site.Redirect) bool { return r.From.Path == "/*" && r.To == "/index.html" && r.Status == 200 })
+		}
 		if v.Value == "true" && s.Start == "" {
 			s.Start = "index.html"
 		}

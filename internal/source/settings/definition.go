@@ -2,8 +2,10 @@ package settings
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/url"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +121,7 @@ var checks = map[string]func(value string) (why string){
 	"duration": duration,
 	"time":     timestamp,
 	"url":      webAddress,
+	"path":     servedPath,
 	"archive":  archive,
 }
 
@@ -176,6 +179,15 @@ func folders(value string) string {
 func size(value string) string {
 	if _, err := units.FromHumanSize(value); err != nil {
 		return fmt.Sprintf("%q is not a size such as 500MB", value)
+	}
+	return ""
+}
+
+// servedPath is a path of a file that a site has besides its own: a name with an ending that says what it is.
+func servedPath(value string) string {
+	name := strings.TrimPrefix(value, "/")
+	if value != "" && (!fs.ValidPath(name) || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" || path.Ext(name) != ".json" && path.Ext(name) != ".js") {
+		return fmt.Sprintf("%q is no path such as config.json or assets/env.js", value)
 	}
 	return ""
 }

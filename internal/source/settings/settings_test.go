@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 	_, err = settings.Of([]settings.Configuration{{Name: "BP_NODE_SOURCE", Default: "everywhere", HasDefault: true}})
 	g.Expect(err).To(MatchError(`buildpack.toml: the default of BP_NODE_SOURCE is not understood: "everywhere" is none of auto, nodejs.org, npm-registry [settings/bad-value]`))
 	_, err = settings.Of([]settings.Configuration{{Name: "BP_NODE_SOURCE", Type: "enum"}})
-	g.Expect(err).To(MatchError(`buildpack.toml: the configuration BP_NODE_SOURCE has the type "enum", which Gantry does not know: a type is one of archive, boolean, duration, folder, folders, list, packages, size, text, time, url [settings/unknown-configuration]`))
+	g.Expect(err).To(MatchError(`buildpack.toml: the configuration BP_NODE_SOURCE has the type "enum", which Gantry does not know: a type is one of archive, boolean, duration, folder, folders, list, packages, path, size, text, time, url [settings/unknown-configuration]`))
 }
 
 func TestPrecedence(t *testing.T) {
