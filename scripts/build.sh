@@ -5,6 +5,8 @@
 #   scripts/build.sh [--platforms]
 #
 # --platforms  also what images of the other architecture need (amd64, arm64), for: gantry build --platform
+#
+# With GOARCH=arm64 in the environment, everything is made for that architecture.
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
@@ -32,7 +34,8 @@ go build "${flags[@]}" -ldflags "$strip" -o build/buildpack/bin/gantry ./cmd/lau
 go build "${flags[@]}" -ldflags "$strip" -o build/buildpack/bin/static ./cmd/static
 
 # The tools change with their module only; compiling them takes a minute.
-stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh | sha256sum | cut -c1-16)
+arch=$(go env GOARCH)
+stamp=$(cat integration/tools/go.sum integration/tools/go.mod scripts/build.sh <(echo "$arch") | sha256sum | cut -c1-16)
 if [ "$(cat build/tools/stamp 2>/dev/null)" != "$stamp" ]; then
   echo "Compiling the lifecycle $lifecycle (once, about a minute)"
   (cd integration/tools && go build -trimpath -ldflags "-s -w -X github.com/buildpacks/lifecycle/cmd.Version=$lifecycle" -o ../../build/tools/ \
@@ -42,7 +45,7 @@ fi
 
 # What is in images of the other architecture; once made, it is kept up to date.
 other=arm64
-if [ "$(go env GOHOSTARCH)" = arm64 ]; then other=amd64; fi
+if [ "$arch" = arm64 ]; then other=amd64; fi
 if [ -n "$platforms" ] || [ -e "build/buildpack/bin/linux-$other" ]; then
   mkdir -p "build/buildpack/bin/linux-$other" "build/tools/linux-$other"
   GOARCH=$other go build "${flags[@]}" -ldflags "$strip" -o "build/buildpack/bin/linux-$other/gantry" ./cmd/launch
@@ -57,7 +60,7 @@ fi
 bundle=internal/platform/bundle/tools.tar.zst
 contents=$(find build/buildpack build/tools -type f \( -path 'build/buildpack/*' -o -name lifecycle -o -name launcher \) | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
 if [ "$(cat build/tools/bundle.stamp 2>/dev/null)" != "$contents" ] || [ ! -e "$bundle" ]; then
-  go run ./cmd/bundle "$bundle"
+  GOARCH=$(go env GOHOSTARCH) go run ./cmd/bundle "$bundle"
   echo "$contents" > build/tools/bundle.stamp
 fi
 go build "${flags[@]}" -tags bundle -ldflags "$strip -X main.commit=$commit" -o build/gantry ./cmd/gantry

@@ -70,7 +70,7 @@ go run ./cmd/offline --output "$work/buildpack/dependencies" ${BP_NPM_REGISTRY:+
 publish() {
   PACK_HOME=$work/pack within build/tools/pack buildpack package "$registry/team/gantry:$1" --path "$work/buildpack" --format image --publish --target linux/amd64 --quiet
 }
-publish 0.1.0
+publish 0.2.0
 within build/gantry base base "$registry/team/run:debian-12" --publish >/dev/null
 within build/gantry base build "$registry/team/build:debian-12" --publish >/dev/null
 image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
@@ -186,9 +186,9 @@ step "AUTH_KEY set, the rollout completed; $(wc -l <"$work/answers") requests me
 if kubectl -n shop get pods,builds.kpack.io,jobs -o yaml | grep canary-of-kpack >/dev/null; then fail "the secret's value is in the cluster's objects"; fi
 
 # A new buildpack, a new run image, and an application that is none.
-sed -i '0,/^version = .*/s//version = "0.1.1"/' "$work/buildpack/buildpack.toml"
-publish 0.1.1
-kubectl patch clusterbuildpack gantry --type merge -p "{\"spec\":{\"image\":\"$registry/team/gantry:0.1.1\"}}" >/dev/null
+sed -i '0,/^version = .*/s//version = "0.2.1"/' "$work/buildpack/buildpack.toml"
+publish 0.2.1
+kubectl patch clusterbuildpack gantry --type merge -p "{\"spec\":{\"image\":\"$registry/team/gantry:0.2.1\"}}" >/dev/null
 built 4 True
 echo "a change" >"$work/change" && tar -C "$work" -cf "$work/change.tar" change
 crane append --insecure -b "$registry/team/run:debian-12" -f "$work/change.tar" -t "$registry/team/run:debian-12.1"

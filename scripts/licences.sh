@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Writes what Gantry's programs are made of, for the platform that GOOS and GOARCH name: a bill of materials, and the licences of all modules.
 #
-#   scripts/licences.sh BILL LICENCES
+#   scripts/licences.sh BILL LICENCES [PROGRAM…]
+#
+# PROGRAM  a package of cmd; without it those of the buildpack
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
-words 2 2 "$@"
+words 2 9 "$@"
 programs=(./cmd/detect ./cmd/build ./cmd/launch ./cmd/static)
+if [ $# -gt 2 ]; then programs=("${@:3}"); fi
+release=$(sed -n 's/^version = "\(.*\)"/\1/p' buildpack.toml | head -1)
 
 # Modules of the programs, with their folders: "PATH VERSION FOLDER".
 modules=$(go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' "${programs[@]}" | sort -u)
@@ -20,10 +24,10 @@ modules=$(go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version
 } >"$2"
 
 # https://cyclonedx.org/docs/1.6/json/
-awk -v go="$(go env GOVERSION)" '
+awk -v go="$(go env GOVERSION)" -v release="$release" '
   BEGIN {
     printf "{\n  \"bomFormat\": \"CycloneDX\",\n  \"specVersion\": \"1.6\",\n  \"version\": 1,\n"
-    printf "  \"metadata\": {\"component\": {\"type\": \"application\", \"name\": \"gantry\", \"licenses\": [{\"license\": {\"id\": \"Apache-2.0\"}}]}},\n  \"components\": [\n"
+    printf "  \"metadata\": {\"component\": {\"type\": \"application\", \"name\": \"gantry\", \"version\": \"%s\", \"licenses\": [{\"license\": {\"id\": \"Apache-2.0\"}}]}},\n  \"components\": [\n", release
     sub(/^go/, "", go); sub(/ .*/, "", go)
     printf "    {\"type\": \"library\", \"name\": \"std\", \"version\": \"%s\", \"purl\": \"pkg:golang/std@%s\"}", go, go
   }

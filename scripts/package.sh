@@ -9,8 +9,8 @@
 # --offline   put runtimes into the package, so that builds need no network for them: build/gantry-offline….cnb
 # --publish   also push it to a registry, for both architectures
 # --insecure  let the registry be one without TLS
-# --tool      package the tool gantry instead, with its man pages and completions: build/gantry-tool-linux-….tar.gz for this machine, and
-#             build/gantry-tool-darwin-arm64.tar.gz
+# --tool      package the tool gantry instead, with its man pages and completions: build/gantry-tool-PLATFORM.tar.gz for linux-amd64, linux-arm64 and
+#             darwin-arm64. build/gantry is the one for this machine afterwards
 set -euo pipefail
 . "$(dirname "$0")/help.sh"
 cd "$(dirname "$0")/.."
@@ -33,15 +33,23 @@ tool() {
   mkdir -p "$root/gantry/man" "$root/gantry/completions"
   cp "$program" "$root/gantry/gantry"
   cp LICENSE "$root/gantry/"
+  ln -s gantry "$root/gantry/kubectl-gantry"
+  GOOS=${platform%-*} GOARCH=${platform#*-} scripts/licences.sh "$root/gantry/bill-of-materials.cdx.json" "$root/gantry/THIRD-PARTY-LICENCES" ./cmd/gantry
   build/gantry man "$root/gantry/man"
   for shell in bash zsh fish; do build/gantry completion "$shell" >"$root/gantry/completions/gantry.$shell"; done
+  chmod -R u=rwX,go=rX "$root"
   tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - gantry | gzip -n >"build/gantry-tool-$platform.tar.gz"
   rm -rf "$root"
 }
 if [ -n "$tool" ]; then
-  scripts/build.sh --platforms
-  tool "linux-$(go env GOHOSTARCH)" build/gantry
   mkdir -p build/package
+  here=$(go env GOHOSTARCH) other=arm64
+  if [ "$here" = arm64 ]; then other=amd64; fi
+  GOARCH=$other scripts/build.sh --platforms
+  mv build/gantry "build/package/gantry-$other"
+  scripts/build.sh --platforms
+  tool "linux-$here" build/gantry
+  tool "linux-$other" "build/package/gantry-$other"
   GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)" -o build/package/gantry-darwin ./cmd/gantry
   tool darwin-arm64 build/package/gantry-darwin
   ls -l build/gantry-tool-*.tar.gz | awk '{printf "%s  %.1f MB\n", $9, $5/1e6}'
