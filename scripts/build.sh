@@ -46,6 +46,7 @@ fi
 # What is in images of the other architecture; once made, it is kept up to date.
 other=arm64
 if [ "$arch" = arm64 ]; then other=amd64; fi
+rm -rf "build/buildpack/bin/linux-$arch" "build/tools/linux-$arch"
 if [ -n "$platforms" ] || [ -e "build/buildpack/bin/linux-$other" ]; then
   mkdir -p "build/buildpack/bin/linux-$other" "build/tools/linux-$other"
   GOARCH=$other go build "${flags[@]}" -ldflags "$strip" -o "build/buildpack/bin/linux-$other/gantry" ./cmd/launch

@@ -22,7 +22,7 @@ work=$(mktemp -d /tmp/gantry-kpack-XXXX)
 . scripts/kpack-cluster.sh
 trap 'touch "$work/enough"; [ -n "$keep" ] || stop_cluster' EXIT
 begun=$SECONDS
-# shellcheck disable=SC2086 -- several names
+# shellcheck disable=SC2086 # several names
 sysctl $kept_sysctls 2>/dev/null >"$work/sysctls" || true
 
 step() { printf '%4d s  %s\n' $((SECONDS - begun)) "$*"; }

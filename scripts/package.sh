@@ -74,7 +74,7 @@ for arch in $archs; do
   # What Gantry itself is made of: a bill of materials, and the licences of all modules in its programs.
   scripts/licences.sh "$folder/bill-of-materials.cdx.json" "$folder/THIRD-PARTY-LICENCES"
   if [ -n "$offline" ]; then
-    # shellcheck disable=SC2086 -- several words
+    # shellcheck disable=SC2086 # several words
     GOARCH=$(go env GOHOSTARCH) go run ./cmd/offline --output "$folder/dependencies" --arch "$arch" ${BP_NPM_REGISTRY:+--registry "$BP_NPM_REGISTRY"} $offline
   fi
 done

@@ -99,11 +99,10 @@ echo "Making       it again, in another folder${quick:+, with what Go has kept}"
 (
   # Another folder, umask, time zone and language; and without --quick nothing that was compiled before.
   umask 077
-  export TZ=Pacific/Auckland LC_ALL=C HOME=$work/home GOPATH GOMODCACHE
-  GOPATH=$(go env GOPATH) GOMODCACHE=$(go env GOMODCACHE)
-  mkdir -p "$HOME"
-  if [ -n "$quick" ]; then GOCACHE=$(HOME=~ go env GOCACHE); else GOCACHE=$work/cache; fi
-  export GOCACHE
+  GOPATH=$(go env GOPATH) GOMODCACHE=$(go env GOMODCACHE) GOCACHE=$work/cache
+  if [ -n "$quick" ]; then GOCACHE=$(go env GOCACHE); fi
+  mkdir -p "$work/home"
+  export TZ=Pacific/Auckland LC_ALL=C HOME=$work/home GOPATH GOMODCACHE GOCACHE
   make_in "$work/a folder with another name/second" "$work/again"
 )
 if ! diff "$work/out/SHA256SUMS" "$work/again/SHA256SUMS" >&2; then fail "the same commit made other bytes in another folder"; fi

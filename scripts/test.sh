@@ -23,9 +23,9 @@ go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 # Where most goroutines are, with the race detector; the night runs it everywhere. These packages' tests are not run a second time.
 raced=$(go list ./internal/buildpack/... ./internal/install/{fetch,imports,npmtar} ./internal/platform/oci ./internal/problem/...)
-# shellcheck disable=SC2086 -- several packages
+# shellcheck disable=SC2086 # several packages
 go test -race -count=1 $raced | grep -v 'no test files'
 rest=$(go list ./... | grep -vxF "$raced")
 # A line for each package, then the tests that failed, with all they said, and those that were skipped, with their reasons.
-# shellcheck disable=SC2086 -- several packages
+# shellcheck disable=SC2086 # several packages
 go run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --format-icons text -- -count=1 -timeout 80m $rest "$@"

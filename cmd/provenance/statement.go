@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 const repository = "https://github.com/gantry-buildpack/gantry"
@@ -48,7 +50,7 @@ func (o origin) statement(subjects []subject) ([]byte, error) {
 		"predicateType": "https://slsa.dev/provenance/v1",
 		"predicate": map[string]any{
 			"buildDefinition": map[string]any{
-				"buildType":          repository + "/blob/main/docs/security.md#releases",
+				"buildType":          problem.Page("security.md") + "#releases",
 				"externalParameters": map[string]any{"version": o.version, "source": "git+" + repository + "@refs/tags/v" + o.version},
 				"internalParameters": map[string]any{"command": "scripts/release.sh " + o.version},
 				"resolvedDependencies": []subject{
