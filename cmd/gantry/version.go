@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	gantry "github.com/gantry-buildpack/gantry"
 	"github.com/gantry-buildpack/gantry/internal/problem"
@@ -41,6 +43,21 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// forAnyMachine has the defaults of options say nothing of this machine: pages that are made anywhere are the same.
+func forAnyMachine(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.DefValue == homeFolder():
+			f.DefValue = "~/.cache/gantry"
+		case f.DefValue == runtime.GOARCH:
+			f.DefValue = "that of this machine"
+		}
+	})
+	for _, child := range c.Commands() {
+		forAnyMachine(child)
+	}
+}
+
 // manCommand writes man pages: packages of distributions hold them.
 func manCommand() *cobra.Command {
 	return &cobra.Command{
@@ -51,6 +68,7 @@ func manCommand() *cobra.Command {
 			}
 			root := c.Root()
 			root.DisableAutoGenTag = true
+			forAnyMachine(root)
 			header := &doc.GenManHeader{Title: "GANTRY", Section: "1", Source: "Gantry " + strings.Fields(version())[0], Manual: "Gantry"}
 			if err := doc.GenManTree(root, header, words[0]); err != nil {
 				return problem.Disk("write man pages", err)
