@@ -23,6 +23,7 @@ import (
 func baseCommand() *cobra.Command {
 	var (
 		output, home string
+		add          []string
 		publish      bool
 		spec         base.Spec
 	)
@@ -31,7 +32,7 @@ func baseCommand() *cobra.Command {
 		Long: "Make a run image or a build image of Debian packages, without root, apt or a container engine.\n\n" +
 			"tiny has the C libraries, certificates and time zones, and no shell. base has a shell with the usual programs and the libraries that\n" +
 			"packages with native code are often linked with. build has compilers and their headers, too.",
-		Example: "  gantry base base registry.example/run:debian-12 --publish",
+		Example: "  gantry base base registry.example/run:debian-12 --publish\n  gantry base base registry.example/tools:1 --add ./gantry:/usr/local/bin/gantry --publish",
 		Args:    arguments(2, 2, "a kind (tiny, base or build) and a TAG"),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "FILE.tar for docker load")
@@ -40,11 +41,15 @@ func baseCommand() *cobra.Command {
 	c.Flags().StringVar(&spec.Arch, "arch", runtime.GOARCH, "amd64 or arm64")
 	c.Flags().StringVar(&spec.Snapshot, "snapshot", "", "the packages of a time, such as 20261101T000000Z: https://snapshot.debian.org (default: of today)")
 	c.Flags().StringSliceVar(&spec.More, "packages", nil, "further packages, in their own places: NAME,NAME …")
+	c.Flags().StringArrayVar(&add, "add", nil, "a file to add, owned by root: SOURCE:/PATH/IN/THE/IMAGE")
 	c.Flags().StringVar(&home, "home", homeFolder(), "where images are kept")
 	c.RunE = func(c *cobra.Command, words []string) error {
 		spec.Kind = base.Kind(words[0])
 		if !slices.Contains(base.Kinds, spec.Kind) {
 			return usageError{c, "the kind of a base image is tiny, base or build, and not " + words[0]}
+		}
+		if output == "" && !publish && len(add) > 0 {
+			return usageError{c, "--add is for an image that is written or pushed: give --output or --publish"}
 		}
 		tag, err := name.NewTag(words[1])
 		if err != nil {
@@ -53,6 +58,9 @@ func baseCommand() *cobra.Command {
 		r := buildlog.New(os.Stdout, buildlog.Colored(os.Stdout))
 		image, err := spec.Image(c.Context(), home, r)
 		if err != nil {
+			return err
+		}
+		if image, err = base.Add(image, add); err != nil {
 			return err
 		}
 		if output != "" {

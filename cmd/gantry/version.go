@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -46,10 +45,10 @@ func versionCommand() *cobra.Command {
 // forAnyMachine has the defaults of options say nothing of this machine: pages that are made anywhere are the same.
 func forAnyMachine(c *cobra.Command) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		switch {
-		case f.DefValue == homeFolder():
+		switch f.Name {
+		case "home":
 			f.DefValue = "~/.cache/gantry"
-		case f.DefValue == runtime.GOARCH:
+		case "arch":
 			f.DefValue = "that of this machine"
 		}
 	})

@@ -56,5 +56,5 @@ func licenceOf(folder string) string {
 			text.Write(content)
 		}
 	}
-	return strings.Join(strings.Fields(text.String()), " ")
+	return strings.Join(strings.Fields(strings.ReplaceAll(text.String(), "\n> ", "\n")), " ")
 }
