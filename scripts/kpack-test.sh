@@ -49,7 +49,7 @@ compile
 scripts/build.sh >/dev/null
 scripts/tools.sh >/dev/null
 # They are kept: in the cluster's network, which reaches nothing outside, they are pushed.
-for kind in base build; do
+for kind in tiny base build; do
   build/gantry base "$kind" "team/$kind:debian-12" --output "$work/base.tar" >/dev/null
   rm "$work/base.tar"
 done
@@ -73,8 +73,7 @@ publish() {
 publish 0.2.0
 within build/gantry base base "$registry/team/run:debian-12" --publish >/dev/null
 within build/gantry base build "$registry/team/build:debian-12" --publish >/dev/null
-image team/kubectl:latest /kubectl "$bin/kubernetes=bin/kubectl"
-crane mutate --insecure --entrypoint /bin/kubectl --env PATH=/bin -t "$registry/team/kubectl:latest" "$registry/team/kubectl:latest"
+within build/gantry base tiny "$registry/team/kubectl" --add "$bin/kubernetes:/usr/local/bin/kubectl" --publish >/dev/null
 step "the package and the stack are published"
 
 # The application, in a git server.
@@ -148,6 +147,13 @@ log_of build | grep "Layer       node: reused" >/dev/null || fail "nothing was r
 sed "s|registry.example|$registry|" deploy/kpack/roll.yaml >"$work/roll.yaml"
 cp deploy/kpack/roll.sh "$work/roll.sh"
 roll() { PATH=$work/shims:$PATH "$work/roll.sh"; }
+# What is not the configuration's fault is not called so.
+sed -i 's|team/kubectl|team/nowhere|' "$work/roll.yaml"
+code=0
+ROLL_TIMEOUT=20 roll 2>"$work/refused" || code=$?
+[ "$code" = 2 ] && grep -qE "the configuration fits, but the Deployment could not be changed: .*(ErrImagePull|ImagePullBackOff)" "$work/refused" || fail "a job that cannot start ended with $code: $(cat "$work/refused")"
+sed -i 's|team/nowhere|team/kubectl|' "$work/roll.yaml"
+step "a job without its image is told as that"
 roll >/dev/null || fail "roll.sh: $(kubectl -n shop describe jobs,pods -l app=shop-roll)"
 [ "$(ask)" = "version 2" ] || fail "the second version does not answer"
 step "a new commit was built with the cache, checked, and rolled"
@@ -167,7 +173,9 @@ built 3 True
   done
 ) &
 asking=$!
-if roll 2>"$work/refused"; then fail "the rollout went through without AUTH_KEY"; fi
+code=0
+roll 2>"$work/refused" || code=$?
+[ "$code" = 1 ] || fail "the rollout without AUTH_KEY ended with $code: $(cat "$work/refused")"
 grep -q "AUTH_KEY" "$work/refused" || fail "it does not say what is missing: $(cat "$work/refused")"
 kubectl -n shop describe pods -l app=shop-roll | grep "AUTH_KEY" >/dev/null || fail "kubectl describe does not show AUTH_KEY"
 step "the push that needs AUTH_KEY stopped before the rollout: $(grep -m1 AUTH_KEY "$work/refused" | xargs)"

@@ -61,7 +61,7 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// add writes a file, without its times and its owner.
+// add writes a file, without its times, its owner and the rest of its mode.
 func add(archive *tar.Writer, name string) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -76,7 +76,12 @@ func add(archive *tar.Writer, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := archive.WriteHeader(&tar.Header{Name: filepath.ToSlash(inside), Mode: int64(info.Mode().Perm()), Size: info.Size()}); err != nil {
+	// Whatever the umask was.
+	mode := int64(0o644)
+	if info.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	if err := archive.WriteHeader(&tar.Header{Name: filepath.ToSlash(inside), Mode: mode, Size: info.Size()}); err != nil {
 		return err
 	}
 	_, err = io.Copy(archive, file)
