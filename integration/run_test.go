@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -362,14 +361,6 @@ func TestTheToolIsOneFile(t *testing.T) {
 	out, err = exec.Command(plugin, "build", p.dir, "--cache", p.cache).CombinedOutput()
 	p.Expect(err).NotTo(HaveOccurred(), string(out))
 	p.Expect(string(out)).To(MatchRegexp(`(?m)^  Next        gantry run `))
-
-	out, err = exec.Command("../scripts/package.sh", "--tool").CombinedOutput()
-	p.Expect(err).NotTo(HaveOccurred(), string(out))
-	for _, platform := range []string{"linux-" + runtime.GOARCH, "darwin-arm64"} {
-		out, err = exec.Command("tar", "-tzf", "../build/gantry-tool-"+platform+".tar.gz").CombinedOutput()
-		p.Expect(err).NotTo(HaveOccurred(), string(out))
-		p.Expect(string(out)).To(And(ContainSubstring("gantry/gantry\n"), ContainSubstring("gantry/man/gantry-profile-cpu.1\n"), ContainSubstring("gantry/completions/gantry.zsh\n")))
-	}
 }
 
 // An application that listens elsewhere than at PORT is green, and answers nobody: the build says so, and the start.
@@ -387,4 +378,21 @@ func TestAnotherPort(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "timeout", "14", r.tool, "run", r.last.Layout, "-p", fmt.Sprint(port))
 	out, _ := cmd.CombinedOutput()
 	r.Expect(string(out)).To(ContainSubstring(fmt.Sprintf("gantry: web listens on port %d, and PORT is %d, where the platform asks: server.js:2:48 %s\n", fixed, port, advice)))
+}
+
+// A CI system keeps a folder of the source from job to job: the cache may be there, and an archive of the image, and neither becomes part of the image.
+func TestCacheInTheSource(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{"server.js": "require('http').createServer((q, r) => r.end('here')).listen(process.env.PORT)\n"})
+	r := runner{p, gantryTool(t)}
+	var digests []string
+	for range 2 {
+		out, errors, code := r.gantry("build", ".", "--cache", ".gantry", "--output", "image.tar")
+		p.Expect(code).To(BeZero(), out+errors)
+		digests = append(digests, regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(out+errors))
+	}
+	p.Expect(digests[1]).To(Equal(digests[0]))
+	out, errors, code := r.gantry("run", filepath.Join(p.dir, ".gantry/image"), "--", "node", "-p", "require('fs').readdirSync('/workspace').join()")
+	p.Expect(code).To(BeZero(), errors)
+	p.Expect(strings.TrimSpace(out)).To(Equal("server.js"))
 }

@@ -19,9 +19,9 @@ import (
 )
 
 // builtSource puts into an empty folder what an image has of the application, and of its source the files and folders at the top that the image
-// has not: the plan of the build is made of both. Links into layers are left out: they are those of this architecture. It gives the programs and
-// libraries for this architecture among what the image has.
-func builtSource(app, buildpack string, image v1.Image, into string) (native []string, err error) {
+// has not: the plan of the build is made of both. Links into layers are left out: they are those of this architecture; places of ours in the source are,
+// too. It gives the programs and libraries for this architecture among what the image has.
+func builtSource(app, buildpack string, ours []string, image v1.Image, into string) (native []string, err error) {
 	files := mutate.Extract(image)
 	defer func() { _ = files.Close() }()
 	workspace := strings.TrimPrefix(workspaceDir, "/") + "/"
@@ -56,7 +56,7 @@ func builtSource(app, buildpack string, image v1.Image, into string) (native []s
 	if err != nil {
 		return nil, problem.Disk("take the application out of the image", err)
 	}
-	return native, addSource(app, buildpack, into)
+	return native, addSource(app, buildpack, ours, into)
 }
 
 // isNative reports whether a file is a program or library for this machine's architecture.
@@ -85,7 +85,7 @@ func moveUp(dir, up string) error {
 
 // addSource adds the files and folders of the source that the image has not, such as a static site's manifest. Nothing is added to a folder that
 // is there: the build has left it as it is, and a link may have taken its place.
-func addSource(app, buildpack, into string) error {
+func addSource(app, buildpack string, ours []string, into string) error {
 	_, id, err := identity(buildpack)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func addSource(app, buildpack, into string) error {
 	for _, entry := range entries {
 		there[entry.Name()] = true
 	}
-	return copyApp(app, into, func(name string) bool {
+	return copyApp(app, into, ours, func(name string) bool {
 		top, _, _ := strings.Cut(name, "/")
 		return !there[top] && (described.keeps == nil || described.keeps(name))
 	})

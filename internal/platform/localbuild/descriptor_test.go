@@ -60,7 +60,7 @@ func TestDescriptor(t *testing.T) {
 			}
 			g.Expect(d.over(map[string]string{"GIVEN": "1"})).To(Equal(c.env))
 			g.Expect(d.told()).To(Equal(c.told))
-			g.Expect(copyApp(app, copied, d.keeps)).To(Succeed())
+			g.Expect(copyApp(app, copied, nil, d.keeps)).To(Succeed())
 			kept := slices.DeleteFunc(slices.Clone(files), func(file string) bool {
 				_, err := os.Stat(filepath.Join(copied, file))
 				return err != nil

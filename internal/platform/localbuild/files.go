@@ -18,8 +18,8 @@ import (
 var notCopied = map[string]bool{".git": true}
 
 // copyApp copies a tree: files, folders and links, with the modes that Git would give them, so that an image does not show how the tree
-// was checked out, and whoever runs it can read it. Sockets, pipes and devices are left out.
-func copyApp(source, destination string, keeps func(name string) bool) error {
+// was checked out, and whoever runs it can read it. Sockets, pipes and devices are left out, and so are the places of ours, whole.
+func copyApp(source, destination string, ours []string, keeps func(name string) bool) error {
 	err := filepath.WalkDir(source, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -30,6 +30,12 @@ func copyApp(source, destination string, keeps func(name string) bool) error {
 		}
 		if entry.IsDir() && notCopied[name] {
 			return fs.SkipDir
+		}
+		if name != "." && isOneOf(entry, file, ours) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		target := filepath.Join(destination, name)
 		if keeps != nil && !keeps(filepath.ToSlash(name)) {
@@ -64,6 +70,21 @@ func copyApp(source, destination string, keeps func(name string) bool) error {
 		return problem.Disk("copy "+source, err)
 	}
 	return nil
+}
+
+// isOneOf tells whether an entry of a tree is one of some files and folders, by whatever path these are named.
+func isOneOf(entry fs.DirEntry, file string, others []string) bool {
+	for _, other := range others {
+		if filepath.Base(other) != entry.Name() {
+			continue
+		}
+		first, err := os.Stat(file)
+		second, otherErr := os.Stat(other)
+		if err == nil && otherErr == nil && os.SameFile(first, second) {
+			return true
+		}
+	}
+	return false
 }
 
 // gitMode is 0755 for what its owner may execute, and 0644 for other files: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.

@@ -241,7 +241,7 @@ func (b *build) prepare(work string) error {
 	if b.etc, err = writeUsers(work); err != nil {
 		return err
 	}
-	if err := copyApp(b.options.Buildpack, folder, nil); err != nil {
+	if err := copyApp(b.options.Buildpack, folder, nil, nil); err != nil {
 		return err
 	}
 	described, err := readDescriptor(b.options.App, id)
@@ -255,7 +255,7 @@ func (b *build) prepare(work string) error {
 	if b.options.Whole {
 		keeps = nil
 	}
-	if err := copyApp(b.options.App, b.folders[workspaceDir], keeps); err != nil {
+	if err := copyApp(b.options.App, b.folders[workspaceDir], b.options.written(), keeps); err != nil {
 		return err
 	}
 	if err := linkLifecycle(b.options.Lifecycle, b.folders[lifecycleDir], b.options.launcher()); err != nil {

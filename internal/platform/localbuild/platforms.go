@@ -98,7 +98,7 @@ func buildForeign(ctx context.Context, o Options, arch string, own v1.Image, r *
 	if err := mayServe(own, arch); err != nil {
 		return Result{}, err
 	}
-	native, err := builtSource(o.App, o.Buildpack, own, source)
+	native, err := builtSource(o.App, o.Buildpack, o.written(), own, source)
 	if err != nil {
 		return Result{}, err
 	}
