@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,6 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/gomega"
+	"go.yaml.in/yaml/v3"
+
+	gantry "github.com/gantry-buildpack/gantry"
 )
 
 // checkout is a clone of HEAD with the files of the working tree, committed: a release is made of a commit.
@@ -250,4 +254,105 @@ func onGitLab(t *testing.T, files, version string) {
 	out, err = run("node " + runner + " --preview")
 	g.Expect(err).To(HaveOccurred(), out)
 	g.Expect(out).To(ContainSubstring("Invalid .gitlab-ci.yml configuration!"))
+}
+
+// actionlint reads workflows, in the Go module of the tools.
+func actionlint(t *testing.T, dir string) (string, error) {
+	cmd := exec.Command("go", "run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// The workflows are valid, and so is the recipe for GitHub, with this action's own inputs.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	out, err := actionlint(t, "..")
+	g.Expect(err).NotTo(HaveOccurred(), out)
+
+	recipe, err := os.ReadFile("../deploy/ci/github.yml")
+	g.Expect(err).NotTo(HaveOccurred())
+	version := regexp.MustCompile(`(?m)^version = "(.*)"`).FindStringSubmatch(string(gantry.BuildpackTOML))[1]
+	g.Expect(string(recipe)).To(ContainSubstring("gantry-buildpack/gantry@v" + version + "\n"))
+	own := strings.Replace(string(recipe), "gantry-buildpack/gantry@v"+version, "./", 1)
+	for name, c := range map[string]struct{ workflow, says string }{
+		"the recipe":       {own, ""},
+		"an unknown input": {strings.Replace(own, "manifests:", "manifest:", 1), `input "manifest" is not defined in action "Build with Gantry"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := t.TempDir()
+			g.Expect(os.MkdirAll(filepath.Join(dir, ".github/workflows"), 0o755)).To(Succeed())
+			g.Expect(os.WriteFile(filepath.Join(dir, ".github/workflows/image.yml"), []byte(c.workflow), 0o644)).To(Succeed())
+			action, err := os.ReadFile("../action.yml")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(string(action)).To(ContainSubstring("default: " + version + "\n"))
+			g.Expect(os.WriteFile(filepath.Join(dir, "action.yml"), action, 0o644)).To(Succeed())
+			out, err := exec.Command("git", "init", "-q", dir).CombinedOutput()
+			g.Expect(err).NotTo(HaveOccurred(), string(out))
+			said, err := actionlint(t, dir)
+			if c.says == "" {
+				g.Expect(err).NotTo(HaveOccurred(), said)
+				return
+			}
+			g.Expect(err).To(HaveOccurred())
+			g.Expect(said).To(ContainSubstring(c.says))
+		})
+	}
+}
+
+// The page shows the recipes as they are, and names every input of the action.
+func TestRecipesInTheDocs(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	page, err := os.ReadFile("../docs/ci.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	recipes, err := filepath.Glob("../deploy/ci/*")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(len(recipes)).To(BeNumerically(">=", 6))
+	for _, recipe := range recipes {
+		text, err := os.ReadFile(recipe)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(page)).To(ContainSubstring("\n"+string(text)+"```\n"), "docs/ci.md does not show "+recipe+" as it is")
+		if strings.HasSuffix(recipe, ".json") {
+			g.Expect(json.Valid(text)).To(BeTrue(), recipe)
+		} else if recipe != "../deploy/ci/Tiltfile" {
+			var document any
+			g.Expect(yaml.Unmarshal(text, &document)).To(Succeed(), recipe)
+		}
+	}
+	action, err := os.ReadFile("../action.yml")
+	g.Expect(err).NotTo(HaveOccurred())
+	var described struct {
+		Inputs map[string]struct{ Description string }
+	}
+	g.Expect(yaml.Unmarshal(action, &described)).To(Succeed())
+	for input := range described.Inputs {
+		if input != "token" {
+			g.Expect(string(page)).To(ContainSubstring("\n| `"+input+"` | "), "docs/ci.md does not name the input "+input)
+		}
+	}
+}
+
+// One truth for the version: what is copied from docs and manifests names this one.
+func TestVersionInTheDocs(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	version := regexp.MustCompile(`(?m)^version = "(.*)"`).FindStringSubmatch(string(gantry.BuildpackTOML))[1]
+	named := regexp.MustCompile(`gantry(?:-tool)?[:@]v?(\d+\.\d+\.\d+)|GANTRY_VERSION: (\d+\.\d+\.\d+)|gantry-(\d+\.\d+\.\d+)-linux`)
+	found := 0
+	for _, pattern := range []string{"../README.md", "../SECURITY.md", "../docs/*.md", "../deploy/*/*"} {
+		files, err := filepath.Glob(pattern)
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, match := range named.FindAllStringSubmatch(string(text), -1) {
+				g.Expect(strings.Join(match[1:], "")).To(Equal(version), file+": "+match[0])
+				found++
+			}
+		}
+	}
+	g.Expect(found).To(BeNumerically(">=", 8))
 }
