@@ -115,7 +115,7 @@ func TestStrictWithThisEnvironment(t *testing.T) {
 	g := NewWithT(t)
 	dir := application(t, map[string]string{"server.js": "", "project.toml": "[dev.gantry.config.MODE]\nvalues = [\"free\"]\n"})
 	ambient := []string{"MODE=free", "HOME=/root", "SHLVL=1", "_=/bin/env", "LS_COLORS=x", "LC_ALL=C", "XDG_RUNTIME_DIR=/x", "SSH_AUTH_SOCK=/x", "GITHUB_SHA=x", "RUNNER_OS=Linux", "CI=true", "CI_JOB_ID=1", "BUILDKITE_BUILD_ID=1",
-		"npm_config_registry=x", "https_proxy=x", "TERM_PROGRAM=x", "DBUS_SESSION_BUS_ADDRESS=x", "PWD=/", "OLDPWD=/"}
+		"npm_config_registry=x", "CLOUD_SDK_VERSION=1", "PIP_CERT=x", "https_proxy=x", "TERM_PROGRAM=x", "DBUS_SESSION_BUS_ADDRESS=x", "PWD=/", "OLDPWD=/"}
 	out, code := run(t, check.Options{App: dir, Environ: ambient, Strict: true})
 	g.Expect(out).To(Equal("this environment\n  process web: 1 of 1 required variable set\n\nNothing keeps this deployment from starting.\n"))
 	g.Expect(code).To(Equal(0))

@@ -149,7 +149,7 @@ func badEnvFile(file string, text []byte, err error) error {
 
 // Environ is an environment as a process has it.
 func Environ(name string, environ []string) Workload {
-	w := Workload{Name: name, Values: map[string]Value{}}
+	w := Workload{Name: name, Values: map[string]Value{}, Shared: true}
 	for _, variable := range environ {
 		key, value, _ := strings.Cut(variable, "=")
 		w.Values[key] = Value{Text: value}

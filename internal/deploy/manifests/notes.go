@@ -28,7 +28,7 @@ func (j judge) builtIn() []Finding {
 	return list
 }
 
-// unknown are the variables that are set and are nobody's. An application that declares nothing gets none.
+// unknown are the variables that are set and are nobody's. An application that declares nothing gets none; of a whole shell's variables, only likely misspellings count.
 func (j judge) unknown() []Finding {
 	if len(j.Variables) == 0 {
 		return nil
@@ -38,8 +38,11 @@ func (j judge) unknown() []Finding {
 		if j.declares(name) || contract.Ambient(name) || serviceLink(name) {
 			continue
 		}
-		advice := "If it is not needed, remove it."
-		if likely := j.nearest(name); likely != "" {
+		advice, likely := "If it is not needed, remove it.", j.nearest(name)
+		if likely == "" && j.Shared {
+			continue
+		}
+		if likely != "" {
 			advice = fmt.Sprintf("Did you mean %s?", likely)
 		}
 		list = append(list, j.finding(name, "unknown", "is set, and the application does not declare it", advice))

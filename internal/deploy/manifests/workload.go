@@ -26,6 +26,8 @@ type Workload struct {
 	Init bool
 	// Values are the variables, by their names.
 	Values map[string]Value
+	// Shared: Values are those of a whole shell or CI job, where what is not declared is no mistake.
+	Shared bool
 	// Files are the contents of mounted files, by their paths, and Mounts the folders of which all files are known.
 	Files  map[string]Value
 	Mounts []string
