@@ -356,3 +356,43 @@ func TestVersionInTheDocs(t *testing.T) {
 	}
 	g.Expect(found).To(BeNumerically(">=", 8))
 }
+
+// The pictures of terminals show what the commands print: only numbers may differ.
+func TestPicturesAreTrue(t *testing.T) {
+	g := NewWithT(t)
+	out := t.TempDir()
+	cmd := exec.Command("../scripts/pictures.sh", out)
+	cmd.Env = os.Environ()
+	if registry := os.Getenv("GANTRY_NPM_REGISTRY"); registry != "" {
+		cmd.Env = append(cmd.Env, "BP_NPM_REGISTRY="+registry)
+	}
+	text, err := cmd.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(text))
+	// Times, sizes, digests and what a profile finds second are of one run.
+	masks := strings.NewReplacer("&#39;", "'")
+	words := regexp.MustCompile(`<tspan[^>]*>([^<]*)</tspan>`)
+	number := regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f.,]*( [mμn]?s\b| [kM]?B\b| %)?`)
+	space := regexp.MustCompile(`\s+`)
+	read := func(file string) string {
+		svg, err := os.ReadFile(file)
+		g.Expect(err).NotTo(HaveOccurred())
+		var out []string
+		for _, line := range strings.Split(string(svg), "\n") {
+			said := ""
+			for _, match := range words.FindAllStringSubmatch(line, -1) {
+				said += match[1]
+			}
+			said = space.ReplaceAllString(number.ReplaceAllString(masks.Replace(said), "#"), " ")
+			// Of a profile, the function that takes the time; the others change from run to run. A registry is one's own.
+			if strings.HasSuffix(said, "# #") && !strings.Contains(said, "priceOf") || strings.HasPrefix(said, " Download") {
+				continue
+			}
+			out = append(out, strings.TrimSpace(said))
+		}
+		return strings.Join(out, "\n")
+	}
+	for _, name := range []string{"build", "check", "inside"} {
+		g.Expect(read(filepath.Join("../docs/images", "terminal-"+name+".svg"))).To(Equal(read(filepath.Join(out, "terminal-"+name+".svg"))),
+			"docs/images/terminal-"+name+".svg is out of date: scripts/pictures.sh")
+	}
+}
