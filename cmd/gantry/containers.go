@@ -6,17 +6,35 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gantry-buildpack/gantry/internal/platform/localbuild"
 	"github.com/gantry-buildpack/gantry/internal/platform/run"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // localProcess gives the first process of a container that gantry run has started, and the variables for what is started in it.
 func localProcess(name string) (pid int, env []string, err error) {
 	return containers(homeFolder()).Process(name)
+}
+
+// containerImage gives the image of a container that gantry run has started.
+func containerImage(name string) (string, error) {
+	r, err := containers(homeFolder()).Find(name)
+	return r.Image, err
+}
+
+// keptImage gives the layout that the last build of an application has kept.
+func keptImage(app string) (string, error) {
+	kept := filepath.Join(localbuild.CacheOf(homeFolder(), app), "image")
+	if _, err := os.Stat(filepath.Join(kept, "index.json")); err != nil {
+		return "", &problem.Problem{ID: "audit/image", Title: "no image of " + app + " is kept", Why: "it was not built yet, or with a --cache of its own", Hints: []string{"Build it: gantry build " + app, "Or name the image: a reference, or the folder that the build says."}, Err: err}
+	}
+	return kept, nil
 }
 
 // endedCrashes gives the folder with the crashes of a container that has ended; false for one that runs, or of which none is known.

@@ -15,7 +15,7 @@ import (
 func deployCommands() []*cobra.Command {
 	contract := &cobra.Command{Use: "contract", Short: "Write a config contract, or give it to other tools", GroupID: "deploy"}
 	contract.AddCommand(contractInit(), contractExport())
-	return []*cobra.Command{checkCommand(), contract, deployHints()}
+	return []*cobra.Command{checkCommand(), auditCommand(), contract, deployHints()}
 }
 
 // verdict ends a command with a code that says how it fits.

@@ -42,6 +42,10 @@ func onLinux(what string) error {
 
 func localProcess(string) (pid int, env []string, err error) { return 0, nil, onLinux("run://") }
 
+func containerImage(string) (string, error) { return "", onLinux("run://") }
+
+func keptImage(app string) (string, error) { return "", onLinux("the image of the folder " + app) }
+
 func endedCrashes(string) (dir string, ended bool) { return "", false }
 
 func listContainers(c *cobra.Command) error { return noTarget("ps") }

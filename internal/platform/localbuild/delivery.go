@@ -45,9 +45,17 @@ func (b *build) check() error {
 		return err
 	}
 	if b.options.Cache == "" {
-		b.options.Cache = filepath.Join(b.options.Home, "apps", ImageName(app)+"-"+shortDigest(app))
+		b.options.Cache = CacheOf(b.options.Home, app)
 	}
 	return nil
+}
+
+// CacheOf is the cache of an application's folder, where none is named.
+func CacheOf(home, app string) string {
+	if whole, err := filepath.Abs(app); err == nil {
+		app = whole
+	}
+	return filepath.Join(home, "apps", ImageName(app)+"-"+shortDigest(app))
 }
 
 // checkDelivery finds what would keep the image from going where it is asked for.

@@ -2,6 +2,7 @@ package semver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
@@ -197,6 +198,13 @@ func (r Range) Matches(v Version) bool {
 		}
 	}
 	return false
+}
+
+// MatchesWithPrereleases is Matches, but a prerelease is in the range wherever it stands in the order, as with node-semver's includePrerelease.
+func (r Range) MatchesWithPrereleases(v Version) bool {
+	return slices.ContainsFunc(r.alternatives, func(set []comparator) bool {
+		return !slices.ContainsFunc(set, func(c comparator) bool { return !c.matches(v) })
+	})
 }
 
 func matchesAll(set []comparator, v Version) bool {
