@@ -143,3 +143,44 @@ func TestAuditAndNpmAudit(t *testing.T) {
 		})
 	}
 }
+
+// Install scripts run for the packages that are named, and for no others; the log says whose. Where that cannot be, the build fails.
+func TestAllowedScripts(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js"}, "dependencies": {"esbuild": "0.25.0", "core-js": "3.41.0"}}`,
+		"server.js":    "require('http').createServer(() => {}).listen(process.env.PORT)",
+	})
+	install := exec.Command("npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
+	install.Dir = p.dir
+	out, err := install.CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	// esbuild's script puts the program of the platform in the place of a script.
+	compiled := func() bool {
+		_, files := p.files(func(name string) bool { return strings.HasSuffix(name, "node_modules/esbuild/bin/esbuild") })
+		for _, content := range files {
+			return strings.HasPrefix(string(content), "\x7fELF")
+		}
+		return false
+	}
+	p.env = map[string]string{"BP_NODE_VERSION": "24"}
+	log := p.build()
+	p.Expect(log).To(ContainSubstring("Packages    npm rebuild, for the install scripts of core-js, esbuild"))
+	p.Expect(compiled()).To(BeTrue())
+
+	p.write("project.toml", "[dev.gantry.node]\nallow-scripts = [\"core-js\", \"sharp\"]\n")
+	log = p.build()
+	p.Expect(log).To(And(ContainSubstring("Packages    install scripts that do not run, since allow-scripts does not name them: esbuild"),
+		ContainSubstring("Packages    allow-scripts names packages that are not there, or have no install scripts: sharp"),
+		ContainSubstring("for the install scripts of core-js ("), ContainSubstring("Layer       modules: created (whose install scripts may run is new)")))
+	p.Expect(compiled()).To(BeFalse())
+
+	p.write("project.toml", "[dev.gantry.node]\nallow-scripts = false\n")
+	log = p.build()
+	p.Expect(log).To(And(ContainSubstring("does not name them: core-js, esbuild"), Not(ContainSubstring("npm rebuild"))))
+
+	p.env["BP_NODE_INSTALLER"] = "npm"
+	log, err = p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(log).To(And(ContainSubstring("[node/scripts-unsupported]"), ContainSubstring("allowScripts in package.json, from npm 12")))
+}

@@ -220,7 +220,7 @@ func TestAReadOnlyFileSystemIsNamed(t *testing.T) {
 	r.background("writable", "--writable", "-p", fmt.Sprint(port))
 	r.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("up"))
 	hints, _, _ := r.gantry("deploy-hints", r.dir)
-	r.Expect(hints).To(ContainSubstring("          volumeMounts:\n            - { name: data, mountPath: /workspace/data }   # server.js:1:15\n      volumes:\n        - { name: data, emptyDir: {} }"))
+	r.Expect(hints).To(ContainSubstring("            - { name: data, mountPath: /workspace/data }   # server.js:1:15\n      volumes:\n        - { name: tmp, emptyDir: {} }\n        - { name: data, emptyDir: {} }"))
 }
 
 // An application's folder is built, and started: one command from the source to an answer. What a container is given in addition is a command.

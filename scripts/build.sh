@@ -66,3 +66,4 @@ if [ "$(cat build/tools/bundle.stamp 2>/dev/null)" != "$contents" ] || [ ! -e "$
 fi
 go build "${flags[@]}" -tags bundle -ldflags "$strip -X main.commit=$commit" -o build/gantry ./cmd/gantry
 ln -sf gantry build/kubectl-gantry
+if [ -t 1 ]; then echo "Made build/gantry: put it in PATH"; fi

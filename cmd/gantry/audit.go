@@ -82,17 +82,12 @@ Exit codes: 0 nothing was found, 1 something was, 2 it could not be looked up.`,
 // imageOf opens the image that a word means; done removes what was put on disk for it.
 func imageOf(ctx context.Context, word string, place target.Options) (image v1.Image, done func(), err error) {
 	done = func() {}
-	info, statErr := os.Stat(word)
+	_, statErr := os.Stat(word)
 	switch {
-	case statErr == nil && info.IsDir():
-		if _, err := os.Stat(filepath.Join(word, "oci-layout")); err != nil {
-			kept, err := keptImage(word)
-			if err != nil {
-				return nil, done, err
-			}
-			word = kept
-		}
 	case statErr == nil:
+		if word, err = lastBuilt(word); err != nil {
+			return nil, done, err
+		}
 	case strings.HasPrefix(word, "run://"):
 		if word, err = containerImage(strings.TrimPrefix(word, "run://")); err != nil {
 			return nil, done, err
@@ -114,6 +109,17 @@ func imageOf(ctx context.Context, word string, place target.Options) (image v1.I
 		return nil, done, noImage(word, err)
 	}
 	return image, done, nil
+}
+
+// lastBuilt gives the image that the last build of an application's folder has kept; a word that is no such folder stays as it is.
+func lastBuilt(word string) (string, error) {
+	if info, err := os.Stat(word); err != nil || !info.IsDir() {
+		return word, nil
+	}
+	if _, err := os.Stat(filepath.Join(word, "oci-layout")); err == nil {
+		return word, nil
+	}
+	return keptImage(word)
 }
 
 func noImage(word string, err error) error {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,11 @@ func buildCommand() *cobra.Command {
 		}
 		result, err := localbuild.Build(c.Context(), o, r, os.Stdout, os.Stderr)
 		if f.timeline != "" {
-			if failed := writeTimeline(r.Timeline(), o.App, f.timeline); failed != nil {
+			failed := writeTimeline(r.Timeline(), o.App, f.timeline)
+			if failed == nil {
+				failed = localbuild.NoteWritten(cmp.Or(o.Cache, localbuild.CacheOf(o.Home, o.App)), f.timeline)
+			}
+			if failed != nil {
 				return errors.Join(err, failed)
 			}
 		}

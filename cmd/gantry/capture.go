@@ -66,11 +66,23 @@ func (o *lookOptions) file(l look, name string, t target.Target, count int) stri
 	file := strings.ReplaceAll(name, " ", "-") + "-" + t.File() + "." + l.extension
 	switch {
 	case o.output == "":
-		return file
+		return unused(file)
 	case count > 1:
 		return filepath.Join(o.output, file)
 	}
 	return o.output
+}
+
+// unused gives a file's name, with a number where one of that name is there: an earlier capture is what a later one is compared with.
+func unused(file string) string {
+	extension := filepath.Ext(file)
+	stem := strings.TrimSuffix(file, extension)
+	for i := 2; ; i++ {
+		if _, err := os.Lstat(file); err != nil {
+			return file
+		}
+		file = fmt.Sprintf("%s-%d%s", stem, i, extension)
+	}
 }
 
 // take takes a capture into a file, and reads it.

@@ -41,7 +41,7 @@ Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.`,
 		Annotations: map[string]string{judges: "yes"},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Image, "image", "", "the image: a reference, the folder of an OCI layout, or a tarball")
+	f.StringVar(&o.Image, "image", "", "the image: a reference, the folder of an OCI layout, a tarball, or an application's folder, for the one that its last build has kept")
 	f.StringVar(&o.App, "app", ".", "the application's folder, where there is no image yet")
 	f.StringVar(&o.Container, "container", "", "the container (or service) to check, where several images are deployed")
 	f.BoolVar(&o.JSON, "json", false, "print the findings as JSON")
@@ -52,6 +52,12 @@ Exit codes: 0 it fits, 1 it does not, 2 it could not be checked.`,
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if err := oneOf(c, "env-format", o.EnvFormat, check.EnvFormats); err != nil {
 			return err
+		}
+		if o.Image != "" {
+			var err error
+			if o.Image, err = lastBuilt(o.Image); err != nil {
+				return err
+			}
 		}
 		o.Files = words
 		if diff {

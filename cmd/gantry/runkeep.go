@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -130,6 +131,7 @@ func (f *runFlags) background(records run.Records, record run.Record) error {
 		now, err := records.Find(record.Name)
 		if err == nil && now.PID > 0 {
 			fmt.Println(record.Name)
+			fmt.Fprintf(os.Stderr, "Its ports, once it listens: %s\nIts output:                 gantry logs %s\n", strings.Join(record.Ports, ", "), record.Name)
 			return nil
 		}
 		select {

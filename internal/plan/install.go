@@ -43,9 +43,14 @@ type Lockfile struct {
 	NotDirect string `json:",omitempty"`
 	// Verify is how packages are verified beyond their checksums in it; empty for not at all. The package manager cannot do that.
 	Verify Verification `json:",omitempty"`
+	// Scripts are the packages whose install scripts may run; nil for what the package manager decides, which cannot be told otherwise.
+	Scripts *AllowedScripts `json:",omitempty"`
 	// Prefetch is the package manager's cache that can be filled from it before the package manager starts; empty for none.
 	Prefetch Prefetch `json:",omitempty"`
 }
+
+// AllowedScripts are the names of packages whose install scripts may run, those of no others.
+type AllowedScripts struct{ Allowed []string }
 
 // Verification is what is asked of packages.
 type Verification string

@@ -99,6 +99,9 @@ func InputsOf(s session.Session, in plan.Install, t plan.Toolchain) (PackageInpu
 	if in.Lockfile.Verify != "" {
 		i.All["how packages are verified"] = string(in.Lockfile.Verify)
 	}
+	if in.Lockfile.Scripts != nil {
+		i.All["whose install scripts may run"] = strings.Join(in.Lockfile.Scripts.Allowed, " ")
+	}
 	if in.Trees.Beside {
 		i.All[BesideInput] = ""
 	}

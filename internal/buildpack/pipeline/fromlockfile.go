@@ -46,6 +46,7 @@ func (p pipeline) openDirect(ctx context.Context, d decided) (installer, error) 
 		p.Log.Line("Packages", said)
 	}
 	if err == nil {
+		p.tellScripts(lockfile)
 		err = withoutScripts(p.Session, lockfile)
 	}
 	return fromLockfile{p, lockfile, store}, err
@@ -95,6 +96,17 @@ func (l fromLockfile) ready(d decided) (key string, b built, ok bool) {
 		b.caches = append(b.caches, kept)
 	}
 	return layers.KeyOf(results.Inputs), b, true
+}
+
+// tellScripts says whose install scripts the settings keep from running.
+func (p pipeline) tellScripts(l direct.Lockfile) {
+	denied, unknown := l.Denied()
+	if len(denied) > 0 {
+		p.Log.Line("Packages", "install scripts that do not run, since allow-scripts does not name them: "+problem.Some(denied))
+	}
+	if len(unknown) > 0 {
+		p.Log.Line("Packages", "allow-scripts names packages that are not there, or have no install scripts: "+problem.Some(unknown))
+	}
 }
 
 // opener opens the toolchain of an installation, with what it needs.

@@ -163,8 +163,8 @@ func (p pipeline) installer(ctx context.Context, d decided) (installer, error) {
 		}
 		why = reason
 	}
-	if d.Lockfile.Verify != "" {
-		return nil, notVerified(d, why)
+	if err := mustBeDirect(d, why); err != nil {
+		return nil, err
 	}
 	p.Log.Line("Packages", d.Manager.Name+" installs them itself: "+why)
 	return byManager{p}, nil

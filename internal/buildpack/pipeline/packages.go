@@ -74,11 +74,28 @@ func (p pipeline) prepare(ctx context.Context, c choice) (built, error) {
 
 // leaveToManager has the package manager install, from nothing, what turned out not to be installed from the lockfile.
 func (p pipeline) leaveToManager(d decided, why string) (installer, error) {
-	if d.Lockfile.Verify != "" {
-		return nil, notVerified(d, why)
+	if err := mustBeDirect(d, why); err != nil {
+		return nil, err
 	}
 	p.Log.Line("Packages", d.Manager.Name+" installs them itself: "+why)
 	return byManager{p}, d.trees.Remove()
+}
+
+// mustBeDirect is the error of settings that only an installation without the package manager honours; nil where there are none.
+func mustBeDirect(d decided, why string) error {
+	switch {
+	case d.Lockfile.Verify != "":
+		return notVerified(d, why)
+	case d.Lockfile.Scripts != nil:
+		return &problem.Problem{
+			ID:    "node/scripts-unsupported",
+			Title: "install scripts cannot be limited as the settings want it",
+			Where: problem.Position{File: d.Lockfile.Name},
+			Why:   "only " + d.Manager.Name + " can install the packages: " + why,
+			Hints: []string{"Correct what the reason says, or leave the setting BP_NODE_ALLOW_SCRIPTS out."},
+		}
+	}
+	return nil
 }
 
 // notVerified is the error of packages that only the package manager can install, where it is asked to do what it cannot.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gantry-buildpack/gantry/internal/deploy/check"
 )
@@ -176,5 +177,17 @@ func TestDeployHints(t *testing.T) {
 	g.Expect(out.String()).To(ContainSubstring("terminationGracePeriodSeconds: 50\n"))
 	g.Expect(out.String()).To(ContainSubstring(`            - { name: DATABASE_URL, valueFrom: { secretKeyRef: { name: app, key: DATABASE_URL } } } # required; a URL` + "\n"))
 	g.Expect(out.String()).NotTo(ContainSubstring("QUEUE"), "web does not need it")
+	g.Expect(out.String()).To(And(ContainSubstring("      securityContext:\n        runAsNonRoot: true\n        seccompProfile: { type: RuntimeDefault }\n"),
+		ContainSubstring("            readOnlyRootFilesystem: true\n            capabilities: { drop: [ALL] }\n"), ContainSubstring("            - { name: tmp, mountPath: /tmp }\n"), ContainSubstring("maxSurge: 1\n")))
+	var manifest any
+	g.Expect(yaml.Unmarshal(out.Bytes(), &manifest)).To(Succeed())
+
+	// A database in a file outlives its pod, and is never open twice.
+	data := application(t, map[string]string{"server.js": "new Database('data/shop.db')\nfs.mkdirSync('uploads')\n"})
+	out.Reset()
+	g.Expect(check.DeployHints(data, 0, nil, &out)).To(Succeed())
+	g.Expect(out.String()).To(And(ContainSubstring("    type: Recreate "), Not(ContainSubstring("maxSurge")),
+		ContainSubstring("        - { name: data, persistentVolumeClaim: { claimName: app-data } }   # "), ContainSubstring("        - { name: uploads, emptyDir: {} }   # ")))
+	g.Expect(yaml.Unmarshal(out.Bytes(), &manifest)).To(Succeed())
 	g.Expect(check.DeployHints(dir, -time.Second, nil, &out)).To(MatchError("a delay cannot be negative [check/delay]"))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,46 +113,60 @@ func DeployHints(dir string, delay time.Duration, environ []string, out io.Write
 	if chosen.DrainTimeout.Value == "" {
 		grace = timeout
 	}
+	places := writes.Find(app.Open(dir))
+	strategy := `    rollingUpdate:
+      maxUnavailable: 0          # an old pod goes only when a new one is ready
+      maxSurge: 1
+`
+	if slices.ContainsFunc(places, func(p writes.Place) bool { return p.Kept }) {
+		strategy = "    type: Recreate               # two pods must not have one database file open: requests fail while a rollout replaces it\n"
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, `# %s
 spec:
   strategy:
-    rollingUpdate:
-      maxUnavailable: 0          # an old pod goes only when a new one is ready
-      maxSurge: 1
-  progressDeadlineSeconds: 300   # when to report that a rollout does not come forward
+%s  progressDeadlineSeconds: 300   # when to report that a rollout does not come forward
   template:
     spec:
       terminationGracePeriodSeconds: %d
+      securityContext:
+        runAsNonRoot: true
+        seccompProfile: { type: RuntimeDefault }
       containers:
         - name: app
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: { drop: [ALL] }
           env:
             - { name: BPL_DRAIN_DELAY, value: %s }   # serves on while load balancers notice; no preStop hook is needed
 %s          readinessProbe:
             httpGet: { path: /, port: 8080 }
             periodSeconds: 2
             failureThreshold: 3
-%s`, comment, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "), volumes(writes.Find(app.Open(dir))))
+%s`, comment, strategy, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "), volumes(places))
 	_, err = io.WriteString(out, text.String())
 	return err
 }
 
-// volumes writes what a pod needs where the application writes next to its own files.
-func volumes(places []writes.Place) string {
-	if len(places) == 0 {
-		return ""
-	}
-	var mounts, list strings.Builder
-	for _, p := range places {
-		name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(p.Folder), "-"), "-")
-		fmt.Fprintf(&mounts, "            - { name: %s, mountPath: /workspace/%s }   # %s\n", name, p.Folder, p.Where)
-		fmt.Fprintf(&list, "        - { name: %s, emptyDir: {} }   # ends with the pod; a persistentVolumeClaim keeps what is written\n", name)
-	}
-	return "          volumeMounts:\n" + mounts.String() + "      volumes:\n" + list.String()
-}
-
 // notInNames is what the name of a volume cannot have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names.
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// volumes writes what a pod needs with a read-only file system: a folder for temporary files, and those where the application writes next to its own files.
+func volumes(places []writes.Place) string {
+	mounts := "            - { name: tmp, mountPath: /tmp }\n"
+	list := "        - { name: tmp, emptyDir: {} }\n"
+	for _, p := range places {
+		name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(p.Folder), "-"), "-")
+		mounts += fmt.Sprintf("            - { name: %s, mountPath: /workspace/%s }   # %s\n", name, p.Folder, p.Where)
+		if p.Kept {
+			list += fmt.Sprintf("        - { name: %s, persistentVolumeClaim: { claimName: app-%s } }   # what is written there must outlive the pod: make the claim\n", name, name)
+		} else {
+			list += fmt.Sprintf("        - { name: %s, emptyDir: {} }   # ends with the pod; a persistentVolumeClaim keeps what is written\n", name)
+		}
+	}
+	return "          volumeMounts:\n" + mounts + "      volumes:\n" + list
+}
 
 func indent(text, by string) string {
 	var out strings.Builder

@@ -69,7 +69,12 @@ func line(title string, f manifests.Finding, workload string) string {
 	} else if f.Kind == "refused" {
 		what += " (" + f.Where + ")"
 	}
-	text := fmt.Sprintf("  %-19s  %s %s\n", title, problem.Visible(f.Name), problem.Visible(what))
+	// What is wrong with a group names its variables itself.
+	said := problem.Visible(what)
+	if f.Kind != "group" {
+		said = problem.Visible(f.Name) + " " + said
+	}
+	text := fmt.Sprintf("  %-19s  %s\n", title, said)
 	if f.Advice != "" {
 		text += fmt.Sprintf("  %-19s  %s\n", "", problem.Visible(f.Advice))
 	}

@@ -98,19 +98,52 @@ func Config(in plan.Install, h Host) (npm.Config, error) {
 // HasScripts reports whether packages have install scripts: those for building, or those for running only.
 func (l Lockfile) HasScripts(launch bool) bool { return len(l.scripts(launch)) > 0 }
 
-// WithScripts gives the folders of the packages that have install scripts: those for building, or those for running only.
-func (l Lockfile) WithScripts(launch bool) []string { return slices.Clone(l.scripts(launch)) }
+// WithScripts gives the folders of the packages whose install scripts run: those for building, or those for running only.
+func (l Lockfile) WithScripts(launch bool) []string { return folders(l.scripts(launch)) }
 
-func (l Lockfile) scripts(launch bool) []string {
-	return l.tree.Scripts(launch && l.omitsDevelopment())
+// scripts are the packages whose install scripts run.
+func (l Lockfile) scripts(launch bool) []npm.Script {
+	return slices.DeleteFunc(l.tree.Scripts(launch && l.omitsDevelopment()), func(s npm.Script) bool { return !l.allows(s.Name) })
+}
+
+func (l Lockfile) allows(name string) bool {
+	policy := l.in.Lockfile.Scripts
+	return policy == nil || slices.Contains(policy.Allowed, name)
+}
+
+// Denied gives the names of the packages whose install scripts the settings keep from running, and Unknown those that the settings allow and that have none.
+func (l Lockfile) Denied() (denied, unknown []string) {
+	if l.in.Lockfile.Scripts == nil {
+		return nil, nil
+	}
+	all := names(l.tree.Scripts(false))
+	denied = slices.DeleteFunc(slices.Clone(all), l.allows)
+	unknown = slices.DeleteFunc(slices.Clone(l.in.Lockfile.Scripts.Allowed), func(name string) bool { return slices.Contains(all, name) })
+	return denied, unknown
+}
+
+func folders(list []npm.Script) (all []string) {
+	for _, s := range list {
+		all = append(all, s.Folder)
+	}
+	return all
+}
+
+// names gives each name once, in their order.
+func names(list []npm.Script) (all []string) {
+	for _, s := range list {
+		all = append(all, s.Name)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // RunScripts is the command that runs the install scripts.
 func (l Lockfile) RunScripts(launch bool) plan.Command {
-	folders := l.scripts(launch)
+	list := l.scripts(launch)
 	c := l.in.Lockfile.Direct.RunScripts
-	c.Title += ", for the install scripts of " + problem.Count(len(folders), "package")
-	c.Args = slices.Concat(c.Args, folders)
+	c.Title += ", for the install scripts of " + problem.Some(names(list))
+	c.Args = slices.Concat(c.Args, folders(list))
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -107,15 +108,22 @@ func (t *Tree) localFolders() []string {
 	return slices.Sorted(maps.Keys(folders))
 }
 
-// Scripts gives the folders of the packages that have install scripts, for "npm rebuild".
-func (t *Tree) Scripts(omitDev bool) []string {
-	var folders []string
+// Script is a package that has install scripts: its own name, and its folder as "npm rebuild" takes it.
+type Script struct{ Name, Folder string }
+
+// Scripts gives the packages that have install scripts. An alias has the name of the package that it stands for.
+func (t *Tree) Scripts(omitDev bool) []Script {
+	var list []Script
 	for _, n := range selected(t.nodes, omitDev) {
 		if n.HasInstallScript && inModules(n.key) {
-			folders = append(folders, "./"+n.key)
+			name := n.Name
+			if name == "" {
+				name = n.key[strings.LastIndex(n.key, "node_modules/")+len("node_modules/"):]
+			}
+			list = append(list, Script{name, "./" + n.key})
 		}
 	}
-	return folders
+	return list
 }
 
 // OptionalScripts reports whether an optional package has install scripts.

@@ -80,6 +80,11 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 		}
 		in.Lockfile.Verify = plan.Verification(v.Value)
 	}
+	scripts, err := p.allowedScripts(in)
+	if err != nil {
+		return packages{}, err
+	}
+	in.Lockfile.Scripts = scripts
 	in.Commands.Hooks = p.hooks()
 	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil
 }
@@ -97,6 +102,36 @@ func (p *Project) notVerified(why string) error {
 		Why:   "Gantry does that where it installs from npm's lockfile itself, and here " + why,
 		Hints: []string{"Leave the setting out: package managers verify the checksums in their lockfiles. Or install with npm and a package-lock.json."},
 	}
+}
+
+// allowedScripts are the packages whose install scripts may run, where the settings limit them.
+func (p *Project) allowedScripts(in plan.Install) (*plan.AllowedScripts, error) {
+	v := p.settings.NodeAllowScripts
+	if v.Value == "true" {
+		return nil, nil
+	}
+	if in.Lockfile.Direct == nil || in.Lockfile.NotDirect != "" {
+		why := in.Lockfile.NotDirect
+		if why == "" {
+			why = p.manager.Title + " installs the packages"
+		}
+		return nil, &problem.Problem{
+			ID:    "node/scripts-unsupported",
+			Title: "install scripts cannot be limited as " + v.Origin + " wants it",
+			Where: v.Where,
+			Why:   "Gantry does that where it installs from npm's lockfile itself, and here " + why,
+			Hints: []string{"Leave the setting out, and use the package manager's own: " + p.manager.OwnScripts() + "."},
+		}
+	}
+	allowed := &plan.AllowedScripts{}
+	if v.Value != "false" {
+		for name := range strings.SplitSeq(v.Value, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				allowed.Allowed = append(allowed.Allowed, name)
+			}
+		}
+	}
+	return allowed, nil
 }
 
 // packageNotes are what there is to say of the installation.

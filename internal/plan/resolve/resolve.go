@@ -240,6 +240,10 @@ func (a Application) withoutSecretFiles(p plan.Plan) plan.Plan {
 		if slices.Contains(p.Image.Source.Remove, file.Name) {
 			continue
 		}
+		if file.Stays {
+			p.Warnings = append(p.Warnings, file.Name+" "+file.Why+", and is in the image, since Git does not ignore it: whoever can pull the image has them. Name it in .gitignore, or in exclude of project.toml; BP_KEEP_FILES="+file.Name+" says that it is meant.")
+			continue
+		}
 		p.Image.Source.Remove = append(p.Image.Source.Remove, file.Name)
 		p.Warnings = append(p.Warnings, file.Name+" "+file.Why+": it is left out of the image. Give the container what it holds as variables or mounted files; BP_KEEP_FILES="+file.Name+" keeps it.")
 	}
@@ -288,7 +292,7 @@ func contractDecisions(c contract.Contract, undeclared []declare.Use) []plan.Dec
 		for _, use := range undeclared[:min(len(undeclared), maxNamed)] {
 			names = append(names, use.Name)
 		}
-		origin := fmt.Sprintf("read by the code (%s), declared by no contract; `gantry contract init` writes one", undeclared[0].Where)
+		origin := fmt.Sprintf("read by the code (%s), declared by no contract; `gantry contract init` prints a first one", undeclared[0].Where)
 		text := strings.Join(names, ", ")
 		if more := len(undeclared) - maxNamed; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)

@@ -84,6 +84,9 @@ func (b *build) deliver(ctx context.Context, image v1.Image) error {
 		if err := write(image, b.options.Output, "gantry/"+ImageName(b.options.App)); err != nil {
 			return err
 		}
+		if err := NoteWritten(b.options.Cache, b.options.Output); err != nil {
+			return err
+		}
 	}
 	if b.options.Docker != "" {
 		if err := b.intoDocker(ctx, image); err != nil {

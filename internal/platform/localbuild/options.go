@@ -3,7 +3,6 @@ package localbuild
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -71,21 +70,6 @@ type Options struct {
 }
 
 func (o Options) arch() string { return cmp.Or(o.Arch, runtime.GOARCH) }
-
-// written are the places that this build writes to. They may be in the application's folder, as CI caches are: the build must not see them there.
-func (o Options) written() []string {
-	var places []string
-	for _, place := range []string{o.Cache, o.Home, o.Output} {
-		if place == "" {
-			continue
-		}
-		if real, err := filepath.EvalSymlinks(place); err == nil {
-			place = real
-		}
-		places = append(places, place)
-	}
-	return places
-}
 
 func (o Options) foreign() bool { return o.arch() != runtime.GOARCH }
 

@@ -47,6 +47,9 @@ const Launcher = "launcher"
 // crashFolder is where Gantry keeps records of crashes, in the folder for temporary files.
 const crashFolder = "gantry-crashes"
 
+// lifecycleLabel is on every image that the lifecycle has made: https://github.com/buildpacks/spec/blob/platform/0.14/platform.md#labels.
+const lifecycleLabel = "io.buildpacks.lifecycle.metadata"
+
 // launcherProgram is where it lies in an image.
 const launcherProgram = "/cnb/lifecycle/launcher"
 
@@ -109,6 +112,14 @@ func start(ctx context.Context, image v1.Image, dir, work string, options Option
 	}
 	for name, value := range options.Env {
 		spec.Env = append(spec.Env, name+"="+value)
+	}
+	// An image of another maker than a buildpack has no launcher: a command is started as it is.
+	if options.Process == Launcher && config.Config.Labels[lifecycleLabel] == "" {
+		options.Process = ""
+		config.Config.Entrypoint = nil
+		if len(options.Args) > 0 && options.Args[0] == "--" {
+			options.Args = options.Args[1:]
+		}
 	}
 	if spec.Args, err = options.command(config.Config.Entrypoint, config.Config.Cmd); err != nil {
 		return nil, err

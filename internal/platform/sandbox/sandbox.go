@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -165,5 +167,25 @@ func enter() error {
 	if err := os.Chdir(spec.Dir); err != nil {
 		return fmt.Errorf("enter %s: %w", spec.Dir, err)
 	}
-	return fmt.Errorf("start %s: %w", spec.Args[0], syscall.Exec(spec.Args[0], spec.Args, spec.Env))
+	return fmt.Errorf("start %s: %w", spec.Args[0], syscall.Exec(inPath(spec.Args[0], spec.Env), spec.Args, spec.Env))
+}
+
+// inPath finds a program that is named without a folder in the PATH of an environment, as runc does.
+func inPath(program string, env []string) string {
+	if strings.Contains(program, "/") {
+		return program
+	}
+	list := ""
+	for _, variable := range env {
+		if value, found := strings.CutPrefix(variable, "PATH="); found {
+			list = value
+		}
+	}
+	for _, dir := range filepath.SplitList(list) {
+		file := filepath.Join(dir, program)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file
+		}
+	}
+	return program
 }

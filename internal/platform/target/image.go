@@ -21,7 +21,9 @@ func (t Target) Image(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var pod struct {
-		Spec   struct{ Containers []struct{ Name, Image string } }
+		Spec struct {
+			Containers []struct{ Name, Image string }
+		}
 		Status struct {
 			ContainerStatuses []struct{ Name, ImageID string }
 		}

@@ -11,6 +11,7 @@ import (
 	ignore "github.com/sabhiram/go-gitignore"
 
 	"github.com/gantry-buildpack/gantry/internal/source/app"
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
 // File is a file with secrets.
@@ -18,6 +19,8 @@ type File struct {
 	Name string
 	// Why says what makes it one, as in "is a key".
 	Why string
+	// Stays: it is in the image nevertheless, since Git does not ignore it and the application may read it there.
+	Stays bool
 }
 
 // Options say which files count.
@@ -63,7 +66,9 @@ func Find(a app.App, o Options) []File {
 			return nil
 		}
 		if why := f.why(name); why != "" && !f.kept(name) {
-			found = append(found, File{name, why})
+			found = append(found, File{Name: name, Why: why})
+		} else if why == "" && !f.kept(name) && isEnvFile(path.Base(name)) && f.hasSecrets(name) {
+			found = append(found, File{Name: name, Why: "holds values that look like secrets", Stays: true})
 		}
 		return nil
 	})
@@ -172,6 +177,31 @@ func (f finder) hasValues(name string) bool {
 		line = strings.TrimSpace(line)
 		_, value, found := strings.Cut(line, "=")
 		if found && !strings.HasPrefix(line, "#") && strings.Trim(value, ` "'`) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// secretName is what variables with secrets are called, and secretValue an address with a password.
+var (
+	secretName  = lazyregexp.New(`(?i)(?:^|_)(?:api|auth|access|secret|private|db)?(?:key|token|secret|password|passwd|pwd|credentials?)(?:_|$)`)
+	secretValue = lazyregexp.New(`://[^/\s:@]*:[^/\s:@]+@`)
+)
+
+// hasSecrets reports whether a file gives a variable a value that looks like a secret; one for examples does not.
+func (f finder) hasSecrets(name string) bool {
+	text, _, err := f.Read(name)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		variable, value, found := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.Trim(value, ` "'`)
+		if !found || strings.HasPrefix(variable, "#") || len(value) < 8 || strings.Contains(value, "${") {
+			continue
+		}
+		if secretName().MatchString(strings.TrimSpace(strings.TrimPrefix(variable, "export "))) || secretValue().MatchString(value) {
 			return true
 		}
 	}

@@ -54,3 +54,34 @@ func TestFind(t *testing.T) {
 		To(Equal([]string{".env.production", ".env.staging", ".envrc", "a/b/c/d/.env", "config/application.yml", "config/credentials/staging.key", "config/local/server.key", "config/master.key", "deep/a/b/c/d/e/.env", "id_ed25519", "prod.env", "shop/config/master.key"}))
 	g.Expect(secretfiles.Find(app.App{FS: fstest.MapFS{".env": tree[".env"], "a.pem": tree["tls.pem"]}}, secretfiles.Options{})).To(BeEmpty(), "nothing is ignored")
 }
+
+// A .env that stays in the image is told where its values look like secrets, and only there.
+func TestStays(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		stays bool
+	}{
+		"a password":          {map[string]string{".env": "PORT=3000\nDB_PASSWORD=hunter22222\n"}, true},
+		"an exported token":   {map[string]string{".env.production": "export API_TOKEN='0123456789'\n"}, true},
+		"an address":          {map[string]string{".env": "DATABASE_URL=postgres://shop:canary@db/shop\n"}, true},
+		"settings alone":      {map[string]string{".env": "PORT=3000\nNEXT_PUBLIC_URL=https://example.com\nMONKEY=is no key at all\n"}, false},
+		"an example":          {map[string]string{".env.example": "API_TOKEN=0123456789\n"}, false},
+		"another's variable":  {map[string]string{".env": "API_TOKEN=${OTHER_TOKEN}\n"}, false},
+		"a short placeholder": {map[string]string{".env": "API_KEY=changeme"[:14]}, false},
+		"that is kept":        {map[string]string{".env.kept": "API_TOKEN=0123456789\n"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := fstest.MapFS{}
+			for file, text := range c.files {
+				tree[file] = &fstest.MapFile{Data: []byte(text)}
+			}
+			found := secretfiles.Find(app.App{FS: tree}, secretfiles.Options{Keep: []string{".env.kept"}})
+			if !c.stays {
+				NewWithT(t).Expect(found).To(BeEmpty())
+				return
+			}
+			NewWithT(t).Expect(found).To(HaveLen(1))
+			NewWithT(t).Expect(found[0].Stays).To(BeTrue())
+		})
+	}
+}

@@ -34,6 +34,7 @@ var targets = map[string]func(*Settings) *Setting{
 	"BP_NODE_RUN_SCRIPTS":    func(s *Settings) *Setting { return &s.NodeRunScripts },
 	"BP_NODE_INSTALLER":      func(s *Settings) *Setting { return &s.NodeInstaller },
 	"BP_NODE_KEEP_DEV":       func(s *Settings) *Setting { return &s.NodeKeepDev },
+	"BP_NODE_ALLOW_SCRIPTS":  func(s *Settings) *Setting { return &s.NodeAllowScripts },
 	"BP_NODE_PURE_BUILD":     func(s *Settings) *Setting { return &s.NodePureBuild },
 	"BP_BUILD_REUSE":         func(s *Settings) *Setting { return &s.BuildReuse },
 	"BP_NPM_VERIFY":          func(s *Settings) *Setting { return &s.NPMVerify },

@@ -51,6 +51,8 @@ type Settings struct {
 	NodeInstaller Setting
 	// NodeKeepDev is true, false, or names of development dependencies, separated by commas.
 	NodeKeepDev Setting
+	// NodeAllowScripts is true, false, or names of packages whose install scripts may run, separated by commas.
+	NodeAllowScripts Setting
 	// NodePureBuild is true or false: whether BuildReuse is "always" where it is not set.
 	NodePureBuild Setting
 	// BuildReuse is "auto", "always" or "never".

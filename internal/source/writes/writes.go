@@ -17,6 +17,8 @@ import (
 type Place struct {
 	Folder string
 	Where  problem.Position
+	// Kept: what is written there must outlive the container, such as a database.
+	Kept bool
 }
 
 // literal is a path that is written out, alone or behind the folder of the file or of the process.
@@ -43,18 +45,23 @@ var aside = []string{"scripts", "tools", "bin", "benchmark", "benchmarks", "exam
 // Find gives the places, by their folders.
 func Find(a app.App) []Place {
 	found := map[string]Place{}
-	add := func(folder string, where problem.Position) {
+	add := func(folder string, where problem.Position, kept bool) {
 		folder = path.Clean(folder)
-		if _, twice := found[folder]; twice || !beside(folder) {
+		if !beside(folder) {
 			return
 		}
-		found[folder] = Place{folder, where}
+		place, twice := found[folder]
+		if !twice {
+			place = Place{Folder: folder, Where: where}
+		}
+		place.Kept = place.Kept || kept
+		found[folder] = place
 	}
 	a.Code(javascript, func(name string, text []byte) { ofJavaScript(name, text, add) })
 	if text, ok, err := a.Read("config/database.yml"); err == nil && ok {
 		if part := production().FindSubmatchIndex(text); part != nil {
 			for _, m := range database().FindAllSubmatchIndex(text[part[2]:part[3]], -1) {
-				add(path.Dir(string(text[part[2]+m[2]:part[2]+m[3]])), problem.At("config/database.yml", text, part[2]+m[2]))
+				add(path.Dir(string(text[part[2]+m[2]:part[2]+m[3]])), problem.At("config/database.yml", text, part[2]+m[2]), true)
 			}
 		}
 	}
@@ -62,9 +69,10 @@ func Find(a app.App) []Place {
 	if text, ok, err := a.Read(environment); err == nil && ok {
 		if m := local().FindIndex(text); m != nil {
 			start := m[0] + strings.Index(string(text[m[0]:m[1]]), "config")
-			add("storage", problem.At(environment, text, start))
+			add("storage", problem.At(environment, text, start), true)
 		}
 	}
+	ofNext(a, func(folder string, where problem.Position) { add(folder, where, false) })
 	var list []Place
 	for _, p := range found {
 		list = append(list, p)
@@ -82,7 +90,7 @@ func beside(folder string) bool {
 var signs = []string{"mkdir", "ensureDir", "multer", "Database", "Datastore"}
 
 // ofJavaScript looks at a file of Node.js. A path is one from the process's folder, the application's, unless it is put behind that of the file.
-func ofJavaScript(name string, text []byte, add func(string, problem.Position)) {
+func ofJavaScript(name string, text []byte, add func(folder string, where problem.Position, kept bool)) {
 	top, _, _ := strings.Cut(name, "/")
 	if slices.Contains(aside, top) || strings.Contains(path.Base(name), ".config.") {
 		return
@@ -93,7 +101,7 @@ func ofJavaScript(name string, text []byte, add func(string, problem.Position)) 
 	for _, m := range made().FindAllSubmatchIndex(text, -1) {
 		for _, at := range [][]int{m[2:6], m[6:10]} {
 			if at[2] >= 0 {
-				add(from(name, text, at), problem.At(name, text, m[0]))
+				add(from(name, text, at), problem.At(name, text, m[0]), false)
 			}
 		}
 	}
@@ -101,7 +109,7 @@ func ofJavaScript(name string, text []byte, add func(string, problem.Position)) 
 		file := from(name, text, m[2:6])
 		// Without an extension it is a name, such as that of a database on a server.
 		if path.Ext(file) != "" {
-			add(path.Dir(file), problem.At(name, text, m[0]))
+			add(path.Dir(file), problem.At(name, text, m[0]), true)
 		}
 	}
 }

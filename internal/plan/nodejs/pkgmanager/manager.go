@@ -101,6 +101,21 @@ func with(words []string, word string) []string { return slices.Concat(words, []
 
 func titled(title string, args []string) plan.Command { return plan.Command{Title: title, Args: args} }
 
+// OwnScripts says how the package manager itself limits install scripts, for people.
+func (m Manager) OwnScripts() string {
+	switch {
+	case m.Name == "pnpm":
+		return "onlyBuiltDependencies, or from pnpm 11 on allowBuilds, in pnpm-workspace.yaml"
+	case m.Name == "bun":
+		return "trustedDependencies in package.json"
+	case m.Name == "yarn" && m.Berry:
+		return "enableScripts: false in .yarnrc.yml, and built: true in dependenciesMeta of package.json"
+	case m.Name == "yarn":
+		return "ignore-scripts true in .yarnrc, for all packages"
+	}
+	return "allowScripts in package.json, from npm 12 on"
+}
+
 // InstallScripts are the application's own scripts that an installation runs, in their order, each with those before and after
 // it:
 // https://docs.npmjs.com/cli/using-npm/scripts#npm-ci. Yarn 2 and later keep "prepare" for packages that are published
