@@ -137,8 +137,30 @@ func ofSnapshot(name string, s *profile.Snapshot) Page {
 	for _, l := range s.Packages {
 		packages.Add(l.Name, l.Self, l.Total)
 	}
-	p.Tables = []Table{t, packages}
+	ways := waysTable()
+	for _, c := range s.Constructors {
+		addWay(&ways, c, c.Retained)
+	}
+	p.Tables = []Table{t, ways, packages}
 	return p
+}
+
+// waysTable tells what keeps objects alive: of the largest of each constructor that is the application's, and of the collections that people keep things in.
+func waysTable() Table {
+	return Table{Title: "What keeps them alive", Columns: []string{"Constructor", "Keeps alive", "The largest is kept by"}, Kinds: []string{"text", "bytes", "way"}}
+}
+
+// mostWays bounds that table.
+const mostWays = 25
+
+// collections are constructors of the runtime that applications keep things in.
+var collections = []string{"Map", "Set", "Array", "Object", "Buffer", "ArrayBuffer", "Uint8Array", "Promise", "Generator", "Hash", "String"}
+
+func addWay(t *Table, c profile.Constructor, bytes int64) {
+	own := c.File != "" && !strings.HasPrefix(c.File, "node:") && c.Package() != profile.RuntimePackage || slices.Contains(collections, c.Name) || c.File == "" && strings.Contains(c.Name, "::")
+	if c.Way != "" && own && len(t.Rows) < mostWays {
+		t.Add(c.Name, bytes, c.Way)
+	}
 }
 
 func ofReport(name string, r *profile.Report) Page {
@@ -217,7 +239,14 @@ func diffSnapshots(title string, before, after *profile.Snapshot) Page {
 	for _, g := range after.Compare(before) {
 		t.Add(g.Name, g.Package(), g.MoreCount, g.MoreSelf, g.MoreRetained, g.Count, g.Retained)
 	}
-	p.Tables = []Table{t}
+	ways := waysTable()
+	ways.Columns[1], ways.Kinds[1] = "Keep more alive", "+bytes"
+	for _, g := range after.Compare(before) {
+		if g.MoreSelf > 0 || g.MoreRetained > 0 {
+			addWay(&ways, g.Constructor, g.MoreRetained)
+		}
+	}
+	p.Tables = []Table{t, ways}
 	return p
 }
 

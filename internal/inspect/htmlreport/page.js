@@ -8,6 +8,8 @@ const element = (name, text, ...classes) => {
   return e
 }
 
+const isText = kind => kind === 'text' || kind === 'way'
+
 // Values for people: bytes in units of 1000, times with the unit that fits.
 const digits = n => (Math.abs(n) >= 100 ? n.toFixed(0) : Math.abs(n) >= 10 ? n.toFixed(1) : n.toFixed(2))
 const inUnits = (value, units, step) => {
@@ -60,7 +62,7 @@ for (const table of data.tables ?? []) {
   const fill = () => {
     body.replaceChildren(...rows.slice(0, shown).map(row => {
       const line = element('tr')
-      row.forEach((value, i) => line.append(element('td', show(table.kinds[i], value), table.kinds[i] === 'text' ? 'text' : 'number')))
+      row.forEach((value, i) => line.append(element('td', show(table.kinds[i], value), isText(table.kinds[i]) ? 'text' : 'number')))
       if (query && row.some(value => typeof value === 'string' && value.toLowerCase().includes(query))) line.classList.add('matched')
       return line
     }))
@@ -70,7 +72,7 @@ for (const table of data.tables ?? []) {
   more.onclick = () => { shown = rows.length; fill() }
   const arrows = []
   table.columns.forEach((name, i) => {
-    const cell = element('th', undefined, table.kinds[i] === 'text' ? 'text' : 'number')
+    const cell = element('th', undefined, isText(table.kinds[i]) ? 'text' : 'number')
     cell.scope = 'col'
     const button = element('button', name)
     const arrow = element('span', '↕', 'arrow')
@@ -78,7 +80,7 @@ for (const table of data.tables ?? []) {
     arrows.push([cell, arrow])
     button.type = 'button'
     button.onclick = () => {
-      down = sorted === i ? !down : table.kinds[i] !== 'text'
+      down = sorted === i ? !down : !isText(table.kinds[i])
       sorted = i
       rows.sort((a, b) => (typeof a[i] === 'string' ? a[i].localeCompare(b[i]) : a[i] - b[i]) * (down ? -1 : 1))
       arrows.forEach(([other, sign], j) => {

@@ -55,8 +55,13 @@ func (t Table) text(out *strings.Builder) {
 	for _, line := range lines {
 		row := " "
 		for i, text := range line {
+			// The last column needs no room on its right.
+			if i == len(line)-1 && t.Kinds[i] == "way" {
+				row += " " + text
+				continue
+			}
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
-			if t.Kinds[i] == "text" {
+			if t.Kinds[i] == "text" || t.Kinds[i] == "way" {
 				row += " " + text + padding + " "
 			} else {
 				row += " " + padding + text + " "
@@ -83,7 +88,7 @@ func cell(kind string, value any) string {
 	switch v := value.(type) {
 	case string:
 		v = problem.Visible(v)
-		if runes := []rune(v); len(runes) > widest {
+		if runes := []rune(v); len(runes) > widest && kind != "way" {
 			return "…" + string(runes[len(runes)-widest+1:])
 		}
 		return v

@@ -107,6 +107,7 @@ func readSnapshot(in io.Reader) (*Snapshot, error) {
 		case "edges":
 			err = h.readEdges(r, fields)
 		case "strings":
+			h.wantWays()
 			err = h.readStrings(r)
 		default:
 			err = r.skip()
@@ -215,7 +216,7 @@ func (h *heap) readEdges(r *scanner, l layout) error {
 const longestName = 200
 
 func (h *heap) readStrings(r *scanner) error {
-	index := uint32(0)
+	index, kept := uint32(0), 0
 	return r.strings(func(text []byte) {
 		switch string(text) {
 		case "__proto__":
@@ -229,7 +230,8 @@ func (h *heap) readStrings(r *scanner) error {
 		case "script_or_debug_info":
 			h.oldScript = index
 		}
-		if _, wanted := h.names[index]; wanted {
+		if _, wanted := h.names[index]; wanted && kept < mostNames {
+			kept += min(len(text), longestName)
 			h.names[index] = strings.ToValidUTF8(string(text[:min(len(text), longestName)]), "")
 		}
 		index++

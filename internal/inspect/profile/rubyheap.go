@@ -67,6 +67,8 @@ type rubyHeap struct {
 	// classNames are by the address of a class; kindOf says what the interpreter's own objects are.
 	classNames map[uint64]string
 	kindOf     []string
+	// named are the names of classes and modules, by their nodes.
+	named map[uint32]string
 }
 
 func address(text string) uint64 {
@@ -85,12 +87,12 @@ func (r *rubyHeap) add(d dumped) {
 	at := address(d.Address)
 	r.numbers[at] = node
 	if r.classNames == nil {
-		r.classNames, r.kindOf = map[uint64]string{}, []string{""}
+		r.classNames, r.kindOf, r.named = map[uint64]string{}, []string{""}, map[uint32]string{}
 	}
 	kind := ""
 	switch {
 	case d.Type == "CLASS" || d.Type == "MODULE":
-		r.classNames[at] = d.Name
+		r.classNames[at], r.named[node] = d.Name, d.Name
 		kind = strings.ToLower(d.Type)
 	case d.Type == "IMEMO":
 		kind = "imemo " + d.ImemoType
@@ -158,6 +160,19 @@ func (r *rubyHeap) connect() {
 	r.first = append(r.first, uint32(len(r.edges)))
 }
 
+// step is the class of what refers to a node: a dump has no names of instance variables. A class or module is called by its name.
+func (r *rubyHeap) step(p paths, node uint32) string {
+	if kind := r.kindOf[node]; kind == "class" || kind == "module" {
+		if name := r.named[node]; name != "" {
+			return kind + " " + name
+		}
+	}
+	if strings.HasPrefix(r.kindOf[node], "imemo") {
+		return ""
+	}
+	return r.className(r.class[node])
+}
+
 // summarize adds the objects of each class up.
 func (r *rubyHeap) summarize() *Snapshot {
 	s := &Snapshot{Objects: r.nodes() - 1, Retained: r.edges != nil}
@@ -173,11 +188,15 @@ func (r *rubyHeap) summarize() *Snapshot {
 		s.Size += int64(r.size[node])
 	}
 	if s.Retained {
-		r.tree().retained(func(node uint32) uint32 { return r.class[node] }, func(class uint32, bytes int64) {
+		t := r.tree()
+		t.retained(func(node uint32) uint32 { return r.class[node] }, func(class uint32, bytes int64) {
 			if row := rows[class]; row != nil {
 				row.Retained += bytes
 			}
 		})
+		for class, way := range r.keepWays(t, largestClasses(rows), r.step) {
+			rows[class].Way = way
+		}
 	}
 	for _, row := range rows {
 		s.Constructors = append(s.Constructors, *row)

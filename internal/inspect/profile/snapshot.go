@@ -25,12 +25,14 @@ type Constructor struct {
 	File           string
 	Count          int
 	Self, Retained int64
+	// Way is what keeps the largest of these objects alive, from the global object on; empty where it is not known.
+	Way string
 }
 
 // Package gives what the constructor belongs to.
 func (c Constructor) Package() string {
 	if c.File == "" {
-		return runtimePackage
+		return RuntimePackage
 	}
 	return Package(Frame{Name: c.Name, File: c.File})
 }
@@ -91,6 +93,9 @@ func (h *heap) summarize() *Snapshot {
 			}
 		}
 		s.Packages = h.packages(t, rows)
+		for class, way := range h.keepWays(t, largestClasses(rows), h.step) {
+			rows[class].Way = way
+		}
 	}
 	for _, row := range rows {
 		s.Constructors = append(s.Constructors, *row)
@@ -114,7 +119,7 @@ func (h *heap) packages(t tree, rows map[uint32]*Constructor) []Line {
 		list[numbers[name]].Self += row.Self
 	}
 	t.retained(func(node uint32) uint32 { return groups[h.class[node]] }, func(group uint32, bytes int64) { list[group].Total += bytes })
-	list = slices.DeleteFunc(list, func(l Line) bool { return l.Name == runtimePackage })
+	list = slices.DeleteFunc(list, func(l Line) bool { return l.Name == RuntimePackage })
 	slices.SortFunc(list, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Self, a.Self), cmp.Compare(a.Name, b.Name))
 	})

@@ -68,8 +68,8 @@ func (p *Profile) table(key func(Frame) (string, Frame), lines bool) []Line {
 	return list
 }
 
-// runtimePackage is what belongs to no file: V8's own.
-const runtimePackage = "runtime"
+// RuntimePackage is what belongs to no file: V8's own.
+const RuntimePackage = "runtime"
 
 // Package gives what a function belongs to: a package, a file of the application, or the runtime.
 func Package(f Frame) string {
@@ -89,7 +89,7 @@ func Package(f Frame) string {
 	case file == "" && f.Name == "(garbage collector)":
 		return "garbage collection"
 	case file == "":
-		return runtimePackage
+		return RuntimePackage
 	}
 	return "application: " + path.Base(path.Dir(file)) + "/" + path.Base(file)
 }
