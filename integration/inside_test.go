@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 )
@@ -334,4 +336,36 @@ func TestLookInside(t *testing.T) {
 // ratio compares percentiles of times that are in order.
 func ratio(a, b []time.Duration, percent int) float64 {
 	return float64(a[len(a)*percent/100]) / float64(b[len(b)*percent/100])
+}
+
+// From outside it is told which async functions are suspended, and what they wait for: what no stack shows.
+func TestWhatAwaits(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	r := newRunner(t, map[string]string{"server.js": `const waiters = []
+async function waitForInventory() { await new Promise(resolve => waiters.push(resolve)) }
+async function placeOrder(request, response) { await waitForInventory(); response.end('ordered') }
+require('http').createServer((q, r) => { if (q.url === '/order') placeOrder(q, r); else r.end('up') }).listen(process.env.PORT)
+`})
+	p := r.project
+	p.build()
+	name := r.background("awaits", "-p", fmt.Sprint(port))
+	p.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("up"))
+	for range 3 {
+		go func() { _, _ = http.Get(fmt.Sprintf("http://127.0.0.1:%d/order", port)) }()
+	}
+	var out, errors string
+	p.Eventually(func() string {
+		out, errors, _ = r.gantry("stacks", "run://"+name, "--async", "--json")
+		return out
+	}, "30s", "1s").Should(ContainSubstring(`"count": 3`), errors)
+	var list []profile.Awaiting
+	p.Expect(json.Unmarshal([]byte(out), &list)).To(Succeed())
+	p.Expect(list).To(HaveLen(2))
+	p.Expect(list[0]).To(And(HaveField("Function", "waitForInventory"), HaveField("File", "/workspace/server.js"), HaveField("Line", 2)))
+	p.Expect(list[1].Way).To(HaveSuffix("async function waitForInventory › async function placeOrder"))
+	out, errors, code := r.gantry("stacks", "run://"+name, "--async")
+	p.Expect(code).To(Equal(0), errors)
+	p.Expect(out).To(And(HavePrefix("What awaits: run://"+name+"\n  Suspended  6 calls of 2 async functions\n"), MatchRegexp(`3  waitForInventory  /workspace/server.js:2:32`)))
+	p.Expect(r.ask(fmt.Sprintf("http://127.0.0.1:%d/", port))).To(Equal("up"))
 }

@@ -97,6 +97,7 @@ func (l look) command(nested bool) *cobra.Command {
 		full += " " + name
 	}
 	var o lookOptions
+	var async asyncOptions
 	where := "TARGET"
 	if full == "ps" {
 		where = "[TARGET]"
@@ -110,6 +111,10 @@ func (l look) command(nested bool) *cobra.Command {
 	}
 	lookFlags(c.Flags(), l.flags)
 	o.add(c.Flags(), l.extension != "")
+	if full == "stacks" {
+		async.add(c)
+		c.Example = "  gantry stacks deploy/web\n  gantry stacks deploy/web --async"
+	}
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if full == "ps" && len(words) == 0 {
 			return listContainers(c)
@@ -144,6 +149,9 @@ func (l look) command(nested bool) *cobra.Command {
 		}
 		if l.attended {
 			order = append(order, attended(t)...)
+		}
+		if async.async {
+			return async.stacks(c.Context(), append(given(c.Flags(), l.flags), attended(t)...), t)
 		}
 		if l.extension != "" {
 			return o.capture(c, l, full, order, t)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gantry-buildpack/gantry/internal/inspect/profile"
+	"github.com/gantry-buildpack/gantry/internal/problem"
 )
 
 // Page is what is shown of a capture, or of two.
@@ -141,8 +142,34 @@ func ofSnapshot(name string, s *profile.Snapshot) Page {
 	for _, c := range s.Constructors {
 		addWay(&ways, c, c.Retained)
 	}
-	p.Tables = []Table{t, ways, packages}
+	p.Tables = []Table{t, ways, awaitingTable(s), packages}
 	return p
+}
+
+// Awaiting is a page of the async functions that are suspended alone.
+func Awaiting(name string, s *profile.Snapshot) Page {
+	calls := 0
+	for _, a := range s.Awaiting {
+		calls += a.Count
+	}
+	p := Page{Title: "What awaits: " + name, Facts: [][2]string{{"Suspended", problem.Count(calls, "call") + " of " + problem.Count(len(s.Awaiting), "async function")}}}
+	if !s.Retained {
+		p.Facts = append(p.Facts, [2]string{"Note", "the heap is too large to find them"})
+	}
+	p.Tables = []Table{awaitingTable(s)}
+	return p
+}
+
+func awaitingTable(s *profile.Snapshot) Table {
+	t := Table{Title: "Suspended async functions", Columns: []string{"Calls", "Function", "Where", "Wait for", "One of them goes on by"}, Kinds: []string{"count", "text", "text", "text", "way"}}
+	for _, a := range s.Awaiting {
+		name := a.Function
+		if name == "" {
+			name = "(anonymous)"
+		}
+		t.Add(a.Count, name, fmt.Sprintf("%s:%d:%d", a.File, a.Line, a.Column), cmp.Or(a.For, "?"), a.Way)
+	}
+	return t
 }
 
 // waysTable tells what keeps objects alive: of the largest of each constructor that is the application's, and of the collections that people keep things in.

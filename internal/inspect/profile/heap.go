@@ -22,7 +22,9 @@ type heap struct {
 	names map[uint32]string
 	kinds []string
 	// The indices of the names of edges that lead from an object to the script of its class.
-	proto, constructor, shared, script, oldScript uint32
+	proto, constructor, shared, script, oldScript, function uint32
+	// locations are where functions begin, by their nodes.
+	locations map[uint32]location
 }
 
 // edge leads to a node; its kind is in the upper bits of named, the index of its name in the others.
@@ -68,6 +70,7 @@ type meta struct {
 		NodeFields []string          `json:"node_fields"`
 		NodeTypes  []json.RawMessage `json:"node_types"`
 		EdgeFields []string          `json:"edge_fields"`
+		Locations  []string          `json:"location_fields"`
 	} `json:"meta"`
 	NodeCount int `json:"node_count"`
 	EdgeCount int `json:"edge_count"`
@@ -106,6 +109,8 @@ func readSnapshot(in io.Reader) (*Snapshot, error) {
 			err = h.readNodes(r, fields)
 		case "edges":
 			err = h.readEdges(r, fields)
+		case "locations":
+			err = h.readLocations(r, fields)
 		case "strings":
 			h.wantWays()
 			err = h.readStrings(r)
@@ -122,10 +127,12 @@ func readSnapshot(in io.Reader) (*Snapshot, error) {
 type layout struct {
 	nodeSize, nodeType, nodeName, nodeSelf, nodeEdges int
 	edgeSize, edgeType, edgeName, edgeTo              int
+	// locationSize is 0 where a snapshot has none.
+	locationSize, locationObject, locationLine, locationColumn int
 }
 
 func newHeap(m meta) (*heap, layout, error) {
-	h := &heap{names: map[uint32]string{}}
+	h := &heap{names: map[uint32]string{}, locations: map[uint32]location{}}
 	at := func(fields []string, name string) int {
 		for i, field := range fields {
 			if field == name {
@@ -137,6 +144,10 @@ func newHeap(m meta) (*heap, layout, error) {
 	l := layout{
 		len(m.Meta.NodeFields), at(m.Meta.NodeFields, "type"), at(m.Meta.NodeFields, "name"), at(m.Meta.NodeFields, "self_size"), at(m.Meta.NodeFields, "edge_count"),
 		len(m.Meta.EdgeFields), at(m.Meta.EdgeFields, "type"), at(m.Meta.EdgeFields, "name_or_index"), at(m.Meta.EdgeFields, "to_node"),
+		len(m.Meta.Locations), at(m.Meta.Locations, "object_index"), at(m.Meta.Locations, "line"), at(m.Meta.Locations, "column"),
+	}
+	if min(l.locationObject, l.locationLine, l.locationColumn) < 0 {
+		l.locationSize = 0
 	}
 	if min(l.nodeType, l.nodeName, l.nodeSelf, l.nodeEdges, l.edgeType, l.edgeName, l.edgeTo) < 0 || len(m.Meta.NodeTypes) <= l.nodeType {
 		return nil, l, errors.New("its fields are not those of V8")
@@ -225,6 +236,8 @@ func (h *heap) readStrings(r *scanner) error {
 			h.constructor = index
 		case "shared":
 			h.shared = index
+		case "function":
+			h.function = index
 		case "script":
 			h.script = index
 		case "script_or_debug_info":

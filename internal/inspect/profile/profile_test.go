@@ -210,6 +210,53 @@ func snapshotOf(g *WithT, in io.Reader) *profile.Snapshot {
 	return c.Snapshot
 }
 
+// Suspended async functions are counted by where they begin, with what they wait for; plain generators, and those of the runtime, are not among them.
+func TestWhatAwaits(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("not tested with a real snapshot: there is no node on PATH")
+	}
+	g := NewWithT(t)
+	dir := t.TempDir()
+	g.Expect(os.WriteFile(filepath.Join(dir, "app.js"), []byte(`const net = require('node:net')
+const waiters = []
+async function waitForInventory() { await new Promise(resolve => waiters.push(resolve)) }
+async function placeOrder() { await waitForInventory() }
+const sleepy = async () => { await new Promise(resolve => setTimeout(resolve, 60000)) }
+class Prices { async find(port) { return (await fetch('http://127.0.0.1:' + port)).text() } }
+async function done() { await null }
+function* plain() { yield 1 }
+globalThis.kept = [plain(), waiters]
+kept[0].next()
+const server = net.createServer(() => {}).listen(0, '127.0.0.1', () => {
+  for (let i = 0; i < 3; i++) placeOrder()
+  sleepy(); new Prices().find(server.address().port); done()
+  setTimeout(() => { require('node:v8').writeHeapSnapshot('heap.heapsnapshot'); process.exit() }, 300)
+})
+`), 0o644)).To(Succeed())
+	cmd := exec.Command(node, "app.js")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(out))
+	in, err := os.Open(filepath.Join(dir, "heap.heapsnapshot"))
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = in.Close() }()
+	file := filepath.Join(dir, "app.js")
+	list := snapshotOf(g, in).Awaiting
+	ways := map[string]string{}
+	for i := range list {
+		ways[list[i].Function] = list[i].Way
+		list[i].Way = ""
+	}
+	g.Expect(list).To(Equal([]profile.Awaiting{
+		{Function: "waitForInventory", File: file, Line: 3, Column: 32, Count: 3},
+		{Function: "placeOrder", File: file, Line: 4, Column: 26, Count: 3},
+		{Function: "sleepy", File: file, Line: 5, Column: 16, Count: 1, For: "a timer of 1m0s"},
+		{Function: "find", File: file, Line: 6, Column: 26, Count: 1, For: "an HTTP request"},
+	}))
+	g.Expect(ways["placeOrder"]).To(MatchRegexp(`\[\d\] \(a function\) › async function waitForInventory › async function placeOrder$`))
+}
+
 // Of Ruby's dumps it is the classes that refer to an object.
 func TestWhatKeepsAliveInRuby(t *testing.T) {
 	g := NewWithT(t)

@@ -175,7 +175,7 @@ func (r *rubyHeap) step(p paths, node uint32) string {
 
 // summarize adds the objects of each class up.
 func (r *rubyHeap) summarize() *Snapshot {
-	s := &Snapshot{Objects: r.nodes() - 1, Retained: r.edges != nil}
+	s := &Snapshot{Objects: r.nodes() - 1, OfRuby: true, Retained: r.edges != nil}
 	rows := map[uint32]*Constructor{}
 	for node := 1; node < r.nodes(); node++ {
 		row := rows[r.class[node]]
@@ -194,7 +194,7 @@ func (r *rubyHeap) summarize() *Snapshot {
 				row.Retained += bytes
 			}
 		})
-		for class, way := range r.keepWays(t, largestClasses(rows), r.step) {
+		for class, way := range r.keepWays(t, r.shortest(), largestClasses(rows), r.step) {
 			rows[class].Way = way
 		}
 	}

@@ -14,6 +14,10 @@ type Snapshot struct {
 	Constructors []Constructor
 	// Packages are the same, added up by what the constructors belong to; those of the runtime are left out.
 	Packages []Line
+	// Awaiting are the async functions that are suspended, the most frequent first.
+	Awaiting []Awaiting
+	// OfRuby: it is one of Ruby's.
+	OfRuby bool
 	// Retained tells whether it is known what objects keep alive: of a very large snapshot only their own size is.
 	Retained bool
 }
@@ -93,9 +97,11 @@ func (h *heap) summarize() *Snapshot {
 			}
 		}
 		s.Packages = h.packages(t, rows)
-		for class, way := range h.keepWays(t, largestClasses(rows), h.step) {
+		ways := h.shortest()
+		for class, way := range h.keepWays(t, ways, largestClasses(rows), h.step) {
 			rows[class].Way = way
 		}
+		s.Awaiting = h.awaiting(ways)
 	}
 	for _, row := range rows {
 		s.Constructors = append(s.Constructors, *row)

@@ -124,7 +124,7 @@ func (h *heap) isPlain(e edge) bool {
 }
 
 // keepWays tells for each of some classes what keeps its largest object alive; step is what people see of the edge that leads to a node.
-func (h *heap) keepWays(t tree, classes []uint32, step func(p paths, node uint32) string) map[uint32]string {
+func (h *heap) keepWays(t tree, p paths, classes []uint32, step func(p paths, node uint32) string) map[uint32]string {
 	largest := map[uint32]uint32{}
 	wanted := map[uint32]bool{}
 	for _, class := range classes {
@@ -138,7 +138,6 @@ func (h *heap) keepWays(t tree, classes []uint32, step func(p paths, node uint32
 			largest[class] = uint32(node)
 		}
 	}
-	p := h.shortest()
 	ways := map[uint32]string{}
 	for class, node := range largest {
 		if way := h.way(p, node, step); way != "" {
@@ -189,6 +188,9 @@ func (h *heap) step(p paths, node uint32) string {
 			return h.names[h.name[node]]
 		}
 		return "global"
+	}
+	if function, is := h.asyncFunction(node); is {
+		return "async " + strings.TrimPrefix(h.functionName(function), "a ")
 	}
 	name := h.names[e.name()]
 	switch e.kind() {
