@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	. "github.com/onsi/gomega"
 )
 
@@ -183,4 +185,53 @@ func TestAllowedScripts(t *testing.T) {
 	log, err = p.tryBuild()
 	p.Expect(err).To(HaveOccurred())
 	p.Expect(log).To(And(ContainSubstring("[node/scripts-unsupported]"), ContainSubstring("allowScripts in package.json, from npm 12")))
+}
+
+// A new run image under an application: its own layers keep their digests, and what is checked before a start still is.
+func TestRebase(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"server.js":    "require('http').createServer((q, r) => r.end('up')).listen(process.env.PORT)\n",
+		"project.toml": "[dev.gantry.config.AUTH_KEY]\nsecret = true\n",
+	})
+	r := runner{p, gantryTool(t)}
+	address := localRegistry(t)
+	image, first, second := address+"/team/shop:1", address+"/team/run:1", address+"/team/run:2"
+	for tag, packages := range map[string]string{first: "", second: "hello"} {
+		words := []string{"base", "base", tag, "--publish"}
+		if packages != "" {
+			words = append(words, "--packages", packages)
+		}
+		out, errors, code := r.gantry(words...)
+		p.Expect(code).To(BeZero(), out+errors)
+	}
+	out, errors, code := r.gantry("build", ".", "--cache", p.cache, "--run-image", first, "--publish", image)
+	p.Expect(code).To(BeZero(), out+errors)
+	layers := func() (own []string, all int) {
+		reference, err := name.ParseReference(image, name.Insecure)
+		p.Expect(err).NotTo(HaveOccurred())
+		pulled, err := remote.Image(reference)
+		p.Expect(err).NotTo(HaveOccurred())
+		manifest, err := pulled.Manifest()
+		p.Expect(err).NotTo(HaveOccurred())
+		for _, layer := range manifest.Layers[1:] {
+			own = append(own, layer.Digest.String())
+		}
+		return own, len(manifest.Layers)
+	}
+	before, count := layers()
+	out, errors, code = r.gantry("rebase", image, "--run-image", second, "--force")
+	p.Expect(code).To(BeZero(), out+errors)
+	p.Expect(out).To(MatchRegexp(`Kept        %d of its %d layers, by their digests`, count-1, count))
+	after, _ := layers()
+	p.Expect(after[len(after)-len(before)+1:]).To(Equal(before[1:]))
+	out, errors, code = r.gantry("run", image)
+	p.Expect(code).NotTo(BeZero())
+	p.Expect(out + errors).To(ContainSubstring("AUTH_KEY  is not set, and it is required"))
+	out, errors, code = r.gantry("run", image, "--", "hello")
+	p.Expect(code).To(BeZero(), out+errors)
+
+	out, errors, code = r.gantry("rebase", address+"/team/none:1", "--run-image", second)
+	p.Expect(code).NotTo(BeZero())
+	p.Expect(out + errors).To(ContainSubstring("[rebase/failed]"))
 }

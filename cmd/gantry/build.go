@@ -32,7 +32,7 @@ func enter() {
 }
 
 func buildCommands() []*cobra.Command {
-	return []*cobra.Command{buildCommand(), runCommand(), devCommand(), logsCommand(), stopCommand(), explainCommand(), initCommand(), schemaCommand(), pruneCommand(), prepareCommand(), baseCommand()}
+	return []*cobra.Command{buildCommand(), runCommand(), devCommand(), logsCommand(), stopCommand(), explainCommand(), initCommand(), schemaCommand(), pruneCommand(), prepareCommand(), baseCommand(), rebaseCommand()}
 }
 
 // buildFlags are those of a build, as they are given.
