@@ -38,6 +38,7 @@ var looks = []look{
 	{use: "ps", short: "List the application's processes; without TARGET, what gantry run has started", flags: []string{"quick", "json"}},
 	{use: "stacks", short: "What every thread is doing right now", flags: []string{"pid", "all", "thread", "force"}, attended: true},
 	{use: "threads", short: "What every thread is doing right now, as gantry stacks", flags: []string{"pid", "all", "thread", "force"}, attended: true},
+	{use: "memory", short: "What the memory is made of (heap, Buffers, code, native code), and what grows", flags: []string{"for", "pid", "all", "thread", "force"}, attended: true},
 	{use: "profile cpu", short: "Where processor time goes", example: "deploy/web --for 30s --open", flags: []string{"for", "pid", "all", "thread", "force"}, extension: "cpuprofile", attended: true},
 	{use: "profile heap", short: "Node.js: where memory is allocated that is still in use", example: "pod/web-5d4f --text", flags: []string{"for", "pid", "all", "thread", "force"}, extension: "heapprofile", attended: true},
 	{use: "profile allocations", short: "Ruby: which lines, classes, gems and requests allocate how much", flags: []string{"for", "exact", "pid", "all", "force"}, extension: "allocations", attended: true},

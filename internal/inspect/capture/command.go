@@ -26,6 +26,7 @@ const Usage = `  gantry ps [--quick]          lists the application's processes
   gantry stacks                what every thread is doing right now; also: gantry threads
   gantry profile cpu [--for 30s]
                                where processor time goes, for gantry report
+  gantry memory [--for 10s]    what its memory is made of, and what grows
   gantry snapshot heap [--timeout 10m] [--max-memory 2GB] [--force]
                                all objects of the heap, for gantry report
 
@@ -62,7 +63,7 @@ type Host struct {
 }
 
 // Names are the words with which these commands begin.
-var Names = []string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "lag", "console", "logpoint", "debug", "gc"}
+var Names = []string{"ps", "profile", "snapshot", "report-process", "stacks", "threads", "memory", "lag", "console", "logpoint", "debug", "gc"}
 
 // Is reports whether a word is one of these commands.
 func Is(word string) bool { return slices.Contains(Names, word) }
@@ -150,6 +151,8 @@ func (o order) kind(h Host) (kind, error) {
 		return kind{node(nodeReport), "Taking a diagnostic report", "json"}, nil
 	case "stacks", "threads":
 		return kind{takers: both(stacks, rubyStacks)}, nil
+	case "memory":
+		return kind{takers: both(memory(o.length, h.Limit), rubyMemory(o.length, h.Limit)), what: "Watching the memory, for " + o.length.String()}, nil
 	case "gc":
 		return kind{takers: map[Runtime]taker{Ruby: rubyGC(o.length)}, what: "Watching the garbage collector, for " + o.length.String()}, nil
 	case "lag":

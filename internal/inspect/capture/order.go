@@ -34,7 +34,7 @@ type order struct {
 }
 
 // lengths are how long commands look when nobody says.
-var lengths = map[string]time.Duration{"lag": 10 * time.Second, "gc": 10 * time.Second, "debug": time.Hour}
+var lengths = map[string]time.Duration{"lag": 10 * time.Second, "gc": 10 * time.Second, "memory": 10 * time.Second, "debug": time.Hour}
 
 // longest bounds how long a command may look.
 const longest = 24 * time.Hour

@@ -32,6 +32,7 @@ var accesses = map[string]access{
 	"profile allocations": reading,
 	"snapshot heap":       reading,
 	"report-process":      reading,
+	"memory":              reading,
 	"lag":                 reading,
 	"gc":                  reading,
 	"logpoint":            reading,
