@@ -100,6 +100,18 @@ func npmAudit(t *testing.T, dir, registry string) []string {
 	return slices.Sorted(maps.Keys(list))
 }
 
+// The image of a container that gantry run has started is the one that is audited, wherever it was taken from.
+func TestAuditOfContainers(t *testing.T) {
+	t.Parallel()
+	registry := advisoryRegistry(t)
+	r := newRunner(t, map[string]string{"server.js": "require('http').createServer((q, r) => r.end('up')).listen(process.env.PORT)"})
+	r.build()
+	name := r.background("audited", "-p", fmt.Sprint(freePort(t)))
+	out, errors, code := r.gantry("audit", "run://"+name, "--registry", registry)
+	r.Expect(code).To(Equal(2), out+errors)
+	r.Expect(out).To(And(HavePrefix("run://"+name+"\n  Looked at    "), ContainSubstring("packages of Debian:12")))
+}
+
 // gantry audit finds in an image what npm audit finds in its lockfile, and nothing else.
 func TestAuditAndNpmAudit(t *testing.T) {
 	t.Parallel()
@@ -234,4 +246,32 @@ func TestRebase(t *testing.T) {
 	out, errors, code = r.gantry("rebase", address+"/team/none:1", "--run-image", second)
 	p.Expect(code).NotTo(BeZero())
 	p.Expect(out + errors).To(ContainSubstring("[rebase/failed]"))
+}
+
+// Install scripts do not get the tokens with which packages were fetched; what belongs to the build they get.
+func TestInstallScriptsGetNoTokens(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, map[string]string{
+		"package.json": `{"scripts": {"start": "node server.js", "build": "node -e \"fs.writeFileSync('built.txt', process.env.NPM_TOKEN)\""}, "dependencies": {"esbuild": "0.25.0"}}`,
+		"server.js":    "require('http').createServer(() => {}).listen(process.env.PORT)",
+		".npmrc":       "//npm.example.com/:_authToken=${NPM_TOKEN}\n//other.example.com/:_password=${OTHER_PASSWORD?}\nfund=${NOT_A_SECRET}\n",
+	})
+	install := exec.Command("npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
+	install.Dir, install.Env = p.dir, append(os.Environ(), "NPM_TOKEN=x", "OTHER_PASSWORD=x", "NOT_A_SECRET=false")
+	out, err := install.CombinedOutput()
+	p.Expect(err).NotTo(HaveOccurred(), string(out))
+	// NODE_OPTIONS has each program of Node.js say which variables it has, in a file next to the packages.
+	p.write("spy.cjs", "require('fs').appendFileSync('/tmp/spied', (process.argv[1] ?? '') + ' ' + ['NPM_TOKEN', 'OTHER_PASSWORD', 'NOT_A_SECRET', 'npm_config__auth'].filter(name => process.env[name]).join() + '\\n'); if ((process.argv[1] ?? '').endsWith('install.js')) require('fs').copyFileSync('/tmp/spied', '/workspace/node_modules/esbuild/spied.txt')")
+	p.env = map[string]string{"BP_NODE_VERSION": "24", "NPM_TOKEN": "canary-1", "OTHER_PASSWORD": "canary-2", "NOT_A_SECRET": "false", "npm_config__auth": "canary-3", "NODE_OPTIONS": "--require=/workspace/spy.cjs"}
+	p.build()
+	_, files := p.files(func(name string) bool {
+		return strings.HasSuffix(name, "esbuild/spied.txt") || strings.HasSuffix(name, "/built.txt")
+	})
+	seen := map[string]string{}
+	for name, content := range files {
+		seen[filepath.Base(name)] = string(content)
+	}
+	p.Expect(seen["spied.txt"]).To(MatchRegexp(`(?m)/install\.js NOT_A_SECRET$|install\.js NOT_A_SECRET$`), fmt.Sprint(seen))
+	p.Expect(seen["spied.txt"]).NotTo(MatchRegexp(`install\.js .*(NPM_TOKEN|OTHER_PASSWORD|_auth)`))
+	p.Expect(seen["built.txt"]).To(Equal("canary-1"))
 }

@@ -84,6 +84,33 @@ func TestBaseImages(t *testing.T) {
 	}
 }
 
+// A file that is added must not replace what is there: a folder, or the link through which every program is found.
+func TestAddedFiles(t *testing.T) {
+	g := NewWithT(t)
+	image, err := base.New(base.Tiny).Image(t.Context(), homeFolder(), buildlog.New(io.Discard, false))
+	g.Expect(err).NotTo(HaveOccurred())
+	file := filepath.Join(t.TempDir(), "tool")
+	g.Expect(os.WriteFile(file, []byte("#!/bin/sh\n"), 0o755)).To(Succeed())
+	added, err := base.Add(image, []string{file + ":/usr/local/bin/tool"})
+	g.Expect(err).NotTo(HaveOccurred())
+	dir, _ := unpacked(t, added)
+	info, err := os.Stat(filepath.Join(dir, "usr/local/bin/tool"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o755)))
+	for add, why := range map[string]string{
+		file + ":/bin/tool":                "/bin is a link in the image, and a layer would replace it by a folder",
+		file + ":/etc":                     "there is a folder",
+		filepath.Dir(file) + ":/usr/tools": "is no file",
+		file + "x:/usr/tool":               "no such file or directory",
+		file + ":relative":                 "it is SOURCE:TARGET, and TARGET the whole path of a file in the image",
+		file + ":/usr/../tool":             "it is SOURCE:TARGET, and TARGET the whole path of a file in the image",
+	} {
+		_, err := base.Add(image, []string{add})
+		g.Expect(problem.As(err).ID).To(Equal("base/add"), add)
+		g.Expect(problem.As(err).Why).To(ContainSubstring(why), add)
+	}
+}
+
 // What is compiled in the build image finds its libraries in the run image.
 func TestBuildAndRunImagesArePaired(t *testing.T) {
 	g := NewWithT(t)

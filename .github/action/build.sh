@@ -2,16 +2,28 @@
 # Builds $APP as $IMAGE, and pushes it unless $PUBLISH is false. Leaves the log and the image's place for the next steps.
 set -euo pipefail
 work=$RUNNER_TEMP/gantry
-arguments=("$APP" --cache "$work/cache")
-if [ "$PUBLISH" != false ]; then arguments+=(--publish "$IMAGE"); fi
+case $IMAGE in
+  *[[:space:]]* | -* | '')
+    echo "::error::image is no reference"
+    exit 1
+    ;;
+esac
+publish=true
+if [ "${PUBLISH,,}" = false ]; then publish=; fi
+arguments=(--cache "$work/cache")
+if [ -n "$publish" ]; then arguments+=(--publish "$IMAGE"); fi
 while IFS= read -r line; do
   if [ -n "$line" ]; then arguments+=(--env "$line"); fi
 done <<<"${BUILD_ENV:-}"
 
-gantry build "${arguments[@]}" 2>&1 | tee "$work/log"
+gantry build "${arguments[@]}" -- "$APP" 2>&1 | tee "$work/log"
 
+if [ -z "$publish" ]; then
+  echo "$work/cache/image" >"$work/image"
+  exit 0
+fi
 digest=$(sed -n 's/^  Image  .*\(sha256:[0-9a-f]\{64\}\).*/\1/p' "$work/log" | tail -1)
 name=${IMAGE%@*}
 if [[ ${name##*/} == *:* ]]; then name=${name%:*}; fi
 echo "image=$name@$digest" >>"$GITHUB_OUTPUT"
-if [ "$PUBLISH" != false ]; then echo "$name@$digest" >"$work/image"; else echo "$work/cache/image" >"$work/image"; fi
+echo "$name@$digest" >"$work/image"

@@ -4,12 +4,17 @@ set -euo pipefail
 work=$RUNNER_TEMP/gantry
 image=$(cat "$work/image")
 shopt -s nullglob globstar
-# shellcheck disable=SC2206 # several patterns
-files=($MANIFESTS)
-if [ -n "$MANIFESTS" ] && [ ${#files[@]} -eq 0 ]; then
-  echo "::error::no file matches $MANIFESTS"
-  exit 1
-fi
+files=()
+read -ra patterns <<<"${MANIFESTS//$'\n'/ }"
+for pattern in "${patterns[@]}"; do
+  # shellcheck disable=SC2206 # a pattern
+  found=($pattern)
+  if [ ! -e "${found[0]:-}" ]; then
+    echo "::error::no file matches $pattern"
+    exit 1
+  fi
+  files+=("${found[@]}")
+done
 if [ -n "$COMPARE_WITH" ]; then
   # What is new in the contract is told, and decides nothing: the manifests do.
   gantry check --diff "$COMPARE_WITH" "$image" >"$work/diff" 2>&1 || true

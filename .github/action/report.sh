@@ -27,7 +27,11 @@ value() { sed -n "s/^  $1 \{1,\}//p" "$work/log" | tail -1; }
   fi
   if [ -s "$work/check" ]; then block "Configuration" "$work/check"; fi
   if [ -s "$work/diff" ]; then block "What the new image needs in addition" "$work/diff"; fi
-  if [ -s "$work/log" ]; then block "Log of the build" "$work/log"; fi
+  # A comment may have 65,536 characters.
+  if [ -s "$work/log" ]; then
+    tail -n 200 "$work/log" | tail -c 30000 >"$work/log.end"
+    block "Log of the build (its end)" "$work/log.end"
+  fi
 } >"$report"
 cat "$report" >>"$GITHUB_STEP_SUMMARY"
 if [ "$COMMENT" = true ] && [ -n "${PULL_REQUEST:-}" ]; then

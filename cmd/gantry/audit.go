@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -41,7 +42,7 @@ Exit codes: 0 nothing was found, 1 something was, 2 it could not be looked up.`,
 	f := c.Flags()
 	f.StringArrayVar(&o.Feeds, "advisories", nil, "a file, folder or address with documents of OSV: JSON, or a ZIP archive; can be given several times")
 	f.StringVar(&o.Registry, "registry", npmRegistry, "the npm registry that is asked for advisories; none: it is not asked")
-	f.StringVar(&level, "level", string(audit.Low), "the least severity that counts: unrated, low, moderate, high, critical")
+	f.StringVar(&level, "level", string(audit.Unrated), "the least severity that counts: unrated, low, moderate, high, critical")
 	f.StringSliceVar(&o.Ignore, "ignore", nil, "ids of advisories that do not count: ID,ID …")
 	f.BoolVar(&o.JSON, "json", false, "print the result as JSON")
 	f.StringVar(&sarif, "sarif", "", "also write a report for code scanners (SARIF 2.1.0) into this file")
@@ -65,14 +66,14 @@ Exit codes: 0 nothing was found, 1 something was, 2 it could not be looked up.`,
 		if sarif == "" {
 			return verdict(audit.Run(c.Context(), o))
 		}
-		report, err := os.Create(sarif)
-		if err != nil {
-			return problem.Disk("write "+sarif, err)
-		}
-		o.SARIF = report
+		var report bytes.Buffer
+		o.SARIF = &report
 		code, err := audit.Run(c.Context(), o)
-		if closeErr := report.Close(); err == nil && closeErr != nil {
-			return problem.Disk("write "+sarif, closeErr)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(sarif, report.Bytes(), 0o644); err != nil {
+			return problem.Disk("write "+sarif, err)
 		}
 		return verdict(code, err)
 	}

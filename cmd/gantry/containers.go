@@ -25,7 +25,10 @@ func localProcess(name string) (pid int, env []string, err error) {
 // containerImage gives the image of a container that gantry run has started.
 func containerImage(name string) (string, error) {
 	r, err := containers(homeFolder()).Find(name)
-	return r.Image, err
+	if err == nil && r.Source == "" {
+		return "", &problem.Problem{ID: "audit/image", Title: "the image of run://" + name + " is not known", Why: "an older gantry has started it", Hints: []string{"Name the image itself, or its application's folder."}}
+	}
+	return r.Source, err
 }
 
 // keptImage gives the layout that the last build of an application has kept.

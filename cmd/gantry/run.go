@@ -111,7 +111,7 @@ func (f *runFlags) start(c *cobra.Command, given string, command []string) error
 		// The first process of a container ignores signals that it has no handler for: a command of one's own is to end as elsewhere.
 		o.Args = slices.Concat([]string{"--", "gantry", "init", "--"}, command)
 	}
-	record := run.Record{Name: f.name, Image: label}.KeptBy(os.Getpid())
+	record := run.Record{Name: f.name, Image: label, Source: f.source(given)}.KeptBy(os.Getpid())
 	config, err := image.ConfigFile()
 	if err != nil {
 		return fmt.Errorf("read the image: %w", err)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -42,6 +43,22 @@ func (f *runFlags) image(ctx context.Context, given string) (image v1.Image, lab
 		}
 	}
 	return image, localbuild.ImageName(given), nil
+}
+
+// source is where the image of a container can be found later: a reference, or the whole path of a layout or tarball.
+func (f *runFlags) source(given string) string {
+	info, err := os.Stat(given)
+	if err != nil {
+		return given
+	}
+	if info.IsDir() && !isLayout(given) {
+		given = filepath.Join(cmp.Or(f.Cache, localbuild.CacheOf(f.Home, given)), "image")
+	}
+	whole, err := filepath.Abs(given)
+	if err != nil {
+		return given
+	}
+	return whole
 }
 
 // built builds an application.

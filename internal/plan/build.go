@@ -61,6 +61,8 @@ type Command struct {
 	Dir string `json:",omitempty"`
 	// Env is set for this program only.
 	Env map[string]string `json:",omitempty"`
+	// Without are the names of variables that this program does not get.
+	Without []string `json:"-"`
 	// Input is its standard input.
 	Input string `json:"-"`
 	// Failures are what is known to go wrong.

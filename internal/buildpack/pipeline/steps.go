@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/buildpacks/libcnb/v2"
 
@@ -145,7 +146,10 @@ func (p pipeline) runCommand(ctx context.Context, subject string, step plan.Comm
 // start is runCommand with another way to start.
 func (p pipeline) start(ctx context.Context, subject string, step plan.Command, start starter, toolchains ...plan.Toolchain) error {
 	output := p.Log.Output()
-	environ := p.Environ(toolchains...)
+	environ := slices.DeleteFunc(p.Environ(toolchains...), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(step.Without, name)
+	})
 	for _, name := range slices.Sorted(maps.Keys(step.Env)) {
 		environ = append(environ, name+"="+step.Env[name])
 	}

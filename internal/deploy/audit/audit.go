@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -87,7 +88,8 @@ type Result struct {
 	// Failed are findings at or above the level.
 	Failed int `json:"failed"`
 
-	notes []string
+	// Notes say what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Run audits, prints, and gives the exit code.
@@ -104,7 +106,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		}
 	}
 	if held.bills == 0 {
-		result.notes = append(result.notes, "The image has no bill of materials of a buildpack: packages of npm and RubyGems in it are not known.")
+		result.Notes = append(result.Notes, "The image has no bill of materials of a buildpack: packages of npm and RubyGems in it are not known.")
 	}
 	old, err := releases(components, o.Now)
 	if err != nil {
@@ -121,7 +123,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	switch {
 	case result.Failed > 0:
 		return Found, nil
-	case len(result.Unasked) > 0:
+	case len(result.Unasked) > 0 || held.bills == 0:
 		return CannotSay, nil
 	}
 	return Clean, nil
@@ -139,10 +141,13 @@ func (o Options) ask(ctx context.Context, components []Component, result *Result
 		result.Sources = append(result.Sources, s.name)
 		maps.Copy(asked, s.ecosystems)
 	}
+	if result.Sources == nil {
+		result.Sources = []string{}
+	}
 	if o.Registry != "" && result.Packages["npm"] > 0 {
 		findings, s, err := npmFeed(ctx, o.Registry, components)
 		if err != nil {
-			result.notes = append(result.notes, fmt.Sprintf("%s gives no advisories: %s", s.name, err))
+			result.Notes = append(result.Notes, fmt.Sprintf("%s gives no advisories: %s", s.name, err))
 		} else {
 			result.Findings = append(result.Findings, findings...)
 			result.Sources = append(result.Sources, s.name)
@@ -150,21 +155,24 @@ func (o Options) ask(ctx context.Context, components []Component, result *Result
 		}
 	}
 	for _, ecosystem := range slices.Sorted(maps.Keys(result.Packages)) {
-		name, _, _ := strings.Cut(ecosystem, ":")
-		if !asked[name] {
+		// A feed of another release of the distribution says nothing of this one: "Ubuntu:22.04:LTS" is of Ubuntu:22.04.
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(asked)), func(known string) bool { return known == ecosystem || strings.HasPrefix(known, ecosystem+":") }) {
 			result.Unasked = append(result.Unasked, ecosystem)
 		}
 	}
 	return nil
 }
 
-// judged takes out what is known twice or ignored, sorts, and counts.
+// judged puts together what is known by several names, takes out what is ignored, sorts, and counts.
 func (r Result) judged(o Options) Result {
-	seen := map[string]bool{}
+	ignored := func(id string) bool {
+		return slices.ContainsFunc(o.Ignore, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), id) })
+	}
+	at := map[string]int{}
 	var list []Finding
 	for _, f := range r.Findings {
 		names := append([]string{f.ID}, f.Aliases...)
-		if slices.ContainsFunc(names, func(id string) bool { return slices.Contains(o.Ignore, id) }) {
+		if slices.ContainsFunc(names, ignored) {
 			r.Ignored++
 			continue
 		}
@@ -172,15 +180,27 @@ func (r Result) judged(o Options) Result {
 		if f.Component != nil {
 			place = f.Component.Ecosystem + f.Component.Name + f.Component.Version
 		}
-		known := false
+		known := -1
 		for _, id := range names {
-			known = known || seen[place+id]
+			if i, found := at[place+id]; found {
+				known = i
+			}
 		}
-		for _, id := range names {
-			seen[place+id] = true
-		}
-		if !known {
+		if known < 0 {
+			known = len(list)
 			list = append(list, f)
+		} else {
+			list[known] = list[known].with(f)
+		}
+		for _, id := range names {
+			at[place+id] = known
+		}
+	}
+	for _, name := range o.Ignore {
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return slices.ContainsFunc(append([]string{f.ID}, f.Aliases...), func(id string) bool { return strings.EqualFold(strings.TrimSpace(name), id) })
+		}) {
+			r.Notes = append(r.Notes, "Nothing that was found is called "+strings.TrimSpace(name)+", which --ignore names.")
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { return b.Severity.rank() - a.Severity.rank() })
@@ -191,6 +211,20 @@ func (r Result) judged(o Options) Result {
 		}
 	}
 	return r
+}
+
+// with adds what another database says of the same: the worse severity counts.
+func (f Finding) with(other Finding) Finding {
+	if other.Severity.rank() > f.Severity.rank() {
+		f.Severity = other.Severity
+	}
+	f.Fixed, f.Title, f.URL = cmp.Or(f.Fixed, other.Fixed), cmp.Or(f.Title, other.Title), cmp.Or(f.URL, other.URL)
+	for _, id := range append([]string{other.ID}, other.Aliases...) {
+		if id != f.ID && !slices.Contains(f.Aliases, id) {
+			f.Aliases = append(f.Aliases, id)
+		}
+	}
+	return f
 }
 
 // releases finds runtimes that get no fixes any more, or are not the newest of their line, by the inventory of this program.
@@ -214,7 +248,7 @@ func releases(components []Component, now time.Time) ([]Finding, error) {
 		if ended, err := time.Parse(time.DateOnly, end); err == nil && !now.Before(ended) {
 			list = append(list, Finding{Kind: Runtime, ID: "end-of-life", Severity: High, Title: fmt.Sprintf("%s %s gets no security fixes since %s", title, c.Version, end), Component: &c})
 		} else if newest != "" && newer(c.Name, newest, c.Version) {
-			list = append(list, Finding{Kind: Runtime, ID: "behind", Severity: Unrated, Title: fmt.Sprintf("%s %s is not the newest of its line", title, c.Version), Component: &c, Fixed: newest})
+			list = append(list, Finding{Kind: Runtime, ID: "behind", Severity: Info, Title: fmt.Sprintf("%s %s is not the newest of its line", title, c.Version), Component: &c, Fixed: newest})
 		}
 	}
 	return list, nil

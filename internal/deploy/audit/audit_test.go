@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	. "github.com/onsi/gomega"
 
+	"github.com/gantry-buildpack/gantry/internal/problem"
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
@@ -241,7 +242,7 @@ func TestRegistry(t *testing.T) {
 func TestFiles(t *testing.T) {
 	g := NewWithT(t)
 	token := "ghp_" + strings.Repeat("a1", 18)
-	image := imageOf(t, v1.Config{Env: []string{"URL=postgres://shop:canary-1@db/shop", "PATH=/bin"}, Labels: map[string]string{"token": token}},
+	image := imageOf(t, v1.Config{Env: []string{"URL=postgres://shop:canary-1@db.internal/shop", "PATH=/bin"}, Labels: map[string]string{"token": token}},
 		map[string]entry{
 			"workspace/.npmrc":                  {mode: 0o644, content: "a\n//npm.example.com/:_authToken=canary-2-long\n"},
 			"workspace/node_modules/p/test.pem": {mode: 0o644, content: "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("A", 64)},
@@ -271,7 +272,7 @@ func TestFiles(t *testing.T) {
 		"secret the variable URL holds what looks like an address with a password high",
 		"secret the label token holds what looks like a token of GitHub high",
 		"secret /layers/gantry_app/node/env.launch/A.default holds what looks like a token of GitHub high",
-		"set-id /usr/bin/su runs as its owner, whoever starts it (mode 4755) unrated",
+		"set-id /usr/bin/su runs as its owner, whoever starts it (mode 4755) low",
 		"writable /workspace/open can be written by every user (mode 0666) moderate",
 		"writable /var/open can be written by every user (mode 0777) moderate"))
 }
@@ -306,11 +307,60 @@ func TestAnotherImage(t *testing.T) {
 	g := NewWithT(t)
 	out, code, err := run(t, Options{Name: "x", Image: imageOf(t, v1.Config{}, map[string]entry{"app/server.js": {mode: 0o644, content: "1"}})})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(code).To(Equal(Clean))
+	g.Expect(code).To(Equal(CannotSay))
 	g.Expect(out).To(ContainSubstring("The image has no bill of materials of a buildpack: packages of npm and RubyGems in it are not known.\n"))
 	_, code, err = run(t, Options{Name: "x", Image: imageOf(t, v1.Config{}, map[string]entry{"layers/sbom/launch/b/sbom.cdx.json": {mode: 0o644, content: "{"}})})
 	g.Expect(err).To(MatchError(ContainSubstring("the image x cannot be read")))
 	g.Expect(code).To(Equal(CannotSay))
+}
+
+// Malware, advisories without a score and those that several databases have count as what is worst of them; a feed of another release says nothing.
+func TestSeverities(t *testing.T) {
+	one := func(more string) string {
+		return `{"id": "X", "affected": [{"package": {"ecosystem": "npm", "name": "qs"}, "versions": ["6.7.0"]}]` + more + `}`
+	}
+	for name, c := range map[string]struct {
+		feed string
+		want Severity
+	}{
+		"no score":                      {one(``), Unrated},
+		"malware":                       {strings.Replace(one(``), `"X"`, `"MAL-2024-1"`, 1), Critical},
+		"CVSS 2":                        {one(`, "severity": [{"type": "CVSS_V2", "score": "AV:N/AC:L/Au:N/C:P/I:P/A:P"}]`), High},
+		"CVSS 4":                        {one(`, "severity": [{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"}]`), Critical},
+		"a word of Ubuntu's":            {one(`, "severity": [{"type": "Ubuntu", "score": "medium"}]`), Moderate},
+		"a strange database":            {one(`, "database_specific": {"severity": ["HIGH"]}`), Unrated},
+		"an alias that is worse":        {`[` + one(``) + `, {"id": "GHSA-9", "aliases": ["X"], "database_specific": {"severity": "CRITICAL"}, "affected": [{"package": {"ecosystem": "npm", "name": "qs"}, "versions": ["6.7.0"]}]}]`, Critical},
+		"with a mark of the byte order": {"\ufeff" + one(``), Unrated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			out, _, err := run(t, Options{Name: "shop", Image: imageOf(t, v1.Config{}, lists("24.22.3")), Feeds: []string{write(t, "f.json", c.feed)}, JSON: true, Level: Info})
+			g.Expect(err).NotTo(HaveOccurred())
+			var r Result
+			g.Expect(json.Unmarshal([]byte(out), &r)).To(Succeed())
+			g.Expect(r.Findings).To(HaveLen(1), out)
+			g.Expect(r.Findings[0].Severity).To(Equal(c.want))
+		})
+	}
+	g := NewWithT(t)
+	out, code, err := run(t, Options{Name: "shop", Image: imageOf(t, v1.Config{}, lists("24.22.3")), Feeds: []string{write(t, "f.json", `[{"id": "D", "affected": [{"package": {"ecosystem": "Debian:11", "name": "x"}}]}, {"id": "N", "affected": [{"package": {"ecosystem": "npm", "name": "x"}}]}, {"id": "R", "affected": [{"package": {"ecosystem": "RubyGems", "name": "x"}}]}]`)}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(code).To(Equal(CannotSay))
+	g.Expect(out).To(ContainSubstring("No advisories were looked up for Debian:12: "))
+}
+
+// What may be a secret in the address of a feed or a registry is in no output.
+func TestAddressesAreNotPrinted(t *testing.T) {
+	g := NewWithT(t)
+	image := imageOf(t, v1.Config{}, lists("24.22.3"))
+	for _, address := range []string{"http://canary-1@127.0.0.1:1/x.json", "http://canary-1:canary%2@127.0.0.1:1/x.json", "http://127.0.0.1:1/x.json?sig=canary-1"} {
+		_, _, err := run(t, Options{Name: "shop", Image: image, Feeds: []string{address}})
+		g.Expect(err).To(HaveOccurred())
+		g.Expect(problem.As(err).Plain()).NotTo(ContainSubstring("canary"), address)
+		out, _, err := run(t, Options{Name: "shop", Image: image, Registry: address, JSON: true})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(out).NotTo(ContainSubstring("canary"), address)
+	}
 }
 
 // OSV's events and npm's ranges say the same of random versions.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -145,7 +146,7 @@ func (c contents) named() []Component {
 	var list []Component
 	for _, one := range c.components {
 		if one.Ecosystem == "distribution" {
-			one.Ecosystem = c.distribution
+			one.Ecosystem = cmp.Or(c.distribution, "a distribution that is not known")
 		}
 		key := one.Ecosystem + " " + one.Name + " " + one.Version
 		if seen[key] {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,8 +22,8 @@ import (
 	"github.com/gantry-buildpack/gantry/internal/source/semver"
 )
 
-// mostFeed bounds what is read of a feed, in bytes: OSV's archive of npm had 150 MB in 2026.
-const mostFeed = 1 << 30
+// mostFeed bounds what a feed may unpack to, in bytes: OSV's archive of npm had 150 MB in 2026, packed.
+const mostFeed = 4 << 30
 
 // patience bounds one request.
 const patience = 2 * time.Minute
@@ -36,7 +37,7 @@ type source struct {
 
 // osvFeed reads advisories about components from a file, a folder or an address: documents of OSV as JSON, or a ZIP archive of them.
 func osvFeed(ctx context.Context, from string, components []Component) ([]Finding, source, error) {
-	s := source{name: base(redact.Credentials(from)), ecosystems: map[string]bool{}}
+	s := source{name: shownFeed(from), ecosystems: map[string]bool{}}
 	wanted := map[string][]Component{}
 	for _, c := range components {
 		name := c.Source
@@ -53,8 +54,7 @@ func osvFeed(ctx context.Context, from string, components []Component) ([]Findin
 		}
 		for _, a := range list {
 			for _, part := range a.Affected {
-				ecosystem, _, _ := strings.Cut(part.Package.Ecosystem, ":")
-				s.ecosystems[ecosystem] = true
+				s.ecosystems[part.Package.Ecosystem] = true
 				if a.Withdrawn != "" {
 					continue
 				}
@@ -63,7 +63,7 @@ func osvFeed(ctx context.Context, from string, components []Component) ([]Findin
 						continue
 					}
 					if fixed, is := part.holds(c); is {
-						findings = append(findings, Finding{Kind: Advisory, Component: &c, ID: a.ID, Aliases: a.Aliases, Severity: a.severity(part), Title: a.title(), Fixed: fixed, URL: a.address()})
+						findings = append(findings, Finding{Kind: Advisory, Component: &c, ID: a.ID, Aliases: slices.Concat(a.Aliases, a.Upstream), Severity: a.severity(part), Title: a.title(), Fixed: fixed, URL: a.address()})
 					}
 				}
 			}
@@ -72,7 +72,7 @@ func osvFeed(ctx context.Context, from string, components []Component) ([]Findin
 	})
 	if err != nil {
 		return nil, s, &problem.Problem{
-			ID: "audit/feed", Title: "the advisories " + redact.Credentials(from) + " cannot be read", Why: err.Error(),
+			ID: "audit/feed", Title: "the advisories " + shownAddress(from) + " cannot be read", Why: redact.Credentials(err.Error()),
 			Hints: []string{"Give a file, folder or address with documents of OSV: JSON, or a ZIP archive such as https://osv-vulnerabilities.storage.googleapis.com/npm/all.zip."}, Err: err,
 		}
 	}
@@ -113,7 +113,7 @@ func document(name string, text []byte, read func(name string, text []byte) erro
 	}
 	left := int64(mostFeed)
 	for _, file := range archive.File {
-		if file.FileInfo().IsDir() {
+		if file.FileInfo().IsDir() || !strings.HasSuffix(file.Name, ".json") {
 			continue
 		}
 		opened, err := file.Open()
@@ -137,23 +137,36 @@ func document(name string, text []byte, read func(name string, text []byte) erro
 func download(ctx context.Context, address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := newRequest(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
 	return answer(request)
 }
 
+// newRequest makes a request; the error of a malformed address does not repeat it.
+func newRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, body)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return nil, fmt.Errorf("the address is malformed: %w", failed.Err)
+	}
+	return request, err
+}
+
 // answer is what a server says to a request, when it says it with 200.
 func answer(request *http.Request) ([]byte, error) {
 	request.Header.Set("User-Agent", "gantry")
 	response, err := http.DefaultClient.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		// The address in it may hold a token.
+		err = failed.Err
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", shownAddress(request.URL.String()), err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s %s: %s", request.Method, redact.Credentials(request.URL.String()), response.Status)
+		return nil, fmt.Errorf("%s %s: %s", request.Method, shownAddress(request.URL.String()), response.Status)
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostFeed+1))
 	if err == nil && len(text) > mostFeed {
@@ -173,7 +186,7 @@ type npmAdvisory struct {
 
 // npmFeed asks an npm registry, as "npm audit" does.
 func npmFeed(ctx context.Context, registry string, components []Component) ([]Finding, source, error) {
-	s := source{name: strings.TrimPrefix(strings.TrimPrefix(redact.Credentials(registry), "https://"), "http://"), ecosystems: map[string]bool{"npm": true}}
+	s := source{name: strings.TrimPrefix(strings.TrimPrefix(shownAddress(registry), "https://"), "http://"), ecosystems: map[string]bool{"npm": true}}
 	versions := map[string][]string{}
 	for _, c := range components {
 		if c.Ecosystem == "npm" {
@@ -189,7 +202,7 @@ func npmFeed(ctx context.Context, registry string, components []Component) ([]Fi
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(registry, "/")+"/-/npm/v1/security/advisories/bulk", bytes.NewReader(body))
+	request, err := newRequest(ctx, http.MethodPost, strings.TrimSuffix(registry, "/")+"/-/npm/v1/security/advisories/bulk", bytes.NewReader(body))
 	if err != nil {
 		return nil, s, err
 	}
@@ -234,3 +247,16 @@ func (a npmAdvisory) finding(c Component) (Finding, bool) {
 	}
 	return Finding{Kind: Advisory, Component: &c, ID: id, Severity: severity, Title: a.Title, URL: a.URL, Vulnerable: a.VulnerableVersions}, true
 }
+
+// shownAddress is an address without what may be a secret in it: a user, and the query.
+func shownAddress(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" {
+		return redact.Credentials(address)
+	}
+	parsed.User, parsed.RawQuery, parsed.Fragment = nil, "", ""
+	return parsed.String()
+}
+
+// shownFeed is the last part of a feed's address or path.
+func shownFeed(from string) string { return base(shownAddress(from)) }

@@ -69,6 +69,16 @@ func readImage(image v1.Image) (contents, error) {
 			c.files = append(c.files, secret("the variable "+name, found))
 		}
 	}
+	for _, words := range [][]string{config.Config.Entrypoint, config.Config.Cmd} {
+		for _, found := range redact.Find(strings.Join(words, " ")) {
+			c.files = append(c.files, secret("the image's command", found))
+		}
+	}
+	for _, step := range config.History {
+		for _, found := range redact.Find(step.CreatedBy) {
+			c.files = append(c.files, secret("the image's history", found))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(config.Config.Labels)) {
 		for _, found := range redact.Find(config.Config.Labels[name]) {
 			c.files = append(c.files, secret("the label "+name, found))
@@ -142,7 +152,7 @@ func modeOf(name string, header *tar.Header) (Finding, bool) {
 	mode, shown := header.FileInfo().Mode(), fmt.Sprintf("%04o", header.Mode&0o7777)
 	switch {
 	case header.Typeflag == tar.TypeReg && mode&(fs.ModeSetuid|fs.ModeSetgid) != 0:
-		return Finding{Kind: Mode, ID: "set-id", Severity: Unrated, Title: "runs as its owner, whoever starts it (mode " + shown + ")", Path: name}, true
+		return Finding{Kind: Mode, ID: "set-id", Severity: Low, Title: "runs as its owner, whoever starts it (mode " + shown + ")", Path: name}, true
 	case header.Typeflag == tar.TypeReg && mode&0o002 != 0, header.Typeflag == tar.TypeDir && mode&0o002 != 0 && mode&fs.ModeSticky == 0:
 		return Finding{Kind: Mode, ID: "writable", Severity: Moderate, Title: "can be written by every user (mode " + shown + ")", Path: name}, true
 	}
@@ -159,5 +169,13 @@ func holdsText(name string) bool {
 	if strings.Contains(name, "/node_modules/") {
 		return false
 	}
-	return strings.HasPrefix(name, "/workspace/") || strings.HasPrefix(name, "/app/") || strings.HasPrefix(name, "/layers/") && strings.Contains(name, "/env") || strings.HasPrefix(name, "/home/")
+	for _, folder := range applications {
+		if strings.HasPrefix(name, folder) {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "/layers/") && strings.Contains(name, "/env")
 }
+
+// applications are the folders that images have applications and their users' files in.
+var applications = []string{"/workspace/", "/app/", "/usr/src/", "/rails/", "/srv/", "/code/", "/opt/app", "/var/www/", "/home/", "/root/"}

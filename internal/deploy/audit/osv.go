@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	gocvss20 "github.com/pandatix/go-cvss/20"
 	gocvss31 "github.com/pandatix/go-cvss/31"
 	gocvss40 "github.com/pandatix/go-cvss/40"
 	"pault.ag/go/debian/version"
@@ -20,6 +22,8 @@ type Severity string
 
 // Severities, from the least.
 const (
+	// Info is what is told, and no fault.
+	Info     Severity = "info"
 	Unrated  Severity = "unrated"
 	Low      Severity = "low"
 	Moderate Severity = "moderate"
@@ -28,7 +32,7 @@ const (
 )
 
 // Severities are in order.
-var Severities = []Severity{Unrated, Low, Moderate, High, Critical}
+var Severities = []Severity{Info, Unrated, Low, Moderate, High, Critical}
 
 func (s Severity) rank() int { return slices.Index(Severities, s) }
 
@@ -36,13 +40,14 @@ func (s Severity) rank() int { return slices.Index(Severities, s) }
 type advisory struct {
 	ID        string     `json:"id"`
 	Aliases   []string   `json:"aliases"`
+	Upstream  []string   `json:"upstream"`
 	Summary   string     `json:"summary"`
 	Details   string     `json:"details"`
 	Withdrawn string     `json:"withdrawn"`
 	Affected  []affected `json:"affected"`
 	Severity  []score    `json:"severity"`
 	Database  struct {
-		Severity string `json:"severity"`
+		Severity optional `json:"severity"`
 	} `json:"database_specific"`
 	References []struct {
 		Type, URL string
@@ -167,17 +172,17 @@ func ordering(ecosystem string) func(a, b string) (int, bool) {
 	}
 }
 
-// severity is what the database says, else what the score says.
+// severity is what the database says, else what the score says. Malware (https://github.com/ossf/malicious-packages) has no score.
 func (a advisory) severity(part affected) Severity {
-	switch strings.ToLower(a.Database.Severity) {
-	case "low":
-		return Low
-	case "moderate", "medium":
-		return Moderate
-	case "high":
-		return High
-	case "critical":
+	if strings.HasPrefix(a.ID, "MAL-") {
 		return Critical
+	}
+	// Debian's urgency says that there is nothing to mend, whatever the score.
+	if part.Ecosystem.Urgency == "unimportant" {
+		return Info
+	}
+	if s := named(a.Database.Severity.text); s != Unrated {
+		return s
 	}
 	worst := Unrated
 	for _, s := range slices.Concat(a.Severity, part.Severity) {
@@ -185,7 +190,38 @@ func (a advisory) severity(part affected) Severity {
 			worst = rated
 		}
 	}
+	if worst == Unrated {
+		return named(part.Ecosystem.Urgency)
+	}
 	return worst
+}
+
+// named is what databases call a severity.
+func named(word string) Severity {
+	switch strings.ToLower(word) {
+	case "low":
+		return Low
+	case "negligible":
+		return Info
+	case "moderate", "medium":
+		return Moderate
+	case "high":
+		return High
+	case "critical":
+		return Critical
+	}
+	return Unrated
+}
+
+// optional is a text, where a database has one there.
+type optional struct{ text string }
+
+// UnmarshalJSON takes anything else for no text: what is specific for a database has no schema.
+func (o *optional) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &o.text) != nil {
+		o.text = ""
+	}
+	return nil
 }
 
 // rate gives a CVSS vector's word: https://www.first.org/cvss/v3.1/specification-document#Qualitative-Severity-Rating-Scale
@@ -204,8 +240,14 @@ func rate(s score) Severity {
 			return Unrated
 		}
 		points = vector.BaseScore()
+	case s.Type == "CVSS_V2":
+		vector, err := gocvss20.ParseVector(s.Score)
+		if err != nil {
+			return Unrated
+		}
+		points = vector.BaseScore()
 	default:
-		return Unrated
+		return named(s.Score)
 	}
 	switch {
 	case points >= 9:
@@ -233,12 +275,12 @@ func (a advisory) address() string {
 // title is one line.
 func (a advisory) title() string {
 	first, _, _ := strings.Cut(strings.TrimSpace(cmp.Or(a.Summary, a.Details)), "\n")
-	return first
+	return cmp.Or(first, "no description")
 }
 
 // parseAdvisories reads one document of OSV, a list of them, or the answer of an OSV server.
 func parseAdvisories(text []byte) ([]advisory, error) {
-	text = []byte(strings.TrimSpace(string(text)))
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 	if len(text) > 0 && text[0] == '[' {
 		var list []advisory
 		err := json.Unmarshal(text, &list)

@@ -50,7 +50,7 @@ func (r Result) text(level Severity) string {
 		out.WriteString("\n" + f.text())
 	}
 	out.WriteString("\n")
-	for _, note := range r.notes {
+	for _, note := range r.Notes {
 		fmt.Fprintln(&out, note)
 	}
 	if len(r.Unasked) > 0 {
@@ -109,7 +109,7 @@ func (r Result) conclusion(level Severity) string {
 		}
 	}
 	said := "Nothing was found."
-	if len(r.Unasked) > 0 {
+	if len(r.Unasked) > 0 || len(r.Packages) == 0 {
 		said = "Nothing was found in what was looked at."
 	}
 	if len(words) > 0 {

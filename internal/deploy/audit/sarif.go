@@ -58,7 +58,7 @@ type sarifLocation struct {
 }
 
 // scores are GitHub's, by which it names a severity: https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
-var scores = map[Severity]string{Critical: "9.5", High: "8.0", Moderate: "5.5", Low: "2.0", Unrated: "0.1"}
+var scores = map[Severity]string{Critical: "9.5", High: "8.0", Moderate: "5.5", Low: "2.0", Unrated: "0.1", Info: "0.0"}
 
 func writeSARIF(out io.Writer, r Result) error {
 	var run sarifRun

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,18 @@ func TestDeployHints(t *testing.T) {
 		ContainSubstring("            readOnlyRootFilesystem: true\n            capabilities: { drop: [ALL] }\n"), ContainSubstring("            - { name: tmp, mountPath: /tmp }\n"), ContainSubstring("maxSurge: 1\n")))
 	var manifest any
 	g.Expect(yaml.Unmarshal(out.Bytes(), &manifest)).To(Succeed())
+
+	// Names of volumes are labels, and each there once.
+	many := application(t, map[string]string{"server.js": "mkdirSync('public/uploads'); mkdirSync('public_uploads'); mkdirSync('" + strings.Repeat("long/", 20) + "')\n"})
+	out.Reset()
+	g.Expect(check.DeployHints(many, 0, nil, &out)).To(Succeed())
+	seen := map[string]bool{}
+	for _, match := range regexp.MustCompile(`\{ name: ([^,]+), emptyDir`).FindAllStringSubmatch(out.String(), -1) {
+		g.Expect(match[1]).To(MatchRegexp(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`))
+		g.Expect(seen[match[1]]).To(BeFalse(), match[1])
+		seen[match[1]] = true
+	}
+	g.Expect(seen).To(HaveLen(4))
 
 	// A database in a file outlives its pod, and is never open twice.
 	data := application(t, map[string]string{"server.js": "new Database('data/shop.db')\nfs.mkdirSync('uploads')\n"})

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -149,6 +150,18 @@ spec:
 	return err
 }
 
+// longestName is that of a label, less a number behind it and "app-" before it.
+const longestName = 63 - 8
+
+// volumeName makes a folder's path a name.
+func volumeName(folder string) string {
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(folder), "-"), "-")
+	if len(name) > longestName {
+		name = strings.Trim(name[len(name)-longestName:], "-")
+	}
+	return cmp.Or(name, "data")
+}
+
 // notInNames is what the name of a volume cannot have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names.
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
@@ -156,8 +169,12 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 func volumes(places []writes.Place) string {
 	mounts := "            - { name: tmp, mountPath: /tmp }\n"
 	list := "        - { name: tmp, emptyDir: {} }\n"
+	used := map[string]int{"tmp": 1}
 	for _, p := range places {
-		name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(p.Folder), "-"), "-")
+		name := volumeName(p.Folder)
+		if used[name]++; used[name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, used[name])
+		}
 		mounts += fmt.Sprintf("            - { name: %s, mountPath: /workspace/%s }   # %s\n", name, p.Folder, p.Where)
 		if p.Kept {
 			list += fmt.Sprintf("        - { name: %s, persistentVolumeClaim: { claimName: app-%s } }   # what is written there must outlive the pod: make the claim\n", name, name)

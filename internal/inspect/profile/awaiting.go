@@ -20,31 +20,48 @@ type Awaiting struct {
 	Way string `json:"way"`
 }
 
-// sources are the objects of Node.js through which something comes from outside, by their classes, and what people call them.
-var sources = map[string]string{
-	"TCP": "a connection", "TLSWrap": "a connection", "Pipe": "a pipe", "Socket": "a connection", "TLSSocket": "a connection", "ClientRequest": "an HTTP request", "Client": "an HTTP request",
-	"ClientHttp2Session": "an HTTP/2 connection", "GetAddrInfoReqWrap": "a name's address", "QueryReqWrap": "a name's address", "FSReqCallback": "a file", "FSReqPromise": "a file", "FileHandle": "a file", "FSEvent": "a change of a file",
-	"ChildProcess": "a child process", "Process": "a child process", "Worker": "a worker thread", "MessagePort": "a worker thread", "Immediate": "the next turn of the event loop", "UDP": "a datagram", "WriteWrap": "a connection",
-	"ShutdownWrap": "a connection", "TCPConnectWrap": "a connection", "WebSocket": "a WebSocket", "Zlib": "compression", "RandomBytesJob": "random numbers", "PBKDF2Job": "a password's hash", "ScryptJob": "a password's hash",
-}
+// native are the objects of Node.js' own native code through which something comes from outside, by their classes, and what people call them; written are those
+// of its JavaScript, whose classes have names that applications may have, too.
+var (
+	native = map[string]string{
+		"TCP": "a connection", "TLSWrap": "a connection", "Pipe": "a pipe", "WriteWrap": "a connection", "ShutdownWrap": "a connection", "TCPConnectWrap": "a connection", "UDP": "a datagram",
+		"GetAddrInfoReqWrap": "a name's address", "QueryReqWrap": "a name's address", "FSReqCallback": "a file", "FSReqPromise": "a file", "FSEvent": "a change of a file",
+		"RandomBytesJob": "random numbers", "PBKDF2Job": "a password's hash", "ScryptJob": "a password's hash", "MessagePort": "a worker thread",
+	}
+	written = map[string]string{
+		"Socket": "a connection", "TLSSocket": "a connection", "ClientRequest": "an HTTP request", "Client": "an HTTP request", "ClientHttp2Session": "an HTTP/2 connection", "FileHandle": "a file",
+		"ChildProcess": "a child process", "Worker": "a worker thread", "WebSocket": "a WebSocket", "Immediate": "the next turn of the event loop",
+	}
+)
 
-// waitsFor gives the first of them on the way from a suspended call to what keeps it alive.
+// waitsFor gives what a suspended call waits for, where that is certain: the object from outside that holds what has it go on. Beyond an emitter's listeners nothing
+// is certain: a server's handler is reached from it, whatever it waits for.
 func (h *heap) waitsFor(p paths, node uint32) string {
+	// A timer counts where its own function has the call go on, and not something in a variable that it can reach, too.
+	timer, direct := false, true
 	for at := node; at != 0 && p.parent[at] != at; at = p.parent[at] {
-		class := h.class[at]
+		from, e := p.parent[at], h.edges[p.edge[at]]
+		name := h.names[e.name()]
+		if e.kind() == propertyEdge && (name == "_events" || name == "prototype" || name == "constructor") {
+			return ""
+		}
+		timer = timer || direct && e.kind() == propertyEdge && name == "_onTimeout"
+		direct = direct && e.kind() != elementEdge && e.kind() != propertyEdge
+		class := h.class[from]
 		if class&systemClass != 0 {
 			continue
 		}
-		name := h.names[class]
-		if name == "TimersList" {
+		switch kind := h.names[class]; {
+		case kind == "TimersList" && timer && strings.HasPrefix(h.scriptOf(from), "node:"):
 			// Node.js keeps timers by their length, in milliseconds.
-			if e := h.edges[p.edge[at]]; e.kind() == elementEdge {
-				return "a timer of " + (time.Duration(e.name()) * time.Millisecond).String()
+			if list := h.edges[p.edge[from]]; list.kind() == elementEdge {
+				return "a timer of " + (time.Duration(list.name()) * time.Millisecond).String()
 			}
 			return "a timer"
-		}
-		if source := sources[name]; source != "" {
-			return source
+		case native[kind] != "":
+			return native[kind]
+		case written[kind] != "" && strings.HasPrefix(h.scriptOf(from), "node:"):
+			return written[kind]
 		}
 	}
 	return ""
@@ -97,6 +114,10 @@ func (h *heap) awaiting(p paths) []Awaiting {
 			continue
 		}
 		at := place{file, h.locations[function]}
+		// The body of a module is such a function, too, and stays when it has ended.
+		if at.location == (location{}) && h.names[h.name[function]] == "" {
+			continue
+		}
 		group := groups[at]
 		if group == nil {
 			group = &Awaiting{Function: h.names[h.name[function]], File: file, Line: int(at.line) + 1, Column: int(at.column) + 1, For: h.waitsFor(p, node), Way: strings.TrimSuffix(h.way(p, node, h.step), " › "+generatorClass)}

@@ -118,7 +118,7 @@ func (h *heap) isPlain(e edge) bool {
 		return h.names[e.name()] != "__proto__"
 	case internalEdge:
 		name := h.names[e.name()]
-		return slices.Contains(plainInternal, name) || strings.Contains(name, " / part of key")
+		return slices.Contains(plainInternal, name)
 	}
 	return false
 }

@@ -41,6 +41,8 @@ type Lockfile struct {
 	in     plan.Install
 	app    string
 	client *fetch.Client
+	// credentials are the names of variables with which the registry is talked to.
+	credentials []string
 	// Unpinned are the packages that have no checksum in the lockfile, Elsewhere, where signatures are wanted, those that do not come
 	// from the npm registry.
 	Unpinned, Elsewhere []string
@@ -51,7 +53,11 @@ func Unsupported(err error) (why string, ok bool) { return npm.IsUnsupported(err
 
 // Read reads the lockfile of an installation. store is the folder of the packages' archives. The error may be Unsupported.
 func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile, error) {
-	config, err := Config(in, h)
+	texts, err := npmrcs(in, h)
+	if err != nil {
+		return Lockfile{}, err
+	}
+	config, err := npm.ReadConfig(texts, h.Variables)
 	if err != nil {
 		return Lockfile{}, err
 	}
@@ -62,7 +68,7 @@ func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile,
 	if err != nil {
 		return Lockfile{}, err
 	}
-	l := Lockfile{tree: tree, in: in, app: h.App, client: h.Client}
+	l := Lockfile{tree: tree, in: in, app: h.App, client: h.Client, credentials: npm.Credentials(texts, h.Variables)}
 	describe := func(ctx context.Context, file fetch.File) ([]byte, error) { return l.client.Text(ctx, file) }
 	if l.Unpinned, err = tree.Complete(ctx, store, describe); err != nil || in.Lockfile.Verify == "" {
 		return l, err
@@ -84,15 +90,23 @@ func Read(ctx context.Context, in plan.Install, h Host, store string) (Lockfile,
 
 // Config is what variables and .npmrc files say of registries.
 func Config(in plan.Install, h Host) (npm.Config, error) {
-	var texts []string
+	texts, err := npmrcs(in, h)
+	if err != nil {
+		return npm.Config{}, err
+	}
+	return npm.ReadConfig(texts, h.Variables)
+}
+
+// npmrcs are the user's .npmrc and that of the application.
+func npmrcs(in plan.Install, h Host) (texts []string, err error) {
 	for _, file := range []string{npm.UserConfig(h.Variables), filepath.Join(h.App, in.Root, ".npmrc")} {
 		text, err := os.ReadFile(file)
 		if err != nil && !os.IsNotExist(err) {
-			return npm.Config{}, problem.Unreadable("read .npmrc", err)
+			return nil, problem.Unreadable("read .npmrc", err)
 		}
 		texts = append(texts, string(text))
 	}
-	return npm.ReadConfig(texts, h.Variables)
+	return texts, nil
 }
 
 // HasScripts reports whether packages have install scripts: those for building, or those for running only.
@@ -144,6 +158,8 @@ func (l Lockfile) RunScripts(launch bool) plan.Command {
 	c := l.in.Lockfile.Direct.RunScripts
 	c.Title += ", for the install scripts of " + problem.Some(names(list))
 	c.Args = slices.Concat(c.Args, folders(list))
+	// Everything is fetched: packages' scripts need no token of the registry.
+	c.Without = l.credentials
 	return c
 }
 

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
 // Config is what npm's configuration says that matters for a tree: https://docs.npmjs.com/cli/using-npm/config.
@@ -37,6 +39,41 @@ func UserConfig(variables map[string]string) string {
 		}
 	}
 	return path.Join(variables["HOME"], ".npmrc")
+}
+
+// Credentials gives the names of the variables with which an npm registry is talked to: those that .npmrc files take for tokens and passwords, and those that are npm's
+// own settings of that kind. What only runs install scripts needs none of them.
+func Credentials(files []string, variables map[string]string) []string {
+	var names []string
+	for _, text := range files {
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(line, "=")
+			if !isCredential(key) {
+				continue
+			}
+			for _, found := range referred().FindAllStringSubmatch(value, -1) {
+				names = append(names, found[1])
+			}
+		}
+	}
+	for name := range variables {
+		if key, ok := settingOf(name); ok && isCredential(key) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// referred finds a variable in a value: https://docs.npmjs.com/cli/v11/configuring-npm/npmrc#environment-variables
+var referred = lazyregexp.New(`\$\{([^}?]+)\??\}`)
+
+// isCredential reports whether a setting is a token, a password or a name for a registry.
+func isCredential(key string) bool {
+	key = strings.TrimSpace(key)
+	at := strings.LastIndex(key, ":")
+	name := key[at+1:]
+	return slices.Contains([]string{"_authToken", "_auth", "_password", "username"}, name) && (at >= 0 || strings.HasPrefix(name, "_"))
 }
 
 // ReadConfig reads .npmrc files, the later ones over the earlier, and variables named npm_config_…, which win. The files

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -22,6 +23,10 @@ func Add(image v1.Image, files []string) (v1.Image, error) {
 	if len(files) == 0 {
 		return image, nil
 	}
+	taken, err := occupied(image)
+	if err != nil {
+		return nil, err
+	}
 	var layer bytes.Buffer
 	archive := tar.NewWriter(&layer)
 	for _, file := range files {
@@ -31,6 +36,16 @@ func Add(image v1.Image, files []string) (v1.Image, error) {
 				ID: "base/add", Title: "--add " + file + " is not understood", Why: "it is SOURCE:TARGET, and TARGET the whole path of a file in the image",
 				Hints: []string{"An example: --add ./gantry:/usr/local/bin/gantry"},
 			}
+		}
+		if why := taken.refuses(target); why != "" {
+			return nil, &problem.Problem{ID: "base/add", Title: source + " cannot be added as " + target, Why: why, Hints: []string{"Choose another place, such as /usr/local/bin/" + path.Base(target) + "."}}
+		}
+		if info, err := os.Stat(source); err != nil || !info.Mode().IsRegular() {
+			why := source + " is no file"
+			if err != nil {
+				why = problem.Reason(err)
+			}
+			return nil, &problem.Problem{ID: "base/add", Title: source + " cannot be added", Why: why, Hints: []string{"Name one file for each --add."}}
 		}
 		if err := addFile(archive, source, target); err != nil {
 			return nil, problem.Disk("add "+source+" to the image", err)
@@ -44,6 +59,46 @@ func Add(image v1.Image, files []string) (v1.Image, error) {
 		return nil, err
 	}
 	return mutate.Append(image, mutate.Addendum{Layer: added, History: v1.History{CreatedBy: "gantry base --add"}})
+}
+
+// places are what is in an image: folders, and links.
+type places struct{ folders, links map[string]bool }
+
+// occupied reads them.
+func occupied(image v1.Image) (places, error) {
+	found := places{map[string]bool{}, map[string]bool{}}
+	stream := mutate.Extract(image)
+	defer func() { _ = stream.Close() }()
+	archive := tar.NewReader(stream)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return found, fmt.Errorf("read the image: %w", err)
+		}
+		name := path.Clean("/" + header.Name)
+		switch header.Typeflag {
+		case tar.TypeDir:
+			found.folders[name] = true
+		case tar.TypeSymlink:
+			found.links[name] = true
+		}
+	}
+}
+
+// refuses says why a file must not be put somewhere; empty when it may.
+func (p places) refuses(target string) string {
+	if p.folders[target] {
+		return "there is a folder"
+	}
+	for dir := path.Dir(target); dir != "/"; dir = path.Dir(dir) {
+		if p.links[dir] {
+			return dir + " is a link in the image, and a layer would replace it by a folder"
+		}
+	}
+	return ""
 }
 
 func addFile(archive *tar.Writer, source, target string) error {

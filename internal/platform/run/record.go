@@ -23,6 +23,8 @@ import (
 type Record struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
+	// Source is where the image was taken from: a reference, or the path of a layout or tarball.
+	Source string `json:"source,omitempty"`
 	// PID is its first process, as this machine numbers it; 0 before it has started. Born tells it from a later one of that number.
 	PID  int    `json:"pid"`
 	Born string `json:"born"`

@@ -23,8 +23,15 @@ func TestFind(t *testing.T) {
 		"npmrc":                 {"//npm.example.com/:_authToken=0123456789abcdef\n", []Found{{1, "a token of a registry"}}},
 		"npmrc with a variable": {"//npm.example.com/:_authToken=${NPM_TOKEN}\n", nil},
 		"a comment":             {"# //npm.example.com/:_authToken=0123456789abcdef\n", nil},
-		"an address":            {"url: postgres://shop:hunter22@db.example.com/shop", []Found{{1, "an address with a password"}}},
+		"an address":            {"url: postgres://shop:hunter22@db.internal/shop", []Found{{1, "an address with a password"}}},
 		"an address without":    {"https://user@example.com http://a:8080/x@1 postgres://${USER}:${PASS}@db/x", nil},
+		"a key in JSON":         {`{"private_key": "-----BEGIN PRIVATE KEY-----\n` + body + `\n"}`, []Found{{1, "a private key"}}},
+		"npmrc without a host":  {"_authToken=0123456789abcdef\n", []Found{{1, "a token of a registry"}}},
+		"Yarn":                  {"npmAuthToken: \"0123456789abcdef\"\n", []Found{{1, "a token of a registry"}}},
+		"what stands for one":   {"//npm.example.com/:_authToken=YOUR_TOKEN_HERE\n//r/:_authToken=<your-token-here>\n//r/:_authToken=%NPM_TOKEN%\n", nil},
+		"addresses of examples": {"postgres://user:password@localhost/x http://user:pass@example.com redis://:****@cache mysql2://USER:PASSWORD@HOST/x postgres://postgres:postgres@db postgres://shop:s3cret@127.0.0.1/x", nil},
+		"a style sheet":         {".sk-folding-cube-animation-delayed {}", nil},
+		"keys for browsers":     {"pk_live_0123456789abcdef AIza" + strings.Repeat("a1", 18), nil},
 		"a JWT":                 {"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdef", nil},
 	} {
 		t.Run(name, func(t *testing.T) { NewWithT(t).Expect(Find(c.text)).To(Equal(c.want)) })
