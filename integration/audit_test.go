@@ -265,7 +265,7 @@ func TestInstallScriptsGetNoTokens(t *testing.T) {
 	p.env = map[string]string{"BP_NODE_VERSION": "24", "NPM_TOKEN": "canary-1", "OTHER_PASSWORD": "canary-2", "NOT_A_SECRET": "false", "npm_config__auth": "canary-3", "NODE_OPTIONS": "--require=/workspace/spy.cjs"}
 	p.build()
 	_, files := p.files(func(name string) bool {
-		return strings.HasSuffix(name, "esbuild/spied.txt") || strings.HasSuffix(name, "/built.txt")
+		return strings.HasSuffix(name, "esbuild/spied.txt") || strings.HasSuffix(name, "/workspace/built.txt")
 	})
 	seen := map[string]string{}
 	for name, content := range files {

@@ -57,7 +57,8 @@ func Credentials(files []string, variables map[string]string) []string {
 		}
 	}
 	for name := range variables {
-		if key, ok := settingOf(name); ok && isCredential(key) {
+		// An underscore at the beginning of a setting is its own: npm_config__auth.
+		if key, ok := settingOf(name); ok && (isCredential(key) || strings.HasPrefix(key, "-") && isCredential("_"+key[1:])) {
 			names = append(names, name)
 		}
 	}
