@@ -79,7 +79,7 @@ func TestInstallScripts(t *testing.T) {
 				p.write("built", "by hand")
 			}
 			log := p.build()
-			p.Expect(log).To(ContainSubstring("npm rebuild, for the install scripts of 1 package"))
+			p.Expect(log).To(ContainSubstring("npm rebuild, for the install scripts of native"))
 			_, body := p.start(runDefault).get("/")
 			p.Expect(body).To(HavePrefix("made by install "))
 			first := p.layers()

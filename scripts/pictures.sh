@@ -13,7 +13,7 @@ out=$(readlink -f "${1:-$here/docs/images}")
 if [ ! -x "$here/build/gantry" ]; then "$here/scripts/build.sh"; fi
 work=$(mktemp -d)
 (cd "$here" && go build -o "$work/site" ./cmd/site)
-trap 'PATH=$here/build:$PATH gantry stop shop >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+trap 'PATH=$here/build:$PATH gantry stop "$name" >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
 unset NO_COLOR CI
 export PATH=$here/build:$PATH TERM=xterm-256color
 # Downloads as this machine makes them: docs/mirrors.md.
@@ -26,11 +26,13 @@ mkdir -p "$work/shop/deploy" "$work/home"
 cp -R "$here/samples/express/." "$work/shop"
 cd "$work/shop"
 port=$((20000 + RANDOM % 20000))
+# A container of the reader's own may have the name that is shown.
+name=shop-$$
 
 # shown runs a command at a terminal, and keeps what it prints under the words that a reader would type.
 shown() {
   printf '$ %s\n' "$1"
-  { script -qec "${2:-$1}" /dev/null </dev/null || true; } | tr -d '\r' | sed -e "s|$work/cache|~/.cache/gantry/apps/shop|g" -e "s|$port|8080|g" -e 's/\(sha256:[0-9a-f]\{12\}\)[0-9a-f]\{52\}/\1…/'
+  { script -qec "${2:-$1}" /dev/null </dev/null || true; } | tr -d '\r' | sed -e "s|$work/cache|~/.cache/gantry/apps/shop|g" -e "s|$port|8080|g" -e "s|$name|shop|g" -e 's/\(sha256:[0-9a-f]\{12\}\)[0-9a-f]\{52\}/\1…/'
 }
 draw() { "$work/site" --terminal "$1" >"$out/terminal-$2.svg"; }
 build="gantry build . --cache $work/cache ${settings[*]}"
@@ -44,12 +46,12 @@ rm -rf "$work/cache"
   shown "echo '// A line more.' >>server.js"  "echo '// A line more.' >>server.js"
   shown "gantry build ." "$build"
   echo
-  shown "gantry run . --name shop -d" "gantry run $work/cache/image --name shop -d -p $port:8080"
+  shown "gantry run . --name shop -d" "gantry run $work/cache/image --name $name -d -p $port:8080"
   for _ in $(seq 50); do if curl -s "127.0.0.1:$port" >/dev/null; then break; fi; sleep 0.1; done
   shown "curl localhost:8080" "curl -s localhost:$port"
   echo
 } | draw "Build and run, without Docker" build
-gantry stop shop >/dev/null
+gantry stop "$name" >/dev/null
 
 cat >project.toml <<'TOML'
 [dev.gantry.config.DATABASE_URL]
@@ -98,16 +100,16 @@ JS
 sed -i 's|"express": *"[^"]*",\?||' package.json
 rm -f project.toml
 eval "$build" >/dev/null 2>&1
-gantry run "$work/cache/image" --name shop -d -p "$port:8080" >/dev/null
+gantry run "$work/cache/image" --name "$name" -d -p "$port:8080" >/dev/null
 (while curl -s "127.0.0.1:$port/orders" >/dev/null 2>&1 || [ ! -e "$work/enough" ]; do :; done) &
 sleep 1
 {
-  shown "gantry ps run://shop"
+  shown "gantry ps run://shop" "gantry ps run://$name"
   echo
-  shown "gantry profile cpu run://shop --for 5s --output slow.cpuprofile | head -n 12" "gantry profile cpu run://shop --for 5s --output slow.cpuprofile | head -n 12"
+  shown "gantry profile cpu run://shop --for 5s --output slow.cpuprofile | head -n 12" "gantry profile cpu run://$name --for 5s --output slow.cpuprofile | head -n 12"
   echo
-  shown "gantry lag run://shop --for 2s"
+  shown "gantry lag run://shop --for 2s" "gantry lag run://$name --for 2s"
 } | draw "Look inside a running container" inside
 touch "$work/enough"
-gantry stop shop >/dev/null
+gantry stop "$name" >/dev/null
 wait
