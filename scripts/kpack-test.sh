@@ -193,6 +193,20 @@ step "AUTH_KEY set, the rollout completed; $(wc -l <"$work/answers") requests me
 [ "$failed" = 0 ] || fail "requests failed"
 if kubectl -n shop get pods,builds.kpack.io,jobs -o yaml | grep canary-of-kpack >/dev/null; then fail "the secret's value is in the cluster's objects"; fi
 
+# What deploy-hints writes has the samples start on this kubelet: restricted pod security, no rights, a read-only file system.
+for sample in express plain; do
+  build/gantry build "samples/$sample" --cache "$work/samples/$sample" ${BP_NPM_REGISTRY:+-e BP_NPM_REGISTRY} >/dev/null || fail "the sample $sample was not built"
+  within crane push --insecure "$work/samples/$sample/image" "$registry/team/$sample:1" >/dev/null
+  build/gantry deploy-hints "samples/$sample" | sed "s/- name: app$/- name: $sample/" >"$work/hints.yaml"
+  kubectl -n shop create deployment "$sample" --image "$registry/team/$sample:1" --dry-run=client -o yaml >"$work/sample.yaml"
+  kubectl patch --local -f "$work/sample.yaml" --type strategic --patch-file "$work/hints.yaml" -o yaml | kubectl -n shop apply -f - >/dev/null
+  await "the sample $sample is ready" 60 kubectl -n shop rollout status "deployment/$sample" --timeout=1s || fail "$(kubectl -n shop describe pods -l app="$sample")"
+  pod=$(kubectl -n shop get pods -l app="$sample" -o jsonpath='{.items[0].status.podIP}')
+  within curl -sf --max-time 5 "http://$pod:8080/" >/dev/null || fail "the sample $sample does not answer"
+  kubectl -n shop delete deployment "$sample" >/dev/null
+done
+step "the samples start with what deploy-hints writes"
+
 # A new buildpack, a new run image, and an application that is none.
 sed -i '0,/^version = .*/s//version = "0.2.1"/' "$work/buildpack/buildpack.toml"
 publish 0.2.1

@@ -179,7 +179,7 @@ func TestDeployHints(t *testing.T) {
 	g.Expect(out.String()).To(ContainSubstring(`            - { name: DATABASE_URL, valueFrom: { secretKeyRef: { name: app, key: DATABASE_URL } } } # required; a URL` + "\n"))
 	g.Expect(out.String()).NotTo(ContainSubstring("QUEUE"), "web does not need it")
 	g.Expect(out.String()).To(And(ContainSubstring("      securityContext:\n        runAsNonRoot: true\n        seccompProfile: { type: RuntimeDefault }\n"),
-		ContainSubstring("            readOnlyRootFilesystem: true\n            capabilities: { drop: [ALL] }\n"), ContainSubstring("            - { name: tmp, mountPath: /tmp }\n"), ContainSubstring("maxSurge: 1\n")))
+		ContainSubstring("            readOnlyRootFilesystem: true\n            capabilities: { drop: [ALL] }\n"), ContainSubstring("            - { name: tmp, mountPath: /tmp }\n"), ContainSubstring("maxSurge: 1\n"), ContainSubstring("            - { name: PORT, value: \"8080\" }   # ")))
 	var manifest any
 	g.Expect(yaml.Unmarshal(out.Bytes(), &manifest)).To(Succeed())
 

@@ -122,6 +122,10 @@ func DeployHints(dir string, delay time.Duration, environ []string, out io.Write
 	if slices.ContainsFunc(places, func(p writes.Place) bool { return p.Kept }) {
 		strategy = "    type: Recreate               # two pods must not have one database file open: requests fail while a rollout replaces it\n"
 	}
+	port := "            - { name: PORT, value: \"8080\" }   # where it listens, and where it is asked below\n"
+	if s.contract.Variable("PORT") != nil {
+		port = ""
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, `# %s
 spec:
@@ -139,13 +143,15 @@ spec:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true
             capabilities: { drop: [ALL] }
+          ports:
+            - { containerPort: 8080 }
           env:
-            - { name: BPL_DRAIN_DELAY, value: %s }   # serves on while load balancers notice; no preStop hook is needed
+%s            - { name: BPL_DRAIN_DELAY, value: %s }   # serves on while load balancers notice; no preStop hook is needed
 %s          readinessProbe:
             httpGet: { path: /, port: 8080 }
             periodSeconds: 2
             failureThreshold: 3
-%s`, comment, strategy, int((grace+delay)/time.Second), delay, indent(export.Environment(s.contract.For("web"), "app"), "            "), volumes(places))
+%s`, comment, strategy, int((grace+delay)/time.Second), port, delay, indent(export.Environment(s.contract.For("web"), "app"), "            "), volumes(places))
 	_, err = io.WriteString(out, text.String())
 	return err
 }
