@@ -112,6 +112,16 @@ func TestTheContractOfAFolder(t *testing.T) {
 	g.Expect(out).To(ContainSubstring("SECRET_KEY_BASE"))
 }
 
+// A process type among the arguments starts nothing: that is told, and the check is of what really starts.
+func TestATypeAsAnArgument(t *testing.T) {
+	g := NewWithT(t)
+	dir := application(t, map[string]string{"server.js": "", "Procfile": "web: node server.js\nworker: node server.js\n", "project.toml": "[dev.gantry.config.QUEUE]\nprocesses = [\"worker\"]\n",
+		"pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: jobs}\nspec:\n  containers:\n    - {name: app, image: shop, args: [worker]}\n"})
+	out, code := run(t, check.Options{App: dir, Files: []string{filepath.Join(dir, "pod.yaml")}})
+	g.Expect(code).To(Equal(0), out)
+	g.Expect(out).To(And(ContainSubstring("Perhaps not meant    worker is an argument of the process web here, and a process type of the image\n"), ContainSubstring("To start it, give Kubernetes command: [worker], or Compose entrypoint: worker.")))
+}
+
 // --strict is of use in a shell and in CI: what these set is nobody's mistake.
 func TestStrictWithThisEnvironment(t *testing.T) {
 	g := NewWithT(t)

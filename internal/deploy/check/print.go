@@ -12,7 +12,7 @@ import (
 // kinds are the kinds of findings, in the order in which they are told, and what people call them.
 var kinds = []struct{ kind, title string }{
 	{"process", "No such process"}, {"missing", "Missing"}, {"dangling", "Missing"}, {"unreadable", "Missing"}, {"malformed", "Wrong"}, {"refused", "Not accepted"},
-	{"group", "Wrong together"}, {"rule", "Wrong together"}, {"renamed", "Old names"}, {"deprecated", "Deprecated"}, {"white-space", "White space"}, {"built-in", "Without effect"},
+	{"group", "Wrong together"}, {"rule", "Wrong together"}, {"renamed", "Old names"}, {"deprecated", "Deprecated"}, {"white-space", "White space"}, {"built-in", "Without effect"}, {"argument", "Perhaps not meant"},
 	{"unverifiable", "Cannot be seen here"}, {"unknown", "Not declared"},
 }
 

@@ -65,6 +65,10 @@ func Check(c contract.Contract, w Workload, start Start) Verdict {
 			findings = append(findings, j.finding(name, "dangling", "refers to "+missing+", which is not there", "Add it, or mark the reference as optional."))
 		}
 	}
+	if start.Passed != "" {
+		findings = append(findings, j.finding(start.Passed, "argument", "is an argument of the process "+start.Process+" here, and a process type of the image",
+			"To start it, give Kubernetes command: ["+start.Passed+"], or Compose entrypoint: "+start.Passed+"."))
+	}
 	if start.Process == "" || start.Process == "gantry" {
 		return Verdict{Findings: findings}
 	}

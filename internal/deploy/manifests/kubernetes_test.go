@@ -116,6 +116,7 @@ func TestWhatAContainerStarts(t *testing.T) {
 	}{
 		"the default":               {standard: "web", want: manifests.Start{Process: "web"}},
 		"arguments of the default":  {args: []string{"--x"}, standard: "web", want: manifests.Start{Process: "web"}},
+		"a type as an argument":     {args: []string{"worker"}, standard: "web", want: manifests.Start{Process: "web", Passed: "worker"}},
 		"no default":                {args: []string{"worker"}, want: manifests.Start{Process: "worker"}},
 		"a name":                    {command: []string{"worker"}, standard: "web", want: manifests.Start{Process: "worker"}},
 		"a name and arguments":      {command: []string{"worker", "-v"}, standard: "web", want: manifests.Start{Process: "worker"}},

@@ -91,6 +91,8 @@ type Start struct {
 	Command []string
 	// Types are the process types that preflight checks; none for all.
 	Types []string
+	// Passed is a process type among the arguments of Process, which does not start it.
+	Passed string
 	// Unknown is a name that is none of the image's process types, and Likely the one that may be meant.
 	Unknown, Likely string
 }
@@ -108,7 +110,12 @@ func (w Workload) Starts(types []string, standard string) Start {
 		if standard == "" {
 			return ofLauncher(w.Args, types, standard)
 		}
-		return Start{Process: standard}
+		start := Start{Process: standard}
+		// Arguments alone are those of the image's entrypoint.
+		if len(w.Args) > 0 && w.Args[0] != standard && slices.Contains(types, w.Args[0]) {
+			start.Passed = w.Args[0]
+		}
+		return start
 	}
 	first, rest := w.Command[0], slices.Concat(w.Command[1:], w.Args)
 	switch name := path.Base(first); {
