@@ -375,7 +375,8 @@ func TestPicturesAreTrue(t *testing.T) {
 	text, err := cmd.CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(text))
 	// Times, sizes, digests and what a profile finds second are of one run.
-	masks := strings.NewReplacer("&#39;", "'")
+	// A process that serves a request at that moment runs, and waits else.
+	masks := strings.NewReplacer("&#39;", "'", "  runs   ", "  waits  ", "  runs", "  waits")
 	words := regexp.MustCompile(`<tspan[^>]*>([^<]*)</tspan>`)
 	number := regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f.,]*( [mμn]?s\b| [kM]?B\b| %)?`)
 	space := regexp.MustCompile(`\s+`)

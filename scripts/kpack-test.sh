@@ -196,7 +196,7 @@ if kubectl -n shop get pods,builds.kpack.io,jobs -o yaml | grep canary-of-kpack 
 # What deploy-hints writes has the samples start on this kubelet: restricted pod security, no rights, a read-only file system.
 for sample in express plain; do
   build/gantry build "samples/$sample" --cache "$work/samples/$sample" ${BP_NPM_REGISTRY:+-e BP_NPM_REGISTRY} >/dev/null || fail "the sample $sample was not built"
-  within crane push --insecure "$work/samples/$sample/image" "$registry/team/$sample:1" >/dev/null
+  crane push --insecure "$work/samples/$sample/image" "$registry/team/$sample:1" >/dev/null
   build/gantry deploy-hints "samples/$sample" | sed "s/- name: app$/- name: $sample/" >"$work/hints.yaml"
   kubectl -n shop create deployment "$sample" --image "$registry/team/$sample:1" --dry-run=client -o yaml >"$work/sample.yaml"
   kubectl patch --local -f "$work/sample.yaml" --type strategic --patch-file "$work/hints.yaml" -o yaml | kubectl -n shop apply -f - >/dev/null
