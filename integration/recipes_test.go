@@ -403,3 +403,47 @@ func TestPicturesAreTrue(t *testing.T) {
 			"docs/images/terminal-"+name+".svg is out of date: scripts/pictures.sh")
 	}
 }
+
+// The steps of the Tekton task, as its containers run them: the image is published with its digest as a result, and a build that fails fails the step.
+func TestTektonSteps(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile("../deploy/ci/tekton.yaml")
+	g.Expect(err).NotTo(HaveOccurred())
+	var task struct {
+		Spec struct {
+			Steps []struct{ Name, Script string }
+		}
+	}
+	g.Expect(yaml.Unmarshal(text, &task)).To(Succeed())
+	g.Expect(task.Spec.Steps).To(HaveLen(2))
+	p := shop(t)
+	work := t.TempDir()
+	step := func(number int, arguments ...string) (string, error) {
+		file := filepath.Join(work, task.Spec.Steps[number].Name)
+		g.Expect(os.WriteFile(file, []byte(strings.ReplaceAll(task.Spec.Steps[number].Script, "/tmp/log", filepath.Join(work, "log"))), 0o755)).To(Succeed())
+		cmd := exec.Command(file, arguments...)
+		cmd.Dir, cmd.Env = p.dir, append(os.Environ(), "PATH="+filepath.Dir(gantryTool(t))+":"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	image, result := localRegistry(t)+"/team/shop:1", filepath.Join(work, "digest")
+	out, err := step(0, ".", image, filepath.Join(work, "cache"), result)
+	g.Expect(err).NotTo(HaveOccurred(), out)
+	digest, err := os.ReadFile(result)
+	g.Expect(err).NotTo(HaveOccurred())
+	reference, err := name.ParseReference(image, name.Insecure)
+	g.Expect(err).NotTo(HaveOccurred())
+	pushed, err := remote.Head(reference)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(digest)).To(Equal(pushed.Digest.String()))
+	out, err = step(1, image, "deploy/web.yaml")
+	g.Expect(err).NotTo(HaveOccurred(), out)
+	p.write("deploy/web.yaml", deployment)
+	out, err = step(1, image, "deploy/web.yaml")
+	g.Expect(err).To(HaveOccurred(), out)
+
+	p.write("package.json", `{"scripts": {"build": "exit 3", "start": "node server.js"}}`)
+	out, err = step(0, ".", image, filepath.Join(work, "cache"), result)
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(out).To(ContainSubstring("[run/failed]"))
+}
