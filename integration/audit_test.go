@@ -274,4 +274,13 @@ func TestInstallScriptsGetNoTokens(t *testing.T) {
 	p.Expect(seen["spied.txt"]).To(MatchRegexp(`(?m)/install\.js NOT_A_SECRET$|install\.js NOT_A_SECRET$`), fmt.Sprint(seen))
 	p.Expect(seen["spied.txt"]).NotTo(MatchRegexp(`install\.js .*(NPM_TOKEN|OTHER_PASSWORD|_auth)`))
 	p.Expect(seen["built.txt"]).To(Equal("canary-1"))
+
+	// One that needs a token says so, and there is a setting for it.
+	p.write("spy.cjs", "if ((process.argv[1] ?? '').endsWith('install.js') && !process.env.NPM_TOKEN) { console.error('401'); process.exit(1) }")
+	p.env["BP_NODE_ALLOW_SCRIPTS"] = "esbuild"
+	log, err := p.tryBuild()
+	p.Expect(err).To(HaveOccurred())
+	p.Expect(strings.Join(strings.Fields(log), " ")).To(ContainSubstring("Install scripts do not get NPM_TOKEN, OTHER_PASSWORD, npm_config__auth, with which packages are fetched. If one fetches something itself, BP_NODE_SCRIPT_CREDENTIALS=true gives it to them."))
+	p.env["BP_NODE_SCRIPT_CREDENTIALS"] = "true"
+	p.build()
 }

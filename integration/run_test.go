@@ -392,7 +392,11 @@ func TestCacheInTheSource(t *testing.T) {
 		digests = append(digests, regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(out+errors))
 	}
 	p.Expect(digests[1]).To(Equal(digests[0]))
+	// What has taken the place of such a file is the application's.
+	p.Expect(os.WriteFile(filepath.Join(p.dir, "image.tar"), []byte("own"), 0o644)).To(Succeed())
+	_, errors, code := r.gantry("build", ".", "--cache", ".gantry")
+	p.Expect(code).To(BeZero(), errors)
 	out, errors, code := r.gantry("run", filepath.Join(p.dir, ".gantry/image"), "--", "node", "-p", "require('fs').readdirSync('/workspace').join()")
 	p.Expect(code).To(BeZero(), errors)
-	p.Expect(strings.TrimSpace(out)).To(Equal("server.js"))
+	p.Expect(strings.TrimSpace(out)).To(Equal("image.tar,server.js"))
 }

@@ -65,6 +65,8 @@ const (
 type DirectInstall struct {
 	// RunScripts runs the install scripts of packages, whose folders are added to its words.
 	RunScripts Command
+	// Credentials: they get the variables with which the registry is talked to.
+	Credentials bool `json:",omitempty"`
 }
 
 // Prefetch names what a package manager keeps.

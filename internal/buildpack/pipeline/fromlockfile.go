@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/buildpacks/libcnb/v2"
 	"golang.org/x/sync/errgroup"
@@ -160,13 +162,24 @@ func (l fromLockfile) runScripts(ctx context.Context, d decided, launch bool) ([
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, l.lockfile.ScriptFailed(err)
+		return nil, l.lockfile.ScriptFailed(withoutTokens(err, run.Without))
 	}
 	changes, err := d.trees.Changes(before)
 	if err != nil {
 		return nil, err
 	}
 	return []libcnb.Layer{kept}, l.pipeline.store.Pack(file, l.App, changes.Written...)
+}
+
+// withoutTokens adds to the error of install scripts what they were not given.
+func withoutTokens(err error, names []string) error {
+	failed, ok := errors.AsType[*problem.Problem](err)
+	if !ok || len(names) == 0 {
+		return err
+	}
+	more := *failed
+	more.Hints = append(slices.Clone(failed.Hints), "Install scripts do not get "+problem.Some(names)+", with which packages are fetched. If one fetches something itself, BP_NODE_SCRIPT_CREDENTIALS=true gives it to them.")
+	return &more
 }
 
 // fromBuild adds to the tree for running what was written into the one for building.

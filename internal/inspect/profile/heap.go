@@ -243,8 +243,13 @@ func (h *heap) readStrings(r *scanner) error {
 		case "script_or_debug_info":
 			h.oldScript = index
 		}
-		if _, wanted := h.names[index]; wanted && kept < mostNames {
-			kept += min(len(text), longestName)
+		name, known := h.names[index]
+		if name == wanted {
+			if kept += min(len(text), longestName); kept > mostNames {
+				text = nil
+			}
+		}
+		if known {
 			h.names[index] = strings.ToValidUTF8(string(text[:min(len(text), longestName)]), "")
 		}
 		index++

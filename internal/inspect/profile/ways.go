@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/gantry-buildpack/gantry/internal/source/lazyregexp"
 )
 
 // The kinds of edges: https://github.com/v8/v8/blob/main/include/v8-profiler.h.
@@ -21,8 +24,11 @@ const (
 	longestWay = 5
 )
 
-// mostNames bounds the names that are kept for ways, in bytes: objects that are used as dictionaries have a name for each entry.
-const mostNames = 64 << 20
+// mostNames bounds the names that are kept for ways, in bytes, and mostWanted their number: objects that are used as dictionaries have a name for each entry.
+const mostNames, mostWanted = 64 << 20, 2 << 20
+
+// wanted stands for a name that only ways want, until it is read.
+const wanted = "\x00"
 
 // plainInternal are V8's own edges that lead to what an object holds, as people see it: the entries of a Map, the elements of an array, the variables of a
 // closure. Others lead to hidden classes and code, through which nearly everything is reached.
@@ -33,11 +39,16 @@ func (h *heap) wantWays() {
 	if h.edges == nil {
 		return
 	}
+	left := mostWanted
+	want := func(name uint32) {
+		if _, known := h.names[name]; !known && left > 0 {
+			h.names[name] = wanted
+			left--
+		}
+	}
 	for _, e := range h.edges {
 		if k := e.kind(); k == contextEdge || k == propertyEdge || k == internalEdge {
-			if _, known := h.names[e.name()]; !known {
-				h.names[e.name()] = ""
-			}
+			want(e.name())
 		}
 	}
 	for node, class := range h.class {
@@ -46,9 +57,7 @@ func (h *heap) wantWays() {
 		}
 		switch h.kinds[class&^systemClass] {
 		case "closure", "synthetic", "object shape":
-			if _, known := h.names[h.name[node]]; !known {
-				h.names[h.name[node]] = ""
-			}
+			want(h.name[node])
 		}
 	}
 }
@@ -126,12 +135,12 @@ func (h *heap) isPlain(e edge) bool {
 // keepWays tells for each of some classes what keeps its largest object alive; step is what people see of the edge that leads to a node.
 func (h *heap) keepWays(t tree, p paths, classes []uint32, step func(p paths, node uint32) string) map[uint32]string {
 	largest := map[uint32]uint32{}
-	wanted := map[uint32]bool{}
+	chosen := map[uint32]bool{}
 	for _, class := range classes {
-		wanted[class] = true
+		chosen[class] = true
 	}
 	for node, class := range h.class {
-		if !wanted[class] {
+		if !chosen[class] {
 			continue
 		}
 		if best, known := largest[class]; !known || t.keeps[node] > t.keeps[best] {
@@ -180,6 +189,9 @@ func (h *heap) way(p paths, node uint32, step func(p paths, node uint32) string)
 
 const entryStep = "an entry"
 
+// identifier is a name that stands behind a point, also of V8's own such as "<symbol kState>" and "get size".
+var identifier = lazyregexp.New(`^[#<]?[\p{L}_$][\p{L}\p{N}_$ ()>.]*$`)
+
 // step is what people see of an edge of V8's.
 func (h *heap) step(p paths, node uint32) string {
 	from, e := p.parent[node], h.edges[p.edge[node]]
@@ -207,6 +219,9 @@ func (h *heap) step(p paths, node uint32) string {
 	case propertyEdge:
 		if name == "" {
 			return ""
+		}
+		if !identifier().MatchString(name) {
+			return "[" + strconv.Quote(name) + "]" + h.holder(node)
 		}
 		return "." + name + h.holder(node)
 	case internalEdge:

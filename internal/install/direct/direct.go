@@ -158,8 +158,10 @@ func (l Lockfile) RunScripts(launch bool) plan.Command {
 	c := l.in.Lockfile.Direct.RunScripts
 	c.Title += ", for the install scripts of " + problem.Some(names(list))
 	c.Args = slices.Concat(c.Args, folders(list))
-	// Everything is fetched: packages' scripts need no token of the registry.
-	c.Without = l.credentials
+	// Everything is fetched: packages' scripts need no token of the registry, unless the settings say so.
+	if !l.in.Lockfile.Direct.Credentials {
+		c.Without = l.credentials
+	}
 	return c
 }
 

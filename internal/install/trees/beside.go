@@ -43,7 +43,7 @@ func (t Trees) beside(trees, removed []string) (names []string, err error) {
 		}
 		for _, entry := range entries {
 			name := filepath.Join(dir, entry.Name())
-			own := unread(entry.Name()) || strings.HasPrefix(entry.Name(), ".gantry-") || slices.Contains(t.Dirs, name) || slices.Contains(removed, name)
+			own := slices.Contains(unread, entry.Name()) || strings.HasPrefix(entry.Name(), ".gantry-") || slices.Contains(t.Dirs, name) || slices.Contains(removed, name)
 			if !own {
 				names = append(names, name)
 			}
@@ -52,17 +52,9 @@ func (t Trees) beside(trees, removed []string) (names []string, err error) {
 	return names, nil
 }
 
-// unread reports whether a name is that of a file for people, Git, editors or the platform, which no package looks for: it is no reason to make a
-// layer of packages again.
-func unread(name string) bool {
-	if slices.Contains([]string{".git", ".gitignore", ".gitattributes", ".github", ".gitlab-ci.yml", ".dockerignore", ".slugignore", ".editorconfig", ".vscode", ".idea", ".DS_Store", "project.toml", "Procfile", "Aptfile"}, name) {
-		return true
-	}
-	if slices.Contains([]string{".md", ".tar"}, filepath.Ext(name)) {
-		return true
-	}
-	return slices.ContainsFunc([]string{"README", "LICENSE", "LICENCE", "CHANGELOG", "Dockerfile"}, func(start string) bool { return strings.HasPrefix(name, start) })
-}
+// unread are files for Git, editors, CI and the platform, which no package looks for: they are no reason to make a layer of packages again. A README is not among
+// them: a package may show it.
+var unread = []string{".git", ".gitattributes", ".github", ".gitlab-ci.yml", ".dockerignore", ".slugignore", ".vscode", ".idea", ".DS_Store", "project.toml", "Procfile", "Aptfile"}
 
 // LinkBeside puts links to the application's files next to trees in a layer.
 func (t Trees) LinkBeside(layer string, trees, removed []string) error {

@@ -85,6 +85,9 @@ func (p *Project) packages(t plan.Toolchain) (packages, error) {
 		return packages{}, err
 	}
 	in.Lockfile.Scripts = scripts
+	if in.Lockfile.Direct != nil {
+		in.Lockfile.Direct.Credentials = p.settings.NodeScriptCredentials.Value == "true"
+	}
 	in.Commands.Hooks = p.hooks()
 	return packages{&in, p.programFolders(), p.packageNotes(in)}, nil
 }

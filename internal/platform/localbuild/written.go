@@ -19,6 +19,16 @@ type noted struct {
 	Modified int64  `json:"modified"`
 }
 
+// stands reports whether it is still what a build has written: a file that was not changed, or a folder that is an image.
+func (n noted) stands() bool {
+	info, err := os.Stat(n.File)
+	if err == nil && info.IsDir() {
+		_, err = os.Stat(filepath.Join(n.File, "oci-layout"))
+		return err == nil
+	}
+	return err == nil && info.Size() == n.Size && info.ModTime().UnixNano() == n.Modified
+}
+
 // NoteWritten remembers a file, or a folder, that was written for people: later builds leave it out where it is in the application's folder.
 func NoteWritten(cache, file string) error {
 	whole, err := filepath.Abs(file)
@@ -54,7 +64,7 @@ func readNoted(cache string) (list []noted) {
 func (o Options) written() []string {
 	places := []string{o.Cache, o.Home, o.Output}
 	for _, n := range readNoted(o.Cache) {
-		if info, err := os.Stat(n.File); err == nil && (info.IsDir() || info.Size() == n.Size && info.ModTime().UnixNano() == n.Modified) {
+		if n.stands() {
 			places = append(places, n.File)
 		}
 	}

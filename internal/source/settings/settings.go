@@ -53,6 +53,8 @@ type Settings struct {
 	NodeKeepDev Setting
 	// NodeAllowScripts is true, false, or names of packages whose install scripts may run, separated by commas.
 	NodeAllowScripts Setting
+	// NodeScriptCredentials is true or false: whether install scripts get the registry's tokens.
+	NodeScriptCredentials Setting
 	// NodePureBuild is true or false: whether BuildReuse is "always" where it is not set.
 	NodePureBuild Setting
 	// BuildReuse is "auto", "always" or "never".
