@@ -26,16 +26,18 @@ func (o *asyncOptions) add(c *cobra.Command) {
 func (o asyncOptions) stacks(ctx context.Context, options []string, t target.Target) error {
 	order := append([]string{"snapshot", "heap"}, options...)
 	from, to := io.Pipe()
-	var ran error
+	ran := make(chan error, 1)
 	go func() {
 		code, err := t.Run(detached(ctx), order, target.Streams{In: until(ctx), Out: to, Err: os.Stderr})
-		ran = ended(code, err)
-		_ = to.CloseWithError(ran)
+		err = ended(code, err)
+		_ = to.CloseWithError(err)
+		ran <- err
 	}()
 	capture, err := profile.Read(t.String(), from)
 	_ = from.Close()
-	if ran != nil {
-		return ran
+	// What went wrong in the container says more than that nothing could be read.
+	if failed := <-ran; failed != nil {
+		return failed
 	}
 	if err != nil {
 		return err

@@ -66,6 +66,3 @@ func (t Target) dockerImage(ctx context.Context) (string, error) {
 
 // IsDocker reports whether it is a container of a Docker engine.
 func (t Target) IsDocker() bool { return t.kind == docker }
-
-// Name is the container's or object's own.
-func (t Target) Name() string { return t.name }
